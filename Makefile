@@ -1,0 +1,45 @@
+# `make demo` and `make test` need nothing but Python 3.10 or newer: they make .venv themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Every install goes through the constraints, so that none of them pulls another torch.
+INSTALL := $(BIN)/python -m pip install -c constraints.txt
+
+.PHONY: demo test test-slow lint typecheck venv clean
+
+venv: $(VENV)/.test
+
+$(VENV)/.created:
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.created pyproject.toml constraints.txt
+	$(INSTALL) -e '.[test]'
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.test pyproject.toml constraints.txt
+	$(INSTALL) -e '.[test,lint]'
+	@touch $@
+
+# The second audit ends with 1, because that training does not reproduce; any other code is a failure.
+demo: $(VENV)/.test
+	$(BIN)/reprocheck run examples/digits.py:train --seeds 2
+	$(BIN)/reprocheck run examples/gcn.py:train --threads 2; code=$$?; \
+		[ $$code -eq 1 ] || { echo "demo: expected exit code 1, got $$code" >&2; exit 1; }
+	$(BIN)/reprocheck run examples/wine_mlp.py -- --epochs 10 --seed {seed}
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2
+
+test-slow: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 -m slow
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: $(VENV)/.lint
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache .reprocheck

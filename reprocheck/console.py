@@ -1,0 +1,166 @@
+"""How the terminal is spoken to: colour, width and symbols, decided once; text from outside, made harmless.
+
+In come an option, a stream and the environment; out goes the Style that reports are rendered with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+PLAIN_WIDTH = 100
+SYMBOLS = "…±"
+"""What a report writes outside ASCII."""
+
+LONGEST = 400
+"""Characters of one piece of text from outside; more is cut, and said to be."""
+
+_WIDEST = 60
+_COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1"}
+# Control, format (bidirectional overrides), surrogates, line and paragraph separators.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How a report looks; never what it says."""
+
+    colour: bool = False
+    width: int = PLAIN_WIDTH
+    """Columns of the terminal; PLAIN_WIDTH where there is none."""
+    ascii: bool = False
+    """Write ASCII only."""
+
+
+def decide_style(color: str, stream: TextIO) -> Style:
+    """The style for a stream. `color` is always, never or auto."""
+    terminal = is_terminal(stream)
+    return Style(
+        colour=_wants_colour(color, terminal),
+        width=max(20, shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns) if terminal else PLAIN_WIDTH,
+        ascii=not _carries(stream, SYMBOLS),
+    )
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person reads the stream on a terminal."""
+    try:
+        return stream is not None and stream.isatty()
+    except (ValueError, OSError):  # closed
+        return False
+
+
+def escape(text: str, *, ascii_only: bool = False, keep_lines: bool = False) -> str:
+    """Text from outside with everything visible that a terminal would obey."""
+    kept = "\n" if keep_lines else ""
+    if text.isascii() and text.isprintable():
+        return text
+    safe = "".join(
+        char if char in kept or unicodedata.category(char) not in _UNSAFE else _visible(char) for char in text
+    )
+    return safe.encode("ascii", "backslashreplace").decode("ascii") if ascii_only else safe
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """Writes in one style. Everything from outside goes through `text`."""
+
+    style: Style
+
+    def text(self, text: str) -> str:
+        """Text from outside, on one line and harmless."""
+        cut = "" if len(text) <= LONGEST else f"{self.dots} ({len(text)} characters)"
+        return escape(text[:LONGEST], ascii_only=self.style.ascii) + cut
+
+    def paint(self, text: str, colour: str) -> str:
+        """Colour that adds nothing to the meaning."""
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.style.colour and text else text
+
+    @property
+    def dots(self) -> str:
+        """What stands for something left out."""
+        return "..." if self.style.ascii else "…"
+
+
+def aligned(
+    rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), colours: dict[tuple[int, int], str], pen: Pen
+) -> list[str]:
+    """Columns with two blanks between, nothing cut. A cell wider than _WIDEST pushes only its own line."""
+    from rich.cells import cell_len
+
+    sizes = [[cell_len(cell) for cell in row] for row in rows]
+    widths = [
+        max((size for size in column if size <= _WIDEST), default=0) for column in zip(*sizes, strict=True)
+    ]
+    lines = []
+    for y, row in enumerate(rows):
+        cells = []
+        for x, cell in enumerate(row):
+            space = " " * max(0, widths[x] - sizes[y][x])
+            painted = pen.paint(cell, colours[y, x]) if (y, x) in colours else cell
+            cells.append(space + painted if x in right else painted + space)
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def say(message: str) -> None:
+    """One plain message on standard error. Never fails: nobody may be listening."""
+    stream = sys.stderr
+    if stream is None:
+        return
+    try:
+        stream.write(encodable(escape(message, keep_lines=True), stream) + "\n")
+        stream.flush()
+    except (OSError, ValueError):
+        silence(stream)
+
+
+def encodable(text: str, stream: TextIO) -> str:
+    """The text with what the stream cannot encode written as backslash escapes."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    except (LookupError, UnicodeError):
+        return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def silence(stream: TextIO) -> None:
+    """Point a stream that nobody reads at the null device: else the interpreter fails again at its exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(null, stream.fileno())
+        finally:
+            os.close(null)
+
+
+def _wants_colour(color: str, terminal: bool) -> bool:
+    if color in ("always", "never"):
+        return color == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return terminal and os.environ.get("TERM") != "dumb"
+
+
+def _carries(stream: TextIO, symbols: str) -> bool:
+    try:
+        symbols.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (LookupError, UnicodeError):
+        return False
+    return True
+
+
+def _visible(char: str) -> str:
+    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    code = ord(char)
+    if char in named:
+        return named[char]
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

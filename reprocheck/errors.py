@@ -1,0 +1,63 @@
+"""Errors that end a command, and the exit codes.
+
+ReprocheckError          carries a message, a hint and an exit code
+├── UsageError           2: bad arguments, configuration or target; nothing was run
+├── NoVerdictError       3: the audit could not be made
+└── Interrupted          130: Ctrl-C or SIGTERM
+
+A difference between runs is a value, never an exception.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller. The one table; help and README are tested against it."""
+
+    OK = 0
+    DIFFERENT = 1
+    USAGE = 2
+    NO_VERDICT = 3
+    INTERNAL = 4
+    INTERRUPTED = 130
+
+
+EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
+    ExitCode.OK: "no difference: every comparison was made and none differed",
+    ExitCode.DIFFERENT: "difference: something that decides differed between runs",
+    ExitCode.USAGE: "usage: bad arguments, configuration or target; nothing was audited",
+    ExitCode.NO_VERDICT: "no verdict: a run failed, hung or left no evidence, or nothing was compared",
+    ExitCode.INTERNAL: "internal error: a bug in reprocheck",
+    ExitCode.INTERRUPTED: "interrupted: the evidence so far is kept",
+}
+
+
+class ReprocheckError(Exception):
+    """Something that a user can act on. `message` says what and where, `hint` what to do."""
+
+    exit_code = ExitCode.INTERNAL
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ReprocheckError):
+    """The request cannot be carried out as written."""
+
+    exit_code = ExitCode.USAGE
+
+
+class NoVerdictError(ReprocheckError):
+    """The request was sound, but no verdict can be reached."""
+
+    exit_code = ExitCode.NO_VERDICT
+
+
+class Interrupted(ReprocheckError):
+    """The user or the system asked us to stop."""
+
+    exit_code = ExitCode.INTERRUPTED

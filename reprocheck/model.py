@@ -1,0 +1,411 @@
+"""The values that travel between the stages of an audit. Standard library only.
+
+plan (RunSpec) → run (Outcome) → evidence (Evidence) → compare (Comparison) → judge (Audit) → report
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from reprocheck.values import ValueDifference
+
+
+class Seeding(str, Enum):
+    """Which generators reprocheck seeds before the target is imported."""
+
+    ALL = "all"
+    TORCH = "torch"
+    NONE = "none"
+
+
+class Deterministic(str, Enum):
+    """How `torch.use_deterministic_algorithms` is called."""
+
+    OFF = "off"
+    WARN = "warn"
+    ERROR = "error"
+
+
+class AmbientMode(str, Enum):
+    """Whether repeats differ in the ambient factors."""
+
+    VARY = "vary"
+    FIXED = "fixed"
+
+
+class Compare(str, Enum):
+    """Observations that decide only when asked for."""
+
+    STDOUT = "stdout"
+    FILES = "files"
+
+
+class TargetKind(str, Enum):
+    """How the target is written on the command line."""
+
+    FILE_FUNCTION = "file-function"
+    MODULE_FUNCTION = "module-function"
+    SCRIPT = "script"
+    MODULE = "module"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The training code under audit."""
+
+    text: str
+    """As the user wrote it."""
+    kind: TargetKind
+    path: Path | None = None
+    """The file, for FILE_FUNCTION and SCRIPT; absolute."""
+    module: str | None = None
+    """The dotted module name, for MODULE_FUNCTION and MODULE."""
+    function: str | None = None
+    argv: tuple[str, ...] = ()
+    """The target's own arguments; `{seed}` in them stands for the seed of the run."""
+    arguments: tuple[tuple[str, Any], ...] = ()
+    """Keyword arguments for a function, from `--arg`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What every run is told. `None` leaves PyTorch's own default alone."""
+
+    seeding: Seeding = Seeding.ALL
+    cudnn_deterministic: bool | None = None
+    cudnn_benchmark: bool | None = None
+    deterministic: Deterministic | None = None
+    tf32: bool | None = None
+    threads: int | None = None
+    device: str | None = None
+    """Value for CUDA_VISIBLE_DEVICES."""
+    memory_fraction: float | None = None
+    """Share of each visible GPU's memory, 0 < F <= 1."""
+    env: tuple[tuple[str, str], ...] = ()
+    timeout: float | None = None
+    """Seconds per run."""
+    max_steps: int | None = None
+    """Optimizer steps after which a run ends cleanly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One audit, as asked for: options and configuration merged and checked."""
+
+    target: Target
+    settings: Settings = field(default_factory=Settings)
+    seeds: tuple[int, ...] = (0,)
+    repeats: int = 2
+    jobs: int = 1
+    ambient: AmbientMode = AmbientMode.VARY
+    compare: tuple[Compare, ...] = ()
+    ignore: tuple[str, ...] = ()
+    """Globs of output leaves to leave out."""
+    keep: int = 10
+    """How many audits' evidence stays on disk."""
+    evidence: Path = Path(".reprocheck")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ambient:
+    """The ambient factors of one run. `None` leaves a factor as it is found."""
+
+    hash_seed: int | None = None
+    """PYTHONHASHSEED."""
+    heap_byte: int | None = None
+    """The byte that fresh heap memory is filled with; None leaves it as the system gives it."""
+    listing_key: int | None = None
+    """Directory listings are shuffled with this key; None keeps the file system's order."""
+    switch_interval: float | None = None
+    """Seconds between thread switches."""
+    own_tmpdir: bool = False
+    """Whether the run gets a temporary directory of its own."""
+    start_gap: float = 0.0
+    """Least time in seconds between the starts of two repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """One execution of the target in a fresh process."""
+
+    id: str
+    """`s<seed>r<repeat>`; unique within an audit."""
+    seed: int
+    repeat: int
+    target: Target
+    settings: Settings
+    ambient: Ambient
+    environment: Mapping[str, str]
+    """The whole environment of the process."""
+    cwd: Path
+    directory: Path
+    """Where this run's evidence goes."""
+
+
+class Status(str, Enum):
+    """How a run ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMED_OUT = "timed-out"
+    LOST = "lost"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one run. Only COMPLETED has complete evidence."""
+
+    spec: RunSpec
+    status: Status
+    reason: str = ""
+    """One line for a person: why there is no complete evidence."""
+    last_words: str = ""
+    """The end of the target's standard error (or output)."""
+    seconds: float = 0.0
+    """Wall time of the process."""
+    usage: bool = False
+    """The target as named cannot be run at all (no such function, ...): a usage error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorRecord:
+    """The fingerprint of one named tensor, or of any other leaf of an output."""
+
+    name: str
+    kind: str
+    """parameter, buffer, tensor, array, numbers, number, string, ..."""
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
+    digest: str = ""
+    """32 hexadecimal digits; empty when it could not be fingerprinted."""
+    text: str = ""
+    """The value of a scalar or string leaf, as text; else empty."""
+    offset: int | None = None
+    """Where its bytes start in values.bin, or None when they were not kept."""
+    size: int = 0
+    """Bytes in values.bin."""
+    reason: str = ""
+    """Why it has no digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """A file that the target wrote and that was there at the end."""
+
+    path: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything observed in one run."""
+
+    spec: RunSpec
+    seconds: float
+    manifest: Mapping[str, Any]
+    rng: Mapping[str, str]
+    """Generator name → digest of its state after seeding."""
+    initial: tuple[TensorRecord, ...]
+    initial_stage: str
+    """When they were taken: step, forward or output."""
+    steps: bytes
+    """Step records of protocol.RECORD_SIZE bytes in run order."""
+    optimizers: tuple[str, ...]
+    """For each optimizer of the step records: the digest of its parameters before its first step."""
+    outputs: tuple[TensorRecord, ...]
+    has_output: bool
+    """A function returned (even if it returned None)."""
+    files: tuple[FileRecord, ...]
+    stdout: Path
+    stderr: Path
+    settings_at_end: Mapping[str, Any]
+    memory: Mapping[str, Any]
+    stopped_at: int | None
+    """The optimizer step after which --max-steps ended the run."""
+    notes: tuple[str, ...]
+    """What could not be observed, in words."""
+    values: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A place in the user's code."""
+
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorDifference:
+    """One named thing that differs between two runs, and how much where its values were kept."""
+
+    name: str
+    kind: str
+    dtype: str
+    shape: tuple[int, ...]
+    a: str
+    """Digest or text in the first run; empty when it is absent there."""
+    b: str
+    values: ValueDifference | None = None
+    reason: str = ""
+    """Why there are no values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence:
+    """The first difference in run order between two runs."""
+
+    stage: str
+    """init, data, step, output, metric, length, stdout or files."""
+    step: int | None
+    """0-based optimizer step, for data and step."""
+    kind: str
+    """What differs: parameters, buffers, batch, loss, gradients, output, ..."""
+    names: tuple[str, ...]
+    tensors: tuple[TensorDifference, ...]
+    runs: tuple[str, str]
+    note: str = ""
+    """One sentence that a reader needs beside it."""
+    op: str | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCompared:
+    """An observation that could not be compared, and why. Never counts as same."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """A comparison that is shown, and decides only when asked for."""
+
+    what: str
+    """stdout, files, rng, ..."""
+    same: bool
+    detail: str
+    decides: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two runs of the same seed, compared."""
+
+    divergence: Divergence | None
+    compared: tuple[str, ...]
+    """Which observations were compared at all."""
+    not_compared: tuple[NotCompared, ...]
+    beside: tuple[Beside, ...]
+    notes: tuple[str, ...] = ()
+
+
+class Verdict(str, Enum):
+    """What an audit, or one seed of it, came to."""
+
+    REPRODUCIBLE = "reproducible"
+    DIFFERENT = "different"
+    NO_VERDICT = "no_verdict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A coded diagnosis."""
+
+    code: str
+    cause: str
+    """Slug of the cause."""
+    severity: str
+    """error, warning or note."""
+    confidence: str
+    """high, medium or low."""
+    message: str
+    location: Location | None = None
+    evidence: tuple[str, ...] = ()
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """One run as the report shows it. Digests are 32 hexadecimal digits, empty when not observed."""
+
+    id: str
+    repeat: int
+    status: Status
+    reason: str
+    last_words: str
+    init: str
+    steps_digest: str
+    steps: int
+    output: str
+    metrics: Mapping[str, float]
+    seconds: float
+    memory: Mapping[str, Any]
+    """rss_peak in bytes, and cuda: per device allocated_peak and reserved_peak in bytes."""
+    settings: Mapping[str, Any]
+    """As they were at the end of the run."""
+    ambient: Mapping[str, Any]
+    stopped_at: int | None
+    directory: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedAudit:
+    """All runs of one seed, judged."""
+
+    seed: int
+    verdict: Verdict
+    reason: str
+    """Why there is no verdict; else empty."""
+    runs: tuple[RunSummary, ...]
+    divergence: Divergence | None
+    beside: tuple[Beside, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSummary:
+    """One metric over seeds (mean and standard deviation of the first runs) beside its spread within a seed."""
+
+    name: str
+    seeds: int
+    mean: float
+    std: float | None
+    """Sample standard deviation over seeds; None with one seed."""
+    within: float
+    """Greatest max - min among repeats of one seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """The whole answer: what reports are made of."""
+
+    request: Request
+    verdict: Verdict
+    exit_code: int
+    summary: str
+    """One sentence."""
+    seeds: tuple[SeedAudit, ...]
+    divergence: Divergence | None
+    """Of the first seed that differs."""
+    findings: tuple[Finding, ...]
+    metrics: tuple[MetricSummary, ...]
+    compared: tuple[str, ...]
+    not_compared: tuple[NotCompared, ...]
+    varied: tuple[str, ...]
+    """Ambient factors that differed between repeats."""
+    not_varied: tuple[NotCompared, ...]
+    """Ambient factors that did not, and why."""
+    manifest: Mapping[str, Any]
+    started: str
+    """ISO 8601, local time with offset."""
+    seconds: float
+    directory: Path
+    """Where the evidence is."""

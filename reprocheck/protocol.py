@@ -1,0 +1,150 @@
+"""What the command and its worker share: file names, the run specification, the step record.
+
+A run folder holds `spec.json` (the order), `evidence.jsonl` (lines, closed by an `end` record), `steps.bin`
+(fixed-size records), `values.bin` (tensor bytes), `stdout.txt` and `stderr.txt`. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from struct import Struct
+from typing import Any
+
+from reprocheck.model import (
+    Ambient,
+    Deterministic,
+    RunSpec,
+    Seeding,
+    Settings,
+    Target,
+    TargetKind,
+)
+
+SCHEMA_VERSION = 1
+
+SPEC_FILE = "spec.json"
+EVIDENCE_FILE = "evidence.jsonl"
+STEPS_FILE = "steps.bin"
+VALUES_FILE = "values.bin"
+STDOUT_FILE = "stdout.txt"
+STDERR_FILE = "stderr.txt"
+EVIDENCE_FOLDER = ".reprocheck"
+
+RUN_VARIABLE = "REPROCHECK_RUN"
+"""Set in the environment of a run (and so of its children): which run it is."""
+
+STEP_KINDS = (
+    "batch",
+    "forward",
+    "loss",
+    "gradients",
+    "hyperparameters",
+    "parameters",
+    "buffers",
+    "optimizer state",
+    "rng python",
+    "rng numpy",
+    "rng torch",
+    "rng cuda",
+)
+"""Kinds of a step record, in run order within a step."""
+
+DECIDING_KINDS = frozenset(
+    {"batch", "forward", "loss", "gradients", "parameters", "buffers", "optimizer state"}
+)
+"""Kinds whose difference is a difference of the training. Generators and hyperparameters only explain one."""
+
+DIGEST_SIZE = 16
+KIND_COUNT = len(STEP_KINDS)
+
+STEP_HEADER = Struct("<IIHH")
+"""Number (0-based, in run order), optimizer (index into the evidence's optimizers), flags, zero."""
+RECORD_SIZE = STEP_HEADER.size + DIGEST_SIZE * (KIND_COUNT + 1)
+"""Header, one digest a kind, and the chain: a digest of the deciding kinds of this and all earlier records."""
+
+FLAG_TAIL = 1
+"""What was observed after the last optimizer step; not a step itself."""
+FLAG_BACKWARD = 2
+"""The step is a backward pass: no optimizer exists."""
+FLAG_THREAD = 4
+"""The step was taken outside the main thread: its place in the order means nothing."""
+
+EMPTY_DIGEST = bytes(DIGEST_SIZE)
+"""A kind that was not observed in a step."""
+
+
+def digest_at(record: bytes | memoryview, kind: int) -> bytes:
+    """The digest of the `kind`-th kind (KIND_COUNT: the chain) of one step record."""
+    start = STEP_HEADER.size + DIGEST_SIZE * kind
+    return bytes(record[start : start + DIGEST_SIZE])
+
+
+def records(data: bytes | memoryview) -> Iterator[memoryview]:
+    """The step records, one after the other."""
+    view = memoryview(data)
+    for start in range(0, len(view) - RECORD_SIZE + 1, RECORD_SIZE):
+        yield view[start : start + RECORD_SIZE]
+
+
+def count_steps(data: bytes | memoryview) -> int:
+    """How many records are steps (only the last one can be a tail)."""
+    count = len(data) // RECORD_SIZE
+    if not count:
+        return 0
+    _, _, flags, _ = STEP_HEADER.unpack_from(data, (count - 1) * RECORD_SIZE)
+    return count - 1 if flags & FLAG_TAIL else count
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"cannot write {type(value).__name__} into a run specification")
+
+
+def encode_spec(spec: RunSpec) -> str:
+    """RunSpec → JSON. Arguments from `--arg` travel as Python literals."""
+    plain = asdict(spec)
+    plain["environment"] = dict(spec.environment)
+    plain["target"]["arguments"] = [[name, repr(value)] for name, value in spec.target.arguments]
+    return json.dumps({"schema": SCHEMA_VERSION, **plain}, default=_plain)
+
+
+def decode_spec(text: str) -> RunSpec:
+    """JSON → RunSpec; the inverse of encode_spec."""
+    from ast import literal_eval
+
+    plain = json.loads(text)
+    target, settings = plain["target"], plain["settings"]
+    deterministic = settings["deterministic"]
+    return RunSpec(
+        id=plain["id"],
+        seed=plain["seed"],
+        repeat=plain["repeat"],
+        target=Target(
+            text=target["text"],
+            kind=TargetKind(target["kind"]),
+            path=None if target["path"] is None else Path(target["path"]),
+            module=target["module"],
+            function=target["function"],
+            argv=tuple(target["argv"]),
+            arguments=tuple((name, literal_eval(value)) for name, value in target["arguments"]),
+        ),
+        settings=Settings(
+            **{
+                **settings,
+                "seeding": Seeding(settings["seeding"]),
+                "deterministic": None if deterministic is None else Deterministic(deterministic),
+                "env": tuple((name, value) for name, value in settings["env"]),
+            }
+        ),
+        ambient=Ambient(**plain["ambient"]),
+        environment=plain["environment"],
+        cwd=Path(plain["cwd"]),
+        directory=Path(plain["directory"]),
+    )

@@ -1,0 +1,2 @@
+def standardize(table):
+    return (table - table.mean(0)) / table.std(0)

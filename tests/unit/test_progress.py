@@ -1,0 +1,97 @@
+"""Who listens, and what they print."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from reprocheck.model import Status
+from reprocheck.progress import LiveProgress, PlainProgress, Progress, SilentProgress, choose_progress
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def tell_everything(progress: Progress) -> None:
+    progress.started(2)
+    progress.stage("comparing")
+    progress.run_started("s0r0", 0)
+    progress.run_step("s0r0", 3, 0.5)
+    progress.run_ended("s0r0", Status.COMPLETED, 1.25, 20)
+    progress.run_started("s0r1", 1)
+    progress.run_ended("s0r1", Status.TIMED_OUT, 60.0, 1)
+    progress.finished()
+    progress.finished()
+
+
+def test_silence_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_everything(SilentProgress())
+    assert capsys.readouterr() == ("", "")
+
+
+def test_plain_is_one_line_for_each_finished_run(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_everything(PlainProgress())
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "reprocheck: run 1/2 s0r0 completed in 1.2 s, 20 steps",
+        "reprocheck: run 2/2 s0r1 timed out in 60.0 s, 1 step",
+    ]
+
+
+def test_verbose_tells_starts_and_stages(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_everything(PlainProgress(verbose=True))
+    err = capsys.readouterr().err
+    assert "reprocheck: comparing\n" in err
+    assert "reprocheck: run s0r1 started\n" in err
+
+
+def test_a_live_display_writes_to_standard_error_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    error, out = Terminal(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", error)
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("TERM", "xterm")
+    progress = LiveProgress()
+    progress.started(1)
+    progress.run_started("[red]:smile:", 0)
+    progress.run_step("[red]:smile:", 7, 0.1)
+    progress.stage("[/x] \x1b[31mstage")
+    progress.run_ended("[red]:smile:", Status.FAILED, 1.0, 0)
+    progress.finished()
+    assert sys.stderr is error
+    assert out.getvalue() == ""
+    assert "[red]:smile: failed" in error.getvalue()
+    assert "\x1b[31mstage" not in error.getvalue()
+
+
+def test_events_without_a_start_are_harmless() -> None:
+    progress = LiveProgress()
+    progress.run_step("s0r0", 1, 0.0)
+    progress.stage("x")
+    progress.finished()
+
+
+@pytest.mark.parametrize(
+    ("quiet", "verbose", "terminal", "term", "expected"),
+    [
+        (0, False, True, "xterm", LiveProgress),
+        (0, False, True, "dumb", PlainProgress),
+        (0, True, True, "xterm", PlainProgress),
+        (0, False, False, "xterm", PlainProgress),
+        (1, False, True, "xterm", SilentProgress),
+        (2, True, False, "xterm", SilentProgress),
+    ],
+)
+def test_the_listener_fits_the_terminal(
+    quiet: int, verbose: bool, terminal: bool, term: str, expected: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr(sys, "stderr", Terminal() if terminal else io.StringIO())
+    assert isinstance(choose_progress(quiet, verbose), expected)
