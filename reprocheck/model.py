@@ -144,6 +144,8 @@ class RunSpec:
     cwd: Path
     directory: Path
     """Where this run's evidence goes."""
+    read_checkpoints: bool = False
+    """Fingerprint saved checkpoints by their tensors, not by the bytes of the file."""
 
 
 class Status(str, Enum):
@@ -191,6 +193,8 @@ class TensorRecord:
     """Bytes in values.bin."""
     reason: str = ""
     """Why it has no digest."""
+    step: int = 0
+    """For initial state: optimizer steps taken (by other models) before it was seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,10 +214,8 @@ class Evidence:
     seconds: float
     manifest: Mapping[str, Any]
     rng: Mapping[str, str]
-    """Generator name → digest of its state after seeding."""
+    """Generator name → digest of its state at the end."""
     initial: tuple[TensorRecord, ...]
-    initial_stage: str
-    """When they were taken: step, forward or output."""
     steps: bytes
     """Step records of protocol.RECORD_SIZE bytes in run order."""
     optimizers: tuple[str, ...]

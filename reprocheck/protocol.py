@@ -147,4 +147,5 @@ def decode_spec(text: str) -> RunSpec:
         environment=plain["environment"],
         cwd=Path(plain["cwd"]),
         directory=Path(plain["directory"]),
+        read_checkpoints=plain["read_checkpoints"],
     )

@@ -8,13 +8,13 @@ import sys
 
 
 def main() -> None:
-    # Python put this file's folder first on the path; a module of the target must not find ours there.
-    here = sys.path.pop(0)
-    package_root = here[: -len("/reprocheck/worker")]
+    if not getattr(sys.flags, "safe_path", False):
+        # Python put this file's folder first on the path; a module of the target must not find ours there.
+        sys.path.pop(0)
     try:
         from reprocheck.worker.run import run
-    except ImportError:  # reprocheck is not installed, but run from its source folder
-        sys.path.append(package_root)
+    except ModuleNotFoundError:  # not installed, but run from its source folder
+        sys.path.append(__file__.rsplit("/", 3)[0])
         from reprocheck.worker.run import run
     run(sys.argv[1])
 

@@ -1,0 +1,175 @@
+"""The words of the command line → a request → an audit → a report → an exit code. No logic of its own."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from reprocheck import __version__
+from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
+from reprocheck.settings import OPTIONS
+
+_EPILOG = "Exit codes:\n\n" + "\n\n".join(f"{int(code)} {text}" for code, text in EXIT_CODE_MEANINGS.items())
+
+app = typer.Typer(
+    name="reprocheck",
+    help="Audit whether a PyTorch training reproduces.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _option(name: str, *flags: str, metavar: str | None = None) -> Any:
+    option = OPTIONS[name]
+    default = "" if option.default in (None, (), False) else f" [default: {_shown(option.default)}]"
+    return typer.Option(*(flags or (f"--{name}",)), help=option.help + default, metavar=metavar, show_default=False)
+
+
+def _shown(value: Any) -> str:
+    return str(getattr(value, "value", value))
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        print(f"reprocheck {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog=_EPILOG, context_settings={"allow_extra_args": False})
+def run(
+    context: typer.Context,
+    target: Annotated[
+        Optional[str],
+        typer.Argument(help="script.py:function, script.py, or package.module:function", show_default=False),
+    ] = None,
+    argv: Annotated[
+        Optional[list[str]],
+        typer.Argument(
+            help="The target's own arguments, after --; {seed} in them stands for the seed of the run.",
+            show_default=False,
+        ),
+    ] = None,
+    module: Annotated[
+        Optional[str],
+        typer.Option("-m", "--module", help="Run a module as python -m does.", metavar="MODULE"),
+    ] = None,
+    seeds: Annotated[Optional[int], _option("seeds", metavar="N")] = None,
+    seed: Annotated[Optional[list[int]], _option("seed", metavar="SEED")] = None,
+    repeats: Annotated[Optional[int], _option("repeats", metavar="R")] = None,
+    jobs: Annotated[Optional[int], _option("jobs", "-j", "--jobs", metavar="J")] = None,
+    arg: Annotated[Optional[list[str]], _option("arg", metavar="NAME=VALUE")] = None,
+    ambient: Annotated[Optional[str], _option("ambient", metavar="vary|fixed")] = None,
+    seeding: Annotated[Optional[str], _option("seeding", metavar="all|torch|none")] = None,
+    cudnn_deterministic: Annotated[
+        Optional[bool],
+        _option("cudnn-deterministic", "--cudnn-deterministic/--no-cudnn-deterministic"),
+    ] = None,
+    cudnn_benchmark: Annotated[
+        Optional[bool],
+        _option("cudnn-benchmark", "--cudnn-benchmark/--no-cudnn-benchmark"),
+    ] = None,
+    deterministic: Annotated[Optional[str], _option("deterministic", metavar="off|warn|error")] = None,
+    tf32: Annotated[Optional[bool], _option("tf32", "--tf32/--no-tf32")] = None,
+    threads: Annotated[Optional[int], _option("threads", metavar="N")] = None,
+    device: Annotated[Optional[str], _option("device", metavar="DEVICES")] = None,
+    memory_fraction: Annotated[Optional[float], _option("memory-fraction", metavar="F")] = None,
+    env: Annotated[Optional[list[str]], _option("env", metavar="NAME=VALUE")] = None,
+    timeout: Annotated[Optional[float], _option("timeout", metavar="SECONDS")] = None,
+    max_steps: Annotated[Optional[int], _option("max-steps", metavar="N")] = None,
+    compare: Annotated[Optional[list[str]], _option("compare", metavar="stdout,files")] = None,
+    ignore: Annotated[Optional[list[str]], _option("ignore", metavar="GLOB")] = None,
+    keep: Annotated[Optional[int], _option("keep", metavar="N")] = None,
+    evidence: Annotated[Optional[str], _option("evidence", metavar="DIR")] = None,
+    format: Annotated[Optional[str], _option("format", metavar="text|json")] = None,
+    output: Annotated[Optional[list[str]], _option("output", "-o", "--output", metavar="FORMAT=FILE")] = None,
+    color: Annotated[Optional[str], _option("color", metavar="auto|always|never")] = None,
+    quiet: Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress; -qq: no report either.")] = 0,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A plain line for every event of a run.")] = False,
+) -> None:
+    """Run a training several times in fresh processes and say whether it reproduces."""
+    from reprocheck.audit import audit
+    from reprocheck.console import decide_style
+    from reprocheck.progress import choose_progress
+    from reprocheck.report import FORMATS
+    from reprocheck.report.write import check_writable, print_report, write_outputs
+    from reprocheck.settings import build_request, find_pyproject, load_config, merge
+    from reprocheck.target import parse_target
+
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if name not in ("target", "argv", "module", "quiet", "verbose")
+    }
+    path = find_pyproject(Path.cwd())
+    options = merge(given, load_config(path) if path is not None else {})
+    parsed = parse_target(target, module, tuple(argv or ()), tuple(options["arg"]))
+    request = build_request(parsed, options)
+    check_writable(options["output"])
+    answer = audit(request, choose_progress(quiet, verbose))
+    style = decide_style(options["color"], sys.stdout)
+    write_outputs(answer, options["output"], style)
+    if quiet < 2:
+        print_report(FORMATS[options["format"]](answer, style))
+    raise typer.Exit(answer.exit_code)
+
+
+@app.command("gpu-info", epilog=_EPILOG)
+def gpu_info(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    require: Annotated[bool, typer.Option("--require", help="Exit 3 where no GPU can be used.")] = False,
+) -> None:
+    """Report the CUDA devices, their memory, versions and the determinism flags in force."""
+    from reprocheck.gpu_info import gpu_info_command
+
+    raise typer.Exit(gpu_info_command(as_json=as_json, require=require))
+
+
+def main() -> None:
+    """Run the command line; every way out has its exit code."""
+    sys.exit(_main())
+
+
+def _main() -> int:
+    from reprocheck.console import say
+    from reprocheck.errors import ReprocheckError
+
+    try:
+        app(standalone_mode=True)
+    except ReprocheckError as error:
+        say(f"{_opening(error.exit_code)}: {error.message}")
+        if error.hint:
+            say(f"  help: {error.hint}")
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return int(ExitCode.INTERRUPTED)
+    except Exception:
+        import traceback
+
+        say(f"internal error at {time.strftime('%H:%M:%S')}: this is a bug in reprocheck, please report it")
+        say(traceback.format_exc())
+        return int(ExitCode.INTERNAL)
+    return int(ExitCode.OK)
+
+
+def _opening(code: ExitCode) -> str:
+    if code is ExitCode.INTERRUPTED:
+        return "stopped"
+    return "fatal: no verdict reached" if code is ExitCode.NO_VERDICT else "error"

@@ -1,0 +1,162 @@
+"""The step records of two runs: where they part, and in what. Pure.
+
+Records are chained: a record's chain digest covers all deciding kinds up to it, so equal chains mean equal
+histories and the first difference is found by bisection.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reprocheck.protocol import (
+    DECIDING_KINDS,
+    EMPTY_DIGEST,
+    FLAG_TAIL,
+    FLAG_THREAD,
+    KIND_COUNT,
+    RECORD_SIZE,
+    STEP_HEADER,
+    STEP_KINDS,
+    count_steps,
+    digest_at,
+    records,
+)
+
+_OF_THE_MODEL = frozenset({"batch", "forward", "loss", "buffers"})
+"""Kinds that belong to the run's order rather than to one optimizer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDifference:
+    """The first step whose deciding kinds differ."""
+
+    step: int
+    kind: str
+    """A step kind, or `steps`: one run has a step that the other has not."""
+    in_tail: bool = False
+    """It was observed after the last step."""
+    counts: tuple[int, int] = (0, 0)
+    generators: tuple[str, ...] = ()
+    """Generators whose state parted from the other run's before this."""
+    hyperparameters: bool = False
+    """The optimizer's hyperparameters differ in this step, too."""
+
+
+def compare_steps(
+    a: bytes, b: bytes, keys_a: Sequence[str], keys_b: Sequence[str]
+) -> tuple[StepDifference | None, bool]:
+    """The first difference, and whether equal steps of independent optimizers came in another order."""
+    common = min(len(a), len(b)) // RECORD_SIZE
+    if len(a) == len(b) and (not common or _chain(a, common - 1) == _chain(b, common - 1)):
+        return None, False
+    if len(a) == len(b) and _by_optimizer(a, keys_a) == _by_optimizer(b, keys_b):
+        return None, True
+    first = _first_parting(a, b, common)
+    counts = count_steps(a), count_steps(b)
+    if first == common:
+        return StepDifference(step=min(counts), kind="steps", counts=counts), False
+    left, right = _record(a, first), _record(b, first)
+    number, _, flags_a, _ = STEP_HEADER.unpack_from(left)
+    flags_b = STEP_HEADER.unpack_from(right)[2]
+    if (flags_a ^ flags_b) & FLAG_TAIL:
+        kind = _first_kind(left, right, also_absent=False) or "steps"
+        return StepDifference(step=number, kind=kind, counts=counts), False
+    return (
+        StepDifference(
+            step=number,
+            kind=_first_kind(left, right, also_absent=True) or "steps",
+            in_tail=bool(flags_a & FLAG_TAIL),
+            counts=counts,
+            generators=_parted_generators(a, b, first),
+            hyperparameters=_differs(left, right, "hyperparameters"),
+        ),
+        False,
+    )
+
+
+def has_observations(data: bytes) -> bool:
+    """Whether any record holds a digest that decides."""
+    deciding = [index for index, kind in enumerate(STEP_KINDS) if kind in DECIDING_KINDS]
+    return any(digest_at(record, index) != EMPTY_DIGEST for record in records(data) for index in deciding)
+
+
+def last_chain(data: bytes) -> str:
+    """One digest for the whole history."""
+    return _chain(data, len(data) // RECORD_SIZE - 1).hex() if data else ""
+
+
+def _record(data: bytes, index: int) -> memoryview:
+    return memoryview(data)[index * RECORD_SIZE : (index + 1) * RECORD_SIZE]
+
+
+def _chain(data: bytes, index: int) -> bytes:
+    return digest_at(_record(data, index), KIND_COUNT)
+
+
+def _first_parting(a: bytes, b: bytes, common: int) -> int:
+    """The first record with another chain; `common` when all common ones agree."""
+    low, high = 0, common
+    while low < high:
+        middle = (low + high) // 2
+        if _chain(a, middle) == _chain(b, middle):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _differs(left: memoryview, right: memoryview, kind: str) -> bool:
+    index = STEP_KINDS.index(kind)
+    return digest_at(left, index) != digest_at(right, index)
+
+
+def _first_kind(left: memoryview, right: memoryview, *, also_absent: bool) -> str | None:
+    for index, kind in enumerate(STEP_KINDS):
+        pair = digest_at(left, index), digest_at(right, index)
+        if kind in DECIDING_KINDS and pair[0] != pair[1] and (also_absent or EMPTY_DIGEST not in pair):
+            return kind
+    return None
+
+
+def _parted_generators(a: bytes, b: bytes, first: int) -> tuple[str, ...]:
+    """Generators that agreed at some step and no longer did before record `first` was complete."""
+    parted = []
+    for index, kind in enumerate(STEP_KINDS):
+        if kind.startswith("rng ") and first > 0:
+            before = digest_at(_record(a, first - 1), index), digest_at(_record(b, first - 1), index)
+            start = digest_at(_record(a, 0), index), digest_at(_record(b, 0), index)
+            if before[0] != before[1] and start[0] == start[1]:
+                parted.append(kind.removeprefix("rng "))
+    return tuple(parted)
+
+
+def _by_optimizer(data: bytes, keys: Sequence[str]) -> object:
+    """What does not depend on the order in which independent optimizers step.
+
+    Optimizers are known by their parameters before their first step. What belongs to a model counts in run order,
+    unless a thread took the step: then it goes with the optimizer.
+    """
+    order: list[tuple[bytes, ...]] = []
+    streams: dict[str, list[bytes]] = defaultdict(list)
+    optimizers: dict[int, list[bytes]] = defaultdict(list)
+    for record in records(data):
+        _, optimizer, flags, _ = STEP_HEADER.unpack_from(record)
+        of_model = tuple(
+            digest_at(record, index) for index, kind in enumerate(STEP_KINDS) if kind in _OF_THE_MODEL
+        )
+        own = [
+            digest_at(record, index)
+            for index, kind in enumerate(STEP_KINDS)
+            if kind in DECIDING_KINDS and kind not in _OF_THE_MODEL
+        ]
+        if flags & FLAG_THREAD:
+            own.extend(of_model)
+        elif any(digest != EMPTY_DIGEST for digest in of_model):
+            order.append(of_model)
+        optimizers[optimizer].append(b"".join(own))
+    for optimizer, steps in optimizers.items():
+        key = keys[optimizer] if optimizer < len(keys) else ""
+        streams[key].append(b"".join(steps))
+    return order, {key: sorted(values) for key, values in streams.items()}

@@ -1,0 +1,128 @@
+"""Evidence files → Evidence. Nothing in them is executed, and nothing in them is trusted to be well formed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from reprocheck.errors import NoVerdictError
+from reprocheck.model import Evidence, FileRecord, Outcome, TensorRecord
+from reprocheck.protocol import (
+    EVIDENCE_FILE,
+    RECORD_SIZE,
+    STDERR_FILE,
+    STDOUT_FILE,
+    STEPS_FILE,
+    VALUES_FILE,
+)
+
+TAIL_BYTES = 8192
+
+
+class EvidenceUnreadable(NoVerdictError):
+    """A run folder that does not hold what its closing record promises."""
+
+
+def read_end(folder: Path) -> Mapping[str, Any] | None:
+    """The closing record of a run; None when there is none."""
+    lines = read_tail(folder / EVIDENCE_FILE).splitlines()
+    try:
+        last = json.loads(lines[-1])
+    except (IndexError, ValueError, RecursionError):
+        return None
+    is_end = isinstance(last, dict) and last.get("record") == "end" and isinstance(last.get("status"), str)
+    return last if is_end else None
+
+
+def read_tail(path: Path) -> str:
+    """The last lines of a file that may be huge, binary or absent."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            start = max(0, file.tell() - TAIL_BYTES)
+            file.seek(start)
+            data = file.read(TAIL_BYTES)
+    except OSError:
+        return ""
+    if start and b"\n" in data:
+        data = data.split(b"\n", 1)[1]
+    return data.decode("utf-8", "backslashreplace").strip()
+
+
+def load_evidence(outcome: Outcome) -> Evidence:
+    """The evidence of a completed run. Raises EvidenceUnreadable."""
+    folder = outcome.spec.directory
+    try:
+        return _load(outcome)
+    except OSError as error:
+        raise EvidenceUnreadable(f"cannot read the evidence in {folder}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise EvidenceUnreadable(f"the evidence in {folder} is damaged: {error}") from error
+
+
+def _load(outcome: Outcome) -> Evidence:
+    folder = outcome.spec.directory
+    lines = list(_lines(folder / EVIDENCE_FILE))
+    end = lines[-1]
+    if lines[0].get("run") != outcome.spec.id:
+        raise ValueError(f"it belongs to run {lines[0].get('run')}")
+    if end.get("record") != "end" or end["records"] != len(lines) - 1:
+        raise ValueError("lines are missing")
+    steps = (folder / STEPS_FILE).read_bytes()
+    if len(steps) != end["steps"] * RECORD_SIZE:
+        raise ValueError("step records are missing")
+    one = {line["record"]: line for line in lines}
+    return Evidence(
+        spec=outcome.spec,
+        seconds=outcome.seconds,
+        manifest=one["manifest"]["manifest"],
+        rng={name: state for name, state in one["rng at end"].items() if name != "record"},
+        initial=tuple(_initial([line for line in lines if line["record"] == "initial"])),
+        steps=steps,
+        optimizers=tuple(line["key"] for line in lines if line["record"] == "optimizer"),
+        outputs=tuple(_tensor(leaf) for leaf in one.get("output", {}).get("leaves", ())),
+        has_output=bool(end["returned"]),
+        files=tuple(FileRecord(**file) for file in one["files"]["files"]),
+        stdout=folder / STDOUT_FILE,
+        stderr=folder / STDERR_FILE,
+        settings_at_end=one["settings"]["settings"],
+        memory=one["memory"]["memory"],
+        stopped_at=end["stopped_at"],
+        notes=tuple(line["text"] for line in lines if line["record"] == "note"),
+        values=folder / VALUES_FILE,
+    )
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for text in file:
+            line = json.loads(text)
+            if not isinstance(line, dict):
+                raise ValueError("a line is not a record")
+            yield line
+
+
+def _initial(lines: list[dict[str, Any]]) -> Iterator[TensorRecord]:
+    """Names carry the model's name only where there are several models."""
+    roots = {line["root"] for line in lines}
+    for line in lines:
+        prefix = f"{line['root']}." if line["root"] and len(roots - {""}) > 1 else ""
+        for tensor in line["tensors"]:
+            yield _tensor({**tensor, "name": prefix + tensor["name"]}, line["step"])
+
+
+def _tensor(line: Mapping[str, Any], step: int = 0) -> TensorRecord:
+    return TensorRecord(
+        name=str(line["name"]),
+        kind=str(line["kind"]),
+        dtype=str(line.get("dtype", "")),
+        shape=tuple(int(size) for size in line.get("shape", ())),
+        digest=str(line.get("digest", "")),
+        text=str(line.get("text", "")),
+        offset=line.get("offset"),
+        size=int(line.get("size", 0)),
+        reason=str(line.get("reason", "")),
+        step=step,
+    )

@@ -1,0 +1,87 @@
+"""Coded diagnoses of what the comparisons showed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from reprocheck.compare import same_history
+from reprocheck.model import Divergence, Evidence, Finding, Settings, TensorDifference
+
+_CLOCK_NAMES = re.compile(r"(?i)(sec|time|duration|elapsed|latency|throughput|speed|per_s|fps|_ms$)")
+
+DIVERGENCES = {
+    "init": ("RC301", "initial state differs", "the model starts from other values, before any training"),
+    "data": ("RC302", "model inputs differ", "the data or its order differs while the model is still equal"),
+    "step": ("RC303", "training step differs", "equal inputs gave other numbers"),
+    "output": ("RC304", "returned value differs", "everything observed in training was equal"),
+    "metric": ("RC305", "returned metric differs", "everything else that was observed was equal"),
+    "stdout": ("RC306", "printed output differs", "asked for by --compare stdout"),
+    "files": ("RC307", "written files differ", "asked for by --compare files"),
+}
+"""Stage → code, phrase, what it says. A code is never used again for something else."""
+
+SEED_NO_EFFECT = "RC401"
+
+
+def find_divergence(divergence: Divergence, settings: Settings) -> Finding:
+    """The finding for the first difference of a seed."""
+    code, phrase, note = DIVERGENCES[divergence.stage]
+    cause, confidence, advice = "undiagnosed", "high", _advice(divergence, settings)
+    if divergence.stage == "metric" and all(_CLOCK_NAMES.search(name) for name in divergence.names):
+        cause, confidence = "timing-metric", "medium"
+        note = "the training repeats; the field is named like a clock"
+        advice = f"leave it out with --ignore '{divergence.names[0]}'"
+    return Finding(
+        code=code,
+        cause=cause,
+        severity="error",
+        confidence=confidence,
+        message=f"{phrase} between {divergence.runs[0]} and {divergence.runs[1]}",
+        evidence=tuple(item for item in (note, divergence.note, *map(_told, divergence.tensors[:3])) if item),
+        help=advice,
+    )
+
+
+def _told(tensor: TensorDifference) -> str:
+    if tensor.values is None:
+        return ""
+    values = tensor.values
+    return f"{tensor.name}: {values.different} of {values.total} elements differ"
+
+
+def _advice(divergence: Divergence, settings: Settings) -> str:
+    if divergence.stage == "init":
+        return "look for parameters made before the seed, from an unseeded generator, or never initialised"
+    if divergence.stage == "data":
+        return "look for unseeded generators, sets, directory listings and clocks in the data path"
+    if divergence.stage == "step" and divergence.kind == "steps":
+        return "look for a stop that depends on time, on an earlier run's files or on thread order"
+    if divergence.stage == "step" and settings.deterministic is None:
+        return "try --deterministic warn, or --threads 1, and see which of them mends it"
+    if divergence.stage in ("output", "metric"):
+        return "look at the evaluation: a random subset, a clock, a sampled prediction"
+    return ""
+
+
+def find_seed_without_effect(evidence: Sequence[Evidence]) -> list[Finding]:
+    """Seeds of equal histories: the seed does not reach the run."""
+    found: list[str] = []
+    for index, one in enumerate(evidence):
+        for other in evidence[:index]:
+            if same_history(one, other):
+                found.append(f"seeds {other.spec.seed} and {one.spec.seed} gave equal initial parameters and steps")
+                break
+    if not found:
+        return []
+    return [
+        Finding(
+            code=SEED_NO_EFFECT,
+            cause="seed-no-effect",
+            severity="warning",
+            confidence="high",
+            message="the seed does not reach the run",
+            evidence=tuple(found[:3]),
+            help="pass the seed on to the code that draws; look for a constant seed set inside the target",
+        )
+    ]

@@ -1,0 +1,179 @@
+"""Outcomes and comparisons → the audit's verdict. Pure: the only place that decides."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from reprocheck.compare_steps import last_chain
+from reprocheck.errors import ExitCode
+from reprocheck.model import (
+    Beside,
+    Comparison,
+    Evidence,
+    MetricSummary,
+    NotCompared,
+    Outcome,
+    RunSummary,
+    SeedAudit,
+    Status,
+    TensorRecord,
+    Verdict,
+)
+from reprocheck.protocol import count_steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedRuns:
+    """Everything known of one seed before it is judged."""
+
+    seed: int
+    outcomes: tuple[Outcome, ...]
+    evidence: tuple[Evidence, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+def judge_seed(runs: SeedRuns, repeats: int) -> SeedAudit:
+    """The verdict for one seed."""
+    divergences = [c.divergence for c in runs.comparisons if c.divergence is not None]
+    divergence = min(divergences, key=lambda d: _order(d.stage, d.step), default=None)
+    verdict, reason = Verdict.REPRODUCIBLE, ""
+    failed = [outcome for outcome in runs.outcomes if outcome.status is not Status.COMPLETED]
+    if divergence is not None:
+        verdict = Verdict.DIFFERENT
+    elif failed or len(runs.outcomes) < repeats:
+        verdict = Verdict.NO_VERDICT
+        reason = f"run {failed[0].spec.id} {_ended(failed[0])}" if failed else "not every run was made"
+    elif repeats < 2:
+        verdict, reason = Verdict.NO_VERDICT, "one run has nothing to be compared with (--repeats 1)"
+    elif not all(comparison.compared for comparison in runs.comparisons):
+        verdict, reason = Verdict.NO_VERDICT, "nothing was compared: no model, no step and no returned value was seen"
+    by_id = {evidence.spec.id: evidence for evidence in runs.evidence}
+    return SeedAudit(
+        seed=runs.seed,
+        verdict=verdict,
+        reason=reason,
+        runs=tuple(_summary(outcome, by_id.get(outcome.spec.id)) for outcome in runs.outcomes),
+        divergence=divergence,
+        beside=tuple(_worst(runs.comparisons)),
+        notes=tuple(dict.fromkeys(note for comparison in runs.comparisons for note in comparison.notes)),
+    )
+
+
+def _order(stage: str, step: int | None) -> tuple[int, int]:
+    """Run order over divergences of several pairs of runs."""
+    if stage in ("init", "data", "step"):
+        return (step or 0, 0 if stage == "init" else 1)
+    return (1 << 62, 0)
+
+
+def _ended(outcome: Outcome) -> str:
+    if outcome.status is Status.FAILED:
+        return f"failed: {outcome.reason}"
+    return outcome.reason
+
+
+def _worst(comparisons: Sequence[Comparison]) -> Iterable[Beside]:
+    """For each thing compared beside: the first comparison in which it differs, else that it is the same."""
+    found: dict[str, Beside] = {}
+    for comparison in comparisons:
+        for item in comparison.beside:
+            if item.what not in found or (found[item.what].same and not item.same):
+                found[item.what] = item
+    return found.values()
+
+
+def _summary(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
+    return RunSummary(
+        id=outcome.spec.id,
+        repeat=outcome.spec.repeat,
+        status=outcome.status,
+        reason=outcome.reason,
+        last_words=outcome.last_words if outcome.status is not Status.COMPLETED else "",
+        init="" if evidence is None else digest_of(evidence.initial),
+        steps_digest="" if evidence is None else last_chain(evidence.steps),
+        steps=0 if evidence is None else count_steps(evidence.steps),
+        output="" if evidence is None else digest_of(evidence.outputs),
+        metrics={} if evidence is None else metrics_of(evidence),
+        seconds=outcome.seconds,
+        memory={} if evidence is None else evidence.memory,
+        settings={} if evidence is None else evidence.settings_at_end,
+        ambient=asdict(outcome.spec.ambient),
+        stopped_at=None if evidence is None else evidence.stopped_at,
+        directory=str(outcome.spec.directory),
+    )
+
+
+def digest_of(tensors: Sequence[TensorRecord]) -> str:
+    """One digest over named digests; empty when there are none."""
+    from xxhash import xxh3_128_hexdigest
+
+    lines = sorted(f"{t.name}|{t.kind}|{t.dtype}|{t.shape}|{t.digest}" for t in tensors if t.digest)
+    return xxh3_128_hexdigest("\n".join(lines).encode()) if lines else ""
+
+
+def metrics_of(evidence: Evidence) -> dict[str, float]:
+    """Scalar outputs by name."""
+    metrics = {}
+    for leaf in evidence.outputs:
+        if leaf.text and leaf.shape == () and leaf.kind in ("number", "tensor", "array"):
+            try:
+                metrics[leaf.name or "returned value"] = float(leaf.text)
+            except ValueError:
+                continue
+    return metrics
+
+
+def summarize_metrics(seeds: Sequence[SeedAudit]) -> tuple[MetricSummary, ...]:
+    """Each metric over the seeds, beside its spread within one seed."""
+    values: dict[str, list[list[float]]] = {}
+    for seed in seeds:
+        per_seed: dict[str, list[float]] = {}
+        for run in seed.runs:
+            for name, value in run.metrics.items():
+                per_seed.setdefault(name, []).append(value)
+        for name, found in per_seed.items():
+            values.setdefault(name, []).append(found)
+    return tuple(_metric(name, found) for name, found in values.items())
+
+
+def _metric(name: str, per_seed: list[list[float]]) -> MetricSummary:
+    firsts = [found[0] for found in per_seed]
+    finite = all(math.isfinite(value) for found in per_seed for value in found)
+    return MetricSummary(
+        name=name,
+        seeds=len(firsts),
+        mean=statistics.fmean(firsts),
+        std=statistics.stdev(firsts) if len(firsts) > 1 and finite else None,
+        within=max(max(found) - min(found) for found in per_seed) if finite else math.nan,
+    )
+
+
+def overall(seeds: Sequence[SeedAudit]) -> tuple[Verdict, ExitCode]:
+    """One difference that was seen outweighs a run that failed; a run that failed outweighs agreement."""
+    verdicts = {seed.verdict for seed in seeds}
+    if Verdict.DIFFERENT in verdicts:
+        return Verdict.DIFFERENT, ExitCode.DIFFERENT
+    if Verdict.NO_VERDICT in verdicts or not seeds:
+        return Verdict.NO_VERDICT, ExitCode.NO_VERDICT
+    return Verdict.REPRODUCIBLE, ExitCode.OK
+
+
+def unique(items: Iterable[NotCompared]) -> tuple[NotCompared, ...]:
+    """Each once, in order."""
+    return tuple(dict.fromkeys(items))
+
+
+def summarize(verdict: Verdict, seeds: Sequence[SeedAudit], varied: Sequence[str]) -> str:
+    """The one sentence."""
+    runs = sum(len(seed.runs) for seed in seeds)
+    count = f"{runs} run{'s' if runs != 1 else ''} of {len(seeds)} seed{'s' if len(seeds) != 1 else ''}"
+    if verdict is Verdict.REPRODUCIBLE:
+        return f"no difference observed in {count}; varied: {', '.join(varied) or 'nothing'}"
+    if verdict is Verdict.NO_VERDICT:
+        reason = next((seed.reason for seed in seeds if seed.verdict is Verdict.NO_VERDICT), "no run was made")
+        return f"no verdict from {count}: {reason}"
+    differing = [seed for seed in seeds if seed.verdict is Verdict.DIFFERENT]
+    return f"{len(differing)} of {len(seeds)} seed{'s' if len(seeds) != 1 else ''} differ between runs"

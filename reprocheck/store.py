@@ -1,0 +1,40 @@
+"""The evidence folder: `.reprocheck/audits/<audit>/<run>/`, ignored by git, the newest audits kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from reprocheck.errors import UsageError
+
+AUDITS = "audits"
+
+
+def create_audit_folder(evidence: Path) -> Path:
+    """A new, empty folder for one audit. Raises UsageError when it cannot be made."""
+    try:
+        audits = evidence / AUDITS
+        audits.mkdir(parents=True, exist_ok=True)
+        ignore = evidence / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+        folder = audits / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        folder.mkdir()
+    except OSError as error:
+        raise UsageError(
+            f"cannot keep evidence in {evidence}: {error.strerror or error}",
+            "choose another folder with --evidence DIR",
+        ) from error
+    return folder.absolute()
+
+
+def prune(evidence: Path, keep: int) -> None:
+    """Remove all but the newest `keep` audits."""
+    try:
+        audits = sorted(entry for entry in (evidence / AUDITS).iterdir() if entry.is_dir() and not entry.is_symlink())
+    except OSError:
+        return
+    for folder in audits[:-keep]:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,51 @@
+"""Act right after a module has been imported for the first time.
+
+torch is never imported by us before the target does it: a script may set OMP_NUM_THREADS or the like first.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+
+class _AfterImport:
+    """A meta path finder that lets the others find the module and adds an action to its loading."""
+
+    def __init__(self, name: str, action: Callable[[], None]) -> None:
+        self.name = name
+        self.action = action
+        self.acted = False
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != self.name:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        loader: Any = spec.loader
+        execute = loader.exec_module
+
+        def execute_then_act(module: ModuleType) -> None:
+            execute(module)
+            if not self.acted:  # a reload executes it again
+                self.acted = True
+                self.action()
+
+        loader.exec_module = execute_then_act
+        return spec
+
+
+def after_import(name: str, action: Callable[[], None]) -> None:
+    """Call `action` once `name` (a top-level module) is imported; now, if it is already."""
+    if name in sys.modules:
+        action()
+    else:
+        sys.meta_path.insert(0, _AfterImport(name, action))

@@ -1,0 +1,227 @@
+"""Watch a training from the outside: model calls, backward passes and optimizer steps.
+
+Three places are wrapped, once torch is imported: `nn.Module.__call__`, `torch.autograd.backward`, and the global step
+hooks of optimizers. Global forward hooks are not used: they make torch.compile warn, miss keyword arguments and
+switch off fast paths. The wrappers' own frames are hidden from torch.compile, which sees the module as it is.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from reprocheck.worker.digest import Unobserved
+from reprocheck.worker.heap import HeapPoison
+from reprocheck.worker.recorder import Recorder
+from reprocheck.worker.roots import Roots
+from reprocheck.worker.steps import Pending, StepWriter, graph_leaves
+
+RECENT_OUTPUTS = 64
+"""Outputs of models remembered, to tell a batch from what a model made itself (a GAN's fake images)."""
+
+
+class TargetStopped(BaseException):
+    """Ends the target after --max-steps; not an Exception, so that targets do not swallow it."""
+
+
+class Observer:
+    """Feeds the step writer from inside the target's own calls."""
+
+    def __init__(
+        self, recorder: Recorder, poison: HeapPoison, max_steps: int | None, leave: Callable[[], None]
+    ) -> None:
+        self._recorder = recorder
+        self._poison = poison
+        self._max_steps = max_steps
+        self._leave = leave
+        self._pending = Pending()
+        self._outputs: deque[StorageWeakRef] = deque(maxlen=RECENT_OUTPUTS)
+        self._has_optimizer = False
+        self._failures: set[str] = set()
+        self.roots = Roots(recorder)
+        self.steps = StepWriter(recorder, self.roots)
+        self.stopped_at: int | None = None
+
+    def install(self) -> None:
+        """Wrap torch. Called once, right after its import."""
+        module_class: Any = torch.nn.Module
+        module_class.__call__ = self._watch_calls(module_class.__call__)
+        torch.autograd.backward = self._watch_backward(torch.autograd.backward)
+        self._watch_optimizers()
+
+    def finish(self) -> None:
+        """The end of the target: what came after the last step, and models that no optimizer touched."""
+        with Unobserved():
+            self._guarded(self._finish)
+
+    def _finish(self) -> None:
+        self.steps.tail(self._pending.take())
+        self.roots.record_rest()
+
+    def _watch_calls(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        pending, recorder = self._pending, self._recorder
+
+        @functools.wraps(call)
+        def __call__(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if pending.depth or not recorder.is_open or torch.compiler.is_compiling():
+                return call(module, *args, **kwargs)
+            pending.depth = 1
+            try:
+                with Unobserved():
+                    is_model = self._guarded(self._called, module, args, kwargs)
+                output = call(module, *args, **kwargs)
+                if is_model:
+                    with Unobserved():
+                        self._guarded(self._returned, output)
+                return output
+            finally:
+                pending.depth = 0
+
+        _hide_from_compiler(__call__)
+        return __call__
+
+    def _called(self, module: torch.nn.Module, args: Any, kwargs: Any) -> bool:
+        root = self.roots.find(module) or self.roots.add(module)
+        if root is None:
+            return False
+        if not torch.is_grad_enabled():
+            self._poison.wake()
+        made = {ref.cdata for ref in self._outputs if not ref.expired()}  # type: ignore[no-untyped-call]
+        inputs = [t for t in _tensors((args, kwargs)) if t.grad_fn is None and _storage(t) not in made]
+        self._pending.feed("batch", root.label.encode(), inputs)
+        return True
+
+    def _returned(self, output: Any) -> None:
+        outputs = list(_tensors(output))
+        for tensor in outputs:
+            if _storage(tensor) is not None:
+                self._outputs.append(StorageWeakRef(tensor.untyped_storage()))  # type: ignore[no-untyped-call]
+        if not torch.is_grad_enabled():
+            self._pending.feed("forward", b"", outputs)
+
+    def _watch_backward(self, backward: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(backward)
+        def observed(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+            if not self._recorder.is_open or torch.compiler.is_compiling():
+                return backward(tensors, *args, **kwargs)
+            losses = list(_tensors(tensors))
+            with Unobserved():
+                self._guarded(self._before_backward, losses)
+            leaves = [leaf for _, leaf in graph_leaves(losses)] if self._has_no_model else []
+            result = backward(tensors, *args, **kwargs)
+            with Unobserved():
+                self._guarded(self._after_backward, leaves)
+            self._stop_if_done()
+            return result
+
+        _hide_from_compiler(observed)
+        return observed
+
+    @property
+    def _by_hand(self) -> bool:
+        """Whether the target updates its parameters without any optimizer."""
+        return not self._has_optimizer
+
+    @property
+    def _has_no_model(self) -> bool:
+        """Whether its parameters are bare tensors at that: only the autograd graph knows them."""
+        return self._by_hand and not self.roots.changes
+
+    def _before_backward(self, losses: list[torch.Tensor]) -> None:
+        self._pending.feed("loss", b"", losses)
+        if self._by_hand:
+            self.roots.record_initial("forward", graph_leaves(losses) if self._has_no_model else [])
+
+    def _after_backward(self, leaves: list[torch.Tensor]) -> None:
+        if self._by_hand:
+            self.steps.backward(leaves, self._pending.take())
+            self._poison.after_step(self.steps.count)
+
+    def _watch_optimizers(self) -> None:
+        optimizer_class: Any = torch.optim.Optimizer
+        original = optimizer_class.__init__
+
+        @functools.wraps(original)
+        def __init__(optimizer: Any, *args: Any, **kwargs: Any) -> None:
+            self._has_optimizer = True
+            original(optimizer, *args, **kwargs)
+
+        def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            if torch.compiler.is_compiling() or not self._recorder.is_open:
+                return
+            with Unobserved():
+                self._guarded(self.steps.before, optimizer)
+
+        def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            if torch.compiler.is_compiling() or not self._recorder.is_open:
+                return
+            self._leave_if_stopped()
+            with Unobserved():
+                self._guarded(self.steps.after, optimizer, self._pending.take())
+            self._poison.after_step(self.steps.count)
+            self._stop_if_done()
+
+        optimizer_class.__init__ = __init__
+        register_optimizer_step_pre_hook(before)
+        register_optimizer_step_post_hook(after)
+
+    def _stop_if_done(self) -> None:
+        if self._max_steps is not None and self.steps.count >= self._max_steps and self._recorder.is_open:
+            self._leave_if_stopped()
+            self.stopped_at = self.steps.count
+            raise TargetStopped(f"{self.steps.count} optimizer steps")
+
+    def _leave_if_stopped(self) -> None:
+        if self.stopped_at is not None:  # the target swallowed the end of its run
+            self._leave()
+
+    def _guarded(self, observe: Callable[..., Any], *args: Any) -> Any:
+        """Observation must not end the target: what fails is noted in the evidence."""
+        try:
+            return observe(*args)
+        except Exception as error:
+            text = f"{observe.__name__.strip('_')} could not be observed: {type(error).__name__}: {error}"
+            if text not in self._failures and len(self._failures) < 20:
+                self._failures.add(text)
+                self._recorder.line("note", text=text)
+            return None
+
+
+def _hide_from_compiler(function: Callable[..., Any]) -> None:
+    """torch.compile runs this frame as it is and compiles what it calls."""
+    try:
+        torch._C._dynamo.eval_frame.skip_code(function.__code__)  # type: ignore[attr-defined]
+    except AttributeError:  # a PyTorch without it: compiled models work, with one more graph break
+        pass
+
+
+def _tensors(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
+    """Tensors in arguments: nested tuples, lists and dicts, and objects with fields (model outputs, batches)."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif depth > 8:
+        return
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _tensors(item, depth + 1)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item, depth + 1)
+    elif hasattr(value, "__dict__") and not isinstance(value, (type, torch.nn.Module)) and not callable(value):
+        for item in vars(value).values():
+            if isinstance(item, (torch.Tensor, list, tuple, dict)):
+                yield from _tensors(item, depth + 1)
+
+
+def _storage(tensor: torch.Tensor) -> int | None:
+    """Identity of the memory behind a tensor; None where it has none of its own."""
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (NotImplementedError, RuntimeError):
+        return None

@@ -1,0 +1,86 @@
+"""Write the evidence of a run: lines as they come, step records in blocks, one closing record."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from reprocheck.protocol import EVIDENCE_FILE, RECORD_SIZE, STEPS_FILE, VALUES_FILE
+
+VALUES_LIMIT = 64 * 2**20
+"""Bytes of tensor values kept on disk per run."""
+BLOCK = 1 << 16
+FLUSH_SECONDS = 0.5
+
+
+class Recorder:
+    """The evidence files of this process. A forked child shares none of it: it writes nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._lines = (folder / EVIDENCE_FILE).open("a", encoding="utf-8")
+        self._steps = (folder / STEPS_FILE).open("ab", buffering=0)
+        self._values = (folder / VALUES_FILE).open("ab")
+        self._pending = bytearray()
+        self._flushed = time.monotonic()
+        self._count = 0
+        self._values_end = 0
+        self._step_records = 0
+        self._closed = False
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process may still write: not after the end, not in a forked child."""
+        return not self._closed and os.getpid() == self._pid
+
+    def line(self, record: str, **content: Any) -> None:
+        """One line of evidence, on disk at once."""
+        with self._lock:
+            if self.is_open:
+                self._lines.write(json.dumps({"record": record, **content}, default=str) + "\n")
+                self._lines.flush()
+                self._count += 1
+
+    def step(self, record: bytes) -> None:
+        """One step record."""
+        assert len(record) == RECORD_SIZE
+        with self._lock:
+            if self.is_open:
+                self._pending += record
+                self._step_records += 1
+                now = time.monotonic()
+                if len(self._pending) >= BLOCK or now - self._flushed >= FLUSH_SECONDS:
+                    self._flushed = now
+                    self._flush_steps()
+
+    def values(self, data: memoryview) -> int | None:
+        """Keep the bytes of a tensor; where they start, or None when there is no room for them."""
+        with self._lock:
+            if not self.is_open or self._values_end + data.nbytes > VALUES_LIMIT:
+                return None
+            start = self._values_end
+            self._values.write(data)
+            self._values_end += data.nbytes
+            return start
+
+    def end(self, **content: Any) -> None:
+        """The closing record: without it a run has no verdict."""
+        with self._lock:
+            if not self.is_open:
+                return
+            self._flush_steps()
+            self._values.close()
+            self.line("end", records=self._count, steps=self._step_records, **content)
+            self._closed = True
+            self._lines.close()
+
+    def _flush_steps(self) -> None:
+        view = memoryview(bytes(self._pending))
+        while view:
+            view = view[self._steps.write(view) :]
+        self._pending.clear()

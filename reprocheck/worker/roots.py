@@ -1,0 +1,153 @@
+"""The models of a run: modules that the target calls itself, and the names that they give to parameters."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from reprocheck.worker.digest import Undigestible, dtype_name, raw_bytes, tensor_digest
+from reprocheck.worker.recorder import Recorder
+
+Line = dict[str, Any]
+
+
+def describe(name: str, kind: str, tensor: torch.Tensor, recorder: Recorder | None) -> Line:
+    """The evidence of one tensor; with a recorder, its bytes are kept too."""
+    line: Line = {"name": name, "kind": kind, "shape": list(tensor.shape)}
+    try:
+        line["digest"] = tensor_digest(tensor).hex()
+        line["dtype"] = dtype_name(tensor)
+        if recorder is not None:
+            data = raw_bytes(tensor)
+            line["offset"], line["size"] = recorder.values(data), data.nbytes
+    except Undigestible as error:
+        line.setdefault("reason", error.reason)
+    except RuntimeError:  # no plain bytes: the digest stands, values are not kept
+        pass
+    return line
+
+
+def is_uninitialized(tensor: torch.Tensor) -> bool:
+    """A lazy parameter or buffer that has no shape yet."""
+    return torch.nn.parameter.is_lazy(tensor)
+
+
+class Root:
+    """A module that the target called directly, with its state as it was before its first forward."""
+
+    def __init__(self, module: torch.nn.Module, label: str, recorder: Recorder, step: int) -> None:
+        self.module = weakref.ref(module)
+        self.label = label
+        self.step = step
+        self.thread = threading.get_ident()
+        self.recorded = False
+        self.buffers = [
+            describe(name, "buffer", buffer, recorder)
+            for name, buffer in named(module, "buffers")
+            if not is_uninitialized(buffer)
+        ]
+        self.parameters = [
+            describe(name, "parameter", parameter, None)
+            for name, parameter in named(module, "parameters")
+            if not is_uninitialized(parameter)
+        ]
+        self._owners: list[tuple[dict[str, Any], str]] | None = None
+
+    def forget_layout(self) -> None:
+        """Look for buffers anew: modules may have been added."""
+        self._owners = None
+
+    def live_buffers(self) -> Iterator[torch.Tensor]:
+        """The buffers as they are now."""
+        module = self.module()
+        if module is None:
+            return
+        if self._owners is None:
+            self._owners = [(part._buffers, key) for part in module.modules() for key in part._buffers]
+        for owner, key in self._owners:
+            buffer = owner.get(key)
+            if buffer is not None:
+                yield buffer
+
+
+def named(module: torch.nn.Module, what: str) -> Iterator[tuple[str, torch.Tensor]]:
+    """Parameters or buffers by name, each once; compiled modules do not show in the names."""
+    for name, tensor in getattr(module, f"named_{what}")():
+        yield name.replace("_orig_mod.", ""), tensor
+
+
+class Roots:
+    """All roots of the process, and the name of every parameter that belongs to one."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self.step = 0
+        """Steps taken so far, kept up to date by the step writer."""
+        self._known: dict[int, Root] = {}
+        self._all: list[Root] = []
+        self._labels: dict[str, int] = {}
+        self._names: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
+        self.changes = 0
+        """Grows with every new root."""
+
+    def __iter__(self) -> Iterator[Root]:
+        return iter(self._all)
+
+    def find(self, module: torch.nn.Module) -> Root | None:
+        """The root for this module if it was called before."""
+        root = self._known.get(id(module))
+        return root if root is not None and root.module() is module else None
+
+    def add(self, module: torch.nn.Module) -> Root | None:
+        """Take in a module at its first forward; None when it has no state and so is no model."""
+        if next(module.parameters(), None) is None and next(module.buffers(), None) is None:
+            return None
+        kind = type(getattr(module, "_orig_mod", module)).__name__
+        count = self._labels[kind] = self._labels.get(kind, 0) + 1
+        root = Root(module, kind if count == 1 else f"{kind}#{count}", self._recorder, self.step)
+        self._known[id(module)] = root
+        self._all.append(root)
+        self.changes += 1
+        return root
+
+    def name_of(self, parameter: torch.Tensor) -> str | None:
+        """`Model.layer.weight`, or None for a parameter of no known root."""
+        known = self._names.get(id(parameter))
+        return known[1] if known is not None and known[0]() is parameter else None
+
+    def name(self, parameter: torch.Tensor, name: str) -> None:
+        """Give a parameter its name for good."""
+        self._names[id(parameter)] = (weakref.ref(parameter), name)
+
+    def record_initial(self, stage: str, extra: list[tuple[str, torch.Tensor]]) -> None:
+        """Write the initial state of every root that is not yet written, then of parameters outside any root."""
+        for root in self._all:
+            module = root.module()
+            if root.recorded or module is None:
+                continue
+            root.recorded = True
+            lines = list(root.buffers)
+            for name, parameter in named(module, "parameters"):
+                if self.name_of(parameter) is None:
+                    self.name(parameter, f"{root.label}.{name}")
+                    lines.append(describe(name, "parameter", parameter, self._recorder))
+            self._recorder.line("initial", stage=stage, step=self.step, root=root.label, tensors=lines)
+            root.buffers = root.parameters = []
+        lines = []
+        for name, parameter in extra:
+            if self.name_of(parameter) is None:
+                self.name(parameter, name)
+                lines.append(describe(name, "parameter", parameter, self._recorder))
+        if lines:
+            self._recorder.line("initial", stage=stage, step=self.step, root="", tensors=lines)
+
+    def record_rest(self) -> None:
+        """At the end: roots that no optimizer ever touched, as they were before their first forward."""
+        for root in self._all:
+            if not root.recorded and (root.buffers or root.parameters):
+                tensors = root.parameters + root.buffers
+                self._recorder.line("initial", stage="forward", step=root.step, root=root.label, tensors=tensors)

@@ -1,0 +1,191 @@
+"""One run from its specification to its closing record."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reprocheck.model import RunSpec
+from reprocheck.protocol import SPEC_FILE, decode_spec
+from reprocheck.worker import flags, listing, seeding
+from reprocheck.worker.execute import TargetUnusable, execute
+from reprocheck.worker.files import WrittenFiles
+from reprocheck.worker.heap import HeapPoison
+from reprocheck.worker.importing import after_import
+from reprocheck.worker.leaves import Leaf, leaves_of
+from reprocheck.worker.recorder import Recorder
+
+if TYPE_CHECKING:
+    from reprocheck.worker.observe import Observer
+
+
+def run(folder: str) -> None:
+    """Run the target of `folder`/spec.json and leave its evidence there. Exits as the target would."""
+    spec = decode_spec((Path(folder) / SPEC_FILE).read_text(encoding="utf-8"))
+    _Run(spec).go()
+
+
+class _Run:
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+        self.recorder = Recorder(spec.directory)
+        self.files = WrittenFiles((str(spec.directory.parent), spec.environment.get("TMPDIR", "")))
+        self.poison = HeapPoison(spec.ambient.heap_byte)
+        self.observer: Observer | None = None
+
+    def go(self) -> None:
+        spec = self.spec
+        self.recorder.line("start", run=spec.id, seed=spec.seed, pid=os.getpid(), python=platform.python_version())
+        listing.rearrange(spec.ambient.listing_key)
+        if spec.ambient.switch_interval is not None:
+            sys.setswitchinterval(spec.ambient.switch_interval)
+        after_import("torch", self._observe_torch)
+        seeding.seed_before_import(spec.seed, spec.settings.seeding)
+        self.files.watch()
+        self._run_target()
+
+    def _observe_torch(self) -> None:
+        from reprocheck.worker.observe import Observer
+
+        flags.apply_to_torch(self.spec.settings)
+        self.observer = Observer(self.recorder, self.poison, self.spec.settings.max_steps, self._leave)
+        self.observer.install()
+
+    def _run_target(self) -> None:
+        try:
+            returned, value = execute(self.spec)
+        except TargetUnusable as error:
+            self.recorder.end(status="unusable", error=str(error))
+            sys.exit(2)
+        except SystemExit as stop:
+            self._exited(stop)
+            raise
+        except BaseException as error:
+            if self._was_stopped(error):
+                self._finish("stopped")
+                return
+            self._finish("failed", error=_describe(error))
+            _print_target_traceback(error)
+            sys.exit(1)
+        self._finish("finished", returned=returned, value=value)
+
+    def _exited(self, stop: SystemExit) -> None:
+        ended_well = stop.code is None or (isinstance(stop.code, int) and int(stop.code) == 0)
+        if ended_well:
+            self._finish("finished")
+        else:
+            self._finish("failed", error=f"exited with status {stop.code!r}")
+
+    def _was_stopped(self, error: BaseException) -> bool:
+        stopped = self.observer is not None and self.observer.stopped_at is not None
+        return stopped and type(error).__name__ == "TargetStopped"
+
+    def _leave(self) -> None:
+        """The target swallowed the end that --max-steps asked for: take down what there is, and leave."""
+        self._finish("stopped")
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError, AttributeError):
+                pass
+        os._exit(0)
+
+    def _finish(self, status: str, *, returned: bool = False, value: Any = None, error: str = "") -> None:
+        recorder = self.recorder
+        if not recorder.is_open:  # a forked child of the target came here by itself
+            return
+        if self.observer is not None:
+            self.observer.finish()
+        if returned:
+            tmp = self.spec.environment.get("TMPDIR", "") if self.spec.ambient.own_tmpdir else ""
+            recorder.line("output", leaves=[self._keep(leaf) for leaf in leaves_of(value, tmp)])
+        recorder.line("rng at end", **_rng_states())
+        recorder.line("files", files=self.files.found(self.spec.cwd, self.spec.read_checkpoints))
+        recorder.line("settings", settings=flags.read_settings())
+        recorder.line("memory", memory=_memory())
+        recorder.line("manifest", manifest=_manifest())
+        stopped = None if self.observer is None else self.observer.stopped_at
+        skipped = 0 if self.observer is None else self.observer.steps.skipped
+        recorder.end(status=status, returned=returned, error=error, stopped_at=stopped, skipped=skipped)
+
+    def _keep(self, leaf: Leaf) -> dict[str, Any]:
+        line: dict[str, Any] = {
+            "name": leaf.name,
+            "kind": leaf.kind,
+            "dtype": leaf.dtype,
+            "shape": list(leaf.shape),
+            "digest": leaf.digest,
+            "text": leaf.text,
+            "reason": leaf.reason,
+        }
+        if leaf.data is not None:
+            line["offset"], line["size"] = self.recorder.values(leaf.data), leaf.data.nbytes
+        return line
+
+
+def _rng_states() -> dict[str, str]:
+    states = {name: seeding.state_digest(name) for name in seeding.GENERATORS}
+    return {name: state.hex() for name, state in states.items() if state is not None}
+
+
+def _describe(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if os.sep + "reprocheck" + os.sep not in frame.filename:
+            place = f" at {frame.filename}:{frame.lineno}"
+    return f"{type(error).__name__}: {text[:500]}{place}"
+
+
+def _print_target_traceback(error: BaseException) -> None:
+    """As Python would print it, without our own frames at the top."""
+    trace = error.__traceback__
+    while trace is not None and os.path.dirname(trace.tb_frame.f_code.co_filename) == os.path.dirname(__file__):
+        trace = trace.tb_next
+    try:
+        traceback.print_exception(type(error), error, trace)
+    except (OSError, ValueError, AttributeError):  # the target closed its standard error
+        pass
+
+
+def _memory() -> dict[str, Any]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    memory: dict[str, Any] = {"rss_peak": peak if sys.platform == "darwin" else peak * 1024}
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and getattr(torch, "cuda", None) and torch.cuda.is_initialized():
+        memory["cuda"] = [
+            {
+                "device": device,
+                "allocated_peak": torch.cuda.max_memory_allocated(device),
+                "reserved_peak": torch.cuda.max_memory_reserved(device),
+            }
+            for device in range(torch.cuda.device_count())
+        ]
+    return memory
+
+
+def _manifest() -> Mapping[str, Any]:
+    torch: Any = sys.modules.get("torch")
+    numpy: Any = sys.modules.get("numpy")
+    manifest: dict[str, Any] = {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "numpy": getattr(numpy, "__version__", None),
+        "torch": None if torch is None else str(torch.__version__),
+        "threads_alive_at_end": threading.active_count() > 1,
+    }
+    if torch is not None and hasattr(torch, "version"):
+        manifest["cuda"] = torch.version.cuda
+        manifest["cpu_capability"] = torch.backends.cpu.get_cpu_capability()
+        manifest["threads"] = torch.get_num_threads()
+        if getattr(torch, "cuda", None) and torch.cuda.is_initialized():
+            manifest["cudnn"] = torch.backends.cudnn.version()
+            manifest["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return manifest

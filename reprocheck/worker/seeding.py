@@ -1,0 +1,81 @@
+"""Seed the generators, and fingerprint their states."""
+
+from __future__ import annotations
+
+import random
+import sys
+from array import array
+from typing import Any
+
+from xxhash import xxh3_128_digest
+
+from reprocheck.model import Seeding
+from reprocheck.worker.importing import after_import
+
+GENERATORS = ("python", "numpy", "torch", "cuda")
+"""In the order of the `rng` kinds of a step record."""
+
+
+def seed_before_import(seed: int, seeding: Seeding) -> None:
+    """Seed python now; numpy and torch as soon as each is imported, before its importer goes on."""
+    if seeding is Seeding.NONE:
+        return
+    after_import("torch", lambda: _seed_torch(seed))
+    if seeding is Seeding.ALL:
+        random.seed(seed)
+        after_import("numpy", lambda: _seed_numpy(seed))
+
+
+def _seed_numpy(seed: int) -> None:
+    import numpy as np
+
+    np.random.seed(seed)
+
+
+def _seed_torch(seed: int) -> None:
+    import torch
+
+    torch.manual_seed(seed)  # and every CUDA device, when CUDA is initialised
+
+
+def state_digest(generator: str) -> bytes | None:
+    """Digest of one generator's state; None where its library is not in use."""
+    state = _STATES[generator]()
+    return None if state is None else xxh3_128_digest(state)
+
+
+def _python_state() -> bytes:
+    version, words, gauss = random.getstate()
+    return array("Q", words).tobytes() + repr((version, gauss)).encode()
+
+
+def _numpy_state() -> bytes | None:
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is None or "numpy.random" not in sys.modules:
+        return None
+    state = numpy.random.get_state(legacy=False)
+    if state["bit_generator"] != "MT19937":
+        return repr(state).encode()
+    tail = (state["state"]["pos"], state["has_gauss"], state["gauss"])
+    return bytes(state["state"]["key"].tobytes()) + repr(tail).encode()
+
+
+def _torch_state() -> bytes | None:
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "default_generator"):
+        return None
+    from reprocheck.worker.digest import raw_bytes
+
+    return bytes(raw_bytes(torch.default_generator.get_state()))
+
+
+def _cuda_state() -> bytes | None:
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not getattr(torch, "cuda", None) or not torch.cuda.is_initialized():
+        return None
+    from reprocheck.worker.digest import raw_bytes
+
+    return b"".join(bytes(raw_bytes(generator.get_state())) for generator in torch.cuda.default_generators)
+
+
+_STATES = {"python": _python_state, "numpy": _numpy_state, "torch": _torch_state, "cuda": _cuda_state}

@@ -1,0 +1,242 @@
+"""One step record: digests of what an optimizer step read and left behind."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from reprocheck.protocol import (
+    DECIDING_KINDS,
+    EMPTY_DIGEST,
+    FLAG_BACKWARD,
+    FLAG_TAIL,
+    FLAG_THREAD,
+    STEP_HEADER,
+    STEP_KINDS,
+)
+from reprocheck.worker.digest import Combined, bytes_digest
+from reprocheck.worker.recorder import Recorder
+from reprocheck.worker.roots import Roots, is_uninitialized
+from reprocheck.worker.seeding import GENERATORS, state_digest
+
+KEYED_OPTIMIZERS = 10_000
+"""Optimizers whose initial parameters are fingerprinted as their key; a target may make one a step."""
+GRAPH_NODES = 10_000
+"""Nodes of an autograd graph looked at to find its leaves."""
+
+Named = list[tuple[str, torch.Tensor]]
+
+
+class Pending(threading.local):
+    """What a thread observed since its last step."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.kinds: dict[str, Combined] = {}
+
+    def feed(self, kind: str, label: bytes, tensors: Iterable[torch.Tensor]) -> None:
+        """Add tensors to the digest of a kind."""
+        combined = self.kinds.get(kind)
+        if combined is None:
+            combined = self.kinds[kind] = Combined()
+        combined.bytes(label)
+        for tensor in tensors:
+            combined.tensor(tensor)
+
+    def take(self) -> dict[str, bytes]:
+        """The digests of all kinds fed; they start anew."""
+        digests = {kind: combined.digest() for kind, combined in self.kinds.items()}
+        self.kinds = {}
+        return digests
+
+
+class Plan:
+    """The parameters of one optimizer in the order of their names, so that their order in it does not count."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.parameters: list[torch.Tensor] = []
+        self.signature: tuple[int, ...] = ()
+
+
+class StepWriter:
+    """Turns the state after a step into a record."""
+
+    def __init__(self, recorder: Recorder, roots: Roots) -> None:
+        self._recorder = recorder
+        self._roots = roots
+        self._plans: weakref.WeakKeyDictionary[torch.optim.Optimizer, Plan] = weakref.WeakKeyDictionary()
+        self._owned: dict[int, weakref.ref[torch.Tensor]] = {}
+        self._others: tuple[tuple[int, int, int], list[torch.Tensor]] = ((-1, -1, -1), [])
+        self._optimizers = 0
+        self._chain = EMPTY_DIGEST
+        self._lock = threading.Lock()
+        self.count = 0
+        self.skipped = 0
+
+    def before(self, optimizer: torch.optim.Optimizer) -> None:
+        """Before a step: the first time, take down the parameters as they are still untouched."""
+        if optimizer not in self._plans:
+            self._plans[optimizer] = plan = Plan(self._optimizers)
+            self._optimizers += 1
+            self._roots.record_initial("step", _fallback_names(optimizer, plan.index))
+            self._arrange(plan, optimizer)
+            key = ""
+            if plan.index < KEYED_OPTIMIZERS:
+                combined = Combined()
+                for parameter in plan.parameters:
+                    combined.tensor(parameter)
+                key = combined.digest().hex()
+            self._recorder.line("optimizer", index=plan.index, key=key, type=type(optimizer).__name__)
+
+    def after(self, optimizer: torch.optim.Optimizer, pending: dict[str, bytes]) -> None:
+        """After a step: write its record."""
+        plan = self._plans.get(optimizer)
+        if plan is None:  # the pre-hook did not see it (a step inside a step of a wrapper)
+            self.before(optimizer)
+            plan = self._plans[optimizer]
+        signature = tuple(len(group["params"]) for group in optimizer.param_groups)
+        if signature != plan.signature:
+            self._roots.record_initial("step", _fallback_names(optimizer, plan.index))
+            self._arrange(plan, optimizer)
+        pending["gradients"] = self._digest(parameter.grad for parameter in plan.parameters)
+        pending["hyperparameters"] = _hyperparameters(optimizer)
+        pending["parameters"] = self._digest([*plan.parameters, *self._unowned()])
+        pending["optimizer state"] = self._state(optimizer, plan)
+        self._write(pending, plan.index, 0)
+
+    def backward(self, leaves: list[torch.Tensor], pending: dict[str, bytes]) -> None:
+        """A backward pass of a target without any optimizer counts as its step."""
+        parameters = self._unowned() or leaves
+        pending["gradients"] = self._digest(parameter.grad for parameter in parameters)
+        pending["parameters"] = self._digest(parameters)
+        self._write(pending, 0, FLAG_BACKWARD)
+
+    def tail(self, pending: dict[str, bytes]) -> None:
+        """At the end: what was observed after the last step."""
+        self._write(pending, 0, FLAG_TAIL)
+
+    def _arrange(self, plan: Plan, optimizer: torch.optim.Optimizer) -> None:
+        plan.signature = tuple(len(group["params"]) for group in optimizer.param_groups)
+        parameters = {id(p): p for group in optimizer.param_groups for p in group["params"]}
+        plan.parameters = sorted(parameters.values(), key=lambda p: self._roots.name_of(p) or "")
+        for parameter in plan.parameters:
+            self._owned[id(parameter)] = weakref.ref(parameter)
+
+    def _unowned(self) -> list[torch.Tensor]:
+        """Parameters of this thread's models that no optimizer holds: frozen, averaged or updated by hand."""
+        thread = threading.get_ident()
+        signature = (thread, self._roots.changes, len(self._owned))
+        if self._others[0] != signature:
+            found: dict[int, torch.Tensor] = {}
+            for root in self._roots:
+                root.forget_layout()
+                module = root.module()
+                if module is not None and root.thread == thread:
+                    for parameter in module.parameters():
+                        owned = self._owned.get(id(parameter))
+                        if (owned is None or owned() is not parameter) and not is_uninitialized(parameter):
+                            found[id(parameter)] = parameter
+            self._others = (signature, list(found.values()))
+        return self._others[1]
+
+    def _digest(self, tensors: Iterable[torch.Tensor | None]) -> bytes:
+        combined = Combined()
+        for tensor in tensors:
+            if tensor is None:
+                combined.bytes(b"none")
+            else:
+                combined.tensor(tensor)
+        self.skipped += combined.skipped
+        return combined.digest()
+
+    def _state(self, optimizer: torch.optim.Optimizer, plan: Plan) -> bytes:
+        combined = Combined()
+        for parameter in plan.parameters:
+            state = optimizer.state.get(parameter)
+            if state:
+                _feed(combined, state, 0)
+        return combined.digest()
+
+    def _buffers(self) -> bytes | None:
+        thread = threading.get_ident()
+        buffers = [b for root in self._roots if root.thread == thread for b in root.live_buffers()]
+        return self._digest(buffers) if buffers else None
+
+    def _write(self, kinds: dict[str, bytes], optimizer: int, flags: int) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for generator in GENERATORS:
+                kinds[f"rng {generator}"] = state_digest(generator) or EMPTY_DIGEST
+        else:
+            flags |= FLAG_THREAD
+        if not flags & FLAG_TAIL:
+            kinds["buffers"] = self._buffers() or EMPTY_DIGEST
+        body = b"".join(kinds.get(kind, EMPTY_DIGEST) for kind in STEP_KINDS)
+        deciding = b"".join(kinds.get(kind, EMPTY_DIGEST) for kind in STEP_KINDS if kind in DECIDING_KINDS)
+        with self._lock:
+            self._chain = bytes_digest(self._chain + optimizer.to_bytes(4, "little") + deciding)
+            header = STEP_HEADER.pack(self.count & 0xFFFFFFFF, optimizer, flags, 0)
+            self._recorder.step(header + body + self._chain)
+            if not flags & FLAG_TAIL:
+                self.count += 1
+                self._roots.step = self.count
+
+
+def _fallback_names(optimizer: torch.optim.Optimizer, index: int) -> Named:
+    names: Named = []
+    prefix = "optimizer" if index == 0 else f"optimizer#{index + 1}"
+    for g, group in enumerate(optimizer.param_groups):
+        given = group.get("param_names")
+        for p, parameter in enumerate(group["params"]):
+            own = given[p] if given else f"group{g}.parameter{p}"
+            names.append((f"{prefix}.{own}", parameter))
+    return names
+
+
+def _hyperparameters(optimizer: torch.optim.Optimizer) -> bytes:
+    combined = Combined()
+    for group in optimizer.param_groups:
+        for name, value in group.items():
+            if name not in ("params", "param_names"):
+                combined.bytes(name.encode())
+                _feed(combined, value, 0)
+    return combined.digest()
+
+
+def _feed(combined: Combined, value: Any, depth: int) -> None:
+    """Tensors and plain values of a nested state; anything else says only its type (its repr may hold an address)."""
+    if isinstance(value, torch.Tensor):
+        combined.tensor(value)
+    elif value is None or isinstance(value, (bool, int, float, str)):
+        combined.bytes(repr(value).encode())
+    elif isinstance(value, dict) and depth < 8:
+        for key, item in value.items():
+            combined.bytes(str(key).encode() if isinstance(key, (str, int)) else b"?")
+            _feed(combined, item, depth + 1)
+    elif isinstance(value, (list, tuple)) and depth < 8:
+        combined.bytes(b"list%d" % len(value))
+        for item in value:
+            _feed(combined, item, depth + 1)
+    else:
+        combined.bytes(type(value).__name__.encode())
+
+
+def graph_leaves(outputs: Iterable[torch.Tensor]) -> Named:
+    """Leaf tensors that a backward from `outputs` reaches, in the order of the graph."""
+    found: dict[int, torch.Tensor] = {}
+    todo: list[Any] = [output.grad_fn for output in outputs if output.grad_fn is not None]
+    met: set[Any] = set(todo)
+    while todo and len(met) < GRAPH_NODES:
+        node = todo.pop(0)
+        variable = getattr(node, "variable", None)
+        if isinstance(variable, torch.Tensor):
+            found.setdefault(id(variable), variable)
+        for following, _ in node.next_functions:
+            if following is not None and following not in met:
+                met.add(following)
+                todo.append(following)
+    return [(f"leaf{index}", leaf) for index, leaf in enumerate(found.values())]
