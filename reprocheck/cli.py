@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -56,50 +56,50 @@ def _root(
 def run(
     context: typer.Context,
     target: Annotated[
-        Optional[str],
+        str | None,
         typer.Argument(help="script.py:function, script.py, or package.module:function", show_default=False),
     ] = None,
     argv: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Argument(
             help="The target's own arguments, after --; {seed} in them stands for the seed of the run.",
             show_default=False,
         ),
     ] = None,
     module: Annotated[
-        Optional[str],
+        str | None,
         typer.Option("-m", "--module", help="Run a module as python -m does.", metavar="MODULE"),
     ] = None,
-    seeds: Annotated[Optional[int], _option("seeds", metavar="N")] = None,
-    seed: Annotated[Optional[list[int]], _option("seed", metavar="SEED")] = None,
-    repeats: Annotated[Optional[int], _option("repeats", metavar="R")] = None,
-    jobs: Annotated[Optional[int], _option("jobs", "-j", "--jobs", metavar="J")] = None,
-    arg: Annotated[Optional[list[str]], _option("arg", metavar="NAME=VALUE")] = None,
-    ambient: Annotated[Optional[str], _option("ambient", metavar="vary|fixed")] = None,
-    seeding: Annotated[Optional[str], _option("seeding", metavar="all|torch|none")] = None,
+    seeds: Annotated[int | None, _option("seeds", metavar="N")] = None,
+    seed: Annotated[list[int] | None, _option("seed", metavar="SEED")] = None,
+    repeats: Annotated[int | None, _option("repeats", metavar="R")] = None,
+    jobs: Annotated[int | None, _option("jobs", "-j", "--jobs", metavar="J")] = None,
+    arg: Annotated[list[str] | None, _option("arg", metavar="NAME=VALUE")] = None,
+    ambient: Annotated[str | None, _option("ambient", metavar="vary|fixed")] = None,
+    seeding: Annotated[str | None, _option("seeding", metavar="all|torch|none")] = None,
     cudnn_deterministic: Annotated[
-        Optional[bool],
+        bool | None,
         _option("cudnn-deterministic", "--cudnn-deterministic/--no-cudnn-deterministic"),
     ] = None,
     cudnn_benchmark: Annotated[
-        Optional[bool],
+        bool | None,
         _option("cudnn-benchmark", "--cudnn-benchmark/--no-cudnn-benchmark"),
     ] = None,
-    deterministic: Annotated[Optional[str], _option("deterministic", metavar="off|warn|error")] = None,
-    tf32: Annotated[Optional[bool], _option("tf32", "--tf32/--no-tf32")] = None,
-    threads: Annotated[Optional[int], _option("threads", metavar="N")] = None,
-    device: Annotated[Optional[str], _option("device", metavar="DEVICES")] = None,
-    memory_fraction: Annotated[Optional[float], _option("memory-fraction", metavar="F")] = None,
-    env: Annotated[Optional[list[str]], _option("env", metavar="NAME=VALUE")] = None,
-    timeout: Annotated[Optional[float], _option("timeout", metavar="SECONDS")] = None,
-    max_steps: Annotated[Optional[int], _option("max-steps", metavar="N")] = None,
-    compare: Annotated[Optional[list[str]], _option("compare", metavar="stdout,files")] = None,
-    ignore: Annotated[Optional[list[str]], _option("ignore", metavar="GLOB")] = None,
-    keep: Annotated[Optional[int], _option("keep", metavar="N")] = None,
-    evidence: Annotated[Optional[str], _option("evidence", metavar="DIR")] = None,
-    format: Annotated[Optional[str], _option("format", metavar="text|json")] = None,
-    output: Annotated[Optional[list[str]], _option("output", "-o", "--output", metavar="FORMAT=FILE")] = None,
-    color: Annotated[Optional[str], _option("color", metavar="auto|always|never")] = None,
+    deterministic: Annotated[str | None, _option("deterministic", metavar="off|warn|error")] = None,
+    tf32: Annotated[bool | None, _option("tf32", "--tf32/--no-tf32")] = None,
+    threads: Annotated[int | None, _option("threads", metavar="N")] = None,
+    device: Annotated[str | None, _option("device", metavar="DEVICES")] = None,
+    memory_fraction: Annotated[float | None, _option("memory-fraction", metavar="F")] = None,
+    env: Annotated[list[str] | None, _option("env", metavar="NAME=VALUE")] = None,
+    timeout: Annotated[float | None, _option("timeout", metavar="SECONDS")] = None,
+    max_steps: Annotated[int | None, _option("max-steps", metavar="N")] = None,
+    compare: Annotated[list[str] | None, _option("compare", metavar="stdout,files")] = None,
+    ignore: Annotated[list[str] | None, _option("ignore", metavar="GLOB")] = None,
+    keep: Annotated[int | None, _option("keep", metavar="N")] = None,
+    evidence: Annotated[str | None, _option("evidence", metavar="DIR")] = None,
+    format: Annotated[str | None, _option("format", metavar="text|json")] = None,
+    output: Annotated[list[str] | None, _option("output", "-o", "--output", metavar="FORMAT=FILE")] = None,
+    color: Annotated[str | None, _option("color", metavar="auto|always|never")] = None,
     quiet: Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress; -qq: no report either.")] = 0,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A plain line for every event of a run.")] = False,
 ) -> None:

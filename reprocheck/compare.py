@@ -1,4 +1,4 @@
-"""Evidence × Evidence → Comparison: the first difference in run order, and what was not compared. Reads values only
+"""Evidence and Evidence → Comparison: the first difference in run order, and what was not compared. Reads values only
 where digests differ."""
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def _compare_outputs(
     differing = [pair for pair in pairs if _pair_differs(pair, missing, "output ")]
     if not differing:
         return None
-    metric = all(left is not None and _is_metric(left) for left, _ in differing)
+    metric = all(left is not None and left.is_metric for left, _ in differing)
     kind = "metric" if metric else "output"
     return _tensor_divergence(kind, None, kind, differing, a, b, runs)
 
@@ -238,10 +238,6 @@ def _why_no_output(a: Evidence) -> str:
 
 def _is_ignored(name: str, globs: Sequence[str]) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
-
-
-def _is_metric(record: TensorRecord) -> bool:
-    return bool(record.text) and record.kind in ("number", "tensor", "array") and record.shape == ()
 
 
 def _compare_stdout(a: Evidence, b: Evidence, request: Request) -> Beside:

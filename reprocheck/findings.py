@@ -22,12 +22,14 @@ DIVERGENCES = {
 """Stage → code, phrase, what it says. A code is never used again for something else."""
 
 SEED_NO_EFFECT = "RC401"
+UNDIAGNOSED = "undiagnosed"
+"""The cause of a difference of which only its place is known."""
 
 
 def find_divergence(divergence: Divergence, settings: Settings) -> Finding:
     """The finding for the first difference of a seed."""
     code, phrase, note = DIVERGENCES[divergence.stage]
-    cause, confidence, advice = "undiagnosed", "high", _advice(divergence, settings)
+    cause, confidence, advice = UNDIAGNOSED, "high", _advice(divergence, settings)
     if divergence.stage == "metric" and all(_CLOCK_NAMES.search(name) for name in divergence.names):
         cause, confidence = "timing-metric", "medium"
         note = "the training repeats; the field is named like a clock"

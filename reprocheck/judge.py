@@ -118,7 +118,7 @@ def metrics_of(evidence: Evidence) -> dict[str, float]:
     """Scalar outputs by name."""
     metrics = {}
     for leaf in evidence.outputs:
-        if leaf.text and leaf.shape == () and leaf.kind in ("number", "tensor", "array"):
+        if leaf.is_metric:
             try:
                 metrics[leaf.name or "returned value"] = float(leaf.text)
             except ValueError:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -26,6 +26,7 @@ from reprocheck.protocol import (
     STDERR_FILE,
     STDOUT_FILE,
     STEPS_FILE,
+    count_steps,
     encode_spec,
 )
 
@@ -185,7 +186,10 @@ def _last_words(spec: RunSpec) -> str:
 def steps_so_far(spec: RunSpec) -> int:
     """Optimizer steps written to disk by now."""
     try:
-        return (spec.directory / STEPS_FILE).stat().st_size // RECORD_SIZE
+        with (spec.directory / STEPS_FILE).open("rb") as file:
+            count = file.seek(0, os.SEEK_END) // RECORD_SIZE
+            file.seek(max(0, count - 1) * RECORD_SIZE)
+            return max(0, count - 1) + count_steps(file.read(RECORD_SIZE))
     except OSError:
         return 0
 
@@ -194,24 +198,18 @@ def end_processes(process: subprocess.Popen[bytes], spec: RunSpec) -> None:
     """End a run with its children and theirs: politely, then for good."""
     if process.poll() is None:
         _signal_group(process.pid, signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
     _signal_group(process.pid, signal.SIGKILL)
     process.wait()
     for pid in _marked(spec.environment[RUN_VARIABLE]):
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _marked(name: str) -> list[int]:

@@ -196,6 +196,12 @@ class TensorRecord:
     step: int = 0
     """For initial state: optimizer steps taken (by other models) before it was seen."""
 
+    @property
+    def is_metric(self) -> bool:
+        """A number that says how good a training is: any Python number, or a floating-point scalar."""
+        floating = self.dtype.lstrip("<>=|").startswith(("f", "bf"))
+        return bool(self.text) and self.shape == () and (self.kind == "number" or floating)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecord:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from reprocheck.console import Pen, Style, aligned
+from reprocheck.findings import DIVERGENCES, UNDIAGNOSED
 from reprocheck.model import (
     Audit,
     Divergence,
@@ -41,7 +42,7 @@ def render_text(audit: Audit, style: Style) -> str:
         _opening(audit, pen),
         *(_seed(seed, pen) for seed in audit.seeds),
         _divergences(audit, pen),
-        *(_finding(finding, pen) for finding in audit.findings),
+        *(_finding(finding, pen) for finding in audit.findings if finding.code not in _DIVERGENCE_CODES),
         _metrics(audit, pen),
         _beside(audit, pen),
         _settings(audit, pen),
@@ -49,6 +50,9 @@ def render_text(audit: Audit, style: Style) -> str:
         [pen.text(audit.summary), f"evidence: {pen.text(shown_path(audit.directory))}"],
     ]
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+_DIVERGENCE_CODES = {code for code, _, _ in DIVERGENCES.values()}
 
 
 def where(divergence: Divergence) -> str:
@@ -192,7 +196,7 @@ def _divergences(audit: Audit, pen: Pen) -> list[str]:
         if seed.divergence is None:
             continue
         if not lines:
-            lines = _divergence(seed.divergence, pen)
+            lines = _divergence(seed.divergence, pen) + _diagnosis(audit, pen)
         else:
             lines.append(f"   = note: seed {seed.seed} differs first {pen.text(where(seed.divergence))}")
     return lines or (_divergence(audit.divergence, pen) if audit.divergence else [])
@@ -201,7 +205,8 @@ def _divergences(audit: Audit, pen: Pen) -> list[str]:
 def _divergence(divergence: Divergence, pen: Pen) -> list[str]:
     one, other = (pen.text(run) for run in divergence.runs)
     what = pen.text(divergence.kind or divergence.stage)
-    lines = [f"{pen.paint('difference', 'red')}: {what} differ between run {one} and run {other}"]
+    code = DIVERGENCES[divergence.stage][0] if divergence.stage in DIVERGENCES else "RC300"
+    lines = [f"{pen.paint(f'error[{code}]', 'red')}: {what} differ between run {one} and run {other}"]
     place = "first " + pen.text(where(divergence))
     if divergence.location is not None:
         place = f"{pen.text(shown_path(divergence.location.path))}:{divergence.location.line}, {place}"
@@ -213,6 +218,18 @@ def _divergence(divergence: Divergence, pen: Pen) -> list[str]:
         lines.append(f"   | {first_of(names, MOST_TENSORS)}")
     lines += [f"   | {line}".rstrip() for line in _tensors(divergence.tensors, pen)]
     return lines + ([f"   = note: {pen.text(divergence.note)}"] if divergence.note else [])
+
+
+def _diagnosis(audit: Audit, pen: Pen) -> list[str]:
+    """What the finding for the first difference adds to it; its head stands there already."""
+    for finding in audit.findings:
+        if finding.code in _DIVERGENCE_CODES:
+            lines = [f"   = note: {pen.text(finding.evidence[0])}"] if finding.evidence else []
+            if finding.cause != UNDIAGNOSED:
+                lines.append(f"   = note: cause: {pen.text(finding.cause)}, confidence: {pen.text(finding.confidence)}")
+            lines += [f"   = help: {pen.text(line)}" for line in finding.help.splitlines() if line.strip()]
+            return lines
+    return []
 
 
 def _tensors(tensors: Sequence[TensorDifference], pen: Pen) -> list[str]:

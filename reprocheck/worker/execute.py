@@ -126,7 +126,8 @@ def _import_file(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:  # a file without the .py ending
         loader = importlib.machinery.SourceFileLoader(name, str(path))
         spec = importlib.util.spec_from_loader(name, loader)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

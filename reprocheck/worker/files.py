@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import zipfile
@@ -57,10 +58,8 @@ class WrittenFiles:
 
     def _add(self, path: Any) -> None:
         if self._listening and len(self._paths) < MAX_FILES:
-            try:
+            with contextlib.suppress(OSError, TypeError, ValueError):
                 self._paths[os.path.abspath(os.fsdecode(path))] = None
-            except (OSError, TypeError, ValueError):
-                pass
 
     def _watch_torch(self) -> None:
         import torch.serialization as serialization

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import decimal
@@ -99,7 +100,8 @@ class _Walk:
     def _container(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
         state = _state_of(value)
         if state is not None:
-            yield from self._items(path, state.items(), depth)
+            for leaf in self._items(path, state.items(), depth):
+                yield dataclasses.replace(leaf, text="")  # a step counter or a learning rate is no metric
         elif isinstance(value, Mapping):
             yield from self._items(path, sorted(_named(value.items())), depth)
         elif isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -228,10 +230,8 @@ def _read_tensor(path: str, value: Any) -> Leaf:
     with Unobserved():
         digest = tensor_digest(value).hex()
         dtype, shape, text, data = dtype_name(value), tuple(value.shape), "", None
-        try:
+        with contextlib.suppress(Undigestible, RuntimeError):
             data = raw_bytes(value)
-        except (Undigestible, RuntimeError):
-            pass
         if value.ndim == 0 and not value.is_complex() and data is not None:
             text = repr(value.item())
     return Leaf(path, "tensor", dtype, shape, digest, text, "", data)

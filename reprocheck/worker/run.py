@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import resource
@@ -91,10 +92,8 @@ class _Run:
         """The target swallowed the end that --max-steps asked for: take down what there is, and leave."""
         self._finish("stopped")
         for stream in (sys.stdout, sys.stderr):
-            try:
+            with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
-            except (OSError, ValueError, AttributeError):
-                pass
         os._exit(0)
 
     def _finish(self, status: str, *, returned: bool = False, value: Any = None, error: str = "") -> None:
