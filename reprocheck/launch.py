@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,6 +34,8 @@ from reprocheck.protocol import (
 WORKER = Path(__file__).parent / "worker" / "__main__.py"
 POLL_SECONDS = 0.02
 PROGRESS_SECONDS = 0.5
+DISK_FULL = 1 << 16
+"""Free bytes below which a lost run is put down to the disk."""
 GRACE_SECONDS = 3.0
 """Between asking a run to end and ending it."""
 
@@ -159,6 +162,8 @@ def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
     if end is None:
         ended = f"ended by {_signal_name(-code)}" if code < 0 else f"exited with status {code}"
         reason = f"{ended} without closing its evidence"
+        if shutil.disk_usage(spec.directory).free < DISK_FULL:
+            reason += f": the disk that holds {spec.directory.parent} is full"
     elif end["status"] == "unusable":
         status, reason, usage = Status.FAILED, str(end["error"]), True
     elif end["status"] == "failed":

@@ -7,6 +7,7 @@ switch off fast paths. The wrappers' own frames are hidden from torch.compile, w
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -195,10 +196,8 @@ class Observer:
 
 def _hide_from_compiler(function: Callable[..., Any]) -> None:
     """torch.compile runs this frame as it is and compiles what it calls."""
-    try:
+    with contextlib.suppress(AttributeError):  # a PyTorch without it: compiled models have one more graph break
         torch._C._dynamo.eval_frame.skip_code(function.__code__)  # type: ignore[attr-defined]
-    except AttributeError:  # a PyTorch without it: compiled models work, with one more graph break
-        pass
 
 
 def _tensors(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:

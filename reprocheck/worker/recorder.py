@@ -6,6 +6,8 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +44,10 @@ class Recorder:
         """One line of evidence, on disk at once."""
         with self._lock:
             if self.is_open:
-                self._lines.write(json.dumps({"record": record, **content}, default=str) + "\n")
-                self._lines.flush()
-                self._count += 1
+                with self._writing():
+                    self._lines.write(json.dumps({"record": record, **content}, default=str) + "\n")
+                    self._lines.flush()
+                    self._count += 1
 
     def step(self, record: bytes) -> None:
         """One step record."""
@@ -56,7 +59,8 @@ class Recorder:
                 now = time.monotonic()
                 if len(self._pending) >= BLOCK or now - self._flushed >= FLUSH_SECONDS:
                     self._flushed = now
-                    self._flush_steps()
+                    with self._writing():
+                        self._flush_steps()
 
     def values(self, data: memoryview) -> int | None:
         """Keep the bytes of a tensor; where they start, or None when there is no room for them."""
@@ -64,7 +68,8 @@ class Recorder:
             if not self.is_open or self._values_end + data.nbytes > VALUES_LIMIT:
                 return None
             start = self._values_end
-            self._values.write(data)
+            with self._writing():
+                self._values.write(data)
             self._values_end += data.nbytes
             return start
 
@@ -73,11 +78,21 @@ class Recorder:
         with self._lock:
             if not self.is_open:
                 return
-            self._flush_steps()
-            self._values.close()
+            with self._writing():
+                self._flush_steps()
+                self._values.close()
             self.line("end", records=self._count, steps=self._step_records, **content)
             self._closed = True
-            self._lines.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A full disk must not end the target: recording stops, and a run without its end has no verdict."""
+        try:
+            yield
+        except OSError as error:
+            self._closed = True
+            with suppress(OSError):
+                os.write(2, f"reprocheck: cannot write its evidence: {error.strerror or error}\n".encode())
 
     def _flush_steps(self) -> None:
         view = memoryview(bytes(self._pending))

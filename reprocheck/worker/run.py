@@ -148,10 +148,8 @@ def _print_target_traceback(error: BaseException) -> None:
     trace = error.__traceback__
     while trace is not None and os.path.dirname(trace.tb_frame.f_code.co_filename) == os.path.dirname(__file__):
         trace = trace.tb_next
-    try:
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # the target closed its standard error
         traceback.print_exception(type(error), error, trace)
-    except (OSError, ValueError, AttributeError):  # the target closed its standard error
-        pass
 
 
 def _memory() -> dict[str, Any]:

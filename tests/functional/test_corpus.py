@@ -16,8 +16,8 @@ CODES = {"reproducible": 0, "different": 1, "no_verdict": 3}
 FIRST_TIER = {
     "linear_adam", "cnn_batchnorm_sgd", "gan_two_optimizers", "lbfgs_closure", "dataloader_workers",
     "threads_train_separate_models", "manual_sgd_tensors", "functional_vmap_grad", "own_dispatch_mode",
-    "closes_stdio", "module_level_cache", "str_set_order", "empty_parameter", "listdir_order", "numpy_generator_unseeded",
-    "seed_from_clock", "cpu_index_accumulate", "exits_silently", "seed_fixed_inside",
+    "closes_stdio", "module_level_cache", "str_set_order", "empty_parameter", "listdir_order",
+    "numpy_generator_unseeded", "pid_seed", "eval_sampling", "exits_at_once", "seed_fixed_inside",
 }  # fmt: skip
 """The rest runs in the second tier."""
 
