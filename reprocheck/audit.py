@@ -17,6 +17,7 @@ from reprocheck.evidence import EvidenceUnreadable, load_evidence
 from reprocheck.findings import find_divergence, find_seed_without_effect
 from reprocheck.judge import SeedRuns, judge_seed, overall, summarize, summarize_metrics, unique
 from reprocheck.launch import launch
+from reprocheck.manifest import make_manifest
 from reprocheck.model import Audit, Evidence, Finding, Outcome, Request, SeedAudit, Status, Verdict
 from reprocheck.plan import FACTORS, pinned, plan_runs
 from reprocheck.progress import Progress
@@ -60,7 +61,7 @@ def audit(request: Request, progress: Progress) -> Audit:
         not_compared=unique(item for one in runs for c in one.comparisons for item in c.not_compared),
         varied=varied,
         not_varied=not_varied,
-        manifest=_manifest(runs),
+        manifest=make_manifest(request.target, Path.cwd(), _said_of_itself(runs)),
         started=started.isoformat(timespec="seconds"),
         seconds=time.monotonic() - clock,
         directory=folder,
@@ -99,7 +100,7 @@ def _findings(runs: Sequence[SeedRuns], seeds: Sequence[SeedAudit], request: Req
     return tuple(found)
 
 
-def _manifest(runs: Sequence[SeedRuns]) -> Mapping[str, Any]:
+def _said_of_itself(runs: Sequence[SeedRuns]) -> Mapping[str, Any]:
     return next((evidence.manifest for one in runs for evidence in one.evidence), {})
 
 

@@ -24,6 +24,8 @@ from reprocheck.protocol import (
     records,
 )
 
+Records = bytes | memoryview
+
 _OF_THE_MODEL = frozenset({"batch", "forward", "loss", "buffers"})
 """Kinds that belong to the run's order rather than to one optimizer."""
 
@@ -45,13 +47,14 @@ class StepDifference:
 
 
 def compare_steps(
-    a: bytes, b: bytes, keys_a: Sequence[str], keys_b: Sequence[str]
+    a: Records, b: Records, keys_a: Sequence[str], keys_b: Sequence[str]
 ) -> tuple[StepDifference | None, bool]:
     """The first difference, and whether equal steps of independent optimizers came in another order."""
     common = min(len(a), len(b)) // RECORD_SIZE
     if len(a) == len(b) and (not common or _chain(a, common - 1) == _chain(b, common - 1)):
         return None, False
-    if len(a) == len(b) and _by_optimizer(a, keys_a) == _by_optimizer(b, keys_b):
+    several = len(keys_a) > 1 and len(a) == len(b)
+    if several and _by_optimizer(a, keys_a) == _by_optimizer(b, keys_b):
         return None, True
     first = _first_parting(a, b, common)
     counts = count_steps(a), count_steps(b)
@@ -76,26 +79,26 @@ def compare_steps(
     )
 
 
-def has_observations(data: bytes) -> bool:
+def has_observations(data: Records) -> bool:
     """Whether any record holds a digest that decides."""
     deciding = [index for index, kind in enumerate(STEP_KINDS) if kind in DECIDING_KINDS]
     return any(digest_at(record, index) != EMPTY_DIGEST for record in records(data) for index in deciding)
 
 
-def last_chain(data: bytes) -> str:
+def last_chain(data: Records) -> str:
     """One digest for the whole history."""
     return _chain(data, len(data) // RECORD_SIZE - 1).hex() if data else ""
 
 
-def _record(data: bytes, index: int) -> memoryview:
+def _record(data: Records, index: int) -> memoryview:
     return memoryview(data)[index * RECORD_SIZE : (index + 1) * RECORD_SIZE]
 
 
-def _chain(data: bytes, index: int) -> bytes:
+def _chain(data: Records, index: int) -> bytes:
     return digest_at(_record(data, index), KIND_COUNT)
 
 
-def _first_parting(a: bytes, b: bytes, common: int) -> int:
+def _first_parting(a: Records, b: Records, common: int) -> int:
     """The first record with another chain; `common` when all common ones agree."""
     low, high = 0, common
     while low < high:
@@ -120,7 +123,7 @@ def _first_kind(left: memoryview, right: memoryview, *, also_absent: bool) -> st
     return None
 
 
-def _parted_generators(a: bytes, b: bytes, first: int) -> tuple[str, ...]:
+def _parted_generators(a: Records, b: Records, first: int) -> tuple[str, ...]:
     """Generators that agreed at some step and no longer did before record `first` was complete."""
     parted = []
     for index, kind in enumerate(STEP_KINDS):
@@ -132,7 +135,7 @@ def _parted_generators(a: bytes, b: bytes, first: int) -> tuple[str, ...]:
     return tuple(parted)
 
 
-def _by_optimizer(data: bytes, keys: Sequence[str]) -> object:
+def _by_optimizer(data: Records, keys: Sequence[str]) -> object:
     """What does not depend on the order in which independent optimizers step.
 
     Optimizers are known by their parameters before their first step. What belongs to a model counts in run order,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def _load(outcome: Outcome) -> Evidence:
         raise ValueError(f"it belongs to run {lines[0].get('run')}")
     if end.get("record") != "end" or end["records"] != len(lines) - 1:
         raise ValueError("lines are missing")
-    steps = (folder / STEPS_FILE).read_bytes()
+    steps = _map(folder / STEPS_FILE)
     if len(steps) != end["steps"] * RECORD_SIZE:
         raise ValueError("step records are missing")
     one = {line["record"]: line for line in lines}
@@ -93,6 +94,14 @@ def _load(outcome: Outcome) -> Evidence:
         notes=tuple(line["text"] for line in lines if line["record"] == "note"),
         values=folder / VALUES_FILE,
     )
+
+
+def _map(path: Path) -> memoryview:
+    """A file as memory that is read as it is needed: a long training has millions of records."""
+    with path.open("rb") as file:
+        if not file.seek(0, 2):
+            return memoryview(b"")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -222,7 +222,7 @@ class Evidence:
     rng: Mapping[str, str]
     """Generator name → digest of its state at the end."""
     initial: tuple[TensorRecord, ...]
-    steps: bytes
+    steps: bytes | memoryview
     """Step records of protocol.RECORD_SIZE bytes in run order."""
     optimizers: tuple[str, ...]
     """For each optimizer of the step records: the digest of its parameters before its first step."""

@@ -33,8 +33,8 @@ def execute(spec: RunSpec) -> tuple[bool, Any]:
     return True, function(**arguments)
 
 
-def _run_main(code: CodeType, main: ModuleType, path0: str, file: str, argv: list[str]) -> None:
-    sys.argv = [file, *argv]
+def _run_main(code: CodeType, main: ModuleType, path0: str, argv0: str, argv: list[str]) -> None:
+    sys.argv = [argv0, *argv]
     sys.path.insert(0, path0)
     sys.modules["__main__"] = main
     exec(code, main.__dict__)
@@ -43,11 +43,11 @@ def _run_main(code: CodeType, main: ModuleType, path0: str, file: str, argv: lis
 def _script(spec: RunSpec) -> tuple[CodeType, ModuleType, str, str]:
     path = spec.target.path
     assert path is not None
-    shown = spec.target.text  # __file__ and sys.argv[0] are as the user would have typed them
+    shown = spec.target.text  # sys.argv[0] is as it was typed; __file__ is absolute, but no link is followed
     main = ModuleType("__main__")
-    main.__dict__.update(__file__=shown, __builtins__=__builtins__, __cached__=None, __spec__=None)
+    main.__dict__.update(__file__=str(path), __builtins__=__builtins__, __cached__=None, __spec__=None)
     main.__loader__ = importlib.machinery.SourceFileLoader("__main__", str(path))
-    return _compile(path, shown), main, os.path.dirname(os.path.realpath(path)), shown
+    return _compile(path, str(path)), main, os.path.dirname(os.path.realpath(path)), shown
 
 
 def _compile(path: Path, shown: str) -> CodeType:

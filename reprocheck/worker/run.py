@@ -49,8 +49,14 @@ class _Run:
             sys.setswitchinterval(spec.ambient.switch_interval)
         after_import("torch", self._observe_torch)
         seeding.seed_before_import(spec.seed, spec.settings.seeding)
+        for library in ("numpy", "torch"):
+            after_import(library, self._record_generators)
+        self._record_generators()
         self.files.watch()
         self._run_target()
+
+    def _record_generators(self) -> None:
+        self.recorder.line("rng after seeding", **_rng_states())
 
     def _observe_torch(self) -> None:
         from reprocheck.worker.observe import Observer
@@ -75,11 +81,13 @@ class _Run:
             self._finish("failed", error=_describe(error))
             _print_target_traceback(error)
             sys.exit(1)
+        _join_threads()
         self._finish("finished", returned=returned, value=value)
 
     def _exited(self, stop: SystemExit) -> None:
         ended_well = stop.code is None or (isinstance(stop.code, int) and int(stop.code) == 0)
         if ended_well:
+            _join_threads()
             self._finish("finished")
         else:
             self._finish("failed", error=f"exited with status {stop.code!r}")
@@ -129,6 +137,15 @@ class _Run:
         return line
 
 
+def _join_threads() -> None:
+    """Wait for the target's threads, as the interpreter does before it ends: they may still be training."""
+    for thread in threading.enumerate():
+        # Idle threads of a pool wait to be told that the interpreter ends.
+        is_pooled = getattr(getattr(thread, "_target", None), "__module__", "") == "concurrent.futures.thread"
+        if thread is not threading.current_thread() and not thread.daemon and not is_pooled:
+            thread.join()
+
+
 def _rng_states() -> dict[str, str]:
     states = {name: seeding.state_digest(name) for name in seeding.GENERATORS}
     return {name: state.hex() for name, state in states.items() if state is not None}
@@ -176,7 +193,6 @@ def _manifest() -> Mapping[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "numpy": getattr(numpy, "__version__", None),
         "torch": None if torch is None else str(torch.__version__),
-        "threads_alive_at_end": threading.active_count() > 1,
     }
     if torch is not None and hasattr(torch, "version"):
         manifest["cuda"] = torch.version.cuda

@@ -1,0 +1,80 @@
+"""What an audit was made of: source, revision, packages, machine. Part of every report."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reprocheck.model import Target
+
+_CLASS = ("platform", "cpu", "cpu_capability", "threads", "torch", "cuda", "cudnn", "gpus")
+"""What can change bits between machines."""
+
+
+def make_manifest(target: Target, cwd: Path, of_run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`of_run` is what the first complete run said of itself."""
+    manifest: dict[str, Any] = dict(of_run)
+    manifest["source_sha256"] = _source_digest(target)
+    manifest["git"] = _git(cwd if target.path is None else target.path.parent)
+    manifest["packages"] = _packages()
+    manifest["cpu"] = _cpu()
+    manifest["numerical_class"] = {key: manifest[key] for key in _CLASS if manifest.get(key) is not None}
+    return manifest
+
+
+def _source_digest(target: Target) -> str | None:
+    if target.path is None:
+        return None
+    try:
+        return hashlib.sha256(target.path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _git(folder: Path) -> Mapping[str, Any] | None:
+    """Revision, and whether tracked files differ from it; None outside a repository."""
+    revision = _ask_git(folder, "rev-parse", "HEAD")
+    if revision is None:
+        return None
+    changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no")
+    return {"revision": revision, "dirty": bool(changes)}
+
+
+def _ask_git(folder: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", *words],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return done.stdout.strip()
+
+
+def _packages() -> Mapping[str, str]:
+    found = {}
+    for distribution in importlib.metadata.distributions():
+        name = distribution.metadata["Name"]
+        if name:
+            found[name.lower()] = distribution.version
+    return dict(sorted(found.items()))
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor()
