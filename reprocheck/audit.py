@@ -86,9 +86,7 @@ def _load_seed(seed: int, outcomes: Sequence[Outcome], request: Request) -> Seed
             try:
                 evidence.append(load_evidence(outcome))
             except EvidenceUnreadable as error:
-                outcome = Outcome(
-                    spec=outcome.spec, status=Status.LOST, reason=error.message, seconds=outcome.seconds
-                )
+                outcome = Outcome(spec=outcome.spec, status=Status.LOST, reason=error.message, seconds=outcome.seconds)
         kept.append(outcome)
     comparisons = tuple(compare(evidence[0], other, request) for other in evidence[1:])
     return SeedRuns(seed=seed, outcomes=tuple(kept), evidence=tuple(evidence), comparisons=comparisons)
@@ -117,5 +115,3 @@ def _shown(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-

@@ -267,9 +267,7 @@ def _compare_files(a: Evidence, b: Evidence, request: Request) -> Beside:
     right = {file.path: (file.size, file.digest) for file in b.files}
     changed = [path for path in left if path in right and left[path] != right[path]]
     only = sorted(left.keys() ^ right.keys())
-    detail = ", ".join(
-        [f"{path} differs" for path in changed[:5]] + [f"{path} in one run only" for path in only[:5]]
-    )
+    detail = ", ".join([f"{path} differs" for path in changed[:5]] + [f"{path} in one run only" for path in only[:5]])
     if len(changed) > 5 or len(only) > 5:
         detail += f" ({len(changed)} differ, {len(only)} in one run only)"
     if left and not detail:
@@ -285,9 +283,7 @@ def _compare_generators(a: Evidence, b: Evidence) -> list[Beside]:
 
 
 def _beside_divergence(item: Beside, runs: tuple[str, str]) -> Divergence:
-    return Divergence(
-        stage=item.what, step=None, kind=item.what, names=(), tensors=(), runs=runs, note=item.detail
-    )
+    return Divergence(stage=item.what, step=None, kind=item.what, names=(), tensors=(), runs=runs, note=item.detail)
 
 
 def same_history(a: Evidence, b: Evidence) -> bool:

@@ -146,9 +146,7 @@ def _by_optimizer(data: Records, keys: Sequence[str]) -> object:
     optimizers: dict[int, list[bytes]] = defaultdict(list)
     for record in records(data):
         _, optimizer, flags, _ = STEP_HEADER.unpack_from(record)
-        of_model = tuple(
-            digest_at(record, index) for index, kind in enumerate(STEP_KINDS) if kind in _OF_THE_MODEL
-        )
+        of_model = tuple(digest_at(record, index) for index, kind in enumerate(STEP_KINDS) if kind in _OF_THE_MODEL)
         own = [
             digest_at(record, index)
             for index, kind in enumerate(STEP_KINDS)

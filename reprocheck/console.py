@@ -95,9 +95,7 @@ def aligned(
     from rich.cells import cell_len
 
     sizes = [[cell_len(cell) for cell in row] for row in rows]
-    widths = [
-        max((size for size in column if size <= _WIDEST), default=0) for column in zip(*sizes, strict=True)
-    ]
+    widths = [max((size for size in column if size <= _WIDEST), default=0) for column in zip(*sizes, strict=True)]
     lines = []
     for y, row in enumerate(rows):
         cells = []

@@ -184,9 +184,7 @@ def _pci_address(properties: Any) -> str:
 def _read(binding: Any, handle: Any) -> Readings:
     def ecc(kind: str) -> int | None:
         return answer(
-            lambda: int(
-                binding.nvmlDeviceGetTotalEccErrors(handle, getattr(binding, kind), binding.NVML_VOLATILE_ECC)
-            )
+            lambda: int(binding.nvmlDeviceGetTotalEccErrors(handle, getattr(binding, kind), binding.NVML_VOLATILE_ECC))
         )
 
     return Readings(
@@ -196,9 +194,7 @@ def _read(binding: Any, handle: Any) -> Readings:
         utilization=answer(lambda: int(binding.nvmlDeviceGetUtilizationRates(handle).gpu)),
         ecc_corrected=ecc("NVML_MEMORY_ERROR_TYPE_CORRECTED"),
         ecc_uncorrected=ecc("NVML_MEMORY_ERROR_TYPE_UNCORRECTED"),
-        temperature=answer(
-            lambda: int(binding.nvmlDeviceGetTemperature(handle, binding.NVML_TEMPERATURE_GPU))
-        ),
+        temperature=answer(lambda: int(binding.nvmlDeviceGetTemperature(handle, binding.NVML_TEMPERATURE_GPU))),
         power=answer(lambda: int(binding.nvmlDeviceGetPowerUsage(handle)) / 1000),
         power_limit=answer(lambda: int(binding.nvmlDeviceGetPowerManagementLimit(handle)) / 1000),
     )

@@ -134,9 +134,7 @@ def collect(
         driver = _read_driver(binding, driver_file)
         try:
             torch = load_torch()
-        except (
-            Exception
-        ) as error:  # a shared library that does not load: OSError; a bad mix of versions: anything
+        except Exception as error:  # a shared library that does not load: OSError; a bad mix of versions: anything
             return GpuInfo(
                 availability=_explain_import(error),
                 driver=driver,
@@ -147,9 +145,7 @@ def collect(
         return _look(torch, binding, environment, driver, notes)
 
 
-def _look(
-    torch: Any, binding: Any | None, environment: Mapping[str, str], driver: Driver, notes: list[str]
-) -> GpuInfo:
+def _look(torch: Any, binding: Any | None, environment: Mapping[str, str], driver: Driver, notes: list[str]) -> GpuInfo:
     probe = Probe()
     version, backend = _backend(torch, probe)
     availability = _start(torch, backend, environment, driver, notes)
@@ -162,9 +158,7 @@ def _look(
         cudnn=probe.ask("cuDNN version", lambda: _cudnn_version(torch.backends.cudnn.version(), backend)),
         nccl=probe.ask("NCCL version", lambda: _dotted(torch.cuda.nccl.version())) if backend else None,
         driver=driver,
-        current_device=probe.ask("current device", lambda: int(torch.cuda.current_device()))
-        if count
-        else None,
+        current_device=probe.ask("current device", lambda: int(torch.cuda.current_device())) if count else None,
         devices=tuple(read_device(torch.cuda, index, binding) for index in range(count)),
         flags=_read_flags(torch, probe),
         environment={name: environment.get(name) for name in _ENVIRONMENT},

@@ -172,9 +172,7 @@ def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
         status = Status.COMPLETED
         if code < 0:
             reason = f"ended by {_signal_name(-code)} after its last observation"
-    return Outcome(
-        spec=spec, status=status, reason=reason, last_words=_last_words(spec), seconds=seconds, usage=usage
-    )
+    return Outcome(spec=spec, status=status, reason=reason, last_words=_last_words(spec), seconds=seconds, usage=usage)
 
 
 def _signal_name(number: int) -> str:

@@ -140,9 +140,7 @@ class LiveProgress:
         """Add a line for the run."""
         with self._lock:
             if self._bars is not None:
-                self._tasks[run_id] = self._bars.add_task(
-                    _line(f"run {run_id} starting", head=False), total=None
-                )
+                self._tasks[run_id] = self._bars.add_task(_line(f"run {run_id} starting", head=False), total=None)
 
     def run_step(self, run_id: str, step: int, seconds: float) -> None:
         """Move the step of the run."""
@@ -177,9 +175,7 @@ class LiveProgress:
 
     def _refresh(self, message: str | None = None) -> None:
         if self._bars is not None and self._all is not None:
-            self._bars.update(
-                self._all, description=_line(message, head=False) if message else self._overview()
-            )
+            self._bars.update(self._all, description=_line(message, head=False) if message else self._overview())
 
     def _overview(self) -> str:
         return f"{self._ended} of {max(self._total, self._ended)} runs done"

@@ -53,9 +53,7 @@ STEP_KINDS = (
 )
 """Kinds of a step record, in run order within a step."""
 
-DECIDING_KINDS = frozenset(
-    {"batch", "forward", "loss", "gradients", "parameters", "buffers", "optimizer state"}
-)
+DECIDING_KINDS = frozenset({"batch", "forward", "loss", "gradients", "parameters", "buffers", "optimizer state"})
 """Kinds whose difference is a difference of the training. Generators and hyperparameters only explain one."""
 
 DIGEST_SIZE = 16

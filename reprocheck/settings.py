@@ -100,9 +100,7 @@ _TABLE = (
         check=checks.integer(1, _HUGE),
         help="Optimizer steps after which a run ends cleanly.",
     ),
-    Option(
-        name="compare", check=checks.comparisons, default=(), help="Let these decide, too: stdout, files."
-    ),
+    Option(name="compare", check=checks.comparisons, default=(), help="Let these decide, too: stdout, files."),
     Option(
         name="ignore",
         check=checks.words,
@@ -115,9 +113,7 @@ _TABLE = (
         default=10,
         help="How many audits' evidence stays on disk.",
     ),
-    Option(
-        name="evidence", check=checks.directory, default=Path(".reprocheck"), help="The folder for evidence."
-    ),
+    Option(name="evidence", check=checks.directory, default=Path(".reprocheck"), help="The folder for evidence."),
     Option(
         name="arg",
         check=checks.arguments,
@@ -125,9 +121,7 @@ _TABLE = (
         help="An argument of the target, name=value; repeatable.",
     ),
     Option(name="format", check=checks.choice(*checks.FORMATS), default="text", help="The report on stdout."),
-    Option(
-        name="output", check=checks.outputs, default=(), help="A report in a file, FORMAT=FILE; repeatable."
-    ),
+    Option(name="output", check=checks.outputs, default=(), help="A report in a file, FORMAT=FILE; repeatable."),
     Option(
         name="color",
         check=checks.choice("auto", "always", "never"),

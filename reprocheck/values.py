@@ -43,9 +43,7 @@ class ValueDifference:
     """The first elements that differ: index, value in a, value in b."""
 
 
-def compare_values(
-    a: memoryview, b: memoryview, dtype: str, shape: tuple[int, ...]
-) -> ValueDifference | None:
+def compare_values(a: memoryview, b: memoryview, dtype: str, shape: tuple[int, ...]) -> ValueDifference | None:
     """Compare element by element; None when every bit is equal. `dtype` is torch's name or numpy's."""
     import numpy as np
 
@@ -259,9 +257,7 @@ def _bfloat16() -> _Float:
     def decode(words: Array) -> Array:
         return (words.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
-    return _Float(
-        np.dtype(np.uint16), decode, lambda words: _shortest(int(words[0]), 1 << 15, decode, np.uint16)
-    )
+    return _Float(np.dtype(np.uint16), decode, lambda words: _shortest(int(words[0]), 1 << 15, decode, np.uint16))
 
 
 def _float8(exponent_bits: int, bias: int, special: str) -> _Float:

@@ -20,9 +20,7 @@ Row = tuple[str, str]
 def render_text(info: GpuInfo, width: int | None = None) -> str:
     """The report. `width` is that of a terminal; None cuts and wraps nothing."""
     available = bool(info.devices)
-    lines = [
-        f"GPU available: {info.availability.reason}" if available else f"no GPU: {info.availability.reason}"
-    ]
+    lines = [f"GPU available: {info.availability.reason}" if available else f"no GPU: {info.availability.reason}"]
     if info.availability.hint:
         lines.append(f"{_INDENT}help: {info.availability.hint}")
     lines += _section("versions", _version_rows(info))
@@ -30,13 +28,9 @@ def render_text(info: GpuInfo, width: int | None = None) -> str:
         current = " (current)" if device.index == info.current_device else ""
         lines += _section(f"device {device.index}{current}", _device_rows(device))
         lines += [f"{_INDENT}note: {problem}" for problem in device.problems]
-    lines += _section(
-        "switches in this process", [(name, _shown(value)) for name, value in info.flags.items()]
-    )
+    lines += _section("switches in this process", [(name, _shown(value)) for name, value in info.flags.items()])
     unset = "not set"
-    environment = [
-        (name, unset if value is None else value or '""') for name, value in info.environment.items()
-    ]
+    environment = [(name, unset if value is None else value or '""') for name, value in info.environment.items()]
     lines += _section("environment", environment)
     if info.notes:
         lines += ["", "notes", *(f"{_INDENT}{note}" for note in info.notes)]
@@ -92,10 +86,7 @@ def _reading_rows(readings: Readings) -> list[Row]:
 def _process_rows(processes: tuple[GpuProcess, ...] | None) -> list[Row]:
     if not processes:
         return [("processes", _UNKNOWN if processes is None else "none")]
-    return [
-        ("process", f"pid {process.pid}, {_size(process.memory)}, {_shown(process.name)}")
-        for process in processes
-    ]
+    return [("process", f"pid {process.pid}, {_size(process.memory)}, {_shown(process.name)}") for process in processes]
 
 
 def _shown(value: Any) -> str:
@@ -119,9 +110,7 @@ def _size(size: int | None) -> str:
 
 def printable(text: str) -> str:
     """Names and messages come from outside: nothing in them may steer the terminal."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
-    )
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def _wrapped(line: str, width: int | None) -> list[str]:

@@ -109,8 +109,7 @@ def _volatile(audit: Audit) -> Plain:
         "directory": str(audit.directory),
         "runs": {run.id: _run_volatile(run) for seed in audit.seeds for run in seed.runs},
         "beside": {
-            str(seed.seed): {item.what: item.detail for item in seed.beside if not item.same}
-            for seed in audit.seeds
+            str(seed.seed): {item.what: item.detail for item in seed.beside if not item.same} for seed in audit.seeds
         },
     }
 

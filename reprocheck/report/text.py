@@ -90,9 +90,7 @@ def _first_difference(audit: Audit, pen: Pen) -> str:
     seed = next((seed for seed in audit.seeds if seed.divergence), None)
     if seed is None or seed.divergence is None:
         return pen.text(audit.summary)
-    return (
-        f"{count(len(seed.runs), 'run')} of seed {seed.seed} differ first {pen.text(where(seed.divergence))}"
-    )
+    return f"{count(len(seed.runs), 'run')} of seed {seed.seed} differ first {pen.text(where(seed.divergence))}"
 
 
 def _why_none(audit: Audit, pen: Pen) -> list[str]:
@@ -108,9 +106,7 @@ def _why_none(audit: Audit, pen: Pen) -> list[str]:
 
 
 def _failed_run(run: RunSummary, told: set[str], pen: Pen) -> list[str]:
-    lines = [
-        f"{_INDENT}run {pen.text(run.id)} {_words(run.status)}: {pen.text(run.reason) or 'reason unknown'}"
-    ]
+    lines = [f"{_INDENT}run {pen.text(run.id)} {_words(run.status)}: {pen.text(run.reason) or 'reason unknown'}"]
     # A hostile or huge end of a log is cut before it is looked at.
     words = [line.rstrip() for line in run.last_words[-_LAST_WORDS:].splitlines() if line.strip()]
     if not words:
@@ -163,9 +159,7 @@ def _run_rows(runs: Sequence[RunSummary], pen: Pen) -> tuple[list[list[str]], di
                 colours[y, x + 2] = "red"
         if run.status is not Status.COMPLETED:
             colours[y, 1] = "red"
-        status = _words(run.status) + (
-            "" if run.stopped_at is None else f" (stopped after step {run.stopped_at})"
-        )
+        status = _words(run.status) + ("" if run.stopped_at is None else f" (stopped after step {run.stopped_at})")
         rows.append([pen.text(run.id), status, *cells, duration(run.seconds), pen.text(_memory(run))])
     return rows, colours
 
@@ -239,9 +233,7 @@ def _tensors(tensors: Sequence[TensorDifference], pen: Pen) -> list[str]:
     rows = [["name", "dtype", "shape", "elements that differ", "max abs", "ulp", "first run", "second run"]]
     for tensor in tensors[:MOST_TENSORS]:
         shape = "x".join(map(str, tensor.shape)) or "-"
-        rows.append(
-            [pen.text(tensor.name), pen.text(tensor.dtype) or "-", shape, *_values(tensor, length, pen)]
-        )
+        rows.append([pen.text(tensor.name), pen.text(tensor.dtype) or "-", shape, *_values(tensor, length, pen)])
     lines = aligned(rows, right=(4, 5), colours={}, pen=pen)
     left_out = len(tensors) - MOST_TENSORS
     return [*lines, f"and {left_out} more"] if left_out > 0 else lines
@@ -292,9 +284,7 @@ def _metrics(audit: Audit, pen: Pen) -> list[str]:
     rows = [["metric", "seeds", "mean", "std over seeds", "spread within a seed"]]
     for metric in audit.metrics[:MOST_ITEMS]:
         std = "-" if metric.std is None else f"{metric.std:.4g}"
-        rows.append(
-            [pen.text(metric.name), str(metric.seeds), f"{metric.mean:.6g}", std, f"{metric.within:.4g}"]
-        )
+        rows.append([pen.text(metric.name), str(metric.seeds), f"{metric.mean:.6g}", std, f"{metric.within:.4g}"])
     lines = aligned(rows, right=(1, 2, 3, 4), colours={}, pen=pen)
     if len(audit.metrics) > MOST_ITEMS:
         lines.append(f"and {len(audit.metrics) - MOST_ITEMS} more")
@@ -309,9 +299,7 @@ def _beside(audit: Audit, pen: Pen) -> list[str]:
             decides = "decides" if item.decides else "does not decide"
             rows.append([f"seed {seed.seed}", pen.text(item.what), same, decides, pen.text(item.detail)])
     left_out = len(rows) - MOST_ITEMS
-    lines = aligned(rows[:MOST_ITEMS], colours={}, pen=pen) + (
-        [f"and {left_out} more"] if left_out > 0 else []
-    )
+    lines = aligned(rows[:MOST_ITEMS], colours={}, pen=pen) + ([f"and {left_out} more"] if left_out > 0 else [])
     return ["beside", *(_INDENT + line for line in lines)] if rows else []
 
 

@@ -34,9 +34,7 @@ def check_writable(outputs: Sequence[tuple[str, Path]]) -> None:
         except (OSError, ValueError) as error:
             problem = getattr(error, "strerror", None) or str(error)
         if problem:
-            raise UsageError(
-                f"cannot write {form} report to {path}: {problem}", "name another file for --output"
-            )
+            raise UsageError(f"cannot write {form} report to {path}: {problem}", "name another file for --output")
         real = os.path.realpath(path)
         if real in met and not _is_special(path):
             raise UsageError(f"{path} and {met[real]} are the same file", "give every --output its own file")

@@ -220,11 +220,7 @@ def _name(dtype: torch.dtype) -> str:
 
 def _is_ordinary(tensor: torch.Tensor) -> bool:
     """Whether its values are the bytes at its address: the dispatch keys tell every other kind."""
-    return (
-        type(tensor) in _ORDINARY_TYPES
-        and not _keys_of(tensor).raw_repr() & _ORDINARY
-        and tensor.is_contiguous()
-    )
+    return type(tensor) in _ORDINARY_TYPES and not _keys_of(tensor).raw_repr() & _ORDINARY and tensor.is_contiguous()
 
 
 _NO_DATA = "there is no data behind it: a freed storage, or a wrapper around tensors it does not show"

@@ -186,9 +186,7 @@ def _pack_numbers(path: str, values: Any) -> Leaf | None:
         return None
     data = array("d", values).tobytes()
     kinds = bytes(type(value) is float for value in values)
-    return Leaf(
-        path, "numbers", "float64", (len(values),), xxh3_128_hexdigest(data + kinds), "", "", memoryview(data)
-    )
+    return Leaf(path, "numbers", "float64", (len(values),), xxh3_128_hexdigest(data + kinds), "", "", memoryview(data))
 
 
 def _state_of(value: Any) -> Mapping[str, Any] | None:

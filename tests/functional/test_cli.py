@@ -88,6 +88,14 @@ def test_a_syntax_error_in_a_module_has_file_and_line(folder: Path) -> None:
     assert "line 3" in message or ":3:" in message
 
 
+def test_a_syntax_error_is_placed_in_the_module_that_has_it(folder: Path) -> None:
+    (folder / "good.py").write_text("import badhelper\n\ndef train():\n    return 1\n")
+    (folder / "badhelper.py").write_text("x = 1\n\n\n\n\ndef f(:\n")
+    ran = reprocheck("run", "-q", "--ambient", "fixed", "good:train", cwd=folder)
+    assert ran.code in (2, 3)
+    assert "badhelper.py" in ran.out + ran.err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -171,8 +179,8 @@ def test_configuration_is_used_and_overridden(folder: Path) -> None:
 
 def test_arguments_are_literals_or_text(folder: Path) -> None:
     (folder / "a.py").write_text(
-        "import json\ndef train(**given):\n    json.dump({k: repr(v) for k, v in given.items()}, open('seen.json', 'w'))\n"
-        "    return 1\n"
+        "import json\ndef train(**given):\n"
+        "    json.dump({k: repr(v) for k, v in given.items()}, open('seen.json', 'w'))\n    return 1\n"
     )
     words = [f"--arg={w}" for w in ("lr=1e-3", "n=3", "on=True", "sizes=(1, 2)", "name=adam", "text='3'", "empty=")]
     run(folder, *words, "a.py:train")

@@ -36,7 +36,9 @@ def train(pid: bool = False, late: bool = False):
 def audit(folder: Path, *words: str) -> Ran:
     folder.mkdir(exist_ok=True)
     (folder / "t.py").write_text(TARGET)
-    return reprocheck("run", "-q", "--threads", "1", "--format", "json", *words, "t.py:train", cwd=folder)
+    return reprocheck(
+        "run", "-q", "--jobs", "2", "--threads", "1", "--format", "json", *words, "t.py:train", cwd=folder
+    )
 
 
 def without_volatile(ran: Ran) -> str:

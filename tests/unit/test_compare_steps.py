@@ -212,9 +212,7 @@ def test_optimizers_of_other_parameters_are_not_taken_for_each_other() -> None:
 @pytest.mark.parametrize(("flags", "equal"), [(FLAG_THREAD, True), (0, False)])
 def test_batches_go_with_the_optimizer_only_in_threads(flags: int, equal: bool) -> None:
     x, y = (lambda o: of("x", 0, o, flags=flags, batch="bx")), (lambda o: of("y", 0, o, flags=flags, batch="by"))
-    found, reordered = compare_steps(
-        encode([x(0), y(1)]), encode([y(0), x(1)]), ("kx", "ky"), ("ky", "kx")
-    )
+    found, reordered = compare_steps(encode([x(0), y(1)]), encode([y(0), x(1)]), ("kx", "ky"), ("ky", "kx"))
     assert (found is None, reordered) == (equal, equal)
 
 

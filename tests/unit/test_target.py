@@ -22,7 +22,9 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("broken.py").write_text("x = 1\ndef train(:\n    pass\n")
 
 
-def parse(text: str | None = None, module: str | None = None, *argv: str, arg: tuple[str, object] | None = None) -> Target:
+def parse(
+    text: str | None = None, module: str | None = None, *argv: str, arg: tuple[str, object] | None = None
+) -> Target:
     return parse_target(text, module, argv, () if arg is None else (arg,))
 
 
@@ -83,7 +85,12 @@ def test_a_function_of_a_module() -> None:
 
 def test_a_module() -> None:
     target = parse(None, "pkg.mod", "x")
-    assert (target.kind, target.module, target.argv, target.text) == (TargetKind.MODULE, "pkg.mod", ("x",), "-m pkg.mod")
+    assert (target.kind, target.module, target.argv, target.text) == (
+        TargetKind.MODULE,
+        "pkg.mod",
+        ("x",),
+        "-m pkg.mod",
+    )
 
 
 def test_the_first_word_after_a_module_is_its_argument() -> None:
