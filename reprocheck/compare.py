@@ -19,7 +19,7 @@ from reprocheck.model import (
     TensorDifference,
     TensorRecord,
 )
-from reprocheck.protocol import count_steps
+from reprocheck.protocol import THREAD_MARK, count_steps
 from reprocheck.values import ValueDifference, compare_values
 
 VALUES_SHOWN = 20
@@ -84,10 +84,17 @@ def _compare_initial(
 
 
 def _without_renamed(differing: list[Pair]) -> list[Pair]:
-    """Parameters of no model are named by the order of the optimizers; another order of equal ones is no difference."""
-    unnamed = [pair for pair in differing if all(r is None or r.name.startswith("optimizer") for r in pair)]
+    """Parameters of no model are named by the order of the optimizers, models in threads by that of their first calls.
+
+    Another order of equal ones is no difference.
+    """
+    unnamed = [pair for pair in differing if all(r is None or _named_by_order(r.name) for r in pair)]
     left, right = (sorted(r.digest for pair in unnamed if (r := pair[side]) is not None) for side in (0, 1))
     return [pair for pair in differing if pair not in unnamed] if left == right else differing
+
+
+def _named_by_order(name: str) -> bool:
+    return name.startswith("optimizer") or THREAD_MARK in name
 
 
 Pair = tuple[TensorRecord | None, TensorRecord | None]

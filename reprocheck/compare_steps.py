@@ -26,6 +26,9 @@ from reprocheck.protocol import (
 
 Records = bytes | memoryview
 
+MANY_RECORDS = 200_000
+"""A history of several optimizers that is longer is digested in run order."""
+
 _OF_THE_MODEL = frozenset({"batch", "forward", "loss", "buffers"})
 """Kinds that belong to the run's order rather than to one optimizer."""
 
@@ -85,9 +88,16 @@ def has_observations(data: Records) -> bool:
     return any(digest_at(record, index) != EMPTY_DIGEST for record in records(data) for index in deciding)
 
 
-def last_chain(data: Records) -> str:
-    """One digest for the whole history."""
-    return _chain(data, len(data) // RECORD_SIZE - 1).hex() if data else ""
+def history_digest(data: Records, keys: Sequence[str]) -> str:
+    """One digest for the whole history; that of several optimizers does not depend on which stepped first."""
+    from xxhash import xxh3_128_hexdigest
+
+    if not data:
+        return ""
+    count = len(data) // RECORD_SIZE
+    if len(keys) > 1 and count <= MANY_RECORDS:
+        return xxh3_128_hexdigest(repr(_by_optimizer(data, keys)).encode())
+    return _chain(data, count - 1).hex()
 
 
 def _record(data: Records, index: int) -> memoryview:
@@ -160,4 +170,4 @@ def _by_optimizer(data: Records, keys: Sequence[str]) -> object:
     for optimizer, steps in optimizers.items():
         key = keys[optimizer] if optimizer < len(keys) else ""
         streams[key].append(b"".join(steps))
-    return order, {key: sorted(values) for key, values in streams.items()}
+    return order, sorted((key, sorted(values)) for key, values in streams.items())

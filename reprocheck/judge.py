@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from reprocheck.compare_steps import last_chain
+from reprocheck.compare_steps import history_digest
 from reprocheck.errors import ExitCode
 from reprocheck.model import (
     Beside,
@@ -22,7 +24,7 @@ from reprocheck.model import (
     TensorRecord,
     Verdict,
 )
-from reprocheck.protocol import count_steps
+from reprocheck.protocol import THREAD_MARK, count_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,7 @@ def _summary(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
         reason=outcome.reason,
         last_words=outcome.last_words if outcome.status is not Status.COMPLETED else "",
         init="" if evidence is None else digest_of(evidence.initial),
-        steps_digest="" if evidence is None else last_chain(evidence.steps),
+        steps_digest="" if evidence is None else history_digest(evidence.steps, evidence.optimizers),
         steps=0 if evidence is None else count_steps(evidence.steps),
         output="" if evidence is None else digest_of(evidence.outputs),
         metrics={} if evidence is None else metrics_of(evidence),
@@ -110,8 +112,13 @@ def digest_of(tensors: Sequence[TensorRecord]) -> str:
     """One digest over named digests; empty when there are none."""
     from xxhash import xxh3_128_hexdigest
 
-    lines = sorted(f"{t.name}|{t.kind}|{t.dtype}|{t.shape}|{t.digest}" for t in tensors if t.digest)
+    lines = sorted(f"{_steady_name(t.name)}|{t.kind}|{t.dtype}|{t.shape}|{t.digest}" for t in tensors if t.digest)
     return xxh3_128_hexdigest("\n".join(lines).encode()) if lines else ""
+
+
+def _steady_name(name: str) -> str:
+    """Without the number that a model in a thread got by the order of first calls."""
+    return re.sub(rf"{THREAD_MARK}(#\d+)?", THREAD_MARK, name)
 
 
 def metrics_of(evidence: Evidence) -> dict[str, float]:
@@ -141,6 +148,12 @@ def summarize_metrics(seeds: Sequence[SeedAudit]) -> tuple[MetricSummary, ...]:
 
 def _metric(name: str, per_seed: list[list[float]]) -> MetricSummary:
     firsts = [found[0] for found in per_seed]
+    with suppress(ValueError, OverflowError):  # infinities of both signs; sums beyond the greatest float
+        return _finite_metric(name, firsts, per_seed)
+    return MetricSummary(name=name, seeds=len(firsts), mean=math.nan, std=None, within=math.nan)
+
+
+def _finite_metric(name: str, firsts: list[float], per_seed: list[list[float]]) -> MetricSummary:
     finite = all(math.isfinite(value) for found in per_seed for value in found)
     return MetricSummary(
         name=name,

@@ -66,7 +66,7 @@ def pinned(request: Request, environ: Mapping[str, str]) -> tuple[NotCompared, .
     for factor, variable in _VARIABLES.items():
         if variable in own:
             found.append(NotCompared(what=factor, reason=f"--env sets {variable}"))
-        elif environ.get(variable):
+        elif _is_set(variable, request, environ):
             found.append(NotCompared(what=factor, reason=f"{variable} is set in the environment"))
     return tuple(found)
 
@@ -87,6 +87,8 @@ def ambient_of(repeat: int, request: Request, environ: Mapping[str, str]) -> Amb
 
 
 def _is_set(variable: str, request: Request, environ: Mapping[str, str]) -> bool:
+    if variable == "PYTHONHASHSEED" and environ.get(variable) == "random":  # as good as not set
+        return variable in dict(request.settings.env)
     return variable in dict(request.settings.env) or bool(environ.get(variable))
 
 

@@ -56,6 +56,9 @@ STEP_KINDS = (
 DECIDING_KINDS = frozenset({"batch", "forward", "loss", "gradients", "parameters", "buffers", "optimizer state"})
 """Kinds whose difference is a difference of the training. Generators and hyperparameters only explain one."""
 
+THREAD_MARK = "@thread"
+"""In the name of a model that was first called outside the main thread: its number hangs on scheduling."""
+
 DIGEST_SIZE = 16
 KIND_COUNT = len(STEP_KINDS)
 

@@ -22,9 +22,11 @@ def parse_target(
     if not text:
         raise UsageError("no target given", _FORMS)
     head, colon, function = text.rpartition(":")
+    if _is_file(text):
+        colon = ""
     if colon and head and all(part.isidentifier() for part in function.split(".")):
         return _function_target(text, head, function, argv, arguments)
-    if colon and head and Path(head).is_file():
+    if colon and head and _is_file(head):
         raise UsageError(f"{text}: {function!r} is not the name of a function", _FORMS)
     if arguments:
         raise UsageError("--arg is for functions; a script takes its own arguments after --")
@@ -44,7 +46,7 @@ def _module_target(name: str, argv: tuple[str, ...], arguments: tuple[tuple[str,
 def _function_target(
     text: str, head: str, function: str, argv: tuple[str, ...], arguments: tuple[tuple[str, Any], ...]
 ) -> Target:
-    if head.endswith(".py") or "/" in head or Path(head).is_file():
+    if head.endswith(".py") or "/" in head or _is_file(head):
         path = _existing_file(head)
         _check_syntax(path, head)
         kind = TargetKind.FILE_FUNCTION
@@ -59,18 +61,33 @@ def _is_dotted(name: str) -> bool:
     return all(part.isidentifier() for part in name.split("."))
 
 
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _existing_file(text: str) -> Path:
     path = Path(text)
     try:
         if path.is_file():
             with path.open("rb"):
                 return path.absolute()
-    except OSError as error:
-        raise UsageError(f"cannot read {text}: {error.strerror}") from error
-    if path.is_dir():
+    except (OSError, ValueError) as error:
+        shown = text if len(text) <= 200 else text[:200] + "..."
+        raise UsageError(f"cannot read {shown}: {getattr(error, 'strerror', None) or error}") from error
+    if _is_dir(path):
         raise UsageError(f"{text} is a folder", _FORMS)
     hint = _FORMS if path.suffix == ".py" or "/" in text else f"for a module: -m {text}; else {_FORMS}"
     raise UsageError(f"there is no file {text}", hint)
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _check_syntax(path: Path, text: str) -> None:

@@ -84,6 +84,14 @@ class _Here(threading.local):
 _here = _Here()
 
 
+def _no_compiler(callback: object) -> object:
+    return None
+
+
+_set_compiler: Callable[[object], object] = getattr(torch._C._dynamo.eval_frame, "set_eval_frame", _no_compiler)
+"""Takes and gives back the callback by which torch.compile looks at every frame that is entered."""
+
+
 class Unobserved:
     """Inside, this thread's torch operations pass by autograd, modes, transforms, tracing and the profiler.
 
@@ -91,12 +99,13 @@ class Unobserved:
     the target may run inside.
     """
 
-    __slots__ = ("_dispatch", "_function", "_tracing")
+    __slots__ = ("_compiler", "_dispatch", "_function", "_tracing")
 
     def __enter__(self) -> None:
         _here.depth += 1
         if _here.depth > 1:
             return
+        self._compiler = _set_compiler(None)
         self._function = torch._C.DisableTorchFunction()
         self._dispatch = torch._C._ExcludeDispatchKeyGuard(_OBSERVERS)
         self._function.__enter__()
@@ -117,6 +126,7 @@ class Unobserved:
             torch._C._set_tracing_state(self._tracing)  # type: ignore[attr-defined]
         self._dispatch.__exit__(None, None, None)
         self._function.__exit__(None, None, None)
+        _set_compiler(self._compiler)
 
 
 def tensor_digest(tensor: torch.Tensor) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import importlib.util
 import inspect
@@ -45,7 +46,7 @@ def _script(spec: RunSpec) -> tuple[CodeType, ModuleType, str, str]:
     assert path is not None
     shown = spec.target.text  # sys.argv[0] is as it was typed; __file__ is absolute, but no link is followed
     main = ModuleType("__main__")
-    main.__dict__.update(__file__=str(path), __builtins__=__builtins__, __cached__=None, __spec__=None)
+    main.__dict__.update(__file__=str(path), __builtins__=builtins, __cached__=None, __spec__=None)
     main.__loader__ = importlib.machinery.SourceFileLoader("__main__", str(path))
     return _compile(path, str(path)), main, os.path.dirname(os.path.realpath(path)), shown
 
@@ -78,7 +79,7 @@ def _module(name: str) -> tuple[CodeType, ModuleType, str, str]:
     main = ModuleType("__main__")
     main.__dict__.update(
         __file__=spec.origin,
-        __builtins__=__builtins__,
+        __builtins__=builtins,
         __cached__=spec.cached,
         __loader__=spec.loader,
         __package__=spec.parent,
@@ -104,7 +105,7 @@ def _find_function(spec: RunSpec) -> Callable[..., Any]:
             raise TargetUnusable(_no_such_function(target.text, part, value))
         value = getattr(value, part)
     if not callable(value):
-        raise TargetUnusable(f"{target.text}: {target.function} is a {type(value).__name__}, not a function")
+        raise TargetUnusable(f"{target.text}: {target.function} is of type {type(value).__name__}, not a function")
     found: Callable[..., Any] = value
     return found
 
@@ -119,7 +120,7 @@ def _no_such_function(text: str, part: str, module: Any) -> str:
 
 def _import_file(path: Path) -> ModuleType:
     name = path.stem
-    if not name.isidentifier() or name in sys.modules or name in sys.builtin_module_names:
+    if "." in name or name in sys.modules or name in sys.builtin_module_names:  # else a child can import it, too
         name = "target_" + "".join(c if c.isalnum() else "_" for c in name)
     _compile(path, str(path))
     spec = importlib.util.spec_from_file_location(name, path)
@@ -165,6 +166,6 @@ def _check_arguments(function: Callable[..., Any], arguments: dict[str, Any], sp
 
 
 def _one_line(error: BaseException) -> str:
-    place = f"line {error.lineno}: " if isinstance(error, SyntaxError) and error.lineno else ""
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{place}{type(error).__name__}: {text}"
+    if isinstance(error, SyntaxError):
+        return f"{error.filename or 'source'}:{error.lineno or 1}: {type(error).__name__}: {error.msg}"
+    return f"{type(error).__name__}: {error}"

@@ -48,12 +48,12 @@ class WrittenFiles:
         return sorted({file["path"]: file for file in files}.values(), key=lambda file: str(file["path"]))
 
     def _heard(self, event: str, args: tuple[Any, ...]) -> None:
-        if event == "open":
+        if event == "open" and len(args) == 3:
             path, mode, flags = args
             writes = any(c in mode for c in "wax+") if isinstance(mode, str) else flags & (os.O_WRONLY | os.O_RDWR)
             if writes and isinstance(path, (str, bytes, os.PathLike)):
                 self._add(path)
-        elif event == "os.rename":
+        elif event == "os.rename" and len(args) > 1:
             self._add(args[1])
 
     def _add(self, path: Any) -> None:

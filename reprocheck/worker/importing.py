@@ -6,6 +6,7 @@ torch is never imported by us before the target does it: a script may set OMP_NU
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -20,14 +21,18 @@ class _AfterImport:
         self.name = name
         self.action = action
         self.acted = False
+        self._asking = threading.local()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name != self.name:
+        if name != self.name or self.acted or getattr(self._asking, "now", False):
             return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
+        self._asking.now = True  # a mere probe (find_spec) must not use the hook up: it stays until the import
+        try:
+            spec = find_spec(name)
+        finally:
+            self._asking.now = False
         if spec is None or spec.loader is None:
             return spec
         loader: Any = spec.loader
@@ -37,6 +42,7 @@ class _AfterImport:
             execute(module)
             if not self.acted:  # a reload executes it again
                 self.acted = True
+                sys.meta_path.remove(self)
                 self.action()
 
         loader.exec_module = execute_then_act

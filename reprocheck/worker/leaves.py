@@ -159,7 +159,20 @@ def _named(items: Any) -> list[tuple[str, Any]]:
         def __lt__(self, other: Any) -> bool:
             return bool(self[0] < other[0])
 
-    return [Pair((key if isinstance(key, str) else repr(key), item)) for key, item in items]
+    return [Pair((_key_name(key), item)) for key, item in items]
+
+
+def _key_name(key: Any) -> str:
+    """A name for a key that is the same in every run: no address, no order of a set."""
+    if isinstance(key, str):
+        return key
+    if isinstance(key, (set, frozenset)):
+        return "{" + ", ".join(sorted(_key_name(item) for item in key)) + "}"
+    if isinstance(key, tuple):
+        return "(" + ", ".join(_key_name(item) for item in key) + ")"
+    if callable(key) and hasattr(key, "__qualname__"):
+        return f"{key.__module__}.{key.__qualname__}"
+    return _type_name(key) if " at 0x" in repr(key) else repr(key)
 
 
 def _type_name(value: Any) -> str:

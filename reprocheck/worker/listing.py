@@ -38,12 +38,15 @@ class _Listing:
         self._entries = iter(())
 
 
-def _is_ours(name: str | bytes) -> bool:
-    return os.fsdecode(name) == EVIDENCE_FOLDER
+def rearrange(key: int | None, evidence: str) -> None:
+    """Shuffle all later listings of this process with `key` (None: the file system's order); hide `evidence`."""
+    parent, own = os.path.split(os.path.realpath(evidence))
 
-
-def rearrange(key: int | None) -> None:
-    """Shuffle all later listings of this process with `key` (None: the file system's order)."""
+    def is_ours(folder: Any, name: str | bytes) -> bool:
+        name = os.fsdecode(name)
+        if name == EVIDENCE_FOLDER:
+            return True
+        return name == own and not isinstance(folder, int) and os.path.realpath(os.fsdecode(folder or ".")) == parent
 
     def arranged(entries: list[Any]) -> list[Any]:
         if key is not None:
@@ -51,12 +54,17 @@ def rearrange(key: int | None) -> None:
         return entries
 
     def listdir(path: Any = ".") -> list[Any]:
-        return arranged([name for name in _listdir(path) if not _is_ours(name)])
+        return arranged([name for name in _listdir(path) if not is_ours(path, name)])
 
     def scandir(path: Any = ".") -> _Listing:
         with _scandir(path) as entries:
-            return _Listing(arranged([entry for entry in entries if not _is_ours(entry.name)]))
+            return _Listing(arranged([entry for entry in entries if not is_ours(path, entry.name)]))
 
+    for original, ours in ((_listdir, listdir), (_scandir, scandir)):
+        # They can be pickled: a child takes its own originals by this name.
+        ours.__module__, ours.__name__, ours.__qualname__ = "os", original.__name__, original.__name__
+        ours.__doc__ = original.__doc__
+        os.supports_fd.add(ours)
     os.listdir, os.scandir = listdir, scandir  # type: ignore[assignment]
     accessor = getattr(pathlib, "_NormalAccessor", None)  # Python 3.10 keeps its own references
     if accessor is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,11 +19,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from reprocheck.worker.digest import Unobserved
 from reprocheck.worker.heap import HeapPoison
 from reprocheck.worker.recorder import Recorder
-from reprocheck.worker.roots import Roots
-from reprocheck.worker.steps import Pending, StepWriter, graph_leaves
-
-RECENT_OUTPUTS = 64
-"""Outputs of models remembered, to tell a batch from what a model made itself (a GAN's fake images)."""
+from reprocheck.worker.roots import Roots, is_main_thread
+from reprocheck.worker.steps import Pending, StepWriter, graph_leaves, key_text
 
 
 class TargetStopped(BaseException):
@@ -42,7 +38,6 @@ class Observer:
         self._max_steps = max_steps
         self._leave = leave
         self._pending = Pending()
-        self._outputs: deque[StorageWeakRef] = deque(maxlen=RECENT_OUTPUTS)
         self._has_optimizer = False
         self._failures: set[str] = set()
         self.roots = Roots(recorder)
@@ -62,7 +57,9 @@ class Observer:
             self._guarded(self._finish)
 
     def _finish(self) -> None:
-        self.steps.tail(self._pending.take())
+        if self._has_optimizer and not self.steps.count:
+            self._recorder.line("note", text="an optimizer was made, but no step of it was seen (a compiled one?)")
+        self.steps.tail(self._pending)
         self.roots.record_rest()
 
     def _watch_calls(self, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,7 +67,7 @@ class Observer:
 
         @functools.wraps(call)
         def __call__(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if pending.depth or not recorder.is_open or torch.compiler.is_compiling():
+            if torch.compiler.is_compiling() or pending.depth or not recorder.is_open:
                 return call(module, *args, **kwargs)
             pending.depth = 1
             try:
@@ -88,28 +85,33 @@ class Observer:
         return __call__
 
     def _called(self, module: torch.nn.Module, args: Any, kwargs: Any) -> bool:
-        root = self.roots.find(module) or self.roots.add(module)
+        root = self.roots.find(module)
         if root is None:
-            return False
+            root = self.roots.add(module)
+            if root is None:
+                return False
+            if not is_main_thread():  # a thread of a pool goes on to another model: what is left belongs to the last
+                self._pending.take()
         if not torch.is_grad_enabled():
             self._poison.wake()
-        made = {ref.cdata for ref in self._outputs if not ref.expired()}  # type: ignore[no-untyped-call]
+        made = {ref.cdata for ref in self._pending.outputs if not ref.expired()}  # type: ignore[no-untyped-call]
         inputs = [t for t in _tensors((args, kwargs)) if t.grad_fn is None and _storage(t) not in made]
-        self._pending.feed("batch", root.label.encode(), inputs)
+        self._pending.roots[root] = None
+        self._pending.feed("batch", root.label.encode() if is_main_thread() else b"", inputs)
         return True
 
     def _returned(self, output: Any) -> None:
         outputs = list(_tensors(output))
         for tensor in outputs:
             if _storage(tensor) is not None:
-                self._outputs.append(StorageWeakRef(tensor.untyped_storage()))  # type: ignore[no-untyped-call]
+                self._pending.outputs.append(StorageWeakRef(tensor.untyped_storage()))  # type: ignore[no-untyped-call]
         if not torch.is_grad_enabled():
             self._pending.feed("forward", b"", outputs)
 
     def _watch_backward(self, backward: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(backward)
         def observed(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self._recorder.is_open or torch.compiler.is_compiling():
+            if torch.compiler.is_compiling() or not self._recorder.is_open:
                 return backward(tensors, *args, **kwargs)
             losses = list(_tensors(tensors))
             with Unobserved():
@@ -141,7 +143,7 @@ class Observer:
 
     def _after_backward(self, leaves: list[torch.Tensor]) -> None:
         if self._by_hand:
-            self.steps.backward(leaves, self._pending.take())
+            self.steps.backward(leaves, self._pending)
             self._poison.after_step(self.steps.count)
 
     def _watch_optimizers(self) -> None:
@@ -156,6 +158,7 @@ class Observer:
         def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             if torch.compiler.is_compiling() or not self._recorder.is_open:
                 return
+            self._has_optimizer = True  # a copied or unpickled one was never initialised here
             with Unobserved():
                 self._guarded(self.steps.before, optimizer)
 
@@ -164,7 +167,7 @@ class Observer:
                 return
             self._leave_if_stopped()
             with Unobserved():
-                self._guarded(self.steps.after, optimizer, self._pending.take())
+                self._guarded(self.steps.after, optimizer, self._pending)
             self._poison.after_step(self.steps.count)
             self._stop_if_done()
 
@@ -210,12 +213,15 @@ def _tensors(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
         for item in value:
             yield from _tensors(item, depth + 1)
     elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors(item, depth + 1)
+        yield from _by_key(value, depth)
     elif hasattr(value, "__dict__") and not isinstance(value, (type, torch.nn.Module)) and not callable(value):
-        for item in vars(value).values():
-            if isinstance(item, (torch.Tensor, list, tuple, dict)):
-                yield from _tensors(item, depth + 1)
+        fields = {k: v for k, v in vars(value).items() if isinstance(v, (torch.Tensor, list, tuple, dict))}
+        yield from _by_key(fields, depth)
+
+
+def _by_key(items: dict[Any, Any], depth: int) -> Iterator[torch.Tensor]:
+    for _, item in sorted(items.items(), key=key_text):
+        yield from _tensors(item, depth + 1)
 
 
 def _storage(tensor: torch.Tensor) -> int | None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ class Recorder:
     def __init__(self, folder: Path) -> None:
         self._lines = (folder / EVIDENCE_FILE).open("a", encoding="utf-8")
         self._steps = (folder / STEPS_FILE).open("ab", buffering=0)
-        self._values = (folder / VALUES_FILE).open("ab")
+        self._values = (folder / VALUES_FILE).open("ab", buffering=0)
         self._pending = bytearray()
         self._flushed = time.monotonic()
         self._count = 0
@@ -69,7 +70,7 @@ class Recorder:
                 return None
             start = self._values_end
             with self._writing():
-                self._values.write(data)
+                _write_all(self._values, data.cast("B") if data.nbytes else data)
             self._values_end += data.nbytes
             return start
 
@@ -95,7 +96,11 @@ class Recorder:
                 os.write(2, f"reprocheck: cannot write its evidence: {error.strerror or error}\n".encode())
 
     def _flush_steps(self) -> None:
-        view = memoryview(bytes(self._pending))
-        while view:
-            view = view[self._steps.write(view) :]
+        _write_all(self._steps, memoryview(bytes(self._pending)))
         self._pending.clear()
+
+
+def _write_all(file: FileIO, view: memoryview) -> None:
+    """Unbuffered, so that a forked child has nothing of ours to write when it ends."""
+    while view.nbytes:
+        view = view[file.write(view) :]

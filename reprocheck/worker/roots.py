@@ -9,10 +9,13 @@ from typing import Any
 
 import torch
 
+from reprocheck.protocol import THREAD_MARK
 from reprocheck.worker.digest import Undigestible, dtype_name, raw_bytes, tensor_digest
 from reprocheck.worker.recorder import Recorder
 
 Line = dict[str, Any]
+
+FORGET_EVERY = 256
 
 
 def describe(name: str, kind: str, tensor: torch.Tensor, recorder: Recorder | None) -> Line:
@@ -31,6 +34,11 @@ def describe(name: str, kind: str, tensor: torch.Tensor, recorder: Recorder | No
     return line
 
 
+def is_main_thread() -> bool:
+    """Whether the order of what happens here is the order of the run."""
+    return threading.get_ident() == threading.main_thread().ident
+
+
 def is_uninitialized(tensor: torch.Tensor) -> bool:
     """A lazy parameter or buffer that has no shape yet."""
     return torch.nn.parameter.is_lazy(tensor)
@@ -43,7 +51,7 @@ class Root:
         self.module = weakref.ref(module)
         self.label = label
         self.step = step
-        self.thread = threading.get_ident()
+        self.in_main_thread = is_main_thread()
         self.recorded = False
         self.buffers = [
             describe(name, "buffer", buffer, recorder)
@@ -106,13 +114,23 @@ class Roots:
         """Take in a module at its first forward; None when it has no state and so is no model."""
         if next(module.parameters(), None) is None and next(module.buffers(), None) is None:
             return None
-        kind = type(getattr(module, "_orig_mod", module)).__name__
+        if getattr(module, "_is_replica", False):  # of nn.DataParallel: made anew for every forward
+            return None
+        kind = type(getattr(module, "_orig_mod", module)).__name__ + ("" if is_main_thread() else THREAD_MARK)
         count = self._labels[kind] = self._labels.get(kind, 0) + 1
         root = Root(module, kind if count == 1 else f"{kind}#{count}", self._recorder, self.step)
         self._known[id(module)] = root
         self._all.append(root)
         self.changes += 1
+        if self.changes % FORGET_EVERY == 0:
+            self._forget_the_dead()
         return root
+
+    def _forget_the_dead(self) -> None:
+        """A target may make models by the thousand."""
+        self._all = [root for root in self._all if root.module() is not None or root.buffers or root.parameters]
+        self._known = {key: root for key, root in self._known.items() if root.module() is not None}
+        self._names = {key: entry for key, entry in self._names.items() if entry[0]() is not None}
 
     def name_of(self, parameter: torch.Tensor) -> str | None:
         """`Model.layer.weight`, or None for a parameter of no known root."""

@@ -44,7 +44,7 @@ class _Run:
     def go(self) -> None:
         spec = self.spec
         self.recorder.line("start", run=spec.id, seed=spec.seed, pid=os.getpid(), python=platform.python_version())
-        listing.rearrange(spec.ambient.listing_key)
+        listing.rearrange(spec.ambient.listing_key, str(spec.directory.parent.parent.parent))
         if spec.ambient.switch_interval is not None:
             sys.setswitchinterval(spec.ambient.switch_interval)
         after_import("torch", self._observe_torch)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from reprocheck.protocol import (
     DECIDING_KINDS,
@@ -20,13 +22,15 @@ from reprocheck.protocol import (
 )
 from reprocheck.worker.digest import Combined, bytes_digest
 from reprocheck.worker.recorder import Recorder
-from reprocheck.worker.roots import Roots, is_uninitialized
+from reprocheck.worker.roots import Root, Roots, is_main_thread, is_uninitialized
 from reprocheck.worker.seeding import GENERATORS, state_digest
 
 KEYED_OPTIMIZERS = 10_000
 """Optimizers whose initial parameters are fingerprinted as their key; a target may make one a step."""
 GRAPH_NODES = 10_000
 """Nodes of an autograd graph looked at to find its leaves."""
+
+RECENT_OUTPUTS = 64
 
 Named = list[tuple[str, torch.Tensor]]
 
@@ -37,6 +41,10 @@ class Pending(threading.local):
     def __init__(self) -> None:
         self.depth = 0
         self.kinds: dict[str, Combined] = {}
+        self.roots: dict[Root, None] = {}
+        """Models called since the last step."""
+        self.outputs: deque[StorageWeakRef] = deque(maxlen=RECENT_OUTPUTS)
+        """What models gave lately, to tell a batch from what a model made itself (a GAN's fake images)."""
 
     def feed(self, kind: str, label: bytes, tensors: Iterable[torch.Tensor]) -> None:
         """Add tensors to the digest of a kind."""
@@ -51,6 +59,7 @@ class Pending(threading.local):
         """The digests of all kinds fed; they start anew."""
         digests = {kind: combined.digest() for kind, combined in self.kinds.items()}
         self.kinds = {}
+        self.roots = {}
         return digests
 
 
@@ -63,6 +72,14 @@ class Plan:
         self.signature: tuple[int, ...] = ()
 
 
+class _Others(threading.local):
+    """Parameters that no optimizer holds, as long as neither models nor optimizers change."""
+
+    def __init__(self) -> None:
+        self.signature = (-1, -1, -1)
+        self.parameters: list[weakref.ref[torch.Tensor]] = []
+
+
 class StepWriter:
     """Turns the state after a step into a record."""
 
@@ -71,7 +88,7 @@ class StepWriter:
         self._roots = roots
         self._plans: weakref.WeakKeyDictionary[torch.optim.Optimizer, Plan] = weakref.WeakKeyDictionary()
         self._owned: dict[int, weakref.ref[torch.Tensor]] = {}
-        self._others: tuple[tuple[int, int, int], list[torch.Tensor]] = ((-1, -1, -1), [])
+        self._others = _Others()
         self._optimizers = 0
         self._chain = EMPTY_DIGEST
         self._lock = threading.Lock()
@@ -80,7 +97,9 @@ class StepWriter:
 
     def before(self, optimizer: torch.optim.Optimizer) -> None:
         """Before a step: the first time, take down the parameters as they are still untouched."""
-        if optimizer not in self._plans:
+        if optimizer in self._plans:
+            return
+        with self._lock:
             self._plans[optimizer] = plan = Plan(self._optimizers)
             self._optimizers += 1
             self._roots.record_initial("step", _fallback_names(optimizer, plan.index))
@@ -93,7 +112,7 @@ class StepWriter:
                 key = combined.digest().hex()
             self._recorder.line("optimizer", index=plan.index, key=key, type=type(optimizer).__name__)
 
-    def after(self, optimizer: torch.optim.Optimizer, pending: dict[str, bytes]) -> None:
+    def after(self, optimizer: torch.optim.Optimizer, pending: Pending) -> None:
         """After a step: write its record."""
         plan = self._plans.get(optimizer)
         if plan is None:  # the pre-hook did not see it (a step inside a step of a wrapper)
@@ -101,24 +120,40 @@ class StepWriter:
             plan = self._plans[optimizer]
         signature = tuple(len(group["params"]) for group in optimizer.param_groups)
         if signature != plan.signature:
-            self._roots.record_initial("step", _fallback_names(optimizer, plan.index))
-            self._arrange(plan, optimizer)
-        pending["gradients"] = self._digest(parameter.grad for parameter in plan.parameters)
-        pending["hyperparameters"] = _hyperparameters(optimizer)
-        pending["parameters"] = self._digest([*plan.parameters, *self._unowned()])
-        pending["optimizer state"] = self._state(optimizer, plan)
-        self._write(pending, plan.index, 0)
+            with self._lock:
+                self._roots.record_initial("step", _fallback_names(optimizer, plan.index))
+                self._arrange(plan, optimizer)
+        roots = self._roots_of_step(pending)
+        kinds = pending.take()
+        kinds["gradients"] = self._digest(parameter.grad for parameter in plan.parameters)
+        kinds["hyperparameters"] = _hyperparameters(optimizer)
+        kinds["parameters"] = self._digest([*plan.parameters, *self._unowned(roots)])
+        kinds["buffers"] = self._buffers(roots)
+        kinds["optimizer state"] = self._state(optimizer, plan)
+        self._write(kinds, plan.index, 0)
 
-    def backward(self, leaves: list[torch.Tensor], pending: dict[str, bytes]) -> None:
+    def backward(self, leaves: list[torch.Tensor], pending: Pending) -> None:
         """A backward pass of a target without any optimizer counts as its step."""
-        parameters = self._unowned() or leaves
-        pending["gradients"] = self._digest(parameter.grad for parameter in parameters)
-        pending["parameters"] = self._digest(parameters)
-        self._write(pending, 0, FLAG_BACKWARD)
+        roots = self._roots_of_step(pending)
+        kinds = pending.take()
+        parameters = self._unowned(roots) or leaves
+        kinds["gradients"] = self._digest(parameter.grad for parameter in parameters)
+        kinds["parameters"] = self._digest(parameters)
+        kinds["buffers"] = self._buffers(roots)
+        self._write(kinds, 0, FLAG_BACKWARD)
 
-    def tail(self, pending: dict[str, bytes]) -> None:
+    def tail(self, pending: Pending) -> None:
         """At the end: what was observed after the last step."""
-        self._write(pending, 0, FLAG_TAIL)
+        self._write(pending.take(), 0, FLAG_TAIL)
+
+    def _roots_of_step(self, pending: Pending) -> list[Root]:
+        """The models that belong to a step: in the main thread all of its own, elsewhere those just called.
+
+        A thread of a pool serves one task after the other; which models it met before hangs on scheduling.
+        """
+        if is_main_thread():
+            return [root for root in self._roots if root.in_main_thread]
+        return list(pending.roots)
 
     def _arrange(self, plan: Plan, optimizer: torch.optim.Optimizer) -> None:
         plan.signature = tuple(len(group["params"]) for group in optimizer.param_groups)
@@ -127,22 +162,21 @@ class StepWriter:
         for parameter in plan.parameters:
             self._owned[id(parameter)] = weakref.ref(parameter)
 
-    def _unowned(self) -> list[torch.Tensor]:
-        """Parameters of this thread's models that no optimizer holds: frozen, averaged or updated by hand."""
-        thread = threading.get_ident()
-        signature = (thread, self._roots.changes, len(self._owned))
-        if self._others[0] != signature:
-            found: dict[int, torch.Tensor] = {}
-            for root in self._roots:
+    def _unowned(self, roots: list[Root]) -> list[torch.Tensor]:
+        """Parameters of these models that no optimizer holds: frozen, averaged or updated by hand."""
+        signature = (len(roots), self._roots.changes, len(self._owned))
+        if self._others.signature != signature or not is_main_thread():
+            found: dict[int, weakref.ref[torch.Tensor]] = {}
+            for root in roots:
                 root.forget_layout()
                 module = root.module()
-                if module is not None and root.thread == thread:
-                    for parameter in module.parameters():
-                        owned = self._owned.get(id(parameter))
-                        if (owned is None or owned() is not parameter) and not is_uninitialized(parameter):
-                            found[id(parameter)] = parameter
-            self._others = (signature, list(found.values()))
-        return self._others[1]
+                for parameter in module.parameters() if module is not None else ():
+                    owned = self._owned.get(id(parameter))
+                    if (owned is None or owned() is not parameter) and not is_uninitialized(parameter):
+                        found[id(parameter)] = weakref.ref(parameter)
+            self._others.signature, self._others.parameters = signature, list(found.values())
+        alive = (reference() for reference in self._others.parameters)
+        return [parameter for parameter in alive if parameter is not None]
 
     def _digest(self, tensors: Iterable[torch.Tensor | None]) -> bytes:
         combined = Combined()
@@ -162,19 +196,16 @@ class StepWriter:
                 _feed(combined, state, 0)
         return combined.digest()
 
-    def _buffers(self) -> bytes | None:
-        thread = threading.get_ident()
-        buffers = [b for root in self._roots if root.thread == thread for b in root.live_buffers()]
-        return self._digest(buffers) if buffers else None
+    def _buffers(self, roots: list[Root]) -> bytes:
+        buffers = [buffer for root in roots for buffer in root.live_buffers()]
+        return self._digest(buffers) if buffers else EMPTY_DIGEST
 
     def _write(self, kinds: dict[str, bytes], optimizer: int, flags: int) -> None:
-        if threading.current_thread() is threading.main_thread():
+        if is_main_thread():
             for generator in GENERATORS:
                 kinds[f"rng {generator}"] = state_digest(generator) or EMPTY_DIGEST
         else:
             flags |= FLAG_THREAD
-        if not flags & FLAG_TAIL:
-            kinds["buffers"] = self._buffers() or EMPTY_DIGEST
         body = b"".join(kinds.get(kind, EMPTY_DIGEST) for kind in STEP_KINDS)
         deciding = b"".join(kinds.get(kind, EMPTY_DIGEST) for kind in STEP_KINDS if kind in DECIDING_KINDS)
         with self._lock:
@@ -197,6 +228,11 @@ def _fallback_names(optimizer: torch.optim.Optimizer, index: int) -> Named:
     return names
 
 
+def key_text(pair: tuple[Any, Any]) -> str:
+    """By what a dict's items are put in order: that of insertion may hang on a set, and means nothing."""
+    return str(pair[0]) if isinstance(pair[0], (str, int)) else ""
+
+
 def _hyperparameters(optimizer: torch.optim.Optimizer) -> bytes:
     combined = Combined()
     for group in optimizer.param_groups:
@@ -214,7 +250,9 @@ def _feed(combined: Combined, value: Any, depth: int) -> None:
     elif value is None or isinstance(value, (bool, int, float, str)):
         combined.bytes(repr(value).encode())
     elif isinstance(value, dict) and depth < 8:
-        for key, item in value.items():
+        for key, item in sorted(
+            value.items(), key=lambda pair: str(pair[0]) if isinstance(pair[0], (str, int)) else ""
+        ):
             combined.bytes(str(key).encode() if isinstance(key, (str, int)) else b"?")
             _feed(combined, item, depth + 1)
     elif isinstance(value, (list, tuple)) and depth < 8:

@@ -104,7 +104,7 @@ def test_a_run_that_leaves_without_a_word(tmp_path: Path) -> None:
     assert "exited with status 0 without closing its evidence" in ran.out
 
 
-@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV"])
+@pytest.mark.parametrize("name", ["SIGKILL", pytest.param("SIGSEGV", marks=pytest.mark.slow)])
 def test_a_run_that_is_killed_names_the_signal(tmp_path: Path, name: str) -> None:
     ran = run(tmp_path, f"import os, signal\ndef train():\n    os.kill(os.getpid(), signal.{name})\n")
     assert ran.code == 3
@@ -123,8 +123,7 @@ def test_one_run_that_is_killed_is_enough_for_no_verdict(tmp_path: Path) -> None
 
 
 @linux
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize(("number", "jobs"), [(signal.SIGINT, "1"), (signal.SIGTERM, "2")])
 def test_an_interrupt_ends_everything(
     tmp_path: Path, marked: dict[str, str], number: signal.Signals, jobs: str
 ) -> None:
@@ -151,7 +150,7 @@ def test_the_temporary_folders_of_runs_are_removed(tmp_path: Path) -> None:
     tmp = tmp_path / "tmp"
     tmp.mkdir()
     (tmp_path / "t.py").write_text("import tempfile\ndef train():\n    tempfile.mkdtemp()\n    return 1\n")
-    # TMPDIR in the environment would pin the factor; so the run's own folder is asked for by python -c.
+    # TMPDIR in the environment would pin the factor, and runs would get no folder of their own.
     program = f"import tempfile; tempfile.tempdir = {str(tmp)!r}\nfrom reprocheck.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program, "run", "t.py:train"],
@@ -177,6 +176,7 @@ def test_max_steps_ends_runs_that_swallow_every_exception(tmp_path: Path) -> Non
         assert (one["status"], one["stopped_at"], one["steps"]["count"]) == ("completed", 2, 2)
 
 
+@pytest.mark.slow
 def test_progress_counts_the_steps_that_the_report_counts(tmp_path: Path) -> None:
     """What is observed after the last step is a record, but no step."""
     source = TRAIN.replace("    return", "    model(torch.ones(1, 2))\n    return")
