@@ -82,7 +82,7 @@ def _load(outcome: Outcome) -> Evidence:
         rng={name: state for name, state in one["rng at end"].items() if name != "record"},
         initial=tuple(_initial([line for line in lines if line["record"] == "initial"])),
         steps=steps,
-        optimizers=tuple(line["key"] for line in lines if line["record"] == "optimizer"),
+        optimizers=_optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
         outputs=tuple(_tensor(leaf) for leaf in one.get("output", {}).get("leaves", ())),
         has_output=bool(end["returned"]),
         files=tuple(FileRecord(**file) for file in one["files"]["files"]),
@@ -111,6 +111,11 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             if not isinstance(line, dict):
                 raise ValueError("a line is not a record")
             yield line
+
+
+def _optimizer_keys(lines: list[dict[str, Any]]) -> tuple[str, ...]:
+    """By index: threads may have written them in another order."""
+    return tuple(str(line["key"]) for line in sorted(lines, key=lambda line: int(line["index"])))
 
 
 def _initial(lines: list[dict[str, Any]]) -> Iterator[TensorRecord]:

@@ -200,7 +200,8 @@ class TensorRecord:
     def is_metric(self) -> bool:
         """A number that says how good a training is: any Python number, or a floating-point scalar."""
         floating = self.dtype.lstrip("<>=|").startswith(("f", "bf"))
-        return bool(self.text) and self.shape == () and (self.kind == "number" or floating)
+        in_a_table = self.name.count("[") > 1
+        return bool(self.text) and self.shape == () and (self.kind == "number" or floating) and not in_a_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 # target: train
 # expect: different
-# stage: output
+# stage: step
+# step: 0
 # cause: clock-or-pid-seed
 # line: g.manual_seed(time.time_ns())
 # factor: clock
