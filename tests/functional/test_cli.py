@@ -59,7 +59,7 @@ def refused(folder: Path, *words: str) -> str:
     [
         ("gone.py:train", "there is no file gone.py"),
         ("t.py:trian", "did you mean train?"),
-        ("t.py:value", "value is a int, not a function"),
+        ("t.py:value", "value is of type int, not a function"),
         ("t.py:needs", "missing a required argument: 'data'"),
         ("nosuch_pkg.mod:train", "nosuch_pkg.mod: no module of that name"),
     ],

@@ -93,9 +93,7 @@ def test_readme_has_the_commands_that_it_is_about():
 
 
 def test_exit_code_is_read_from_the_comment():
-    found = commands(
-        ["$ reprocheck run a.py:f  # exit 1\noutput\n$ reprocheck \\\n  gpu-info\n$ make demo\n"]
-    )
+    found = commands(["$ reprocheck run a.py:f  # exit 1\noutput\n$ reprocheck \\\n  gpu-info\n$ make demo\n"])
     assert [(shlex.split(line), code) for line, code in found] == [
         (["reprocheck", "run", "a.py:f"], 1),
         (["reprocheck", "gpu-info"], 0),

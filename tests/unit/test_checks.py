@@ -114,9 +114,7 @@ BAD: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "expected"), BAD, ids=[f"{name}-{i}" for i, (name, _, _) in enumerate(BAD)]
-)
+@pytest.mark.parametrize(("name", "value", "expected"), BAD, ids=[f"{name}-{i}" for i, (name, _, _) in enumerate(BAD)])
 def test_a_wrong_value_is_named_with_what_is_allowed(name: str, value: Any, expected: str) -> None:
     message = refusal(name, value).message
     assert expected in message

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from reprocheck.compare_steps import compare_steps, has_observations, last_chain
+from reprocheck.compare_steps import compare_steps, has_observations, history_digest
 from reprocheck.protocol import (
     DECIDING_KINDS,
     EMPTY_DIGEST,
@@ -59,7 +59,7 @@ def differing(count: int, at: int, *kinds: str) -> list[Rec]:
 def test_nothing_and_nothing_are_equal() -> None:
     assert compare_steps(b"", b"", (), ()) == (None, False)
     assert not has_observations(b"")
-    assert last_chain(b"") == ""
+    assert history_digest(b"", ()) == ""
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 64])
@@ -68,7 +68,7 @@ def test_equal(count: int) -> None:
     assert compare_steps(data, data, ("k",), ("k",)) == (None, False)
     assert count_steps(data) == count
     assert has_observations(data)
-    assert len(last_chain(data)) == 32
+    assert len(history_digest(data, ("k",))) == 32
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9, 33])

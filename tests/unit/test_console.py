@@ -110,9 +110,7 @@ def test_a_message_goes_to_standard_error_alone(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize("stream", [None, "closed"])
-def test_a_message_that_nobody_hears_is_no_failure(
-    stream: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_message_that_nobody_hears_is_no_failure(stream: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     error = None
     if stream == "closed":
         error = io.StringIO()

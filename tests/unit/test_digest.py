@@ -230,9 +230,7 @@ def test_same_bits_of_other_dtypes_differ() -> None:
 )
 def test_strides_never_count(sizes: list[int], data: st.DataObject, dtype: torch.dtype) -> None:
     base = of_dtype(dtype, *(size + 1 for size in sizes))
-    index = tuple(
-        slice(data.draw(st.integers(0, 1)), None, data.draw(st.integers(1, 2))) for _ in range(len(sizes))
-    )
+    index = tuple(slice(data.draw(st.integers(0, 1)), None, data.draw(st.integers(1, 2))) for _ in range(len(sizes)))
     order = data.draw(st.permutations(range(len(sizes))))
     view = base[index].permute(order)
     plain = view.clone(memory_format=torch.contiguous_format)
@@ -401,9 +399,7 @@ def test_quantized() -> None:
 
     def per_channel(x: torch.Tensor, scale: float, zero: int, axis: int) -> torch.Tensor:
         n = x.shape[axis]
-        return torch.quantize_per_channel(
-            x, torch.full((n,), scale), torch.full((n,), zero), axis, torch.qint8
-        )
+        return torch.quantize_per_channel(x, torch.full((n,), scale), torch.full((n,), zero), axis, torch.qint8)
 
     made = [
         per_tensor(x, 0.1, 3, torch.qint8),

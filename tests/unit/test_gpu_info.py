@@ -71,9 +71,7 @@ def fake_torch(devices: list[Any], **cuda: Any) -> SimpleNamespace:
         version=SimpleNamespace(cuda="13.0", hip=None),
         cuda=SimpleNamespace(**{**answers, **cuda}),
         backends=SimpleNamespace(
-            cudnn=SimpleNamespace(
-                version=lambda: 91002, deterministic=True, benchmark=False, allow_tf32=True
-            ),
+            cudnn=SimpleNamespace(version=lambda: 91002, deterministic=True, benchmark=False, allow_tf32=True),
             cuda=SimpleNamespace(matmul=SimpleNamespace(allow_tf32=False)),
         ),
         utils=SimpleNamespace(deterministic=SimpleNamespace(fill_uninitialized_memory=True)),
@@ -163,9 +161,7 @@ class TestAvailable:
         assert "memory                  unknown total, 70.0 GiB free" in report
         assert "  note: properties: CUDA error: uncorrectable ECC error\n" in report
 
-    @pytest.mark.parametrize(
-        "question", ["mem_get_info", "memory_allocated", "memory_reserved", "current_device"]
-    )
+    @pytest.mark.parametrize("question", ["mem_get_info", "memory_allocated", "memory_reserved", "current_device"])
     def test_any_single_question_may_raise(self, question: str) -> None:
         info = look(fake_torch([properties(0)], **{question: raising(RuntimeError("no"))}))
         assert info.availability.state is GpuState.AVAILABLE
@@ -193,9 +189,7 @@ class TestAvailable:
     def test_old_pytorch_without_uuids_is_found_by_pci_address(self) -> None:
         bare = properties(0)
         del bare.uuid
-        binding = fake_nvml(
-            nvmlDeviceGetHandleByPciBusId=lambda address: {"00000000:3b:00.0": "GPU-3e5c-0"}[address]
-        )
+        binding = fake_nvml(nvmlDeviceGetHandleByPciBusId=lambda address: {"00000000:3b:00.0": "GPU-3e5c-0"}[address])
         (device,) = look(fake_torch([bare]), binding).devices
         assert device.uuid == "GPU-3e5c-0"
         assert device.nvml is not None
@@ -248,9 +242,7 @@ class TestNvml:
         torch = fake_torch([properties(0)], mem_get_info=raising(AssertionError("context made")))
         assert look(torch, fake_nvml()).devices[0].problems == ()
 
-    @pytest.mark.parametrize(
-        "function", [name for name in vars(fake_nvml()) if name.startswith("nvmlDeviceGet")]
-    )
+    @pytest.mark.parametrize("function", [name for name in vars(fake_nvml()) if name.startswith("nvmlDeviceGet")])
     def test_any_single_question_may_raise(self, function: str) -> None:
         binding = fake_nvml()
         setattr(binding, function, raising(RuntimeError("lost")))
@@ -289,9 +281,7 @@ class TestNvml:
             look(fake_torch([properties(0)]), fake_nvml(nvmlDeviceGetComputeRunningProcesses=lambda h: []))
         )
         lost = raising(RuntimeError("lost"))
-        unknown = render_text(
-            look(fake_torch([properties(0)]), fake_nvml(nvmlDeviceGetComputeRunningProcesses=lost))
-        )
+        unknown = render_text(look(fake_torch([properties(0)]), fake_nvml(nvmlDeviceGetComputeRunningProcesses=lost)))
         assert "processes               none\n" in none
         assert "processes               unknown\n" in unknown
 
@@ -341,9 +331,7 @@ class TestUnavailable:
         torch = fake_torch([])
         torch.version.hip = "6.4"
         assert look(torch, None, {"HIP_VISIBLE_DEVICES": "-1"}).availability.state is GpuState.HIDDEN
-        assert (
-            look(fake_torch([]), None, {"HIP_VISIBLE_DEVICES": "-1"}).availability.state is GpuState.NO_DEVICE
-        )
+        assert look(fake_torch([]), None, {"HIP_VISIBLE_DEVICES": "-1"}).availability.state is GpuState.NO_DEVICE
 
     @pytest.mark.parametrize(
         ("error", "state", "reason"),
@@ -395,9 +383,7 @@ class TestUnavailable:
             ("nonsense", None),
         ],
     )
-    def test_the_drivers_own_file_stands_in_for_nvml(
-        self, tmp_path: Path, words: str, version: str | None
-    ) -> None:
+    def test_the_drivers_own_file_stands_in_for_nvml(self, tmp_path: Path, words: str, version: str | None) -> None:
         file = tmp_path / "version"
         file.write_text(words, encoding="utf-8")
         info = look(fake_torch([], init=raising(RuntimeError("Found no NVIDIA driver"))), None, {}, file)
@@ -425,9 +411,7 @@ class TestFlags:
         assert look(torch).flags["deterministic_algorithms"] == mode
 
     def test_the_environment_tells_empty_from_not_set(self) -> None:
-        info = look(
-            fake_torch([properties(0)]), None, {"CUDA_VISIBLE_DEVICES": "", "CUDA_LAUNCH_BLOCKING": "1"}
-        )
+        info = look(fake_torch([properties(0)]), None, {"CUDA_VISIBLE_DEVICES": "", "CUDA_LAUNCH_BLOCKING": "1"})
         assert info.environment["CUDA_VISIBLE_DEVICES"] == ""
         report = render_text(info)
         assert '  CUDA_VISIBLE_DEVICES     ""\n' in report
@@ -511,9 +495,7 @@ class TestCommand:
         assert r"GPU \u03a9" in stream.read()
 
     def test_looking_for_the_command_does_not_import_torch(self) -> None:
-        code = (
-            "import sys, reprocheck.gpu_info, reprocheck.settings; print({'torch', 'rich'} & {*sys.modules})"
-        )
+        code = "import sys, reprocheck.gpu_info, reprocheck.settings; print({'torch', 'rich'} & {*sys.modules})"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout == "set()\n"
 

@@ -77,9 +77,7 @@ def audit(**changes: Any) -> Audit:
         seed=0, verdict=Verdict.REPRODUCIBLE, reason="", runs=(run(0), run(1)), divergence=None, beside=beside
     )
     given = {
-        "request": Request(
-            target=Target(text="gcn.py:train", kind=TargetKind.FILE_FUNCTION, function="train")
-        ),
+        "request": Request(target=Target(text="gcn.py:train", kind=TargetKind.FILE_FUNCTION, function="train")),
         "verdict": Verdict.REPRODUCIBLE,
         "exit_code": 0,
         "summary": "no difference observed in 2 runs",
@@ -100,9 +98,7 @@ def audit(**changes: Any) -> Audit:
 
 
 def different(divergence: Divergence, second: RunSummary, **changes: Any) -> Audit:
-    seed = SeedAudit(
-        seed=0, verdict=Verdict.DIFFERENT, reason="", runs=(run(0), second), divergence=divergence
-    )
+    seed = SeedAudit(seed=0, verdict=Verdict.DIFFERENT, reason="", runs=(run(0), second), divergence=divergence)
     given = {"verdict": Verdict.DIFFERENT, "exit_code": 1, "summary": "runs differ", "seeds": (seed,)}
     return audit(**{**given, "divergence": divergence, **changes})
 
@@ -137,9 +133,7 @@ def divergence(**changes: Any) -> Divergence:
 
 def failed() -> Audit:
     words = "\n".join(f"line {number}" for number in range(100))
-    runs = (
-        run(0, status=Status.FAILED, reason="exit code 1", last_words=words, init="", output="", steps=0),
-    )
+    runs = (run(0, status=Status.FAILED, reason="exit code 1", last_words=words, init="", output="", steps=0),)
     seed = SeedAudit(seed=0, verdict=Verdict.NO_VERDICT, reason="run s0r0 failed", runs=runs, divergence=None)
     return audit(verdict=Verdict.NO_VERDICT, exit_code=3, summary="a run failed", seeds=(seed,), metrics=())
 
@@ -153,9 +147,7 @@ def hostile() -> Audit:
         op=HOSTILE,
         location=Location(path=HOSTILE, line=1),
     )
-    second = run(
-        1, id=HOSTILE, status=Status.LOST, reason=HOSTILE, last_words=HOSTILE, settings={"threads": HOSTILE}
-    )
+    second = run(1, id=HOSTILE, status=Status.LOST, reason=HOSTILE, last_words=HOSTILE, settings={"threads": HOSTILE})
     finding = Finding(
         code="RC1", cause=HOSTILE, severity="error", confidence="high", message=HOSTILE, evidence=(HOSTILE,)
     )
@@ -181,8 +173,7 @@ class TestText:
     def test_a_pass_is_worded_modestly(self) -> None:
         text = render_text(audit(), PLAIN)
         assert text.splitlines()[0] == (
-            "REPRODUCIBLE  gcn.py:train  no difference observed in 2 runs of 1 seed; "
-            "varied: hash seed, heap contents"
+            "REPRODUCIBLE  gcn.py:train  no difference observed in 2 runs of 1 seed; varied: hash seed, heap contents"
         )
         assert "s0r0  completed  aaaaaaaa  20 aaaaaaaa  aaaaaaaa  1.2 s  312 MiB, cuda:0 1.0 GiB\n" in text
         assert "*" not in text
@@ -192,12 +183,10 @@ class TestText:
 
     def test_a_difference_at_a_step_has_place_table_and_note(self) -> None:
         text = render_text(different(divergence(), run(1, steps_digest=B, output=B)), PLAIN)
-        assert text.splitlines()[0] == (
-            "DIFFERENT  gcn.py:train  2 runs of seed 0 differ first at step 3 in gradients"
-        )
+        assert text.splitlines()[0] == ("DIFFERENT  gcn.py:train  2 runs of seed 0 differ first at step 3 in gradients")
         assert "20 bbbbbbbb*  bbbbbbbb*" in text
         assert "* differs from s0r0" in text
-        assert "difference: gradients differ between run s0r0 and run s0r1" in text
+        assert "error[RC303]: gradients differ between run s0r0 and run s0r1" in text
         assert "  --> gcn.py:41, first at step 3 in gradients, op `aten::index_add_`" in text
         assert "118 of 4096 (2.9 %)" in text
         assert "2.4e-07" in text
@@ -206,9 +195,7 @@ class TestText:
 
     def test_a_difference_before_the_first_step_names_tensors(self) -> None:
         tensors = tuple(tensor(f"layer{number}", values=None, reason="not kept") for number in range(1000))
-        first = divergence(
-            stage="init", step=None, kind="parameters", tensors=tensors, op=None, location=None
-        )
+        first = divergence(stage="init", step=None, kind="parameters", tensors=tensors, op=None, location=None)
         text = render_text(different(first, run(1, init=B)), PLAIN)
         assert "differ first before the first step in the initial parameters" in text
         assert "layer9 " in text
@@ -228,7 +215,7 @@ class TestText:
 
     def test_a_finding_is_told_in_the_grammar_of_diagnostics(self) -> None:
         finding = Finding(
-            code="RC301",
+            code="RC901",
             cause="index-add",
             severity="error",
             confidence="high",
@@ -239,7 +226,7 @@ class TestText:
         )
         text = render_text(audit(findings=(finding,)), PLAIN)
         assert (
-            "error[RC301]: unordered sums\n  --> gcn.py:41\n   | ran on CUDA\n"
+            "error[RC901]: unordered sums\n  --> gcn.py:41\n   | ran on CUDA\n"
             "   = note: cause: index-add, confidence: high\n   = help: use deterministic algorithms\n"
         ) in text
 
@@ -262,9 +249,7 @@ class TestText:
         assert not [char for char in text if not char.isprintable() and char != "\n"]
 
     def test_a_huge_name_does_not_make_a_huge_report(self) -> None:
-        huge = divergence(
-            tensors=tuple(tensor("n" * 100_000) for _ in range(1000)), names=("n" * 100_000,) * 1000
-        )
+        huge = divergence(tensors=tuple(tensor("n" * 100_000) for _ in range(1000)), names=("n" * 100_000,) * 1000)
         text = render_text(different(huge, run(1, output=B)), PLAIN)
         assert len(text) < 10_000
         assert "(100000 characters)" in text
@@ -399,9 +384,7 @@ class TestWrite:
         with pytest.raises(UsageError, match="cannot write"):
             check_writable([("json", tmp_path / "f" / "a.json")])
 
-    def test_a_folder_without_permission_is_refused(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_folder_without_permission_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(write_module.os, "access", lambda path, mode: False)  # root may write anywhere
         with pytest.raises(UsageError, match="is not writable"):
             check_writable([("json", tmp_path / "a.json")])
@@ -415,9 +398,7 @@ class TestWrite:
         check_writable([("json", tmp_path / "a.json")])
         assert not list(tmp_path.iterdir())
 
-    def test_a_failure_leaves_the_old_file_and_no_other(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_failure_leaves_the_old_file_and_no_other(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = tmp_path / "a.json"
         path.write_text("old")
 

@@ -124,9 +124,7 @@ class TestLoad:
         ],
         ids=["syntax", "latin-1", "utf-16", "digits", "depth"],
     )
-    def test_an_unreadable_file_names_the_line(
-        self, tmp_path: Path, data: bytes, place: str, why: str
-    ) -> None:
+    def test_an_unreadable_file_names_the_line(self, tmp_path: Path, data: bytes, place: str, why: str) -> None:
         path = tmp_path / "pyproject.toml"
         path.write_bytes(data)
         with pytest.raises(UsageError) as caught:
@@ -162,9 +160,7 @@ class TestMerge:
         assert merge({"ignore": absent}, {"ignore": ("a",)})["ignore"] == ("a",)
 
     def test_false_and_zero_and_the_empty_string_were_given(self) -> None:
-        merged = merge(
-            {"tf32": False, "seed": [0], "device": ""}, {"tf32": True, "seed": (9,), "device": "1"}
-        )
+        merged = merge({"tf32": False, "seed": [0], "device": ""}, {"tf32": True, "seed": (9,), "device": "1"})
         assert (merged["tf32"], merged["seed"], merged["device"]) == (False, (0,), "")
 
     def test_an_option_is_checked_and_a_right_one_converted(self) -> None:
@@ -192,9 +188,7 @@ class TestMerge:
             merge({"seed": [1], "seeds": 2}, {})
 
     def test_named_values_win_name_by_name(self) -> None:
-        merged = merge(
-            {"env": ["B=x", "C=z"], "arg": ["b=2"]}, {"env": (("A", "a"), ("B", "b")), "arg": (("b", 1),)}
-        )
+        merged = merge({"env": ["B=x", "C=z"], "arg": ["b=2"]}, {"env": (("A", "a"), ("B", "b")), "arg": (("b", 1),)})
         assert merged["env"] == (("A", "a"), ("B", "x"), ("C", "z"))
         assert merged["arg"] == (("b", 2),)
 

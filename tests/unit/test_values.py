@@ -313,9 +313,7 @@ def test_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small blocks tell the same as one block."""
     generator = torch.Generator().manual_seed(0)
     a = torch.randn(37, 11, generator=generator)
-    b = torch.where(
-        torch.rand(37, 11, generator=generator) < 0.1, a + torch.randn(37, 11, generator=generator), a
-    )
+    b = torch.where(torch.rand(37, 11, generator=generator) < 0.1, a + torch.randn(37, 11, generator=generator), a)
     whole = compare_tensors(a, b)
     assert whole is not None
     gaps = (a.double() - b.double()).abs()
@@ -391,9 +389,7 @@ def test_symmetric_and_reflexive(dtype: str, pair: tuple[int, bytes, st.DataObje
     forth = compare_values(memoryview(a), memoryview(b), dtype, shape)
     back = compare_values(memoryview(b), memoryview(a), dtype, shape)
     width = element_size(dtype)
-    unequal = [
-        i for i in range(count) if a[i * width : i * width + width] != b[i * width : i * width + width]
-    ]
+    unequal = [i for i in range(count) if a[i * width : i * width + width] != b[i * width : i * width + width]]
     if not unequal:
         assert forth is None
         assert back is None
