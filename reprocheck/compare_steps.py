@@ -166,7 +166,8 @@ def _by_optimizer(data: Records, keys: Sequence[str]) -> object:
             own.extend(of_model)
         elif any(digest != EMPTY_DIGEST for digest in of_model):
             order.append(of_model)
-        optimizers[optimizer].append(b"".join(own))
+        if not flags & FLAG_TAIL:  # a tail belongs to no optimizer
+            optimizers[optimizer].append(b"".join(own))
     for optimizer, steps in optimizers.items():
         key = keys[optimizer] if optimizer < len(keys) else ""
         streams[key].append(b"".join(steps))
