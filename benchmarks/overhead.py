@@ -54,9 +54,8 @@ def main() -> None:
                 audit = seconds("-m", "reprocheck", "run", "cnn.py", "--", str(steps), folder=folder)
                 after = seconds("cnn.py", str(steps), folder=folder)
                 plain = before + after
-                print(
-                    f"{name}: plain {before:.1f} s and {after:.1f} s, audit of 2 runs {audit:.1f} s: {audit / plain:.3f}"
-                )
+                times = f"plain {before:.1f} s and {after:.1f} s, audit of 2 runs {audit:.1f} s"
+                print(f"{name}: {times}: {audit / plain:.3f}")
 
 
 if __name__ == "__main__":
