@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from reprocheck.protocol import (
     DECIDING_KINDS,
     EMPTY_DIGEST,
+    FLAG_BACKWARD,
     FLAG_TAIL,
     FLAG_THREAD,
     KIND_COUNT,
@@ -162,6 +163,9 @@ def _by_optimizer(data: Records, keys: Sequence[str]) -> object:
             for index, kind in enumerate(STEP_KINDS)
             if kind in DECIDING_KINDS and kind not in _OF_THE_MODEL
         ]
+        if flags & FLAG_BACKWARD:  # made before there was any optimizer: all of it counts in run order
+            order.append((*of_model, *own))
+            continue
         if flags & FLAG_THREAD:
             own.extend(of_model)
         elif any(digest != EMPTY_DIGEST for digest in of_model):
