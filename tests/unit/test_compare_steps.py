@@ -12,6 +12,7 @@ from reprocheck.compare_steps import compare_steps, has_observations, history_di
 from reprocheck.protocol import (
     DECIDING_KINDS,
     EMPTY_DIGEST,
+    FLAG_BACKWARD,
     FLAG_TAIL,
     FLAG_THREAD,
     RECORD_SIZE,
@@ -185,6 +186,15 @@ def test_independent_optimizers_in_another_order_are_equal() -> None:
     a = encode([of("x", 0, 0), of("y", 0, 1), of("x", 1, 0), of("y", 1, 1)])
     b = encode([of("y", 0, 0), of("y", 1, 0), of("x", 0, 1), of("x", 1, 1)])
     assert compare_steps(a, b, ("kx", "ky"), ("ky", "kx")) == (None, True)
+
+
+@pytest.mark.parametrize("flag", [FLAG_TAIL, FLAG_BACKWARD])
+def test_a_record_of_no_optimizer_does_not_count_for_the_first_one(flag: int) -> None:
+    alone = Rec({"loss": "l"}, flags=flag)
+    a = [of("x", 0, 0), of("y", 0, 1)]
+    b = [of("y", 0, 0), of("x", 0, 1)]
+    left, right = ([*a, alone], [*b, alone]) if flag == FLAG_TAIL else ([alone, *a], [alone, *b])
+    assert compare_steps(encode(left), encode(right), ("kx", "ky"), ("ky", "kx")) == (None, True)
 
 
 def test_reordered_steps_of_one_optimizer_differ() -> None:
