@@ -91,9 +91,14 @@ def _load(outcome: Outcome) -> Evidence:
         settings_at_end=one["settings"]["settings"],
         memory=one["memory"]["memory"],
         stopped_at=end["stopped_at"],
-        notes=tuple(line["text"] for line in lines if line["record"] == "note"),
+        notes=(*(line["text"] for line in lines if line["record"] == "note"), *_unread(int(end["skipped"]))),
         values=folder / VALUES_FILE,
     )
+
+
+def _unread(count: int) -> tuple[str, ...]:
+    """Tensors of steps without readable data stand in the digests by a mark only: the report says so."""
+    return (f"{count} tensors of steps could not be read and were not compared",) if count else ()
 
 
 def _map(path: Path) -> memoryview:

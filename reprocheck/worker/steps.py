@@ -41,6 +41,8 @@ class Pending(threading.local):
     def __init__(self) -> None:
         self.depth = 0
         self.kinds: dict[str, Combined] = {}
+        self.skipped = 0
+        """Tensors fed so far that had no readable data."""
         self.roots: dict[Root, None] = {}
         """Models called since the last step."""
         self.outputs: deque[StorageWeakRef] = deque(maxlen=RECENT_OUTPUTS)
@@ -58,6 +60,7 @@ class Pending(threading.local):
     def take(self) -> dict[str, bytes]:
         """The digests of all kinds fed; they start anew."""
         digests = {kind: combined.digest() for kind, combined in self.kinds.items()}
+        self.skipped += sum(combined.skipped for combined in self.kinds.values())
         self.kinds = {}
         self.roots = {}
         return digests
@@ -124,7 +127,7 @@ class StepWriter:
                 self._roots.record_initial("step", _fallback_names(optimizer, plan.index))
                 self._arrange(plan, optimizer)
         roots = self._roots_of_step(pending)
-        kinds = pending.take()
+        kinds = self._take(pending)
         kinds["gradients"] = self._digest(parameter.grad for parameter in plan.parameters)
         kinds["hyperparameters"] = _hyperparameters(optimizer)
         kinds["parameters"] = self._digest([*plan.parameters, *self._unowned(roots)])
@@ -135,7 +138,7 @@ class StepWriter:
     def backward(self, leaves: list[torch.Tensor], pending: Pending) -> None:
         """A backward pass of a target without any optimizer counts as its step."""
         roots = self._roots_of_step(pending)
-        kinds = pending.take()
+        kinds = self._take(pending)
         parameters = self._unowned(roots) or leaves
         kinds["gradients"] = self._digest(parameter.grad for parameter in parameters)
         kinds["parameters"] = self._digest(parameters)
@@ -144,7 +147,12 @@ class StepWriter:
 
     def tail(self, pending: Pending) -> None:
         """At the end: what was observed after the last step."""
-        self._write(pending.take(), 0, FLAG_TAIL)
+        self._write(self._take(pending), 0, FLAG_TAIL)
+
+    def _take(self, pending: Pending) -> dict[str, bytes]:
+        kinds = pending.take()
+        self.skipped, pending.skipped = self.skipped + pending.skipped, 0
+        return kinds
 
     def _roots_of_step(self, pending: Pending) -> list[Root]:
         """The models that belong to a step: in the main thread all of its own, elsewhere those just called.
