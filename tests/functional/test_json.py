@@ -120,3 +120,10 @@ def test_settings_are_those_at_the_end(different: Any) -> None:
 def test_the_folder_of_the_target_does_not_matter(tmp_path: Path, reproducible: tuple[Ran, Ran]) -> None:
     elsewhere = audit(tmp_path / "elsewhere", "--evidence", str(tmp_path / "kept"))
     assert without_volatile(elsewhere) == without_volatile(reproducible[0])
+
+
+def test_tensors_without_readable_data_are_named_not_passed_over(tmp_path: Path) -> None:
+    target = Path(__file__).parent.parent / "targets" / "clean" / "functional_vmap_grad.py"
+    ran = reprocheck("run", "--threads", "1", "--format", "json", f"{target}:train", cwd=tmp_path)
+    assert ran.code == 0
+    assert any("could not be read and were not compared" in note for note in ran.json()["seeds"][0]["notes"])
