@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprocheck.values import ValueDifference
+
+if TYPE_CHECKING:
+    from reprocheck.explain.model import Explanation
 
 
 class Seeding(str, Enum):
@@ -129,6 +132,54 @@ class Ambient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A change of one source line, tried in memory only: the file itself is never touched."""
+
+    path: str
+    """Absolute."""
+    line: int
+    """1-based."""
+    before: str
+    after: str
+    """The whole line, without its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceWindow:
+    """Which operations a traced run records. Steps count from 0 in run order, over all optimizers."""
+
+    first: int | None = None
+    """Record from the end of step `first - 1` on; None: from the import of torch on."""
+    last: int | None = None
+    """End the run cleanly after step `last`; None: at its own end."""
+    inputs: bool = True
+    """Fingerprint inputs, too: then it is known whether an operation is the origin of a difference."""
+    values: bool = True
+    """Keep the bytes of tensors (up to a limit), so that a difference can be measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What an explaining run does beyond an ordinary one."""
+
+    ledger: bool = True
+    """Take down seeds, draws, clocks, entropy, files and threads, each with its line."""
+    trace: TraceWindow | None = None
+    frozen: tuple[str, ...] = ()
+    """Sources that give constant answers instead of real ones: `clock`, `entropy`, `pid`, or one line of the user's
+    code only: `clock@/abs/path.py:12`."""
+    edits: tuple[Edit, ...] = ()
+    loader_workers: int | None = None
+    """Every DataLoader gets so many workers."""
+    sorted_listings: bool = False
+    """Directory listings come sorted."""
+    fill_memory: bool | None = None
+    """torch.utils.deterministic.fill_uninitialized_memory."""
+    calls: int = 1
+    """Calls of the target function in this one process; the last one counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """One execution of the target in a fresh process."""
 
@@ -146,6 +197,8 @@ class RunSpec:
     """Where this run's evidence goes."""
     read_checkpoints: bool = False
     """Fingerprint saved checkpoints by their tensors, not by the bytes of the file."""
+    probe: Probe | None = None
+    """None for the runs that a verdict rests on."""
 
 
 class Status(str, Enum):
@@ -337,8 +390,12 @@ class Finding:
     """high, medium or low."""
     message: str
     location: Location | None = None
+    source: str = ""
+    """The source line at the location, stripped."""
     evidence: tuple[str, ...] = ()
     help: str = ""
+    edit: Edit | None = None
+    """The changed line, as a suggestion: nothing is ever written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -405,6 +462,8 @@ class Audit:
     divergence: Divergence | None
     """Of the first seed that differs."""
     findings: tuple[Finding, ...]
+    explanation: Explanation | None = None
+    """Why the first seed that differs does; None when nothing differed or nobody asked."""
     metrics: tuple[MetricSummary, ...]
     compared: tuple[str, ...]
     not_compared: tuple[NotCompared, ...]

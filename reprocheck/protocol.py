@@ -17,11 +17,14 @@ from typing import Any
 from reprocheck.model import (
     Ambient,
     Deterministic,
+    Edit,
+    Probe,
     RunSpec,
     Seeding,
     Settings,
     Target,
     TargetKind,
+    TraceWindow,
 )
 
 SCHEMA_VERSION = 1
@@ -32,6 +35,10 @@ STEPS_FILE = "steps.bin"
 VALUES_FILE = "values.bin"
 STDOUT_FILE = "stdout.txt"
 STDERR_FILE = "stderr.txt"
+TRACE_FILE = "trace.bin"
+TRACE_TABLE_FILE = "trace.jsonl"
+TRACE_VALUES_FILE = "trace-values.bin"
+LEDGER_FILE = "ledger.jsonl"
 EVIDENCE_FOLDER = ".reprocheck"
 
 RUN_VARIABLE = "REPROCHECK_RUN"
@@ -149,4 +156,16 @@ def decode_spec(text: str) -> RunSpec:
         cwd=Path(plain["cwd"]),
         directory=Path(plain["directory"]),
         read_checkpoints=plain["read_checkpoints"],
+        probe=None if plain["probe"] is None else _probe(plain["probe"]),
+    )
+
+
+def _probe(plain: dict[str, Any]) -> Probe:
+    return Probe(
+        **{
+            **plain,
+            "trace": None if plain["trace"] is None else TraceWindow(**plain["trace"]),
+            "frozen": tuple(plain["frozen"]),
+            "edits": tuple(Edit(**edit) for edit in plain["edits"]),
+        }
     )

@@ -5,6 +5,7 @@
 # cause: lstsq-and-signs
 # line: torch.linalg.lstsq(
 # factor: heap
+# race: yes
 # heap: the LAPACK pivots are read unfilled: shows between zero-filled and non-zero-filled (or unfilled) memory,
 #       not between two non-zero bytes
 import torch

@@ -1,0 +1,1 @@
+"""The second half of an audit: attribute → localize → diagnose → try fixes."""

@@ -1,0 +1,100 @@
+"""Which line of the user's code is at work: a walk up the stack, cheap enough for every operation.
+
+User code is what lies neither in the standard library, nor in an installed package, nor in reprocheck; the folder of
+the target is always user code, wherever it lies. A site is a number; its line is worked out when it is written down.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from types import CodeType, FrameType
+from typing import Any
+
+from reprocheck.model import RunSpec, TargetKind
+
+MOST_FRAMES = 3
+"""Frames of the user's code that a site remembers."""
+_DEEPEST = 200
+
+Key = tuple[tuple[CodeType, int], ...]
+
+
+class Sites:
+    """Numbers for the places in the user's code that something happened at. 0 is no place."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        # NOTE: not real paths: a virtual environment's packages are named by the path they were imported from.
+        paths = sysconfig.get_paths()
+        roots = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib") if name in paths}
+        roots |= {os.path.realpath(root) for root in roots}
+        self._library = tuple(root + os.sep for root in roots)
+        self._own = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+        self._target = target_folder(spec)
+        self._is_user: dict[CodeType, bool] = {}
+        self._numbers: dict[Key, int] = {}
+        self._keys: list[Key] = [()]
+
+    def here(self, skip: int = 1) -> int:
+        """The site of the caller; `skip` frames above this one are passed over."""
+        frame: FrameType | None = sys._getframe(skip)
+        known = self._is_user
+        found: list[tuple[CodeType, int]] = []
+        depth = 0
+        while frame is not None and depth < _DEEPEST:
+            code = frame.f_code
+            user = known.get(code)
+            if user is None:
+                user = known[code] = self.is_user_file(code.co_filename)
+            if user:
+                found.append((code, frame.f_lasti))
+                if len(found) == MOST_FRAMES:
+                    break
+            frame = frame.f_back
+            depth += 1
+        if not found:
+            return 0
+        key = tuple(found)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self._keys)
+            self._keys.append(key)
+        return number
+
+    def is_user_file(self, name: str) -> bool:
+        """Whether a file holds the user's code."""
+        if name.startswith("<"):
+            return False
+        path = name if os.path.isabs(name) else os.path.abspath(name)
+        if path.startswith(self._own):
+            return False
+        if self._target and path.startswith(self._target):
+            return True
+        return not path.startswith(self._library) and f"{os.sep}site-packages{os.sep}" not in path
+
+    def frames(self, site: int) -> list[dict[str, Any]]:
+        """The frames of a site, innermost first: path, line, function."""
+        return [
+            {
+                "path": os.path.abspath(code.co_filename),
+                "line": line_of(code, lasti),
+                "function": code.co_qualname if hasattr(code, "co_qualname") else code.co_name,
+            }
+            for code, lasti in self._keys[site]
+        ]
+
+
+def line_of(code: CodeType, lasti: int) -> int:
+    """The line that an instruction belongs to."""
+    for start, end, line in code.co_lines():
+        if start <= lasti < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def target_folder(spec: RunSpec) -> str:
+    """The folder of the target's own code when it is known without importing it; else empty."""
+    if spec.target.kind in (TargetKind.FILE_FUNCTION, TargetKind.SCRIPT) and spec.target.path is not None:
+        return os.path.dirname(os.path.abspath(spec.target.path)) + os.sep
+    return ""
