@@ -36,7 +36,8 @@ from reprocheck.model import (
 from reprocheck.report import FORMATS
 from reprocheck.report import write as write_module
 from reprocheck.report.json_v1 import render_json, to_plain
-from reprocheck.report.text import prefix_length, render_text
+from reprocheck.report.text import render_text
+from reprocheck.report.wording import prefix_length
 from reprocheck.report.write import OutputError, check_writable, print_report, write_outputs
 from reprocheck.values import ValueDifference
 
@@ -283,6 +284,7 @@ class TestJson:
         assert plain.keys() == {
             *("schema_version", "verdict", "exit_code", "summary", "target", "asked", "seeds", "divergence"),
             *(
+                "explanation",
                 "findings",
                 "metrics",
                 "compared",

@@ -1,0 +1,227 @@
+"""The first difference, told in full: its line, its operation, what went into it and how far its values lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reprocheck.console import Pen, aligned
+from reprocheck.explain.model import OpCall, Origin
+from reprocheck.findings import DIVERGENCES, UNDIAGNOSED
+from reprocheck.model import Audit, Divergence, Finding, Location, TensorDifference
+from reprocheck.report.text_diagnostics import Margin, head, place
+from reprocheck.report.wording import count, first_of, percent, prefix_length, short
+from reprocheck.values import ValueDifference
+
+DIVERGENCE_CODES = {code for code, _, _ in DIVERGENCES.values()}
+MOST_TENSORS = 10
+_MOST_BESIDE_AN_ORIGIN = 3
+_MOST_SAMPLES = 3
+_SINGULAR = {"batch", "loss", "forward", "output", "optimizer state", "stdout"}
+_PHASES = {
+    "init": "before the first forward pass",
+    "forward": "forward pass",
+    "backward": "backward pass",
+    "optimizer": "optimizer step",
+    "no-grad": "under no_grad",
+}
+
+
+def difference_lines(audit: Audit, pen: Pen, *, notes: Sequence[str] = (), answered: bool = False) -> list[str]:
+    """The first difference in full, those of other seeds in a line. `answered`: better advice than ours follows."""
+    first = next((seed.divergence for seed in audit.seeds if seed.divergence is not None), audit.divergence)
+    if first is None:
+        return []
+    origin = None if audit.explanation is None else audit.explanation.origin
+    finding = next((finding for finding in audit.findings if finding.code in DIVERGENCE_CODES), None)
+    location, code = _line(first, origin, finding)
+    margin = Margin() if location is None else Margin.behind(location.line)
+    lines = _head(first, location, origin, margin, pen)
+    lines += [] if location is None else margin.source(location.line, pen.text(code))
+    if origin is not None:
+        lines += [margin.bar(line) for line in _origin(origin, pen)]
+    most = MOST_TENSORS if origin is None else _MOST_BESIDE_AN_ORIGIN
+    if first.names and not first.tensors:
+        lines.append(margin.bar(first_of([f"`{pen.text(name)}`" for name in first.names], most)))
+    lines += [margin.bar(line) for line in _tensors(first.tensors, most, pen)]
+    told = [first.note, *(_said_of(origin, first) if origin is not None else ())]
+    lines += [margin.note(pen.text(note)) for note in told if note]
+    if finding is not None:
+        lines += _diagnosis(finding, origin, answered, margin, pen)
+    lines += [margin.note(note) for note in notes]
+    for seed in audit.seeds:
+        if seed.divergence is not None and seed.divergence is not first:
+            lines.append(margin.note(f"seed {seed.seed} differs first {pen.text(where(seed.divergence))}"))
+    return lines
+
+
+def where(divergence: Divergence) -> str:
+    """`at step 3 in gradients`, `in the initial parameters`."""
+    if divergence.step is not None:
+        return f"at step {divergence.step} in {divergence.kind or divergence.stage}"
+    if divergence.stage == "init":
+        return f"before the first step in the initial {divergence.kind or 'parameters'}"
+    if divergence.stage == "length":
+        return "in the number of steps"
+    return f"in {divergence.kind or divergence.stage}"
+
+
+def shown_location(audit: Audit) -> Location | None:
+    """The place of the first difference, whose source line `difference_lines` shows."""
+    if audit.divergence is None:
+        return None
+    return _line(audit.divergence, None if audit.explanation is None else audit.explanation.origin, None)[0]
+
+
+def _line(divergence: Divergence, origin: Origin | None, finding: Finding | None) -> tuple[Location | None, str]:
+    """The place of the difference and its source line."""
+    frame = origin.call.frames[0] if origin is not None and origin.call.frames else None
+    if frame is not None and divergence.location in (None, frame.location):
+        return frame.location, frame.code
+    if finding is not None and finding.location == divergence.location:
+        return divergence.location, finding.source
+    return divergence.location, ""
+
+
+def _head(
+    divergence: Divergence, location: Location | None, origin: Origin | None, margin: Margin, pen: Pen
+) -> list[str]:
+    one, other = (pen.text(run) for run in divergence.runs)
+    what = divergence.kind or divergence.stage
+    differ = "differs" if what in _SINGULAR else "differ"
+    code = DIVERGENCES[divergence.stage][0] if divergence.stage in DIVERGENCES else "RC300"
+    step = "first " + pen.text(where(divergence))
+    found = step if location is None else f"{place(location, pen)}, {step}"
+    if divergence.op and origin is None:
+        found += f", op `{pen.text(divergence.op)}`"
+    return [
+        f"{head('error', code, pen)}: {pen.text(what)} {differ} between run {one} and run {other}",
+        margin.arrow(found),
+    ]
+
+
+def _diagnosis(finding: Finding, origin: Origin | None, answered: bool, margin: Margin, pen: Pen) -> list[str]:
+    """What the finding for the first difference adds to it; its head stands there already."""
+    # The origin says more exactly what was equal before than the stage can.
+    lines = [margin.note(pen.text(finding.evidence[0]))] if finding.evidence and origin is None else []
+    if finding.cause != UNDIAGNOSED:
+        lines.append(margin.note(f"cause: {pen.text(finding.cause)}, confidence: {pen.text(finding.confidence)}"))
+    if not answered:
+        lines += [margin.help(pen.text(line)) for line in finding.help.splitlines() if line.strip()]
+    return lines
+
+
+def _origin(origin: Origin, pen: Pen) -> list[str]:
+    rows = _extra(origin, pen) if origin.kind == "extra" else _operation(origin, pen)
+    rows += [["called", f"in `{pen.text(frame.function)}` at {place(frame.location, pen)}: {pen.text(frame.code)}"]
+             for frame in origin.call.frames[1:]]  # fmt: skip
+    if not origin.call.frames:
+        rows.append(["line", "unknown: only library code was on the stack"])
+    if origin.kind != "extra":
+        rows += _apart(origin, pen)
+    return aligned(rows, colours={}, pen=pen)
+
+
+def _operation(origin: Origin, pen: Pen) -> list[list[str]]:
+    what = pen.text(origin.argument)
+    before = f"; the {count(origin.compared_ops, 'operation')} before were equal" if origin.compared_ops else ""
+    batch = " (the batch of the model)" if origin.is_batch else ""
+    inputs = {
+        "op": "equal in both runs: the difference arises in this operation",
+        "generator": f"equal, but the generator{f' ({what})' if what else ''} was in another state",
+        "outside": f"{what or 'one'} entered with other values from outside the traced operations{batch}",
+        "written": f"{what or 'one'} was equal before; something that the trace does not see changed it",
+    }.get(origin.kind, pen.text(origin.kind))
+    return [["op", _call(origin.call, pen)], ["inputs", inputs + before]]
+
+
+def _extra(origin: Origin, pen: Pen) -> list[list[str]]:
+    """An operation that only one run executed, beside what the other did there."""
+    only = origin.only_in
+    other = next((run for run in origin.runs if run != only), "")
+    instead = "nothing more" if origin.other is None else _call(origin.other, pen)
+    if origin.other is not None and origin.other.frames:
+        frame = origin.other.frames[0]
+        instead += f", at {place(frame.location, pen)}" + (f": {pen.text(frame.code)}" if frame.code else "")
+    before = [["before", f"the {count(origin.compared_ops, 'operation')} were equal"]] if origin.compared_ops else []
+    return [
+        [pen.text(only) or "one run", f"executed {_call(origin.call, pen)}"],
+        [pen.text(other) or "the other", f"executed {instead} in its place"],
+        *before,
+    ]
+
+
+def _call(call: OpCall, pen: Pen) -> str:
+    phase = _PHASES.get(call.phase, pen.text(call.phase))
+    module = f" of `{pen.text(call.module)}`" if call.module else ""
+    thread = f", thread {call.thread}" if call.thread else ""
+    step = "" if call.phase == "init" and not call.step else f", step {call.step}"
+    return f"`{pen.text(call.op)}`, {phase}{module}{step}{thread}"
+
+
+def _apart(origin: Origin, pen: Pen) -> list[list[str]]:
+    """How far the values of the two runs lie apart."""
+    one, other = (pen.text(run) for run in origin.runs)
+    form = " ".join(part for part in (pen.text(origin.dtype), _shape(origin.shape) if origin.dtype else "") if part)
+    if origin.other_form:
+        return [["differs", f"{form} in {one}, {pen.text(origin.other_form)} in {other}"]]
+    if origin.values is None:
+        reason = f"values not compared: {pen.text(origin.values_reason)}" if origin.values_reason else ""
+        known = "; ".join(part for part in (form, reason) if part)
+        return [["differs", known]] if known else []
+    rows = [["differs", (f"{form}: " if form else "") + _distance(origin.values)]]
+    samples = [["element" if origin.shape else "", one, other]]
+    samples += [[_index(index), pen.text(a), pen.text(b)] for index, a, b in origin.values.samples[:_MOST_SAMPLES]]
+    if len(samples) > 1:
+        lines = aligned(samples, colours={}, pen=pen)
+        rows += [["values" if line is lines[0] else "", line] for line in lines]
+    return rows
+
+
+def _distance(values: ValueDifference) -> str:
+    text = f"{values.different} of {count(values.total, 'element')} ({percent(values.different, values.total)})"
+    if values.max_abs is not None:
+        at = f" at {_index(values.index)}" if values.index else ""
+        text += f", greatest difference {values.max_abs:.3g}{at}"
+    return text + (f", greatest distance {values.max_ulp} ULP" if values.max_ulp is not None else "")
+
+
+def _said_of(origin: Origin, divergence: Divergence) -> list[str]:
+    moved = divergence.step is not None and origin.call.step != divergence.step
+    at = f"in the traced replay the runs part at step {origin.call.step}" if moved else ""
+    return [at, origin.deterministic_note, origin.note]
+
+
+def _index(index: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, index))}]" if index else ""
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def _tensors(tensors: Sequence[TensorDifference], most: int, pen: Pen) -> list[str]:
+    if not tensors:
+        return []
+    length = prefix_length(digest for tensor in tensors for digest in (tensor.a, tensor.b))
+    rows = [["name", "dtype", "shape", "elements that differ", "max abs", "ulp", "first run", "second run"]]
+    for tensor in tensors[:most]:
+        shape = "x".join(map(str, tensor.shape)) or "-"
+        rows.append([pen.text(tensor.name), pen.text(tensor.dtype) or "-", shape, *_values(tensor, length, pen)])
+    lines = aligned(rows, right=(4, 5), colours={}, pen=pen)
+    left_out = len(tensors) - most
+    return [*lines, f"and {left_out} more"] if left_out > 0 else lines
+
+
+def _values(tensor: TensorDifference, length: int, pen: Pen) -> list[str]:
+    values = tensor.values
+    if values is None:
+        sides = [short(pen, side, length) if side else "absent" for side in (tensor.a, tensor.b)]
+        return [f"unknown: {pen.text(tensor.reason)}" if tensor.reason else "-", "-", "-", *sides]
+    differing = f"{values.different} of {values.total} ({percent(values.different, values.total)})"
+    greatest = "-" if values.max_abs is None else f"{values.max_abs:.3g}"
+    ulp = "-" if values.max_ulp is None else f"{values.max_ulp}"
+    if not values.samples:
+        return [differing, greatest, ulp, short(pen, tensor.a, length), short(pen, tensor.b, length)]
+    index, a, b = values.samples[0]
+    at = f"{_index(index)} " if index else ""
+    return [differing, greatest, ulp, at + pen.text(a), pen.text(b)]

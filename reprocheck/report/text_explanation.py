@@ -1,0 +1,146 @@
+"""Why the runs differ and what mends it, in sentences. Only what an experiment showed is said."""
+
+from __future__ import annotations
+
+from reprocheck.console import Pen, aligned
+from reprocheck.explain.model import Arm, Attribution, Explanation, Trial
+from reprocheck.model import Edit
+from reprocheck.report.text_diagnostics import Margin, place, suggestion
+from reprocheck.report.wording import count, first_of
+
+_INDENT = "  "
+_MOST = 10
+_OUTSIDE = {
+    "clock": "the clock",
+    "entropy": "the system's entropy",
+    "pid": "the process id",
+    "unseeded": "the seed of unseeded generators",
+}
+_VERDICTS = (
+    ("reproducible with", "green"),
+    ("not with", ""),
+    ("only hidden by", "yellow"),
+    ("no answer from", "yellow"),
+)
+
+
+def why_notes(explanation: Explanation, pen: Pen) -> list[str]:
+    """What the experiments showed and ruled out, each a sentence."""
+    attribution = explanation.attribution
+    notes = [] if attribution is None else [_shown(attribution, pen), pen.text(attribution.note)]
+    excluded = [pen.text(item) for item in explanation.excluded]
+    notes.append(f"excluded: {first_of(excluded, _MOST)}" if excluded else "")
+    for arm in () if attribution is None else attribution.arms:
+        if arm.failed:
+            notes.append(f"no answer from {pen.text(arm.name)}: {pen.text(arm.failed)}")
+    if explanation.origin is None:
+        diverged, pairs = explanation.replays
+        seen = f": traced, the runs differed in {diverged} of {count(pairs, 'replay')}" if pairs else ""
+        notes.append(f"the first operation that differs was not found{seen}")
+    return [note for note in notes if note]
+
+
+def trial_lines(explanation: Explanation, told: tuple[Edit, ...], pen: Pen) -> list[str]:
+    """What was tried, what mends first. `told` are the changed lines that stand in a finding already."""
+    trials = sorted(explanation.trials, key=_rank)
+    if not trials:
+        return []
+    colours = {(y, 0): _VERDICTS[_rank(trial)][1] for y, trial in enumerate(trials) if _VERDICTS[_rank(trial)][1]}
+    rows = [[_VERDICTS[_rank(trial)][0], _remedies(trial, pen), *_outcome(trial, pen)] for trial in trials]
+    table = aligned(rows, colours=colours, pen=pen)
+    lines = ["what mends it" if any(_rank(trial) == 0 for trial in trials) else "nothing that was tried mends it"]
+    for trial, line in zip(trials[:_MOST], table, strict=False):
+        lines.append(_INDENT + line)
+        if _rank(trial) == 2:
+            reasons = dict.fromkeys(remedy.hides for remedy in trial.remedies if remedy.hides)
+            lines += [f"{_INDENT * 2}= note: {pen.text(reason)}" for reason in reasons]
+    lines += [f"{_INDENT}and {len(trials) - _MOST} more"] if len(trials) > _MOST else []
+    edits = (edit for trial in trials for remedy in trial.remedies for edit in remedy.edits)
+    for edit in dict.fromkeys(edit for edit in edits if edit not in told):
+        lines += suggestion(edit, explanation.trials, Margin.behind(edit.line), pen)
+    return lines
+
+
+def closing_lines(explanation: Explanation, code: str, pen: Pen) -> list[str]:
+    """What it took, what was left undone, and where to read on."""
+    diverged, pairs = explanation.replays
+    parts = [f"{count(explanation.runs, 'further run')} used to explain it"]
+    parts += [f"traced replays that differed: {diverged} of {pairs}"] if pairs else []
+    parts += [f"more: reprocheck explain {pen.text(code)}"] if code else []
+    undone = [f"not done: {pen.text(item.what)}: {pen.text(item.reason)}" for item in explanation.not_done[:_MOST]]
+    left_out = len(explanation.not_done) - _MOST
+    return [*undone, *([f"not done: {left_out} more"] if left_out > 0 else []), "; ".join(parts)]
+
+
+def _shown(attribution: Attribution, pen: Pen) -> str:
+    """The attribution as a sentence."""
+    factors = [pen.text(factor) for factor in attribution.factors]
+    if attribution.kind == "ambient":
+        return _ambient(attribution, pen)
+    if attribution.kind == "frozen":
+        what = _and([_OUTSIDE.get(factor, factor) for factor in factors]) or "a source from outside"
+        lines = [place(line, pen) for line in attribution.lines]
+        alone = f" at {_and(lines)} alone" if lines else ""
+        return f"agrees once {what} is held constant{alone}{_agreed(attribution, 'frozen')}"
+    if attribution.kind == "leftover":
+        return f"agrees when each run starts in a fresh copy of the folder{_agreed(attribution, 'fresh')}"
+    if attribution.kind == "seeding":
+        return (
+            f"agrees when reprocheck seeds {_and(factors) or 'the generators'} for it{_agreed(attribution, 'seeding')}"
+        )
+    if attribution.kind == "intrinsic":
+        differed, comparisons = attribution.rate
+        by_chance = ", so two runs may agree by chance" if differed < comparisons else ""
+        seen = f" in {differed} of {count(comparisons, 'comparison')}" if comparisons else ""
+        return f"differs with everything equal{seen}{by_chance}"
+    if attribution.kind == "unclear":
+        return "the experiments gave no clear answer"
+    return pen.text(attribution.kind)
+
+
+def _ambient(attribution: Attribution, pen: Pen) -> str:
+    """Factors that no honest repeat shares: equal in the control pair, then changed one at a time."""
+    control = next((arm for arm in attribution.arms if arm.name == "control" and arm.same), None)
+    parts = [] if control is None else [f"agrees with every ambient factor equal{_of(control.agreed, control)}"]
+    bare = []
+    for factor in attribution.factors:
+        alone = next((arm for arm in attribution.arms if arm.name == factor and arm.differed), None)
+        if alone is None:
+            bare.append(f"the {pen.text(factor)}")
+        else:
+            parts.append(f"differs when only the {pen.text(factor)} is changed{_of(alone.differed, alone)}")
+    return "; ".join([*parts, *([f"hangs on {_and(bare)}"] if bare else [])])
+
+
+def _agreed(attribution: Attribution, word: str) -> str:
+    """The count of the narrowest experiment of that name that agreed, where there is one."""
+    arm = next((arm for arm in reversed(attribution.arms) if word in arm.name and arm.same), None)
+    return "" if arm is None else _of(arm.agreed, arm)
+
+
+def _of(part: int, arm: Arm) -> str:
+    return f" ({part} of {count(arm.agreed + arm.differed, 'comparison')})"
+
+
+def _rank(trial: Trial) -> int:
+    """Index into _VERDICTS: a setting that only hides the cause mends nothing, however well its runs agree."""
+    if trial.failed or trial.runs < 2:
+        return 3
+    if not trial.mends:
+        return 1
+    return 2 if any(remedy.hides for remedy in trial.remedies) else 0
+
+
+def _remedies(trial: Trial, pen: Pen) -> str:
+    return _and([f"`{pen.text(remedy.text)}`" for remedy in trial.remedies])
+
+
+def _outcome(trial: Trial, pen: Pen) -> tuple[str, str]:
+    if trial.failed:
+        return pen.text(trial.failed), ""
+    time = "" if trial.time_ratio is None else f"time x{trial.time_ratio:.2f}"
+    return f"{trial.agreed} of {count(trial.runs, 'run')}", time
+
+
+def _and(items: list[str]) -> str:
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
