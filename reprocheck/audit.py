@@ -19,7 +19,7 @@ from reprocheck.judge import SeedRuns, judge_seed, overall, summarize, summarize
 from reprocheck.launch import launch
 from reprocheck.manifest import make_manifest
 from reprocheck.model import Audit, Evidence, Finding, Outcome, Request, SeedAudit, Status, Verdict
-from reprocheck.plan import FACTORS, pinned, plan_runs
+from reprocheck.plan import FACTORS, Planner, pinned, plan_runs
 from reprocheck.progress import Progress
 from reprocheck.protocol import VALUES_FILE
 from reprocheck.store import create_audit_folder, prune
@@ -31,8 +31,9 @@ def audit(request: Request, progress: Progress) -> Audit:
     folder = create_audit_folder(request.evidence)
     tmp = Path(tempfile.mkdtemp(prefix="reprocheck-"))
     environ = dict(os.environ)
+    planner = Planner(request=request, environ=environ, cwd=Path.cwd(), directory=folder, tmp=tmp)
     try:
-        specs = plan_runs(request, environ, Path.cwd(), folder, tmp)
+        specs = plan_runs(planner)
         progress.started(len(specs))
         outcomes = launch(specs, request.jobs, progress)
     except Interrupted as error:
@@ -43,7 +44,7 @@ def audit(request: Request, progress: Progress) -> Audit:
         prune(request.evidence, request.keep)
     _refuse_unusable(outcomes, folder)
     runs = [_load_seed(seed, outcomes, request) for seed in request.seeds]
-    seeds = tuple(judge_seed(one, request.repeats) for one in runs)
+    seeds = tuple(judge_seed(one, request.repeats + request.in_process_repeat) for one in runs)
     verdict, code = overall(seeds)
     not_varied = pinned(request, environ)
     varied = tuple(factor for factor in FACTORS if factor not in {item.what for item in not_varied})

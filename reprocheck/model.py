@@ -40,6 +40,23 @@ class AmbientMode(str, Enum):
     FIXED = "fixed"
 
 
+class Workdir(str, Enum):
+    """Where runs work."""
+
+    HERE = "here"
+    FRESH = "fresh"
+    """Every run in a copy of its own of the current folder."""
+
+
+class TraceMode(str, Enum):
+    """When operations are traced."""
+
+    REPLAY = "replay"
+    """After a difference, in further runs."""
+    ALWAYS = "always"
+    """In the runs of the audit themselves."""
+
+
 class Compare(str, Enum):
     """Observations that decide only when asked for."""
 
@@ -111,6 +128,14 @@ class Request:
     keep: int = 10
     """How many audits' evidence stays on disk."""
     evidence: Path = Path(".reprocheck")
+    explain: bool = True
+    """Find out why, after a difference."""
+    explain_budget: int = 12
+    """Further runs that an explanation may take."""
+    workdir: Workdir = Workdir.HERE
+    in_process_repeat: bool = False
+    """One more run calls the function twice in one process; its second call counts as a repeat."""
+    trace: TraceMode = TraceMode.REPLAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +222,10 @@ class RunSpec:
     """Where this run's evidence goes."""
     read_checkpoints: bool = False
     """Fingerprint saved checkpoints by their tensors, not by the bytes of the file."""
+    copy_of: Path | None = None
+    """The folder that `cwd` is made a copy of right before the run; None: `cwd` is there already."""
     probe: Probe | None = None
-    """None for the runs that a verdict rests on."""
+    """None for the runs that a verdict rests on, unless they are traced or call the function twice."""
 
 
 class Status(str, Enum):
@@ -272,6 +299,9 @@ class Evidence:
 
     spec: RunSpec
     seconds: float
+    """Wall time of the process."""
+    stepping: float
+    """Seconds between the first and the last step record."""
     manifest: Mapping[str, Any]
     rng: Mapping[str, str]
     """Generator name → digest of its state at the end."""
@@ -293,6 +323,8 @@ class Evidence:
     notes: tuple[str, ...]
     """What could not be observed, in words."""
     values: Path
+    sources: tuple[str, ...] = ()
+    """Of an explaining run: the files of the user's code that it imported or ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import Any
 from reprocheck import checks
 from reprocheck.checks import Check, Refused
 from reprocheck.errors import UsageError
-from reprocheck.model import AmbientMode, Deterministic, Request, Seeding, Settings, Target
+from reprocheck.model import AmbientMode, Deterministic, Request, Seeding, Settings, Target, TraceMode, Workdir
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -114,6 +114,31 @@ _TABLE = (
         help="How many audits' evidence stays on disk.",
     ),
     Option(name="evidence", check=checks.directory, default=Path(".reprocheck"), help="The folder for evidence."),
+    Option(name="explain", check=checks.boolean, default=True, help="After a difference, find out why."),
+    Option(
+        name="explain-budget",
+        check=checks.integer(0, _MANY),
+        default=12,
+        help="Further runs that finding out why may take.",
+    ),
+    Option(
+        name="workdir",
+        check=checks.member(Workdir),
+        default=Workdir.HERE,
+        help="Where runs work: here, or each in a fresh copy of the current folder.",
+    ),
+    Option(
+        name="in-process-repeat",
+        check=checks.boolean,
+        default=False,
+        help="One more run calls the function twice in one process and compares the second call.",
+    ),
+    Option(
+        name="trace",
+        check=checks.member(TraceMode),
+        default=TraceMode.REPLAY,
+        help="Trace operations in further runs after a difference (replay), or in every run (always).",
+    ),
     Option(
         name="arg",
         check=checks.arguments,
@@ -221,6 +246,11 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
         ignore=options["ignore"],
         keep=options["keep"],
         evidence=options["evidence"],
+        explain=options["explain"],
+        explain_budget=options["explain_budget"],
+        workdir=options["workdir"],
+        in_process_repeat=options["in_process_repeat"],
+        trace=options["trace"],
     )
 
 
