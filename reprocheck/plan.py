@@ -69,7 +69,7 @@ class Planner:
     ) -> RunSpec:
         """One run; what is not given is as the request says.
 
-        `fresh`: in a copy of the folder. `tmpdir`: the run whose temporary directory it gets, emptied; else one of its own.
+        `fresh`: in a copy of the folder. `tmpdir`: the run whose temporary directory it gets, emptied; else its own.
         """
         settings = settings or self.request.settings
         environment = base_environment(settings, self.environ)

@@ -2,8 +2,8 @@
 
 The traced runs are controls already: each has the ambient factors of a run of the audit. Where both agree with their
 twin, an ambient factor is guilty, and is found by giving one run the factors of the other one by one. Where they do
-not, the target differs with everything equal: then what it takes from outside (files of earlier runs, clocks, entropy) is
-held constant, to see whether that makes it agree.
+not, the target differs with everything equal: then what it takes from outside (files of earlier runs, clocks,
+entropy) is held constant, to see whether that makes it agree.
 """
 
 from __future__ import annotations

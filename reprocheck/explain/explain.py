@@ -99,14 +99,12 @@ def _sources(evidence: Evidence | None) -> tuple[str, ...]:
 def _settled(found: Sequence[Finding], trials: Sequence[Trial]) -> tuple[Finding, ...]:
     """A cause whose suggested line was tried and mended the difference is proved."""
     proved = {edit for trial in trials if trial.mends for remedy in trial.remedies for edit in remedy.edits}
-    settled = [
-        replace(
-            one, confidence="high", evidence=(*one.evidence, "with the changed line, tried in memory, the runs agree")
-        )
-        if one.edit is not None and one.edit in proved
-        else one
-        for one in found
-    ]
+    settled = []
+    for one in found:
+        if one.edit is not None and one.edit in proved:
+            shown = "with the changed line, tried in memory, the runs agree"
+            one = replace(one, confidence="high", evidence=(*one.evidence, shown))
+        settled.append(one)
     return tuple(sorted(settled, key=lambda one: one.edit is None or one.edit not in proved))
 
 
