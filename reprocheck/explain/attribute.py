@@ -40,6 +40,8 @@ class Attributor:
         self.limit = limit_of(divergence)
         self.step = divergence.step
         self.arms: list[Arm] = []
+        self._turned: bool | None = None
+        """Whether the last run that differed from run a agreed with run b."""
 
     def attribute(self) -> Attribution:
         """The answer, and every experiment that it rests on."""
@@ -116,9 +118,9 @@ class Attributor:
         return self.limit is None or tap.step < self.limit
 
     def _ambient(self, factors: list[str]) -> Attribution | None:
-        """The factors that make run a differ when it is given those of run b; None when even all of them do not."""
+        """The factors that alone turn run a into run b; None when even all of them do not."""
         guilty = self._narrow(factors)
-        if not guilty:
+        if not guilty or not self._is_confirmed(guilty, factors):
             return None
         return self._answer("ambient", guilty)
 
@@ -136,28 +138,39 @@ class Attributor:
 
     def _differs_with(self, factors: list[str]) -> bool:
         """Whether a run with the factors of run a, but these from run b, differs from run a."""
+        ran, same = self._given(factors)
+        self._arm(
+            " and ".join(factors), f"does changing only the {_and(factors)} change it?", 1, [same], why_failed(ran)
+        )
+        if same is False:
+            self._turned = self.lab.agree(ran, self.b, self.limit)
+        return same is False
+
+    def _given(self, factors: list[str]) -> tuple[Ran, bool | None]:
         ambient = _mixed(self.a.spec.ambient, self.b.spec.ambient, factors)
         reference = self.b if "temporary directory" in factors else self.a
         spec = self.lab.spec(reference, limit=self.limit, ambient=ambient)
-        ran = self.lab.run(f"does it hang on the {' and the '.join(factors)}?", [replace(spec, seed=self.a.spec.seed)])[
-            0
-        ]
-        same = self.lab.agree(self.a, ran, self.limit)
-        self._arm(
-            " and ".join(factors),
-            f"does changing only the {' and the '.join(factors)} change it?",
-            1,
-            [same],
-            why_failed(ran),
-        )
-        return same is False
+        ran = self.lab.run(f"does it hang on the {_and(factors)}?", [spec])[0]
+        return ran, self.lab.agree(self.a, ran, self.limit)
+
+    def _is_confirmed(self, guilty: list[str], factors: list[str]) -> bool:
+        """A race can make any one run differ: so the run with the guilty factors must agree with run b, or the one with
+        all the others must agree with run a."""
+        others = [factor for factor in factors if factor not in guilty]
+        if self._turned or not others:
+            return True
+        if self.lab.left <= RESERVED // 2:
+            return False
+        ran, same = self._given(others)
+        question = f"does changing everything but the {_and(guilty)} leave it as it is?"
+        self._arm(" and ".join(others), question, 1, [same], why_failed(ran))
+        return same is True
 
     # From outside
 
     def _from_outside(self) -> Attribution | None:
-        if self._is_settled():
-            return None
-        for question in (self._leftover, self._seeding, self._frozen):
+        outside = (self._leftover, self._seeding, self._frozen)
+        for question in (*(() if self._is_settled() else outside), self._heap):
             if self.lab.left >= 2 + RESERVED // 2:
                 found = question()
                 if found is not None:
@@ -165,7 +178,7 @@ class Attributor:
         return None
 
     def _is_settled(self) -> bool:
-        """An operation of equal inputs gave another result: nothing from outside can be the reason."""
+        """An operation of equal inputs gave another result: no file, seed or clock can be the reason."""
         return self.seen.origin is not None and self.seen.origin.kind == "op"
 
     def _pair(self, name: str, question: str, **changes: object) -> tuple[Arm, list[Ran]]:
@@ -186,6 +199,17 @@ class Attributor:
         written = {tap.value for tap in taps if tap.kind == "write"}
         written |= {file.path for evidence in (self.a, self.b) for file in evidence.files}
         return any(tap.kind in ("read", "probe", "write") and tap.value in written for tap in taps)
+
+    def _heap(self) -> Attribution | None:
+        """Fresh memory as the system gives it is never twice the same: fill it, and equally, in both runs."""
+        byte = self.b.spec.ambient.heap_byte or self.a.spec.ambient.heap_byte
+        origin = self.seen.origin
+        if byte is None or (origin is not None and origin.kind in ("generator", "extra")):
+            return None
+        ambient = replace(self.a.spec.ambient, heap_byte=byte)
+        question = "does it agree when fresh memory is filled with the same byte in both runs?"
+        arm, _ = self._pair("filled heap", question, ambient=ambient)
+        return self._answer("ambient", ["heap contents"]) if arm.same else None
 
     def _seeding(self) -> Attribution | None:
         """A target that leaves a generator unseeded agrees when reprocheck seeds it."""
@@ -247,6 +271,10 @@ _FROZEN_WORDS = {
     "pid": "process and host names",
     "unseeded": "generators made without a seed",
 }
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and the ".join(words)
 
 
 def _mixed(one: Ambient, other: Ambient, factors: Iterable[str]) -> Ambient:
