@@ -26,14 +26,16 @@ UNDIAGNOSED = "undiagnosed"
 """The cause of a difference of which only its place is known."""
 
 
-def find_divergence(divergence: Divergence, settings: Settings) -> Finding:
-    """The finding for the first difference of a seed."""
+def find_divergence(divergence: Divergence, settings: Settings, causes: Sequence[Finding] = ()) -> Finding:
+    """The finding for the first difference of a seed; `causes` are what its explanation came to, the likeliest first."""
     code, phrase, note = DIVERGENCES[divergence.stage]
     cause, confidence, advice = UNDIAGNOSED, "high", _advice(divergence, settings)
     if divergence.stage == "metric" and all(_CLOCK_NAMES.search(name) for name in divergence.names):
         cause, confidence = "timing-metric", "medium"
         note = "the training repeats; the field is named like a clock"
         advice = f"leave it out with --ignore '{divergence.names[0]}'"
+    if causes:
+        cause, confidence, advice = causes[0].cause, causes[0].confidence, ""
     return Finding(
         code=code,
         cause=cause,
@@ -66,14 +68,21 @@ def _advice(divergence: Divergence, settings: Settings) -> str:
     return ""
 
 
-def find_seed_without_effect(evidence: Sequence[Evidence]) -> list[Finding]:
-    """Seeds of equal histories: the seed does not reach the run."""
-    found: list[str] = []
+def equal_seeds(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:
+    """Pairs of seeds with equal histories, each seed with the first that it equals."""
+    found = []
     for index, one in enumerate(evidence):
         for other in evidence[:index]:
             if same_history(one, other):
-                found.append(f"seeds {other.spec.seed} and {one.spec.seed} gave equal initial parameters and steps")
+                found.append((other.spec.seed, one.spec.seed))
                 break
+    return tuple(found)
+
+
+def find_seed_without_effect(evidence: Sequence[Evidence]) -> list[Finding]:
+    """Seeds of equal histories: the seed does not reach the run."""
+    pairs = equal_seeds(evidence)
+    found = [f"seeds {one} and {other} gave equal initial parameters and steps" for one, other in pairs]
     if not found:
         return []
     return [
