@@ -171,7 +171,7 @@ def _diagnoses(audit: Audit, pen: Pen) -> Iterator[list[str]]:
     causes = [finding for finding in others if finding.severity == "error"]
     trials = () if explanation is None else explanation.trials
     whys = [] if explanation is None else why_notes(explanation, pen)
-    yield difference_lines(audit, pen, notes=() if causes else whys, answered=bool(causes or trials))
+    yield difference_lines(audit, pen, causes, () if causes else whys)
     for index, finding in enumerate(causes):
         notes = () if index else whys
         yield finding_lines(finding, pen, known=shown_location(audit), notes=notes, trials=trials)

@@ -95,7 +95,7 @@ def finding_lines(
 def suggestion(edit: Edit, trials: Sequence[Trial], margin: Margin, pen: Pen) -> list[str]:
     """A changed line that nobody wrote anywhere, and what became of it when it was tried."""
     where = place(Location(path=edit.path, line=edit.line), pen)
-    return [margin.help(f"a suggestion for {where}, {_tried(edit, trials, pen)}:"), *margin.change(edit, pen)]
+    return [margin.help(f"suggestion for {where}, {_tried(edit, trials, pen)}"), *margin.change(edit, pen)]
 
 
 def _tried(edit: Edit, trials: Sequence[Trial], pen: Pen) -> str:

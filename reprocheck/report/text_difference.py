@@ -26,32 +26,41 @@ _PHASES = {
 }
 
 
-def difference_lines(audit: Audit, pen: Pen, *, notes: Sequence[str] = (), answered: bool = False) -> list[str]:
-    """The first difference in full, those of other seeds in a line. `answered`: better advice than ours follows."""
-    first = next((seed.divergence for seed in audit.seeds if seed.divergence is not None), audit.divergence)
-    if first is None:
+def difference_lines(audit: Audit, pen: Pen, causes: Sequence[Finding] = (), whys: Sequence[str] = ()) -> list[str]:
+    """The first difference in full, those of other seeds in a line. `whys` is what experiments showed; where they
+    or the causes answer, the advice that only the stage gave is left out."""
+    told = _told(audit)
+    if told is None:
         return []
-    origin = None if audit.explanation is None else audit.explanation.origin
-    finding = next((finding for finding in audit.findings if finding.code in DIVERGENCE_CODES), None)
+    first, origin, finding = told
     location, code = _line(first, origin, finding)
     margin = Margin() if location is None else Margin.behind(location.line)
     lines = _head(first, location, origin, margin, pen)
     lines += [] if location is None else margin.source(location.line, pen.text(code))
+    names = first_of([f"`{pen.text(name)}`" for name in first.names], MOST_TENSORS) if not first.tensors else ""
     if origin is not None:
-        lines += [margin.bar(line) for line in _origin(origin, pen)]
+        lines += [margin.bar(line) for line in _origin(origin, names, pen)]
+    elif names:
+        lines.append(margin.bar(names))
     most = MOST_TENSORS if origin is None else _MOST_BESIDE_AN_ORIGIN
-    if first.names and not first.tensors:
-        lines.append(margin.bar(first_of([f"`{pen.text(name)}`" for name in first.names], most)))
     lines += [margin.bar(line) for line in _tensors(first.tensors, most, pen)]
-    told = [first.note, *(_said_of(origin, first) if origin is not None else ())]
-    lines += [margin.note(pen.text(note)) for note in told if note]
-    if finding is not None:
-        lines += _diagnosis(finding, origin, answered, margin, pen)
-    lines += [margin.note(note) for note in notes]
+    notes = [first.note, *([] if origin is None else _said_of(origin, first))]
+    notes += [] if finding is None else _diagnosis(finding, origin, causes)
+    lines += [margin.note(pen.text(note)) for note in notes if note]
+    lines += [margin.note(why) for why in whys]
     for seed in audit.seeds:
         if seed.divergence is not None and seed.divergence is not first:
             lines.append(margin.note(f"seed {seed.seed} differs first {pen.text(where(seed.divergence))}"))
-    return lines
+    answered = causes or (audit.explanation is not None and audit.explanation.trials)
+    advice = [] if finding is None or answered else finding.help.splitlines()
+    return lines + [margin.help(pen.text(line)) for line in advice if line.strip()]
+
+
+def shown_location(audit: Audit) -> Location | None:
+    """The place whose source line `difference_lines` shows; None when it shows none."""
+    told = _told(audit)
+    location, code = (None, "") if told is None else _line(*told)
+    return location if code else None
 
 
 def where(divergence: Divergence) -> str:
@@ -65,11 +74,13 @@ def where(divergence: Divergence) -> str:
     return f"in {divergence.kind or divergence.stage}"
 
 
-def shown_location(audit: Audit) -> Location | None:
-    """The place of the first difference, whose source line `difference_lines` shows."""
-    if audit.divergence is None:
+def _told(audit: Audit) -> tuple[Divergence, Origin | None, Finding | None] | None:
+    """The difference to tell, the operation it began at, and the finding that says where it is."""
+    first = next((seed.divergence for seed in audit.seeds if seed.divergence is not None), audit.divergence)
+    if first is None:
         return None
-    return _line(audit.divergence, None if audit.explanation is None else audit.explanation.origin, None)[0]
+    origin = None if audit.explanation is None else audit.explanation.origin
+    return first, origin, next((finding for finding in audit.findings if finding.code in DIVERGENCE_CODES), None)
 
 
 def _line(divergence: Divergence, origin: Origin | None, finding: Finding | None) -> tuple[Location | None, str]:
@@ -99,54 +110,53 @@ def _head(
     ]
 
 
-def _diagnosis(finding: Finding, origin: Origin | None, answered: bool, margin: Margin, pen: Pen) -> list[str]:
+def _diagnosis(finding: Finding, origin: Origin | None, causes: Sequence[Finding]) -> list[str]:
     """What the finding for the first difference adds to it; its head stands there already."""
     # The origin says more exactly what was equal before than the stage can.
-    lines = [margin.note(pen.text(finding.evidence[0]))] if finding.evidence and origin is None else []
-    if finding.cause != UNDIAGNOSED:
-        lines.append(margin.note(f"cause: {pen.text(finding.cause)}, confidence: {pen.text(finding.confidence)}"))
-    if not answered:
-        lines += [margin.help(pen.text(line)) for line in finding.help.splitlines() if line.strip()]
-    return lines
+    notes = list(finding.evidence[:1]) if origin is None else []
+    if finding.cause != UNDIAGNOSED and finding.cause not in {cause.cause for cause in causes}:
+        notes.append(f"cause: {finding.cause}, confidence: {finding.confidence}")
+    return notes
 
 
-def _origin(origin: Origin, pen: Pen) -> list[str]:
+def _origin(origin: Origin, names: str, pen: Pen) -> list[str]:
     rows = _extra(origin, pen) if origin.kind == "extra" else _operation(origin, pen)
-    rows += [["called", f"in `{pen.text(frame.function)}` at {place(frame.location, pen)}: {pen.text(frame.code)}"]
-             for frame in origin.call.frames[1:]]  # fmt: skip
+    if origin.compared_ops:
+        rows.append(["before", f"{count(origin.compared_ops, 'operation')} with equal values"])
+    for frame in origin.call.frames[1:]:
+        code = f": {pen.text(frame.code)}" if frame.code else ""
+        rows.append(["called", f"in `{pen.text(frame.function)}` at {place(frame.location, pen)}{code}"])
     if not origin.call.frames:
         rows.append(["line", "unknown: only library code was on the stack"])
-    if origin.kind != "extra":
-        rows += _apart(origin, pen)
+    rows += [["names", names]] if names else []
+    rows += _apart(origin, pen) if origin.kind != "extra" else []
     return aligned(rows, colours={}, pen=pen)
 
 
 def _operation(origin: Origin, pen: Pen) -> list[list[str]]:
     what = pen.text(origin.argument)
-    before = f"; the {count(origin.compared_ops, 'operation')} before were equal" if origin.compared_ops else ""
-    batch = " (the batch of the model)" if origin.is_batch else ""
+    batch = ", the model's batch," if origin.is_batch else ""
     inputs = {
         "op": "equal in both runs: the difference arises in this operation",
-        "generator": f"equal, but the generator{f' ({what})' if what else ''} was in another state",
-        "outside": f"{what or 'one'} entered with other values from outside the traced operations{batch}",
+        "generator": f"the generator{f' ({what})' if what else ''} was in another state: "
+        "seeded otherwise, or drawn from another number of times",
+        "outside": f"{what or 'one'}{batch} came in from outside the traced operations with other values",
         "written": f"{what or 'one'} was equal before; something that the trace does not see changed it",
     }.get(origin.kind, pen.text(origin.kind))
-    return [["op", _call(origin.call, pen)], ["inputs", inputs + before]]
+    return [["op", _call(origin.call, pen)], ["inputs", inputs]]
 
 
 def _extra(origin: Origin, pen: Pen) -> list[list[str]]:
     """An operation that only one run executed, beside what the other did there."""
-    only = origin.only_in
-    other = next((run for run in origin.runs if run != only), "")
-    instead = "nothing more" if origin.other is None else _call(origin.other, pen)
-    if origin.other is not None and origin.other.frames:
-        frame = origin.other.frames[0]
-        instead += f", at {place(frame.location, pen)}" + (f": {pen.text(frame.code)}" if frame.code else "")
-    before = [["before", f"the {count(origin.compared_ops, 'operation')} were equal"]] if origin.compared_ops else []
+    other = next((run for run in origin.runs if run != origin.only_in), "")
+    instead = "executed nothing more"
+    if origin.other is not None:
+        instead = f"instead {_call(origin.other, pen)}"
+        for frame in origin.other.frames[:1]:
+            instead += f", at {place(frame.location, pen)}" + (f": {pen.text(frame.code)}" if frame.code else "")
     return [
-        [pen.text(only) or "one run", f"executed {_call(origin.call, pen)}"],
-        [pen.text(other) or "the other", f"executed {instead} in its place"],
-        *before,
+        [pen.text(origin.only_in) or "one run", f"executed {_call(origin.call, pen)}"],
+        [pen.text(other) or "the other", instead],
     ]
 
 
@@ -161,7 +171,7 @@ def _call(call: OpCall, pen: Pen) -> str:
 def _apart(origin: Origin, pen: Pen) -> list[list[str]]:
     """How far the values of the two runs lie apart."""
     one, other = (pen.text(run) for run in origin.runs)
-    form = " ".join(part for part in (pen.text(origin.dtype), _shape(origin.shape) if origin.dtype else "") if part)
+    form = f"{pen.text(origin.dtype)}[{', '.join(map(str, origin.shape))}]" if origin.dtype else ""
     if origin.other_form:
         return [["differs", f"{form} in {one}, {pen.text(origin.other_form)} in {other}"]]
     if origin.values is None:
@@ -180,9 +190,8 @@ def _apart(origin: Origin, pen: Pen) -> list[list[str]]:
 def _distance(values: ValueDifference) -> str:
     text = f"{values.different} of {count(values.total, 'element')} ({percent(values.different, values.total)})"
     if values.max_abs is not None:
-        at = f" at {_index(values.index)}" if values.index else ""
-        text += f", greatest difference {values.max_abs:.3g}{at}"
-    return text + (f", greatest distance {values.max_ulp} ULP" if values.max_ulp is not None else "")
+        text += f", at most {values.max_abs:.3g} apart" + (f" at {_index(values.index)}" if values.index else "")
+    return text + (f", at most {values.max_ulp} ULP" if values.max_ulp is not None else "")
 
 
 def _said_of(origin: Origin, divergence: Divergence) -> list[str]:
@@ -193,10 +202,6 @@ def _said_of(origin: Origin, divergence: Divergence) -> list[str]:
 
 def _index(index: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, index))}]" if index else ""
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "scalar"
 
 
 def _tensors(tensors: Sequence[TensorDifference], most: int, pen: Pen) -> list[str]:

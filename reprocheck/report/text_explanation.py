@@ -51,9 +51,7 @@ def trial_lines(explanation: Explanation, told: tuple[Edit, ...], pen: Pen) -> l
     lines = ["what mends it" if any(_rank(trial) == 0 for trial in trials) else "nothing that was tried mends it"]
     for trial, line in zip(trials[:_MOST], table, strict=False):
         lines.append(_INDENT + line)
-        if _rank(trial) == 2:
-            reasons = dict.fromkeys(remedy.hides for remedy in trial.remedies if remedy.hides)
-            lines += [f"{_INDENT * 2}= note: {pen.text(reason)}" for reason in reasons]
+        lines += [f"{_INDENT * 2}= note: {pen.text(reason)}" for reason in _reasons(trial)]
     lines += [f"{_INDENT}and {len(trials) - _MOST} more"] if len(trials) > _MOST else []
     edits = (edit for trial in trials for remedy in trial.remedies for edit in remedy.edits)
     for edit in dict.fromkeys(edit for edit in edits if edit not in told):
@@ -64,9 +62,9 @@ def trial_lines(explanation: Explanation, told: tuple[Edit, ...], pen: Pen) -> l
 def closing_lines(explanation: Explanation, code: str, pen: Pen) -> list[str]:
     """What it took, what was left undone, and where to read on."""
     diverged, pairs = explanation.replays
-    parts = [f"{count(explanation.runs, 'further run')} used to explain it"]
-    parts += [f"traced replays that differed: {diverged} of {pairs}"] if pairs else []
-    parts += [f"more: reprocheck explain {pen.text(code)}"] if code else []
+    parts = [count(explanation.runs, "further run")]
+    parts += [f"{diverged} of {count(pairs, 'traced replay')} differed"] if pairs else []
+    parts += [f"more: `reprocheck explain {pen.text(code)}`"] if code else []
     undone = [f"not done: {pen.text(item.what)}: {pen.text(item.reason)}" for item in explanation.not_done[:_MOST]]
     left_out = len(explanation.not_done) - _MOST
     return [*undone, *([f"not done: {left_out} more"] if left_out > 0 else []), "; ".join(parts)]
@@ -119,7 +117,7 @@ def _agreed(attribution: Attribution, word: str) -> str:
 
 
 def _of(part: int, arm: Arm) -> str:
-    return f" ({part} of {count(arm.agreed + arm.differed, 'comparison')})"
+    return f" ({part} of {arm.agreed + arm.differed})"
 
 
 def _rank(trial: Trial) -> int:
@@ -136,10 +134,15 @@ def _remedies(trial: Trial, pen: Pen) -> str:
 
 
 def _outcome(trial: Trial, pen: Pen) -> tuple[str, str]:
-    if trial.failed:
-        return pen.text(trial.failed), ""
-    time = "" if trial.time_ratio is None else f"time x{trial.time_ratio:.2f}"
-    return f"{trial.agreed} of {count(trial.runs, 'run')}", time
+    """How many runs agreed, and the price where it bought something."""
+    agreed = f"{trial.agreed} of {count(trial.runs, 'run')}" if trial.runs else ""
+    return agreed, f"time x{trial.time_ratio:.2f}" if trial.mends and trial.time_ratio is not None else ""
+
+
+def _reasons(trial: Trial) -> list[str]:
+    """Why a trial is not what it looks like: it had no end, or it only hides the cause."""
+    hides = [remedy.hides for remedy in trial.remedies if remedy.hides] if trial.mends else []
+    return list(dict.fromkeys([trial.failed] if trial.failed else hides))
 
 
 def _and(items: list[str]) -> str:
