@@ -79,14 +79,14 @@ def seed_in_scope(source: Source, node: ast.AST) -> str:
             for name in _SEED_NAMES:
                 if name in names and above.body and node not in set(above.args.defaults):
                     return name
-    names = {
+    above_it = {
         target.id
         for statement in source.tree.body
         if isinstance(statement, ast.Assign) and statement.lineno < getattr(node, "lineno", 0)
         for target in statement.targets
         if isinstance(target, ast.Name)
     }
-    return next((name for name in ("SEED", *_SEED_NAMES) if name in names), "0")
+    return next((name for name in ("SEED", *_SEED_NAMES) if name in above_it), "0")
 
 
 def _splice(source: Source, line: int, start: int, end: int, text: str) -> Edit | None:

@@ -50,9 +50,8 @@ def _sets(source: Source) -> Iterator[SourceHit]:
                     yield _set_hit(source, part.iter, summed=name == "sum")
         elif isinstance(node, ast.Call):
             yield from _set_in_call(source, node)
-        elif isinstance(node, ast.Starred) and is_set(source, node.value):
-            if not isinstance(source.parent(node), ast.Set):
-                yield _set_hit(source, node.value)
+        elif isinstance(node, ast.Starred) and not isinstance(source.parent(node), ast.Set):
+            yield from [_set_hit(source, node.value)] if is_set(source, node.value) else []
 
 
 def _set_in_call(source: Source, call: ast.Call) -> Iterator[SourceHit]:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from reprocheck.explain.model import SourceHit
-from reprocheck.explain.scan_edit import add_argument, rename, replace, seed_in_scope, set_argument, text_of
+from reprocheck.explain.scan_edit import add_argument, replace, seed_in_scope, set_argument, text_of
 from reprocheck.explain.scan_source import (
     FunctionNode,
     Source,
@@ -39,12 +39,17 @@ _RANDOM_STATE = {"train_test_split", "ShuffleSplit", "StratifiedShuffleSplit", "
                  "make_classification", "make_regression", "BaggingClassifier", "GaussianMixture"}  # fmt: skip
 _SEEDED_BY_SEED = {"Sobol", "Halton", "LatinHypercube", "PoissonDisk", "TPESampler", "RandomSampler", "CmaEsSampler"}
 
+_DROPOUTS = (".dropout", ".dropout1d", ".dropout2d", ".dropout3d", ".alpha_dropout", ".feature_alpha_dropout")
+
+_DRAWING = _SHUFFLERS | _RANDOM_STATE | _SEEDED_BY_SEED | {"sample"}
+
 
 def find_random(source: Source) -> Iterator[SourceHit]:
     """All patterns of this module."""
     for call in source.calls:
         yield from _constructor(source, call)
         yield from _third_party(source, call)
+        yield from _dropout(source, call)
         jobs = keyword(call, "n_jobs")
         if isinstance(jobs, (ast.Constant, ast.UnaryOp)) and ast.unparse(jobs) not in ("1", "None"):
             yield source.hit("n-jobs", call, replace(source, jobs, "1"))
@@ -109,26 +114,29 @@ def _seeded_later(source: Source, call: ast.Call) -> bool:
 
 def _third_party(source: Source, call: ast.Call) -> Iterator[SourceHit]:
     name = last_name(call)
-    if has_spread(call):
+    if has_spread(call) or name not in _DRAWING:
         return
+    seed = seed_in_scope(source, call)
     if name in _RANDOM_STATE or (name in _SHUFFLERS and is_true(keyword(call, "shuffle"))):
         if keyword(call, "random_state") is None or is_none(keyword(call, "random_state")):
-            edit = set_argument(source, call, "random_state", seed_in_scope(source, call))
-            yield source.hit("random-state-none", call, edit)
+            yield source.hit("random-state-none", call, set_argument(source, call, "random_state", seed))
     elif name in _SEEDED_BY_SEED and source.name(call.func).split(".")[0] in ("scipy", "optuna"):
         if keyword(call, "seed", "rng", "random_state") is None:
-            edit = add_argument(source, call, f"seed={seed_in_scope(source, call)}")
-            yield source.hit("random-state-none", call, edit)
+            yield source.hit("random-state-none", call, add_argument(source, call, f"seed={seed}"))
     elif name == "sample" and keyword(call, "frac", "n") is not None and keyword(call, "random_state") is None:
-        edit = add_argument(source, call, f"random_state={seed_in_scope(source, call)}")
-        yield source.hit("random-state-none", call, edit)
-    elif name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
-        if source.name(call.func).startswith("torch.nn.functional.") and len(call.args) < 3:
-            if keyword(call, "training") is None:
-                function = source.function_of(call)
-                has_self = function is not None and function.args.args[:1] and function.args.args[0].arg == "self"
-                edit = add_argument(source, call, "training=self.training") if has_self else None
-                yield source.hit("functional-dropout", call, edit)
+        yield source.hit("random-state-none", call, add_argument(source, call, f"random_state={seed}"))
+
+
+def _dropout(source: Source, call: ast.Call) -> Iterator[SourceHit]:
+    """`F.dropout(x)` without `training=` is always on."""
+    name = source.name(call.func)
+    if not name.startswith("torch.nn.functional.") or not name.endswith(_DROPOUTS):
+        return
+    if len(call.args) < 3 and keyword(call, "training") is None and not has_spread(call):
+        function = source.function_of(call)
+        has_self = function is not None and function.args.args[:1] and function.args.args[0].arg == "self"
+        edit = add_argument(source, call, "training=self.training") if has_self else None
+        yield source.hit("functional-dropout", call, edit)
 
 
 def reseed_edit(source: Source, call: ast.Call) -> Edit | None:
@@ -140,6 +148,4 @@ def reseed_edit(source: Source, call: ast.Call) -> Edit | None:
     if call.args or not isinstance(call.func, ast.Attribute):
         return None
     text = text_of(source, call.func.value)
-    return (
-        replace(source, call, f"{text}.manual_seed({seed})") if text and rename(source, call, "manual_seed") else None
-    )
+    return replace(source, call, f"{text}.manual_seed({seed})") if text else None

@@ -48,8 +48,7 @@ def _append(source: Source, call: ast.Call) -> Iterator[SourceHit]:
     )
     mode = keyword(call, "mode") or (call.args[position] if len(call.args) > position else None)
     if isinstance(mode, ast.Constant) and isinstance(mode.value, str) and mode.value.startswith("a"):
-        quote = '"' if '"' in ast.unparse(mode) or "'" not in mode.value else "'"
-        yield source.hit("append-open", call, replace(source, mode, f"{quote}w{mode.value[1:]}{quote}"))
+        yield source.hit("append-open", call, replace(source, mode, f'"w{mode.value[1:]}"'))
 
 
 def _guarded(source: Source, node: ast.If) -> Iterator[SourceHit]:
