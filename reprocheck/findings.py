@@ -27,7 +27,7 @@ UNDIAGNOSED = "undiagnosed"
 
 
 def find_divergence(divergence: Divergence, settings: Settings, causes: Sequence[Finding] = ()) -> Finding:
-    """The finding for the first difference of a seed; `causes` are what its explanation came to, the likeliest first."""
+    """The finding for the first difference of a seed; `causes`: what its explanation came to, the likeliest first."""
     code, phrase, note = DIVERGENCES[divergence.stage]
     cause, confidence, advice = UNDIAGNOSED, "high", _advice(divergence, settings)
     if divergence.stage == "metric" and all(_CLOCK_NAMES.search(name) for name in divergence.names):
