@@ -35,8 +35,8 @@ def why_notes(explanation: Explanation, pen: Pen) -> list[str]:
             notes.append(f"no answer from {pen.text(arm.name)}: {pen.text(arm.failed)}")
     if explanation.origin is None:
         diverged, pairs = explanation.replays
-        seen = f": traced, the runs differed in {diverged} of {count(pairs, 'replay')}" if pairs else ""
-        notes.append(f"the first operation that differs was not found{seen}")
+        gone = f"it did not come back in {count(pairs, 'traced replay')}" if pairs and not diverged else ""
+        notes.append(gone or "the first operation that differs was not found")
     return [note for note in notes if note]
 
 
