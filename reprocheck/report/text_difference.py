@@ -33,13 +33,13 @@ def difference_lines(audit: Audit, pen: Pen, causes: Sequence[Finding] = (), why
     if told is None:
         return []
     first, origin, finding = told
-    location, code = _line(first, origin, finding)
+    location, code = _line(audit, first, origin)
     margin = Margin() if location is None else Margin.behind(location.line)
     lines = _head(first, location, origin, margin, pen)
     lines += [] if location is None else margin.source(location.line, pen.text(code))
     names = first_of([f"`{pen.text(name)}`" for name in first.names], MOST_TENSORS) if not first.tensors else ""
     if origin is not None:
-        lines += [margin.bar(line) for line in _origin(origin, names, pen)]
+        lines += [margin.bar(line) for line in _origin(origin, location, names, pen)]
     elif names:
         lines.append(margin.bar(names))
     most = MOST_TENSORS if origin is None else _MOST_BESIDE_AN_ORIGIN
@@ -59,7 +59,7 @@ def difference_lines(audit: Audit, pen: Pen, causes: Sequence[Finding] = (), why
 def shown_location(audit: Audit) -> Location | None:
     """The place whose source line `difference_lines` shows; None when it shows none."""
     told = _told(audit)
-    location, code = (None, "") if told is None else _line(*told)
+    location, code = (None, "") if told is None else _line(audit, told[0], told[1])
     return location if code else None
 
 
@@ -83,14 +83,13 @@ def _told(audit: Audit) -> tuple[Divergence, Origin | None, Finding | None] | No
     return first, origin, next((finding for finding in audit.findings if finding.code in DIVERGENCE_CODES), None)
 
 
-def _line(divergence: Divergence, origin: Origin | None, finding: Finding | None) -> tuple[Location | None, str]:
-    """The place of the difference and its source line."""
+def _line(audit: Audit, divergence: Divergence, origin: Origin | None) -> tuple[Location | None, str]:
+    """The place of the difference and its source line: the operation's, or that of a cause that was shown."""
     frame = origin.call.frames[0] if origin is not None and origin.call.frames else None
     if frame is not None and divergence.location in (None, frame.location):
         return frame.location, frame.code
-    if finding is not None and finding.location == divergence.location:
-        return divergence.location, finding.source
-    return divergence.location, ""
+    sources = (finding.source for finding in audit.findings if finding.location == divergence.location)
+    return divergence.location, "" if divergence.location is None else next(filter(None, sources), "")
 
 
 def _head(
@@ -119,13 +118,16 @@ def _diagnosis(finding: Finding, origin: Origin | None, causes: Sequence[Finding
     return notes
 
 
-def _origin(origin: Origin, names: str, pen: Pen) -> list[str]:
+def _origin(origin: Origin, shown: Location | None, names: str, pen: Pen) -> list[str]:
+    """The operation in aligned rows. Its line is left out where it stands above already."""
     rows = _extra(origin, pen) if origin.kind == "extra" else _operation(origin, pen)
     if origin.compared_ops:
         rows.append(["before", f"{count(origin.compared_ops, 'operation')} with equal values"])
-    for frame in origin.call.frames[1:]:
-        code = f": {pen.text(frame.code)}" if frame.code else ""
-        rows.append(["called", f"in `{pen.text(frame.function)}` at {place(frame.location, pen)}{code}"])
+    for depth, frame in enumerate(origin.call.frames):
+        if depth or frame.location != shown:
+            code = f": {pen.text(frame.code)}" if frame.code else ""
+            label = "called" if depth else "line"
+            rows.append([label, f"in `{pen.text(frame.function)}` at {place(frame.location, pen)}{code}"])
     if not origin.call.frames:
         rows.append(["line", "unknown: only library code was on the stack"])
     rows += [["names", names]] if names else []

@@ -6,15 +6,15 @@ from reprocheck.console import Pen, aligned
 from reprocheck.explain.model import Arm, Attribution, Explanation, Trial
 from reprocheck.model import Edit
 from reprocheck.report.text_diagnostics import Margin, place, suggestion
-from reprocheck.report.wording import count, first_of
+from reprocheck.report.wording import count
 
 _INDENT = "  "
 _MOST = 10
 _OUTSIDE = {
     "clock": "the clock",
     "entropy": "the system's entropy",
-    "pid": "the process id",
-    "unseeded": "the seed of unseeded generators",
+    "pid": "process and host names",
+    "unseeded": "generators made without a seed",
 }
 _VERDICTS = (
     ("reproducible with", "green"),
@@ -27,16 +27,15 @@ _VERDICTS = (
 def why_notes(explanation: Explanation, pen: Pen) -> list[str]:
     """What the experiments showed and ruled out, each a sentence."""
     attribution = explanation.attribution
-    notes = [] if attribution is None else [_shown(attribution, pen), pen.text(attribution.note)]
-    excluded = [pen.text(item) for item in explanation.excluded]
-    notes.append(f"excluded: {first_of(excluded, _MOST)}" if excluded else "")
+    notes = [] if attribution is None else [*_shown(attribution, pen), pen.text(attribution.note)]
+    left_out = len(explanation.excluded) - _MOST
+    excluded = [pen.text(item) for item in explanation.excluded[:_MOST]]
+    notes.append("; ".join([*excluded, *([f"and {left_out} more"] if left_out > 0 else [])]))
     for arm in () if attribution is None else attribution.arms:
         if arm.failed:
             notes.append(f"no answer from {pen.text(arm.name)}: {pen.text(arm.failed)}")
-    if explanation.origin is None:
-        diverged, pairs = explanation.replays
-        gone = f"it did not come back in {count(pairs, 'traced replay')}" if pairs and not diverged else ""
-        notes.append(gone or "the first operation that differs was not found")
+    if explanation.origin is None and (explanation.replays[0] or not explanation.replays[1]):
+        notes.append("the first operation that differs was not found")
     return [note for note in notes if note]
 
 
@@ -70,43 +69,49 @@ def closing_lines(explanation: Explanation, code: str, pen: Pen) -> list[str]:
     return [*undone, *([f"not done: {left_out} more"] if left_out > 0 else []), "; ".join(parts)]
 
 
-def _shown(attribution: Attribution, pen: Pen) -> str:
-    """The attribution as a sentence."""
+def _shown(attribution: Attribution, pen: Pen) -> list[str]:
+    """The attribution in one or two sentences."""
+    differed, comparisons = attribution.rate
     factors = [pen.text(factor) for factor in attribution.factors]
-    if attribution.kind == "ambient":
-        return _ambient(attribution, pen)
-    if attribution.kind == "frozen":
-        what = _and([_OUTSIDE.get(factor, factor) for factor in factors]) or "a source from outside"
-        lines = [place(line, pen) for line in attribution.lines]
-        alone = f" at {_and(lines)} alone" if lines else ""
-        return f"agrees once {what} is held constant{alone}{_agreed(attribution, 'frozen')}"
-    if attribution.kind == "leftover":
-        return f"agrees when each run starts in a fresh copy of the folder{_agreed(attribution, 'fresh')}"
-    if attribution.kind == "seeding":
-        return (
-            f"agrees when reprocheck seeds {_and(factors) or 'the generators'} for it{_agreed(attribution, 'seeding')}"
-        )
     if attribution.kind == "intrinsic":
-        differed, comparisons = attribution.rate
         by_chance = ", so two runs may agree by chance" if differed < comparisons else ""
         seen = f" in {differed} of {count(comparisons, 'comparison')}" if comparisons else ""
-        return f"differs with everything equal{seen}{by_chance}"
+        return [f"differs with everything equal{seen}{by_chance}"]
     if attribution.kind == "unclear":
-        return "the experiments gave no clear answer"
-    return pen.text(attribution.kind)
+        return ["the experiments gave no clear answer"]
+    lines = [place(line, pen) for line in attribution.lines]
+    alone = f" at {_and(lines)} alone" if lines else ""
+    sentence = {
+        "ambient": lambda: _ambient(attribution, pen),
+        "frozen": lambda: (
+            f"agrees with {_and([_OUTSIDE.get(factor, factor) for factor in factors])} held constant"
+            f"{alone}{_agreed(attribution, 'frozen')}"
+        ),
+        "leftover": lambda: f"agrees when every run has a copy of the folder{_agreed(attribution, 'fresh folder')}",
+        "seeding": lambda: (
+            f"agrees when reprocheck seeds {_and(factors) or 'the generators'} for it{_agreed(attribution, 'seeding')}"
+        ),
+    }.get(attribution.kind, lambda: pen.text(attribution.kind))()
+    return [*([f"differs with every ambient factor equal ({differed} of {comparisons})"] if differed else []), sentence]
 
 
 def _ambient(attribution: Attribution, pen: Pen) -> str:
-    """Factors that no honest repeat shares: equal in the control pair, then changed one at a time."""
+    """Factors that no honest repeat shares: equal in the control pair, then changed one or a few at a time."""
     control = next((arm for arm in attribution.arms if arm.name == "control" and arm.same), None)
     parts = [] if control is None else [f"agrees with every ambient factor equal{_of(control.agreed, control)}"]
+    together = " and ".join(attribution.factors)
+    names = (together,) if any(arm.name == together for arm in attribution.arms) else attribution.factors
     bare = []
-    for factor in attribution.factors:
-        alone = next((arm for arm in attribution.arms if arm.name == factor and arm.differed), None)
+    for name in names:
+        words = f"the {pen.text(name).replace(' and ', ' and the ')}"
+        alone = next((arm for arm in attribution.arms if arm.name == name and arm.differed), None)
         if alone is None:
-            bare.append(f"the {pen.text(factor)}")
+            bare.append(words)
         else:
-            parts.append(f"differs when only the {pen.text(factor)} is changed{_of(alone.differed, alone)}")
+            parts.append(f"differs when only {words} is changed{_of(alone.differed, alone)}")
+    filled = _agreed(attribution, "filled heap")
+    if filled:
+        return f"agrees when fresh memory is filled with one byte in all runs{filled}"
     return "; ".join([*parts, *([f"hangs on {_and(bare)}"] if bare else [])])
 
 
@@ -135,8 +140,10 @@ def _remedies(trial: Trial, pen: Pen) -> str:
 
 def _outcome(trial: Trial, pen: Pen) -> tuple[str, str]:
     """How many runs agreed, and the price where it bought something."""
-    agreed = f"{trial.agreed} of {count(trial.runs, 'run')}" if trial.runs else ""
-    return agreed, f"time x{trial.time_ratio:.2f}" if trial.mends and trial.time_ratio is not None else ""
+    if trial.mends:
+        time = "" if trial.time_ratio is None else f"time x{trial.time_ratio:.2f}"
+        return f"{trial.agreed} of {count(trial.runs, 'run')}", time
+    return ("" if trial.failed else f"{count(trial.runs, 'run')} differ"), ""
 
 
 def _reasons(trial: Trial) -> list[str]:

@@ -89,7 +89,10 @@ def set_order() -> Audit:
                 trial("--deterministic error", agreed=0, runs=0, failed="the target raised RuntimeError"),
                 trial("the changed line at data.py:12", edits=(edit(),)),
             ),
-            excluded=("heap contents", "directory order", "switch interval", "temporary directory", "start time"),
+            excluded=(
+                "changing only the heap contents changes nothing",
+                "changing only the directory order changes nothing",
+            ),
         ),
     )
 
@@ -125,14 +128,29 @@ def generator() -> Audit:
         factors=("clock",),
         lines=(Location(path="train.py", line=7),),
         arms=(arm("control", 0, 2), arm("frozen clock", 2, 0)),
+        rate=(2, 2),
     )
     return explained(explanation=explanation(origin=begun, attribution=why))
 
 
 def written() -> Audit:
     begun = origin(kind="written", argument="argument 1 (weight)", other_form="float32[63, 64]", deterministic_note="")
+    guilty = cause(
+        code="RC531",
+        cause="stale-file",
+        message="a later run reads what an earlier one wrote",
+        location=Location(path="data.py", line=9),
+        source="state = torch.load(path)",
+        evidence=(),
+        help="write to a new folder",
+    )
     why = attribution(kind="leftover", arms=(arm("control", 0, 1), arm("fresh folder", 1, 0)))
-    return explained(explanation=explanation(origin=begun, attribution=why))
+    found = divergence(tensors=(), names=(), note="", location=guilty.location)
+    return explained(
+        divergence=found,
+        findings=(place_finding(), guilty),
+        explanation=explanation(origin=begun, attribution=why),
+    )
 
 
 def unknown() -> Audit:
@@ -250,6 +268,18 @@ class TestOrigin:
         assert "train.py:120, first at step 3" in text
         assert "120 |" not in text
 
+    def test_the_place_may_be_that_of_a_cause_and_the_operation_keeps_its_own_line(self) -> None:
+        text = text_of(written())
+        assert "  --> data.py:9, first at step 3 in gradients\n   |\n 9 | state = torch.load(path)\n" in text
+        assert text.count("state = torch.load(path)") == 1
+        assert "line     in `GCN.forward` at gcn.py:41: h = x[source]" in text
+
+    def test_an_operation_that_was_not_found_is_said(self) -> None:
+        words = "= note: the first operation that differs was not found"
+        assert words in text_of(explained(explanation=explanation(origin=None)))
+        assert words in text_of(explained(explanation=explanation(origin=None, replays=(0, 0))))
+        assert words not in text_of(explained())
+
     def test_the_source_of_the_finding_serves_where_the_origin_has_none(self) -> None:
         finding = place_finding(location=TRAIN, source="loss.backward()")
         text = text_of(different(divergence(location=TRAIN), run(1), findings=(finding,)))
@@ -310,11 +340,11 @@ class TestWhy:
     def test_an_ambient_factor(self) -> None:
         arms = (arm("control", 2, 0), arm("hash seed", 0, 2))
         assert (
-            "agrees with every ambient factor equal (2 of 2); differs when only the hash seed is changed (2 of 2)"
-        ) in why(kind="ambient", factors=("hash seed",), arms=arms)
+            "agrees with every ambient factor equal (2 of 2); differs when only the hash seed is changed (2 of 2)\n"
+        ) in why(kind="ambient", factors=("hash seed",), arms=arms, rate=(0, 2))
 
     def test_of_an_ambient_factor_only_what_was_shown_is_said(self) -> None:
-        text = why(kind="ambient", factors=("hash seed", "heap contents"), arms=(arm("control", 1, 1),))
+        text = why(kind="ambient", factors=("hash seed", "heap contents"), arms=(arm("control", 1, 1),), rate=(0, 0))
         assert "= note: hangs on the hash seed and the heap contents\n" in text
         assert "agrees with every" not in text
 
@@ -322,11 +352,14 @@ class TestWhy:
         ("changes", "words"),
         [
             ({"kind": "frozen", "factors": ("clock",), "lines": (TRAIN,), "arms": (arm("frozen clock", 2, 0),)},
-             "agrees once the clock is held constant at train.py:120 alone (2 of 2)"),
-            ({"kind": "frozen", "factors": ("entropy", "pid"), "arms": ()},
-             "agrees once the system's entropy and the process id is held constant"),
+             "   = note: differs with every ambient factor equal (3 of 4)\n"
+             "   = note: agrees with the clock held constant at train.py:120 alone (2 of 2)"),
+            ({"kind": "frozen", "factors": ("entropy", "pid"), "arms": (), "rate": (0, 0)},
+             "note: agrees with the system's entropy and process and host names held constant\n"),
             ({"kind": "leftover", "arms": (arm("fresh folder", 2, 0),)},
-             "agrees when each run starts in a fresh copy of the folder (2 of 2)"),
+             "agrees when every run has a copy of the folder (2 of 2)"),
+            ({"kind": "ambient", "factors": ("heap contents",), "arms": (arm("filled heap", 1, 0),)},
+             "(3 of 4)\n   = note: agrees when fresh memory is filled with one byte in all runs (1 of 1)"),
             ({"kind": "seeding", "factors": ("numpy",), "arms": ()}, "agrees when reprocheck seeds numpy for it"),
             ({"kind": "intrinsic", "rate": (3, 4)},
              "differs with everything equal in 3 of 4 comparisons, so two runs may agree by chance"),
@@ -337,6 +370,11 @@ class TestWhy:
     def test_every_kind_is_a_sentence(self, changes: Any, words: str) -> None:
         assert words in why(**changes)
 
+    def test_factors_that_were_changed_together_are_not_told_apart(self) -> None:
+        arms = (arm("control", 2, 0), arm("hash seed and heap contents", 0, 1))
+        text = why(kind="ambient", factors=("hash seed", "heap contents"), arms=arms, rate=(0, 2))
+        assert "(2 of 2); differs when only the hash seed and the heap contents is changed (1 of 1)" in text
+
     def test_an_arm_that_failed_is_not_silent(self) -> None:
         text = why(arms=(arm("frozen clock", 0, 0, failed="the run timed out"),))
         assert "= note: no answer from frozen clock: the run timed out" in text
@@ -345,8 +383,7 @@ class TestWhy:
         text = text_of(unknown())
         block = text[text.index("error[RC303]") :].split("\n\n")[0]
         assert "the experiments gave no clear answer" in block
-        assert "excluded: hash seed, heap contents" in block
-        assert "it did not come back in 3 traced replays" in block
+        assert "= note: changing only the heap contents changes nothing\n" in block
         assert "= help: try --deterministic warn" in block
 
     def test_general_advice_gives_way_to_what_was_shown(self) -> None:
@@ -379,7 +416,7 @@ class TestTrials:
         lines = self.lines(trial("--threads 1", agreed=1), trial("a", "b", agreed=3, runs=3, time=1.034))
         assert lines == [
             "  reproducible with  `a` and `b`    3 of 3 runs  time x1.03",
-            "  not with           `--threads 1`  1 of 2 runs",
+            "  not with           `--threads 1`  2 runs differ",
         ]
 
     def test_a_time_that_was_not_measured_is_not_shown(self) -> None:
