@@ -76,7 +76,9 @@ def set_order() -> Audit:
     )
     hides = "the order still hangs on hashing; another value gives other numbers"
     return explained(
-        divergence=divergence(stage="data", step=0, kind="batch", tensors=(), names=("input[0]",), location=TRAIN),
+        divergence=divergence(
+            stage="data", step=0, kind="batch", tensors=(), names=("input[0]",), note="", location=TRAIN
+        ),
         findings=(place_finding(code="RC302"), guilty, warning()),
         explanation=explanation(
             origin=begun,
@@ -415,7 +417,7 @@ class TestTrials:
     def test_what_mends_comes_first_with_its_price(self) -> None:
         lines = self.lines(trial("--threads 1", agreed=1), trial("a", "b", agreed=3, runs=3, time=1.034))
         assert lines == [
-            "  reproducible with  `a` and `b`    3 of 3 runs  time x1.03",
+            "  reproducible with  `a` and `b`    3 of 3 runs    time x1.03",
             "  not with           `--threads 1`  2 runs differ",
         ]
 
