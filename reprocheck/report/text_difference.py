@@ -57,10 +57,9 @@ def difference_lines(audit: Audit, pen: Pen, causes: Sequence[Finding] = (), why
 
 
 def shown_location(audit: Audit) -> Location | None:
-    """The place whose source line `difference_lines` shows; None when it shows none."""
+    """The place whose source line, if anybody knows it, `difference_lines` shows."""
     told = _told(audit)
-    location, code = (None, "") if told is None else _line(audit, told[0], told[1])
-    return location if code else None
+    return None if told is None else _line(audit, told[0], told[1])[0]
 
 
 def where(divergence: Divergence) -> str:
@@ -86,10 +85,12 @@ def _told(audit: Audit) -> tuple[Divergence, Origin | None, Finding | None] | No
 def _line(audit: Audit, divergence: Divergence, origin: Origin | None) -> tuple[Location | None, str]:
     """The place of the difference and its source line: the operation's, or that of a cause that was shown."""
     frame = origin.call.frames[0] if origin is not None and origin.call.frames else None
-    if frame is not None and divergence.location in (None, frame.location):
-        return frame.location, frame.code
-    sources = (finding.source for finding in audit.findings if finding.location == divergence.location)
-    return divergence.location, "" if divergence.location is None else next(filter(None, sources), "")
+    location = divergence.location or (None if frame is None else frame.location)
+    if location is None:
+        return None, ""
+    sources = [frame.code] if frame is not None and frame.location == location else []
+    sources += [finding.source for finding in audit.findings if finding.location == location]
+    return location, next(filter(None, sources), "")
 
 
 def _head(

@@ -349,6 +349,9 @@ class TestWhy:
         text = why(kind="ambient", factors=("hash seed", "heap contents"), arms=(arm("control", 1, 1),), rate=(0, 0))
         assert "= note: hangs on the hash seed and the heap contents\n" in text
         assert "agrees with every" not in text
+        text = why(kind="ambient", factors=("hash seed",), arms=(arm("hash seed", 1, 0),), rate=(0, 0))
+        assert "= note: hangs on the hash seed\n" in text
+        assert "differs when only" not in text
 
     @pytest.mark.parametrize(
         ("changes", "words"),
@@ -394,6 +397,8 @@ class TestWhy:
 
     def test_the_source_of_a_cause_is_shown_once(self) -> None:
         assert text_of(explained()).count("41 | h = x[source]") == 1
+        unread = explanation(origin=origin(call=call(frames=(Frame(location=cause().location, function="f"),))))
+        assert text_of(explained(explanation=unread)).count("41 | h = x[source]") == 1
         elsewhere = cause(location=Location(path="gcn.py", line=7), source="torch.set_num_threads(2)")
         text = text_of(explained(findings=(place_finding(), elsewhere)))
         assert "  --> gcn.py:7\n   |\n 7 | torch.set_num_threads(2)\n   |\n" in text
@@ -462,6 +467,8 @@ class TestSuggestion:
         assert "data.py:12, tried in memory: 2 of 2 runs agreed\n" in self.text(trial("x", edits=(edit(),)))
         assert "tried in memory: 1 of 2 runs agreed\n" in self.text(trial("x", agreed=1, edits=(edit(),)))
         assert "tried in memory together with others: 2 of 2 runs" in self.text(trial("x", "y", edits=(edit(),)))
+        worse, better = trial("x", agreed=1, edits=(edit(),)), trial("x", "y", edits=(edit(),))
+        assert "tried in memory together with others: 2 of 2 runs agreed" in self.text(worse, better)
         failed = trial("x", agreed=0, runs=0, failed="it raised", edits=(edit(),))
         assert "tried in memory without an answer (it raised)" in self.text(failed)
 
@@ -597,7 +604,7 @@ class TestJson:
         assert one == other
 
     def test_a_remedy_tells_settings_and_no_secret(self) -> None:
-        remedy = {
+        remedy: dict[str, Any] = {
             "settings": (("deterministic", Deterministic.WARN), ("env", (("TOKEN", "s3cret"),))),
             "environment": (("PYTHONHASHSEED", "0"),),
             "overrides": (("loader_workers", 0),),
