@@ -19,6 +19,7 @@ from reprocheck.report.text import render_text
 from reprocheck.values import ValueDifference
 from tests.support.audits import (
     HOSTILE,
+    LINE,
     PLAIN,
     arm,
     attribution,
@@ -171,7 +172,7 @@ def unknown() -> Audit:
     )
 
 
-def hostile() -> Audit:
+def hostile(kind: str = HOSTILE, other_form: str = "") -> Audit:
     """Text from outside at every place that has some."""
     place = Location(path=HOSTILE, line=1)
     frames = (Frame(location=place, function=HOSTILE, code=HOSTILE),) * 2
@@ -181,7 +182,8 @@ def hostile() -> Audit:
         different=1, total=2, max_abs=None, max_ulp=None, index=(0,), samples=(((0,), HOSTILE, HOSTILE),)
     )
     begun = origin(
-        kind=HOSTILE,
+        kind=kind,
+        other_form=other_form,
         call=strange,
         other=strange,
         runs=(HOSTILE, "b"),
@@ -397,7 +399,7 @@ class TestWhy:
 
     def test_the_source_of_a_cause_is_shown_once(self) -> None:
         assert text_of(explained()).count("41 | h = x[source]") == 1
-        unread = explanation(origin=origin(call=call(frames=(Frame(location=cause().location, function="f"),))))
+        unread = explanation(origin=origin(call=call(frames=(Frame(location=LINE, function="f"),))))
         assert text_of(explained(explanation=unread)).count("41 | h = x[source]") == 1
         elsewhere = cause(location=Location(path="gcn.py", line=7), source="torch.set_num_threads(2)")
         text = text_of(explained(findings=(place_finding(), elsewhere)))
@@ -495,15 +497,11 @@ class TestClosing:
 class TestHarmless:
     def test_nothing_from_outside_reaches_the_terminal_as_a_command(self) -> None:
         for kind in ("extra", HOSTILE):
-            made = hostile()
-            assert made.explanation is not None
-            assert made.explanation.origin is not None
-            changed = replace(made.explanation, origin=replace(made.explanation.origin, kind=kind))
             for other_form in ("", HOSTILE):
-                bad = replace(changed, origin=replace(changed.origin, other_form=other_form))
-                text = text_of(replace(made, explanation=bad))
+                made = hostile(kind=kind, other_form=other_form)
+                text = text_of(made)
                 assert not [char for char in text if not char.isprintable() and char != "\n"]
-                render_text(replace(made, explanation=bad), Style(ascii=True)).encode("ascii")
+                render_text(made, Style(ascii=True)).encode("ascii")
 
     @pytest.mark.parametrize("make", [*SCENES.values(), hostile])
     def test_colour_adds_nothing_but_colour(self, make: Any) -> None:
