@@ -114,6 +114,17 @@ def words(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def text(what: str) -> Check:
+    """Any text that is not empty; `what` it is, in words."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not value.strip() or "\0" in value:
+            raise refuse(what, value)
+        return value
+
+    return check
+
+
 def directory(value: Any) -> Path:
     """A path that an operating system can take."""
     if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from reprocheck.compare import same_history
-from reprocheck.model import Divergence, Evidence, Finding, Settings, TensorDifference
+from reprocheck.model import Against, Divergence, Evidence, Finding, MetricShift, Settings, TensorDifference
 
 _CLOCK_NAMES = re.compile(r"(?i)(sec|time|duration|elapsed|latency|throughput|speed|per_s|fps|_ms$)")
 
@@ -21,6 +21,7 @@ DIVERGENCES = {
 }
 """Stage → code, phrase, what it says. A code is never used again for something else."""
 
+MOVED = "RC310"
 SEED_NO_EFFECT = "RC401"
 UNDIAGNOSED = "undiagnosed"
 """The cause of a difference of which only its place is known."""
@@ -66,6 +67,32 @@ def _advice(divergence: Divergence, settings: Settings) -> str:
     if divergence.stage in ("output", "metric"):
         return "look at the evaluation: a random subset, a clock, a sampled prediction"
     return ""
+
+
+def find_moved(against: Against) -> list[Finding]:
+    """The finding for numbers that moved between two revisions."""
+    if against.divergence is None:
+        return []
+    severity = "note" if against.allowed else "error"
+    shifts = [_shift(shift) for shift in against.shifts if shift.here != shift.base]
+    return [
+        Finding(
+            code=MOVED,
+            cause="revision-moves-numbers",
+            severity=severity,
+            confidence="high",
+            message=f"the numbers moved since {against.text}",
+            evidence=(f"first difference: {against.divergence.stage}, {against.divergence.kind}", *shifts[:5]),
+            help="if the change means to move them, say so with --allow-different",
+        )
+    ]
+
+
+def _shift(shift: MetricShift) -> str:
+    spread = (
+        "" if shift.in_std is None else f", {abs(shift.in_std):.2g} of one standard deviation over {shift.seeds} seeds"
+    )
+    return f"{shift.name} {shift.base:.6g} -> {shift.here:.6g}{spread}"
 
 
 def equal_seeds(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:

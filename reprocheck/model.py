@@ -133,6 +133,12 @@ class Request:
     explain_budget: int = 12
     """Further runs that an explanation may take."""
     workdir: Workdir = Workdir.HERE
+    against: str | None = None
+    """A git revision to compare with."""
+    allow_different: bool = False
+    """A difference from that revision does not fail."""
+    share: tuple[str, ...] = ()
+    """What git does not keep, linked into the worktree of that revision."""
     in_process_repeat: bool = False
     """One more run calls the function twice in one process; its second call counts as a repeat."""
     trace: TraceMode = TraceMode.REPLAY
@@ -482,6 +488,46 @@ class MetricSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricShift:
+    """One metric in the other revision and here, beside what another seed would do to it."""
+
+    name: str
+    seeds: int
+    base: float
+    """Mean over seeds, in the other revision."""
+    here: float
+    std: float | None
+    """Sample standard deviation over seeds in the other revision; None with one seed."""
+
+    @property
+    def in_std(self) -> float | None:
+        """The shift of the mean in standard deviations over seeds."""
+        return None if not self.std else (self.here - self.base) / self.std
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """The comparison with another revision."""
+
+    text: str
+    """The revision, as the user named it."""
+    commit: str
+    verdict: Verdict
+    """REPRODUCIBLE: the same numbers. NO_VERDICT: they could not be compared."""
+    reason: str
+    """Why they could not be compared; else empty."""
+    seeds: tuple[SeedAudit, ...]
+    """The runs of the other revision, judged among themselves."""
+    differing: tuple[int, ...]
+    """Seeds whose numbers moved."""
+    divergence: Divergence | None
+    """The first difference between the revisions, of the first seed that differs."""
+    shifts: tuple[MetricShift, ...]
+    allowed: bool
+    """--allow-different was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """The whole answer: what reports are made of."""
 
@@ -496,6 +542,7 @@ class Audit:
     findings: tuple[Finding, ...]
     explanation: Explanation | None = None
     """Why the first seed that differs does; None when nothing differed or nobody asked."""
+    against: Against | None = None
     metrics: tuple[MetricSummary, ...]
     compared: tuple[str, ...]
     not_compared: tuple[NotCompared, ...]

@@ -54,6 +54,10 @@ class Planner:
     """Of the audit."""
     tmp: Path
     """For what runs may leave behind: temporary directories, copies of the folder."""
+    home: Path | None = None
+    """Where the target was named from, when `cwd` is another checkout of the same project."""
+    prefix: str = ""
+    """Before the name of every run: tells the runs of another revision apart."""
 
     def spec(
         self,
@@ -71,6 +75,7 @@ class Planner:
 
         `fresh`: in a copy of the folder. `tmpdir`: the run whose temporary directory it gets, emptied; else its own.
         """
+        run_id = self.prefix + run_id
         settings = settings or self.request.settings
         environment = base_environment(settings, self.environ)
         fresh = self.request.workdir is Workdir.FRESH if fresh is None else fresh
@@ -79,7 +84,7 @@ class Planner:
             id=run_id,
             seed=seed,
             repeat=repeat,
-            target=moved_target(self.request.target, self.cwd, cwd),
+            target=moved_target(self.request.target, self.home or self.cwd, cwd),
             settings=settings,
             ambient=ambient,
             environment=_environment(

@@ -128,6 +128,23 @@ _TABLE = (
         help="Where runs work: here, or each in a fresh copy of the current folder.",
     ),
     Option(
+        name="against",
+        check=checks.text("a git revision"),
+        help="A git revision: run it, too, and say whether the numbers moved since.",
+    ),
+    Option(
+        name="allow-different",
+        check=checks.boolean,
+        default=False,
+        help="With --against: numbers that moved do not fail; a target that does not reproduce still does.",
+    ),
+    Option(
+        name="share",
+        check=checks.words,
+        default=(),
+        help="With --against: a file or folder that git does not keep, for the other revision to read; repeatable.",
+    ),
+    Option(
         name="in-process-repeat",
         check=checks.boolean,
         default=False,
@@ -250,6 +267,9 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
         explain_budget=options["explain_budget"],
         workdir=options["workdir"],
         in_process_repeat=options["in_process_repeat"],
+        against=options["against"],
+        allow_different=options["allow_different"],
+        share=options["share"],
         trace=options["trace"],
     )
 

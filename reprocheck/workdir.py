@@ -35,7 +35,7 @@ def copy_folder(source: Path, destination: Path) -> None:
 
 def _ignore(folder: str, names: list[str]) -> set[str]:
     odd = {name for name in names if not _is_plain(os.path.join(folder, name))}
-    return LEFT_OUT.intersection(names) | odd
+    return odd.union(LEFT_OUT.intersection(names))
 
 
 def _is_plain(path: str) -> bool:

@@ -55,6 +55,22 @@ def explain_difference(
     return explanation, _settled(found, trials)
 
 
+def explain_revisions(
+    planner: Planner, base: Planner, progress: Progress, a: Evidence, b: Evidence, divergence: Divergence
+) -> Explanation:
+    """Where run a of another revision and run b of this one part. Raises Interrupted."""
+    lab = Lab(planner, progress, planner.request.explain_budget, base)
+    seen = replay(lab, a, b, divergence)
+    return Explanation(
+        seed=b.spec.seed,
+        attribution=None,
+        origin=seen.origin,
+        replays=(seen.diverged, seen.pairs),
+        runs=lab.spent,
+        not_done=(*seen.not_done, *_not_done(seen, lab)),
+    )
+
+
 def explain_seed(
     planner: Planner, progress: Progress, first: Evidence, equal_seeds: Sequence[tuple[int, int]]
 ) -> tuple[Finding, ...]:

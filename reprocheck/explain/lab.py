@@ -19,8 +19,9 @@ Ran = Evidence | Outcome
 class Lab:
     """Makes runs for an explanation. Every experiment says how it differs from a run of the audit, its reference."""
 
-    def __init__(self, planner: Planner, progress: Progress, budget: int) -> None:
-        self.planner = planner
+    def __init__(self, planner: Planner, progress: Progress, budget: int, base: Planner | None = None) -> None:
+        self._planner = planner
+        self._base = base
         self.request = planner.request
         self.spent = 0
         self._progress = progress
@@ -47,7 +48,9 @@ class Lab:
             limit = limit if settings.max_steps is None else min(limit, settings.max_steps)
             settings = replace(settings, max_steps=limit)
         self.spent += 1
-        return self.planner.spec(
+        of_base = self._base is not None and reference.spec.id.startswith(self._base.prefix)
+        planner = self._base if of_base and self._base is not None else self._planner
+        return planner.spec(
             f"x{self.spent:02d}",
             reference.spec.seed,
             reference.spec.repeat,

@@ -37,7 +37,7 @@ class Replay:
 
 def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence) -> Replay:
     """Traced pairs until one of them shows where it parts."""
-    window = window_of(divergence, a, b)
+    window: TraceWindow | None = window_of(divergence, a, b)
     answer = Replay()
     for attempt in range(MOST_PAIRS):
         if lab.left < (2 if attempt == 0 else KEPT_FOR_OTHERS):
