@@ -91,8 +91,11 @@ class _Run:
         from reprocheck.worker.edits import EditMismatch
         from reprocheck.worker.taps_install import install
 
+        def note(text: str) -> None:
+            self.recorder.line("note", text=text)
+
         try:
-            self.ledger = install(self.spec, self.sites, self._steps, lambda text: self.recorder.line("note", text=text))
+            self.ledger = install(self.spec, self.sites, self._steps, note)
         except EditMismatch as error:
             self._unusable(error)
 
