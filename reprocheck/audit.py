@@ -18,7 +18,6 @@ from reprocheck.compare import compare
 from reprocheck.errors import Interrupted, UsageError
 from reprocheck.evidence import EvidenceUnreadable, load_evidence
 from reprocheck.explain.model import Explanation
-from reprocheck.findings import equal_seeds, find_divergence, find_moved, find_seed_without_effect
 from reprocheck.judge import SeedRuns, judge_seed, overall, summarize, summarize_metrics, unique
 from reprocheck.launch import launch
 from reprocheck.manifest import make_manifest
@@ -39,6 +38,7 @@ from reprocheck.plan import FACTORS, Planner, pinned, plan_runs
 from reprocheck.progress import Progress
 from reprocheck.protocol import VALUES_FILE
 from reprocheck.revision import Revision, check_out, environment, remove
+from reprocheck.rules.difference import equal_seeds, find_divergence, find_moved, find_seed_without_effect
 from reprocheck.store import create_audit_folder, prune
 
 

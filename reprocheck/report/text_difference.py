@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from reprocheck.console import Pen, aligned
 from reprocheck.explain.model import OpCall, Origin
-from reprocheck.findings import DIVERGENCES, UNDIAGNOSED
 from reprocheck.model import Audit, Divergence, Finding, Location, TensorDifference
 from reprocheck.report.text_diagnostics import Margin, head, place
 from reprocheck.report.wording import count, first_of, percent, prefix_length, short
+from reprocheck.rules.difference import DIVERGENCES, UNDIAGNOSED
 from reprocheck.values import ValueDifference
 
 DIVERGENCE_CODES = {code for code, _, _ in DIVERGENCES.values()}

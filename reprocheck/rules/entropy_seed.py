@@ -17,7 +17,7 @@ PAGE = Page(
     why="The system's entropy cannot be seeded: what is made from it is never the same twice.",
     example="run_id = uuid.uuid4()\ntorch.manual_seed(run_id.int % 2**32)  # no seed reaches this",
     fix="derive the number from the run's seed, and keep uuid and secrets for names",
-    limits="Entropy that only names files is not reported: a seed must differ, or the freezing experiment must show it.",
+    limits="Entropy that only names files is not reported: a seed must differ, or the freezing experiment show it.",
 )
 
 

@@ -14,7 +14,7 @@ PAGE = Page(
     severity=ERROR,
     checks="`random.Random()` or `numpy.random.RandomState()` is called without a seed, as in many replay buffers.",
     why="The instance is seeded from the system's entropy; seeding the global generators does not reach it.",
-    example="class ReplayBuffer:\n    def __init__(self):\n        self.rng = random.Random()  # another stream in every run",
+    example="self.rng = random.Random()  # another stream in every run",
     fix="pass a seed that comes from the run's seed: `random.Random(seed)`",
     limits="A generator that was made and never mattered is told apart only by the experiment that freezes its seed.",
 )

@@ -27,11 +27,16 @@ UNDIAGNOSED = "undiagnosed"
 """The cause of a difference of which only its place is known."""
 
 
+def is_named_like_a_clock(divergence: Divergence) -> bool:
+    """Everything that differs has a name as of a time: seconds, elapsed, fps, ..."""
+    return bool(divergence.names) and all(_CLOCK_NAMES.search(name) for name in divergence.names)
+
+
 def find_divergence(divergence: Divergence, settings: Settings, causes: Sequence[Finding] = ()) -> Finding:
     """The finding for the first difference of a seed; `causes`: what its explanation came to, the likeliest first."""
     code, phrase, note = DIVERGENCES[divergence.stage]
     cause, confidence, advice = UNDIAGNOSED, "high", _advice(divergence, settings)
-    if divergence.stage == "metric" and all(_CLOCK_NAMES.search(name) for name in divergence.names):
+    if divergence.stage == "metric" and is_named_like_a_clock(divergence):
         cause, confidence = "timing-metric", "medium"
         note = "the training repeats; the field is named like a clock"
         advice = f"leave it out with --ignore '{divergence.names[0]}'"
