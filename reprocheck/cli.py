@@ -138,6 +138,17 @@ def run(
     raise typer.Exit(answer.exit_code)
 
 
+@app.command(epilog=_EPILOG)
+def explain(
+    rule: Annotated[str | None, typer.Argument(help="A code or a cause; without it all are listed.")] = None,
+) -> None:
+    """Explain a finding: what it checks, why it matters, an example, how to fix it, its limits."""
+    from reprocheck.report.write import print_report
+    from reprocheck.rules.explain import explain as page_of
+
+    print_report(page_of(rule))
+
+
 @app.command("gpu-info", epilog=_EPILOG)
 def gpu_info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
