@@ -330,7 +330,7 @@ class Evidence:
     """What could not be observed, in words."""
     values: Path
     sources: tuple[str, ...] = ()
-    """Of an explaining run: the files of the user's code that it imported or ran."""
+    """The files of the user's code that it imported or ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ _CLOCK_NAMES = re.compile(r"(?i)(sec|time|duration|elapsed|latency|throughput|sp
 DIVERGENCES = {
     "init": ("RC301", "initial state differs", "the model starts from other values, before any training"),
     "data": ("RC302", "model inputs differ", "the data or its order differs while the model is still equal"),
-    "step": ("RC303", "training step differs", "equal inputs gave other numbers"),
+    "step": ("RC303", "training step differs", "an equal batch gave other numbers"),
     "output": ("RC304", "returned value differs", "everything observed in training was equal"),
     "metric": ("RC305", "returned metric differs", "everything else that was observed was equal"),
     "stdout": ("RC306", "printed output differs", "asked for by --compare stdout"),

@@ -167,6 +167,7 @@ class _Run:
         recorder.line("settings", settings=flags.read_settings())
         recorder.line("memory", memory=_memory())
         recorder.line("manifest", manifest=_manifest())
+        recorder.line("sources", paths=self.sites.user_files())
         stopped = None if self.observer is None else self.observer.stopped_at
         skipped = 0 if self.observer is None else self.observer.steps.skipped
         recorder.end(status=status, returned=returned, error=error, stopped_at=stopped, skipped=skipped)
