@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reprocheck.explain.model import Case
+from reprocheck.rules import best_file, cache_shift, data_changed
 from reprocheck.rules.leftovers import SOURCES, reads_of_written, tells_of
 from reprocheck.rules.model import ERROR, Match, Page, Rule
 from reprocheck.rules.scene import find, hits, on_lines
@@ -19,8 +20,12 @@ PAGE = Page(
     limits="The line comes from the source and from the files that were read.",
 )
 
+_MORE_PARTICULAR = (data_changed.match, cache_shift.match, best_file.match)
+
 
 def match(case: Case) -> Match | None:
+    if any(match_of(case) is not None for match_of in _MORE_PARTICULAR):
+        return None
     reads = reads_of_written(case)
     marks = hits(case, "state-update") or hits(case, "guarded-load")
     found = on_lines(reads, marks)

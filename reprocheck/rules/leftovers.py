@@ -9,9 +9,9 @@ SOURCES = ("leftover",)
 
 
 def reads_of_written(case: Case) -> tuple[Tap, ...]:
-    """Reads, and questions whether a file is there, of paths that the runs write."""
+    """Reads, and questions whether a file is there, of paths that the runs write; not of what a run wrote itself."""
     written = {tap.value for tap in (*case.taps, *case.other_taps) if tap.kind == "write"}
-    return tuple(tap for tap in taps(case, "read", "probe") if tap.value in written)
+    return tuple(tap for tap in taps(case, "read", "probe") if tap.value in written and tap.generator != "own")
 
 
 def tells_of(found: tuple[Tap, ...]) -> tuple[str, ...]:

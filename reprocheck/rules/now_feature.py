@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reprocheck.explain.model import Case
+from reprocheck.rules import wall_clock_budget, wall_clock_schedule
 from reprocheck.rules.clock_lines import readings
 from reprocheck.rules.model import ERROR, Match, Page, Rule
 from reprocheck.rules.scene import find
@@ -22,6 +23,8 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
+    if wall_clock_budget.match(case) is not None or wall_clock_schedule.match(case) is not None:
+        return None
     if standing(case, *CLOCK) is not Standing.SHOWN:
         return None
     if case.divergence is None or case.divergence.stage not in ("init", "data", "step"):

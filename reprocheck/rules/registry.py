@@ -78,6 +78,7 @@ from reprocheck.rules import (
 )
 from reprocheck.rules.generic import generic_remedies
 from reprocheck.rules.model import CONFIDENCES, ERROR, LOW, WARNING, Match, Page, Rule
+from reprocheck.rules.scene import origin_place
 
 MOST_CAUSES = 3
 MOST_NOTES = 2
@@ -133,11 +134,11 @@ RULES: tuple[Rule, ...] = (
     wall_clock_schedule.RULE,
     now_feature.RULE,
     # Races, and what only the source shows.
+    arrival_order_sum.RULE,
     threads_share_rng.RULE,
     background_draw.RULE,
     worker_race.RULE,
     completion_order.RULE,
-    arrival_order_sum.RULE,
     producer_race.RULE,
     hogwild.RULE,
     unordered_query.RULE,
@@ -157,7 +158,7 @@ RULES: tuple[Rule, ...] = (
     functional_dropout.RULE,
     reseed_per_epoch.RULE,
 )
-"""In order of specificity: of equally sure causes the earlier one is reported first."""
+"""In order of specificity: of equally sure causes that on the line where the runs part comes first, then the earlier."""
 
 
 def pages() -> tuple[Page, ...]:
@@ -205,7 +206,10 @@ def _matches(case: Case) -> list[tuple[Rule, Match]]:
             match = rule.match(case)
             if match is not None:
                 found.append((rule, match))
-    return sorted(found, key=lambda pair: CONFIDENCES.index(pair[1].confidence))
+    here, _ = origin_place(case)
+    return sorted(
+        found, key=lambda pair: (CONFIDENCES.index(pair[1].confidence), here is None or pair[1].location != here)
+    )
 
 
 def _distinct(pairs: list[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:

@@ -155,9 +155,10 @@ def at_origin(case: Case, confidence: str, evidence: tuple[str, ...], remedies: 
 
 
 def _at_origin(case: Case, evidence: tuple[str, ...], remedies: tuple[Remedy, ...]) -> Match:
-    found = at_origin(case, LOW, (*evidence, "no line of the source stands out; this one took the difference in"))
+    location, code = origin_place(case)
+    where = "no line of the source stands out" + ("; this one took the difference in" if location is not None else "")
     return Match(
-        confidence=LOW, location=found.location, source=found.source, evidence=found.evidence, remedies=remedies
+        confidence=LOW, location=location, source=code, evidence=(*told(case), *evidence, where), remedies=remedies
     )
 
 

@@ -22,6 +22,8 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     drawn = tuple(tap for tap in taps(case, "draw") if tap.threads > 1 and tap.generator in GLOBAL)
+    if case.origin is not None and case.origin.kind != "generator":  # else torch's draws would be the origin
+        drawn = tuple(tap for tap in drawn if tap.generator != "torch")
     evidence = (f"it was called from {drawn[0].threads} threads",) if drawn else ()
     return find(case, sources=RACE, taps=drawn, evidence=evidence)
 
