@@ -158,7 +158,8 @@ RULES: tuple[Rule, ...] = (
     functional_dropout.RULE,
     reseed_per_epoch.RULE,
 )
-"""In order of specificity: of equally sure causes that on the line where the runs part comes first, then the earlier."""
+"""In order of specificity: of equally sure causes the earlier comes first,
+unless one stands on the line where the runs part."""
 
 
 def pages() -> tuple[Page, ...]:
