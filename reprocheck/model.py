@@ -11,9 +11,11 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reprocheck.tolerance import Tolerance
 from reprocheck.values import ValueDifference
 
 if TYPE_CHECKING:
+    from reprocheck.baseline.model import BaselineAnswer
     from reprocheck.explain.model import Explanation
 
 
@@ -139,6 +141,11 @@ class Request:
     """A difference from that revision does not fail."""
     share: tuple[str, ...] = ()
     """What git does not keep, linked into the worktree of that revision."""
+    baseline: Path | None = None
+    """A file of earlier results to compare with."""
+    update_baseline: bool = False
+    """Write that file instead of comparing with it."""
+    tolerance: Tolerance = field(default_factory=Tolerance)
     in_process_repeat: bool = False
     """One more run calls the function twice in one process; its second call counts as a repeat."""
     trace: TraceMode = TraceMode.REPLAY
@@ -543,6 +550,7 @@ class Audit:
     explanation: Explanation | None = None
     """Why the first seed that differs does; None when nothing differed or nobody asked."""
     against: Against | None = None
+    baseline: BaselineAnswer | None = None
     metrics: tuple[MetricSummary, ...]
     compared: tuple[str, ...]
     not_compared: tuple[NotCompared, ...]

@@ -60,10 +60,12 @@ def _near(x: Array, y: Array, form: Format, dtype: str, tolerance: Tolerance) ->
     one, other = form.numbers(x), form.numbers(y)
     both_nan = np.isnan(one) & np.isnan(other)
     near: Array
+    good: Array
     if tolerance.measure is Measure.ULP:
         numbers = ~(np.isnan(one) | np.isnan(other))
         near = numbers & (distance(form.ranks(x), form.ranks(y)) <= np.uint64(tolerance.ulp))
-        return (near | both_nan).all(axis=1)
+        good = np.all(near | both_nan, axis=1)
+        return good
     margin = close_margin(dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         if form.parts == 2:  # a complex number: what counts is the distance in the plane
@@ -71,7 +73,8 @@ def _near(x: Array, y: Array, form: Format, dtype: str, tolerance: Tolerance) ->
         else:
             gap, size = np.abs(one - other), np.abs(one)
         near = np.isfinite(one) & (gap <= margin.absolute + margin.relative * size)
-    return (near | (one == other) | both_nan).all(axis=1)
+    good = np.all(near | (one == other) | both_nan, axis=1)
+    return good
 
 
 _CODES = {"float16": "<e", "float32": "<f", "float64": "<d"}
