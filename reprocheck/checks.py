@@ -21,7 +21,7 @@ from reprocheck.model import Compare
 Check = Callable[[Any], Any]
 
 SEED_LIMIT = 2**32 - 1
-FORMATS = ("json", "text")
+FORMATS = ("github", "json", "junit", "markdown", "sarif", "text")
 
 _SHOWN_LENGTH = 60
 _DEVICE_LIMIT = 10_000

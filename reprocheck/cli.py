@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reprocheck import __version__
+from reprocheck import __version__, checks
 from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
 from reprocheck.settings import OPTIONS
 
@@ -105,8 +105,11 @@ def run(
     trace: Annotated[str | None, _option("trace", metavar="replay|always")] = None,
     keep: Annotated[int | None, _option("keep", metavar="N")] = None,
     evidence: Annotated[str | None, _option("evidence", metavar="DIR")] = None,
-    format: Annotated[str | None, _option("format", metavar="text|json")] = None,
+    format: Annotated[str | None, _option("format", metavar="|".join(checks.FORMATS))] = None,
     output: Annotated[list[str] | None, _option("output", "-o", "--output", metavar="FORMAT=FILE")] = None,
+    fail_on: Annotated[str | None, _option("fail-on", metavar="error|warning|never")] = None,
+    only_new: Annotated[str | None, _option("only-new", metavar="FILE")] = None,
+    exit_zero: Annotated[bool | None, _option("exit-zero", "--exit-zero/--no-exit-zero")] = None,
     color: Annotated[str | None, _option("color", metavar="auto|always|never")] = None,
     quiet: Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress; -qq: no report either.")] = 0,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A plain line for every event of a run.")] = False,
@@ -114,9 +117,10 @@ def run(
     """Run a training several times in fresh processes and say whether it reproduces."""
     from reprocheck.audit import audit
     from reprocheck.console import decide_style
+    from reprocheck.gate import read_switches, ruled
     from reprocheck.progress import choose_progress
     from reprocheck.report import FORMATS
-    from reprocheck.report.write import check_writable, print_report, write_outputs
+    from reprocheck.report.write import append_step_summary, check_writable, print_report, write_outputs
     from reprocheck.settings import build_request, find_pyproject, load_config, merge
     from reprocheck.target import parse_target
 
@@ -130,9 +134,11 @@ def run(
     parsed = parse_target(target, module, tuple(argv or ()), tuple(options["arg"]))
     request = build_request(parsed, options)
     check_writable(options["output"])
-    answer = audit(request, choose_progress(quiet, verbose))
+    switches = read_switches(options)
+    answer = ruled(audit(request, choose_progress(quiet, verbose)), switches)
     style = decide_style(options["color"], sys.stdout)
     write_outputs(answer, options["output"], style)
+    append_step_summary(answer, [*(form for form, _ in options["output"]), *([options["format"]] if quiet < 2 else [])])
     if quiet < 2:
         print_report(FORMATS[options["format"]](answer, style))
     raise typer.Exit(answer.exit_code)

@@ -165,6 +165,18 @@ _TABLE = (
     Option(name="format", check=checks.choice(*checks.FORMATS), default="text", help="The report on stdout."),
     Option(name="output", check=checks.outputs, default=(), help="A report in a file, FORMAT=FILE; repeatable."),
     Option(
+        name="fail-on",
+        check=checks.choice("error", "warning", "never"),
+        default="error",
+        help="What exits 1: a difference (error), a finding that is a warning, too, or nothing; no verdict stays 3.",
+    ),
+    Option(
+        name="only-new",
+        check=checks.directory,
+        help="A JSON report of before: what it holds already does not fail.",
+    ),
+    Option(name="exit-zero", check=checks.boolean, default=False, help="Exit 0 instead of 1; every other code stays."),
+    Option(
         name="color",
         check=checks.choice("auto", "always", "never"),
         default="auto",
@@ -292,7 +304,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _from_folder(key: str, value: Any, folder: Path) -> Any:
     """A path in a file means the same from wherever the audit is started."""
-    if key == "evidence":
+    if key in ("evidence", "only_new"):
         return folder / value
     if key == "output":
         return tuple((form, folder / file) for form, file in value)
