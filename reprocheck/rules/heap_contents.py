@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from reprocheck.explain.model import Case, Remedy
+from reprocheck.model import Deterministic
 from reprocheck.rules.model import Match
 from reprocheck.rules.scene import find, hits, origin_place
 
 FILLED = Remedy(
-    text="filling fresh memory (torch.utils.deterministic.fill_uninitialized_memory)",
+    text="--deterministic warn (memory filled)",
+    settings=(("deterministic", Deterministic.WARN),),
     overrides=(("fill_memory", True),),
     hides="it hides the read of memory that nobody wrote: the value is still not meant",
     cost=7,

@@ -10,7 +10,7 @@ from reprocheck.rules.standing import Standing, standing
 
 ONE_THREAD = Remedy(text="--threads 1", settings=(("threads", 1),), cost=2)
 DETERMINISTIC = Remedy(
-    text="torch.use_deterministic_algorithms(True), without filling memory",
+    text="--deterministic warn (memory not filled)",
     settings=(("deterministic", Deterministic.WARN),),
     overrides=(("fill_memory", False),),
     cost=3,

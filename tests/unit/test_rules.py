@@ -163,12 +163,13 @@ def test_the_changed_line_comes_before_what_hides_the_cause() -> None:
 
 def test_memory_is_tried_in_two_arms() -> None:
     of = case(divergence=differs("step"), attribution=HEAP, hits=(hit("torch-empty"),))
-    without, filled = named(of, "without filling"), named(of, "filling fresh memory")
+    without, filled = named(of, "memory not filled"), named(of, "memory filled")
     assert without.settings == (("deterministic", Deterministic.WARN),)
     assert without.overrides == (("fill_memory", False),)
     assert not without.hides
     assert filled.hides
     assert filled.overrides == (("fill_memory", True),)
+    assert filled.settings == without.settings  # memory is filled in deterministic mode only
 
 
 def test_races_are_tried_with_one_thread() -> None:
