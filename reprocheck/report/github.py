@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reprocheck.console import Pen, Style
+from reprocheck.console import Pen, Style, escape
 from reprocheck.identity import repository_path
 from reprocheck.model import Audit, Verdict
 from reprocheck.report.told import Told, told
@@ -35,7 +35,7 @@ def render_github(audit: Audit, style: Style) -> str:
     """The annotations, closed by one notice with the verdict."""
     annotations = [*_unjudged(audit), *(_of_finding(audit, one) for one in told(audit))]
     shown = [one for kind in ("error", "warning") for one in [a for a in annotations if a.kind == kind][:MOST]]
-    rest = [one for one in annotations if one not in shown]
+    rest = [one for one in annotations if not any(one is other for other in shown)]
     return "".join(f"{_command(one)}\n" for one in [*shown, _closing(audit, rest)])
 
 
@@ -89,4 +89,4 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return _data(escape(text)).replace(":", "%3A").replace(",", "%2C")
