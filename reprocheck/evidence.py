@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.errors import NoVerdictError
-from reprocheck.model import Evidence, FileRecord, Outcome, TensorRecord
+from reprocheck.model import CheckpointRecord, Evidence, FileRecord, Outcome, TensorRecord
 from reprocheck.protocol import (
     EVIDENCE_FILE,
     RECORD_SIZE,
@@ -94,6 +94,7 @@ def _load(outcome: Outcome) -> Evidence:
         stopped_at=end["stopped_at"],
         notes=(*(line["text"] for line in lines if line["record"] == "note"), *_unread(int(end["skipped"]))),
         values=folder / VALUES_FILE,
+        checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
         sources=tuple(str(path) for path in one.get("sources", {}).get("paths", ())),
     )
 
@@ -132,6 +133,20 @@ def _initial(lines: list[dict[str, Any]]) -> Iterator[TensorRecord]:
         prefix = f"{line['root']}." if line["root"] and len(roots - {""}) > 1 else ""
         for tensor in line["tensors"]:
             yield _tensor({**tensor, "name": prefix + tensor["name"]}, line["step"])
+
+
+def _checkpoint(line: Mapping[str, Any]) -> CheckpointRecord:
+    step = line["step"]
+    return CheckpointRecord(
+        name=str(line["name"]),
+        call=int(line["call"]),
+        calls=int(line["calls"]),
+        step=None if step is None else int(step),
+        digest=str(line["digest"]),
+        before=str(line["before"]),
+        tensors=tuple(_tensor(leaf) for leaf in line["leaves"]),
+        unread=int(line["unread"]),
+    )
 
 
 def _tensor(line: Mapping[str, Any], step: int = 0) -> TensorRecord:

@@ -298,6 +298,25 @@ class TensorRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointRecord:
+    """One call of `reprocheck.checkpoint`, or a row of calls under one name that were fingerprinted together."""
+
+    name: str
+    call: int
+    """0-based number of the call, or of the first one, under this name."""
+    calls: int
+    step: int | None
+    """Optimizer steps taken before the (last) call; None for calls outside the main thread."""
+    digest: str
+    before: str
+    """Digest of what had been observed in that step before the call."""
+    tensors: tuple[TensorRecord, ...]
+    """Of one call: its leaves, where they were listed."""
+    unread: int
+    """Leaves that have no fingerprint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecord:
     """A file that the target wrote and that was there at the end."""
 
@@ -336,6 +355,8 @@ class Evidence:
     notes: tuple[str, ...]
     """What could not be observed, in words."""
     values: Path
+    checkpoints: tuple[CheckpointRecord, ...] = ()
+    """In the order in which they were written down."""
     sources: tuple[str, ...] = ()
     """The files of the user's code that it imported or ran."""
 
@@ -369,9 +390,9 @@ class Divergence:
     """The first difference in run order between two runs."""
 
     stage: str
-    """init, data, step, output, metric, length, stdout or files."""
+    """init, data, step, checkpoint, output, metric, length, stdout or files."""
     step: int | None
-    """0-based optimizer step, for data and step."""
+    """0-based optimizer step, for data, step and checkpoint."""
     kind: str
     """What differs: parameters, buffers, batch, loss, gradients, output, ..."""
     names: tuple[str, ...]

@@ -17,8 +17,9 @@ from reprocheck.baseline.model import (
     State,
     TensorPair,
 )
-from reprocheck.compare import pairs_by_name, without_renamed
+from reprocheck.compare import without_renamed
 from reprocheck.compare_near import Pair
+from reprocheck.compare_pairs import pairs_by_name
 from reprocheck.model import TensorRecord
 from reprocheck.tolerance import Measure, Tolerance
 from reprocheck.values_near import number_is_near

@@ -9,9 +9,16 @@ from reprocheck.model import Divergence, Evidence, Request
 from reprocheck.protocol import RECORD_SIZE
 
 
+def has_step(divergence: Divergence) -> bool:
+    """Whether the difference stands at a step of the training: a checkpoint may, where it was called in the main thread."""
+    return divergence.stage in ("init", "data", "step") or (
+        divergence.stage == "checkpoint" and divergence.step is not None
+    )
+
+
 def limit_of(divergence: Divergence) -> int | None:
     """The number of steps after which the difference has shown itself; None: only the end of a run shows it."""
-    if divergence.stage in ("init", "data", "step"):
+    if has_step(divergence):
         return (divergence.step or 0) + 1
     return None
 
@@ -29,6 +36,7 @@ def _cut(evidence: Evidence, limit: int) -> Evidence:
         evidence,
         initial=tuple(record for record in evidence.initial if record.step < limit),
         steps=memoryview(evidence.steps)[: limit * RECORD_SIZE],
+        checkpoints=tuple(r for r in evidence.checkpoints if r.step is not None and r.step < limit),
         outputs=(),
         has_output=False,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reprocheck.evidence import EvidenceUnreadable
-from reprocheck.explain.agree import first_difference, limit_of
+from reprocheck.explain.agree import first_difference, has_step, limit_of
 from reprocheck.explain.lab import Lab, Ran, why_failed
 from reprocheck.explain.ledger_file import load_taps
 from reprocheck.explain.localize import locate
@@ -71,7 +71,7 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence) -> Replay
 
 def window_of(divergence: Divergence, a: Evidence, b: Evidence) -> TraceWindow:
     """What has to be traced to see a difference arise."""
-    if divergence.stage in ("init", "data", "step"):
+    if has_step(divergence):
         step = divergence.step or 0
         return TraceWindow(first=step if step and divergence.stage != "init" else None, last=step)
     steps = min(count_steps(a.steps), count_steps(b.steps))
@@ -79,8 +79,8 @@ def window_of(divergence: Divergence, a: Evidence, b: Evidence) -> TraceWindow:
 
 
 def _is_earlier(parted: Divergence, divergence: Divergence) -> bool:
-    if divergence.stage not in ("init", "data", "step"):
-        return parted.stage in ("init", "data", "step")
+    if not has_step(divergence):
+        return has_step(parted)
     return (parted.step or 0) < (divergence.step or 0)
 
 

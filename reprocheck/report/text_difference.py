@@ -16,7 +16,7 @@ DIVERGENCE_CODES = {code for code, _, _ in DIVERGENCES.values()}
 MOST_TENSORS = 10
 _MOST_BESIDE_AN_ORIGIN = 3
 _MOST_SAMPLES = 3
-_SINGULAR = {"batch", "loss", "forward", "output", "optimizer state", "stdout"}
+_SINGULAR = {"batch", "loss", "forward", "output", "optimizer state", "stdout", "checkpoint"}
 _PHASES = {
     "init": "before the first forward pass",
     "forward": "forward pass",

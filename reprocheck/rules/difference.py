@@ -14,6 +14,7 @@ DIVERGENCES = {
     "init": ("RC301", "initial state differs", "the model starts from other values, before any training"),
     "data": ("RC302", "model inputs differ", "the data or its order differs while the model is still equal"),
     "step": ("RC303", "training step differs", "an equal batch gave other numbers"),
+    "checkpoint": ("RC308", "checkpoint differs", "everything observed before this call was equal"),
     "output": ("RC304", "returned value differs", "everything observed in training was equal"),
     "metric": ("RC305", "returned metric differs", "everything else that was observed was equal"),
     "stdout": ("RC306", "printed output differs", "asked for by --compare stdout"),

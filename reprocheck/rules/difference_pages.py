@@ -15,6 +15,8 @@ _STAGES = {
              "loader = DataLoader(data, shuffle=True, generator=unseeded)"),
     "step": ("training-step", "Forward, loss, gradients, parameters, buffers and optimizer state of each step.",
              "return self.table[rows]  # its backward adds in thread order"),
+    "checkpoint": ("checkpoint", "What the target hands to `reprocheck.checkpoint(name, value)`, call by call.",
+                   'reprocheck.checkpoint("augmented", batch)'),
     "output": ("returned-value", "What the target returns, leaf by leaf, where all training was equal.",
                'return {"run": uuid.uuid4().hex, "model": model}'),
     "metric": ("returned-metric", "The numbers among what the target returns.",

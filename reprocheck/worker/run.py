@@ -20,7 +20,7 @@ from reprocheck.worker.execute import TargetUnusable, execute
 from reprocheck.worker.files import WrittenFiles
 from reprocheck.worker.heap import HeapPoison
 from reprocheck.worker.importing import after_import
-from reprocheck.worker.leaves import Leaf, leaves_of
+from reprocheck.worker.leaves import leaves_of, line_of
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.sites import Sites
 
@@ -46,6 +46,8 @@ class _Run:
         self.sites = Sites(spec)
         self.ledger: Ledger | None = None
 
+        self.own_tmpdir = spec.environment.get("TMPDIR", "") if spec.ambient.own_tmpdir else ""
+        self.checkpoints = Checkpoints(self.recorder, self._steps, self._seen_in_step, self.own_tmpdir)
     def go(self) -> None:
         spec = self.spec
         self.recorder.line("start", run=spec.id, seed=spec.seed, pid=os.getpid(), python=platform.python_version())
@@ -55,20 +57,24 @@ class _Run:
             sys.setswitchinterval(spec.ambient.switch_interval)
         after_import("torch", lambda: flags.apply_to_torch(spec.settings))
         if spec.probe is None or spec.probe.calls == 1:
-            after_import("torch", self._observe_torch)
+            self._observe()
         if spec.probe is not None:
             self._probe()
         seeding.seed_before_import(spec.seed, spec.settings.seeding)
         for library in ("numpy", "torch"):
             after_import(library, self._record_generators)
         self._record_generators()
-        self.files.watch()
+        self.files.watch(self.ledger)
         self._run_target()
 
     def _record_generators(self) -> None:
         self.recorder.line("rng after seeding", **_rng_states())
 
     def _observe_torch(self) -> None:
+    def _observe(self) -> None:
+        self.checkpoints.open()
+        after_import("torch", self._observe_torch)
+
         from reprocheck.worker.observe import Observer
 
         tracer, last = self._make_tracer()
@@ -76,6 +82,7 @@ class _Run:
         self.observer = Observer(self.recorder, self.poison, min(limits, default=None), self._leave)
         self.observer.install(tracer)
 
+        self.checkpoints.is_compiling = sys.modules["torch"].compiler.is_compiling
     def _make_tracer(self) -> tuple[Tracer | None, int | None]:
         """With a trace: its tracer, and after how many steps it ends the run."""
         window = None if self.spec.probe is None else self.spec.probe.trace
@@ -103,6 +110,9 @@ class _Run:
         return 0 if self.observer is None else self.observer.steps.count
 
     def _unusable(self, error: Exception) -> NoReturn:
+    def _seen_in_step(self) -> str:
+        return "" if self.observer is None else self.observer.seen_in_step()
+
         self.recorder.end(status="unusable", error=str(error))
         sys.exit(2)
 
@@ -111,7 +121,7 @@ class _Run:
         seeding.seed_again(self.spec.seed, self.spec.settings.seeding)
         self._record_generators()
         if is_last:
-            after_import("torch", self._observe_torch)
+            self._observe()
 
     def _run_target(self) -> None:
         try:
@@ -160,8 +170,9 @@ class _Run:
         if self.observer is not None:
             self.observer.finish()
         if returned:
-            tmp = self.spec.environment.get("TMPDIR", "") if self.spec.ambient.own_tmpdir else ""
-            recorder.line("output", leaves=[self._keep(leaf) for leaf in leaves_of(value, tmp)])
+        self.checkpoints.close()
+            leaves = leaves_of(value, self.own_tmpdir)
+            recorder.line("output", leaves=[line_of(leaf, recorder.values) for leaf in leaves])
         recorder.line("rng at end", **_rng_states())
         recorder.line("files", files=self.files.found(self.spec.cwd, self.spec.read_checkpoints))
         recorder.line("settings", settings=flags.read_settings())
@@ -171,20 +182,6 @@ class _Run:
         stopped = None if self.observer is None else self.observer.stopped_at
         skipped = 0 if self.observer is None else self.observer.steps.skipped
         recorder.end(status=status, returned=returned, error=error, stopped_at=stopped, skipped=skipped)
-
-    def _keep(self, leaf: Leaf) -> dict[str, Any]:
-        line: dict[str, Any] = {
-            "name": leaf.name,
-            "kind": leaf.kind,
-            "dtype": leaf.dtype,
-            "shape": list(leaf.shape),
-            "digest": leaf.digest,
-            "text": leaf.text,
-            "reason": leaf.reason,
-        }
-        if leaf.data is not None:
-            line["offset"], line["size"] = self.recorder.values(leaf.data), leaf.data.nbytes
-        return line
 
 
 def _join_threads() -> None:

@@ -57,6 +57,10 @@ class Pending(threading.local):
         for tensor in tensors:
             combined.tensor(tensor)
 
+    def digest(self) -> bytes:
+        """Of all that is fed and not yet taken."""
+        return bytes_digest(b"".join(kind.encode() + self.kinds[kind].digest() for kind in sorted(self.kinds)))
+
     def take(self) -> dict[str, bytes]:
         """The digests of all kinds fed; they start anew."""
         digests = {kind: combined.digest() for kind, combined in self.kinds.items()}
