@@ -29,9 +29,10 @@ _UNDECLARED_WRITES = {
 }
 """Running statistics that are written, though the schema does not say so."""
 
+_DRAWS = ("bernoulli", "cauchy", "exponential", "geometric", "log_normal", "normal", "random", "uniform")
 _OVERWRITES = frozenset(
     f"{prefix}{name}_"
-    for name in "bernoulli cauchy copy exponential fill geometric log_normal normal random resize set uniform zero".split()
+    for name in (*_DRAWS, "copy", "fill", "resize", "set", "zero")
     for prefix in ("aten::", "aten::_foreach_")
 )
 """These do not read the argument that they write."""
@@ -170,9 +171,7 @@ def _tensors_of(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
                 yield item
 
 
-def scalars_of(
-    plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[tuple[Argument, ...], list[Any]]:
+def scalars_of(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Argument, ...], list[Any]]:
     """The arguments of a call that are no tensors, those left out as a mark: where, and their values."""
     count = len(args)
     places = plan.scalars

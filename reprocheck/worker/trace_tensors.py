@@ -76,11 +76,7 @@ class Tensors:
     def _look(self, tensor: torch.Tensor, fresh: bool) -> Seen:
         if type(tensor) not in _ORDINARY_TYPES or _keys_of(tensor).raw_repr() & _ORDINARY:
             return self._special(tensor)
-        key = (
-            (tensor.dtype, tensor.shape)
-            if tensor.is_contiguous()
-            else (tensor.dtype, tensor.shape, tensor.stride())
-        )
+        key = (tensor.dtype, tensor.shape) if tensor.is_contiguous() else (tensor.dtype, tensor.shape, tensor.stride())
         try:
             layout = self._layouts[key]
         except KeyError:
@@ -107,6 +103,12 @@ class Tensors:
             except (NotImplementedError, RuntimeError):
                 return 0, form
             return self._storages.get(storage._cdata) or self._enter(storage), form
+
+    def viewed(self, args: tuple[Any, ...]) -> int:
+        """Number of the memory that a view of the first argument looks into."""
+        if not args or type(args[0]) not in _ORDINARY_TYPES or _has_function_modes():
+            return 0
+        return self._serial_of(args[0])
 
     def _layout_of(self, key: Any) -> Layout | None:
         dtype, shape, *strides = key

@@ -23,7 +23,7 @@ UNSURE = "?"
 MOST_STREAMS = 2000
 """Later ones share a name that says so."""
 
-_next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr  # type: ignore[attr-defined]
+_next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr
 
 
 class Stream:
@@ -49,11 +49,8 @@ class Streams(threading.local):
 
     def __init__(self) -> None:
         thread = threading.current_thread()
-        if thread is threading.main_thread():
-            name = MAIN
-        else:
-            name = _names.get(thread, f"{UNSURE}{type(thread).__name__}")
-        self.here = Stream(name)
+        is_main = thread is threading.main_thread()
+        self.here = Stream(MAIN if is_main else _names.get(thread, f"{UNSURE}{type(thread).__name__}"))
 
 
 _names: weakref.WeakKeyDictionary[threading.Thread, str] = weakref.WeakKeyDictionary()

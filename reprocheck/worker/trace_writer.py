@@ -57,11 +57,11 @@ class Table:
 class TraceWriter:
     """The trace files of this process."""
 
-    def __init__(self, folder: Path, first: int, keep_values: bool) -> None:
+    def __init__(self, folder: Path, first: int, inputs: bool, keep_values: bool) -> None:
         files = (folder / name for name in (TRACE_FILE, TRACE_TABLE_FILE, TRACE_VALUES_FILE))
         self._records, self._tables, self._values = (os.open(file, _FLAGS, 0o666) for file in files)
         self._keep_values = keep_values
-        self._lines = [json.dumps({"trace": TRACE_VERSION, "first": first})]
+        self._lines = [json.dumps({"trace": TRACE_VERSION, "first": first, "inputs": inputs})]
         self._pending = bytearray()
         self._end_of_tables = self._end_of_records = 0
         self._lock = threading.RLock()
