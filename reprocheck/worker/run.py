@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
-from reprocheck.worker import flags, listing, seeding
+from reprocheck.worker import flags, listing, machine, seeding
+from reprocheck.worker.checkpoints import Checkpoints
 from reprocheck.worker.execute import TargetUnusable, execute
 from reprocheck.worker.files import WrittenFiles
 from reprocheck.worker.heap import HeapPoison
@@ -45,9 +46,9 @@ class _Run:
         self.observer: Observer | None = None
         self.sites = Sites(spec)
         self.ledger: Ledger | None = None
-
         self.own_tmpdir = spec.environment.get("TMPDIR", "") if spec.ambient.own_tmpdir else ""
         self.checkpoints = Checkpoints(self.recorder, self._steps, self._seen_in_step, self.own_tmpdir)
+
     def go(self) -> None:
         spec = self.spec
         self.recorder.line("start", run=spec.id, seed=spec.seed, pid=os.getpid(), python=platform.python_version())
@@ -70,19 +71,19 @@ class _Run:
     def _record_generators(self) -> None:
         self.recorder.line("rng after seeding", **_rng_states())
 
-    def _observe_torch(self) -> None:
     def _observe(self) -> None:
         self.checkpoints.open()
         after_import("torch", self._observe_torch)
 
+    def _observe_torch(self) -> None:
         from reprocheck.worker.observe import Observer
 
         tracer, last = self._make_tracer()
         limits = [limit for limit in (self.spec.settings.max_steps, last) if limit is not None]
         self.observer = Observer(self.recorder, self.poison, min(limits, default=None), self._leave)
         self.observer.install(tracer)
-
         self.checkpoints.is_compiling = sys.modules["torch"].compiler.is_compiling
+
     def _make_tracer(self) -> tuple[Tracer | None, int | None]:
         """With a trace: its tracer, and after how many steps it ends the run."""
         window = None if self.spec.probe is None else self.spec.probe.trace
@@ -109,10 +110,10 @@ class _Run:
     def _steps(self) -> int:
         return 0 if self.observer is None else self.observer.steps.count
 
-    def _unusable(self, error: Exception) -> NoReturn:
     def _seen_in_step(self) -> str:
         return "" if self.observer is None else self.observer.seen_in_step()
 
+    def _unusable(self, error: Exception) -> NoReturn:
         self.recorder.end(status="unusable", error=str(error))
         sys.exit(2)
 
@@ -169,8 +170,8 @@ class _Run:
             self.ledger.close()
         if self.observer is not None:
             self.observer.finish()
-        if returned:
         self.checkpoints.close()
+        if returned:
             leaves = leaves_of(value, self.own_tmpdir)
             recorder.line("output", leaves=[line_of(leaf, recorder.values) for leaf in leaves])
         recorder.line("rng at end", **_rng_states())
