@@ -7,12 +7,15 @@ import os
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xxhash import xxh3_128
 
 from reprocheck.worker.importing import after_import
 from reprocheck.worker.leaves import leaves_of
+
+if TYPE_CHECKING:
+    from reprocheck.worker.ledger import Ledger
 
 MAX_FILES = 10_000
 BLOCK = 1 << 20
@@ -26,9 +29,19 @@ class WrittenFiles:
         self._paths: dict[str, None] = {}
         self._listening = True
 
-    def watch(self) -> None:
-        """From now on."""
-        sys.addaudithook(self._heard)
+    def watch(self, ledger: Ledger | None = None) -> None:
+        """From now on. A ledger hears its events from here: a second hook would slow down the whole process."""
+        if ledger is None:
+            sys.addaudithook(self._heard)
+        else:
+            events, heard = ledger.events, ledger.heard
+
+            def hear(event: str, args: tuple[Any, ...]) -> None:
+                if event in events:
+                    self._heard(event, args)
+                    heard(event, args)
+
+            sys.addaudithook(hear)
         after_import("torch", self._watch_torch)
 
     def found(self, cwd: Path, read_checkpoints: bool) -> list[dict[str, Any]]:

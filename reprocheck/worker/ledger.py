@@ -32,6 +32,10 @@ MOST_WALKS = 1_000
 """Calls of one library instruction whose way back to the user's code is looked at; later ones are only counted."""
 MOST_CHARACTERS = 300
 
+# NOTE: not the code of the frame: to ask for it raises an audit event, and to hash it takes longer than most calls.
+Instruction = tuple[int, "int | None", int]
+"""Place in the code, line, identity of the module."""
+
 
 class Reach(Enum):
     """From where a call counts."""
@@ -82,7 +86,7 @@ class Source:
     value: Callable[[tuple[Any, ...], dict[str, Any]], str] | None = None
     constant: Callable[..., Any] | None = None
     """(entry, args, kwargs) → what a frozen call returns."""
-    known: dict[tuple[CodeType, int], Entry | None]
+    known: dict[Instruction, Entry | None]
     """By calling instruction, once it is settled."""
 
 
@@ -94,12 +98,17 @@ class Ledger:
         self.frozen = frozen
         self.steps = steps
         self.writes = True
+        self.heard: Callable[[str, tuple[Any, ...]], None] = lambda event, args: None
+        """What is to hear these audit events of this process."""
+        self.events: frozenset[str] = frozenset()
         self._file = str(folder / LEDGER_FILE)
         self._cwd = str(cwd)
         self._entries: dict[Any, Entry] = {}
         self._values: dict[Any, int] = {}
         self._walks: dict[Any, int] = {}
-        self._known: list[dict[tuple[CodeType, int], Entry | None]] = []
+        self._known: list[dict[Instruction, Entry | None]] = []
+        self._modules: dict[int, Any] = {}
+        """What is known by its identity has to stay alive."""
         self._orders = count()
         self._in_child = False
         self._pid = os.getpid()
@@ -108,27 +117,32 @@ class Ledger:
 
     def source(self, **fields: Any) -> Source:
         """A source of this ledger."""
-        known: dict[tuple[CodeType, int], Entry | None] = {}
+        known: dict[Instruction, Entry | None] = {}
         self._known.append(known)
         return Source(known=known, **fields)
 
     def use(self, source: Source, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry | None:
         """Take down one call of `source` from `frame`; its entry, or None where it does not count."""
         try:
-            entry = source.known[frame.f_code, frame.f_lasti]
+            entry = source.known[frame.f_lasti, frame.f_lineno, id(frame.f_globals)]
         except KeyError:
-            try:
-                value = "" if source.value is None else _short(source.value(args, kwargs))
-                return self.note(source, frame, value)
-            except Exception:  # a value without a text, an argument of another kind: not worth the target's life
-                return None
+            return self._meet(source, frame, args, kwargs)
         if entry is not None:
-            self._again(entry)
+            entry.count += 1
+            if entry.count >= entry.due or get_ident() not in entry.threads:
+                self._update(entry)
         return entry
+
+    def _meet(self, source: Source, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry | None:
+        try:
+            value = "" if source.value is None else _short(source.value(args, kwargs))
+            return self.note(source, frame, value)
+        except Exception:  # a value without a text, an argument of another kind: not worth the target's life
+            return None
 
     def see(self, source: Source, frame: FrameType, value: Callable[[], str], generator: str) -> None:
         """Take down one call with a value that is worked out only where it is still of interest."""
-        known = source.known.get((frame.f_code, frame.f_lasti))
+        known = source.known.get((frame.f_lasti, frame.f_lineno, id(frame.f_globals)))
         if known is not None:
             self._again(known)
         else:
@@ -137,10 +151,11 @@ class Ledger:
 
     def note(self, source: Source, frame: FrameType, value: str = "", generator: str = "") -> Entry | None:
         """As `use`, with the value at hand."""
-        code, lasti = frame.f_code, frame.f_lasti
-        owner = self.callers.owner(code)
+        owner = self.callers.owner(frame.f_code)
+        instruction = (frame.f_lasti, frame.f_lineno, id(frame.f_globals))
+        self._modules[id(frame.f_globals)] = frame.f_globals
         if owner == OURS or owner in source.not_from or not _reaches(source.reach, owner):
-            source.known[code, lasti] = None
+            source.known[instruction] = None
             return None
         user, imports = (frame, False) if owner == USER else self.callers.user_frame(frame.f_back)
         if imports and not (source.kind in ("seed", "draw") and source.generator in GENERATORS):
@@ -148,8 +163,8 @@ class Ledger:
         entry = self._entry(source, user, owner, value, generator or source.generator, frame)
         if entry is not None:
             self._again(entry)
-            if self._is_settled(source, owner, code, lasti):
-                source.known[code, lasti] = entry
+            if self._is_settled(source, owner, instruction):
+                source.known[instruction] = entry
         return entry
 
     def close(self) -> None:
@@ -158,17 +173,17 @@ class Ledger:
             self._closed = True
             self._write([entry for entry in self._entries.values() if entry.count > 1])
 
-    def _is_settled(self, source: Source, owner: str, code: CodeType, lasti: int) -> bool:
+    def _is_settled(self, source: Source, owner: str, instruction: Instruction) -> bool:
         if owner == USER and not source.by_value:
             return True
-        walks = self._walks[source.name, code, lasti] = self._walks.get((source.name, code, lasti), 0) + 1
+        walks = self._walks[source.name, instruction] = self._walks.get((source.name, instruction), 0) + 1
         return walks >= MOST_WALKS
 
     def _entry(
         self, source: Source, user: FrameType | None, owner: str, value: str, generator: str, frame: FrameType
     ) -> Entry | None:
         place = None if user is None else (user.f_code, user.f_lineno or user.f_code.co_firstlineno)
-        key: Any = (source.kind, source.name, generator, place)
+        key: Any = (source.kind, source.name, generator, None if place is None else (id(place[0]), place[1]))
         if source.by_value and value:
             seen = self._values.get(key, 0)
             if (*key, value) in self._entries:
@@ -198,13 +213,14 @@ class Ledger:
 
     def _again(self, entry: Entry) -> None:
         entry.count += 1
-        thread = get_ident()
-        if thread not in entry.threads:
-            entry.threads.add(thread)
-            self._write([entry])
-        elif entry.count >= entry.due:
+        if entry.count >= entry.due or get_ident() not in entry.threads:
+            self._update(entry)
+
+    def _update(self, entry: Entry) -> None:
+        entry.threads.add(get_ident())
+        if entry.count >= entry.due:
             entry.due *= 10
-            self._write([entry])
+        self._write([entry])
 
     def _location(self, place: tuple[CodeType, int] | None) -> tuple[str, int]:
         """A script's file is named as it was typed, and the target may have changed its folder since."""

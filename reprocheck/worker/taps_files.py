@@ -33,7 +33,7 @@ def install(taps: Replacer, spec: RunSpec) -> None:
     _tap_probes(taps, str(spec.cwd))
     taps.once_imported("sqlite3", lambda sqlite3: _tap_sqlite(taps, sqlite3))
     files = _Files(taps.ledger, spec)
-    sys.addaudithook(files.heard)
+    taps.ledger.heard, taps.ledger.events = files.heard, files.events
     taps.once_imported("torch.serialization", lambda module: _tap_torch_writer(module, files))
 
 
@@ -132,12 +132,22 @@ class _Files:
         }
 
     def heard(self, event: str, args: tuple[Any, ...]) -> None:
-        action = self._actions.get(event)
-        if action is not None:
-            try:
-                action(args, sys._getframe(1))
-            except Exception:  # an audit hook that raises would end what the target is doing
-                return
+        try:
+            self._actions[event](args, self._opener())
+        except Exception:  # an audit hook that raises would end what the target is doing
+            return
+
+    @property
+    def events(self) -> frozenset[str]:
+        """What it wants to hear."""
+        return frozenset(self._actions)
+
+    def _opener(self) -> FrameType:
+        """Who raised the event: the first frame above that is not ours."""
+        frame = sys._getframe(2)
+        while frame.f_back is not None and self._ledger.callers.owner(frame.f_code) == OURS:
+            frame = frame.f_back
+        return frame
 
     def wrote(self, path: Any, frame: FrameType, *, anew: bool) -> None:
         """The target writes a file; anew: whatever it held is gone."""
