@@ -60,6 +60,9 @@ class Options(TypedDict, total=False):
     against: str
     allow_different: bool
     share: Names
+    baseline: Place
+    update_baseline: bool
+    tolerance: Names
     in_process_repeat: bool
     trace: str
     arg: Table

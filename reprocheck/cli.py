@@ -115,27 +115,21 @@ def run(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A plain line for every event of a run.")] = False,
 ) -> None:
     """Run a training several times in fresh processes and say whether it reproduces."""
-    from reprocheck.audit import audit
+    from reprocheck.api import carry_out, make_order
     from reprocheck.console import decide_style
-    from reprocheck.gate import read_switches, ruled
     from reprocheck.progress import choose_progress
     from reprocheck.report import FORMATS
-    from reprocheck.report.write import append_step_summary, check_writable, print_report, write_outputs
-    from reprocheck.settings import build_request, find_pyproject, load_config, merge
-    from reprocheck.target import parse_target
+    from reprocheck.report.write import append_step_summary, print_report, write_outputs
+    from reprocheck.settings import find_pyproject
 
     given = {
         name: value
         for name, value in context.params.items()
         if name not in ("target", "argv", "module", "quiet", "verbose")
     }
-    path = find_pyproject(Path.cwd())
-    options = merge(given, load_config(path) if path is not None else {})
-    parsed = parse_target(target, module, tuple(argv or ()), tuple(options["arg"]))
-    request = build_request(parsed, options)
-    check_writable(options["output"])
-    switches = read_switches(options)
-    answer = ruled(audit(request, choose_progress(quiet, verbose)), switches)
+    order = make_order(target, module, argv or (), given, find_pyproject(Path.cwd()))
+    options = order.options
+    answer = carry_out(order, choose_progress(quiet, verbose))
     style = decide_style(options["color"], sys.stdout)
     write_outputs(answer, options["output"], style)
     append_step_summary(answer, [*(form for form, _ in options["output"]), *([options["format"]] if quiet < 2 else [])])
