@@ -66,13 +66,14 @@ def _tensors(
 ) -> tuple[PartState, list[TensorPair]]:
     """Name by name where both sides have names, else by the digest of all."""
     if a is None or b is None:
-        if not any(digests):
-            return PartState(what=what, state=State.NOT_COMPARED, reason="not observed"), []
+        if not all(digests):
+            seen = "only one side has a digest of all of them" if any(digests) else "not observed"
+            return PartState(what=what, state=State.NOT_COMPARED, reason=seen), []
         same = digests[0] == digests[1]
         if by_margin and not same:
             return PartState(what=what, state=State.NOT_COMPARED, reason="only a digest of all of them is known"), []
         return PartState(what=what, state=State.SAME if same else State.DIFFERENT), []
-    left, right = ([record for record in side if (record.name or "returned value") not in by_margin] for side in (a, b))
+    left, right = ([record for record in side if record.name not in by_margin] for side in (a, b))
     found = pairs_by_name(left, right)
     differing = without_renamed([pair for pair in found if _state(pair) is State.DIFFERENT])
     pairs = [
@@ -102,13 +103,15 @@ def _pair(part: str, pair: Pair, state: State) -> TensorPair:
     forms = dict.fromkeys(_form(record) for record in pair if record is not None)
     known = left or right
     assert known is not None
+    texts = all(record is None or record.text for record in pair)
+    a, b = ("" if record is None else record.text if texts else record.digest for record in pair)
     return TensorPair(
         part=part,
-        name=known.name or "returned value",
+        name=known.name,
         form=" against ".join(form for form in forms if form),
         state=state,
-        a="" if left is None else left.text or left.digest,
-        b="" if right is None else right.text or right.digest,
+        a=a,
+        b=b,
         reason=(known.reason or "it has no fingerprint") if state is State.NOT_COMPARED else "",
     )
 
@@ -130,7 +133,7 @@ def _shown(pairs: list[TensorPair], part: PartState, no_bits: str) -> list[Tenso
 
 
 def _metrics(a: Snapshot, b: Snapshot, tolerance: Tolerance, no_bits: str) -> Iterable[MetricPair]:
-    dtypes = {record.name or "returned value": record.dtype for side in (a, b) for record in side.outputs or ()}
+    dtypes = {record.name: record.dtype for side in (a, b) for record in side.outputs or ()}
     for name in dict.fromkeys((*a.metrics, *b.metrics)):
         left, right = a.metrics.get(name), b.metrics.get(name)
         allowed = _allowed(name, tolerance)
