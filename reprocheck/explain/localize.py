@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,8 @@ from reprocheck.worker.trace_format import (
 if TYPE_CHECKING:
     import numpy as np
 
+MOST_RECORDS = 4096
+"""Of one memory that are looked at."""
 UNSURE = "?"
 """In the name of a thread whose place in the order hangs on scheduling."""
 
@@ -103,15 +106,19 @@ class _Teller:
         assert entry is not None
         if suspect.kind == "generator":
             which = "the generator that was passed" if entry.place else "PyTorch's default generator"
-            return replace(base, argument=which, deterministic_note=deterministic_note(event, Form()))
+            note = self._other_thread(event, self._draws(entry.place), "draws from it")
+            return replace(base, argument=which, deterministic_note=deterministic_note(event, Form()), note=note)
         base = self._with_tensor(base, suspect)
         if suspect.kind == "input":
             return self._input(base, event, a, suspect)
-        notes = [] if self._a.inputs else ["what went into it was not recorded: its inputs may have differed"]
+        notes = [self._other_writers(suspect.a, event)]
+        if not self._a.inputs:
+            notes.append("what went into it was not recorded: its inputs may have differed")
         if event.kind == COMPILED_CALL:
             notes.append("which operation inside the compiled code it was cannot be seen")
         form = self._a.forms[suspect.a.own_form] if suspect.a else Form()
-        return replace(base, note="; ".join(notes), deterministic_note=deterministic_note(event, form))
+        note = "; ".join(filter(None, notes))
+        return replace(base, note=note, deterministic_note=deterministic_note(event, form))
 
     def _extra(self, suspect: Suspect, a: Op | None, b: Op | None) -> Origin:
         own, other = (self._a, self._b) if a is not None else (self._b, self._a)
@@ -199,7 +206,7 @@ class _Teller:
         if entry is None or not entry.storage:
             return []
         found: np.ndarray[Any, np.dtype[Any]] = np.flatnonzero(self._a.records["storage"][:position] == entry.storage)
-        return [int(number) for number in found[-4096:]]
+        return [int(number) for number in found[-MOST_RECORDS:]]
 
     def _covers(self, number: int, entry: Entry) -> bool:
         record = self._a.records[number]
@@ -208,14 +215,30 @@ class _Teller:
         return math.prod(self._a.forms[int(record["form"])].shape) >= entry.elements
 
     def _other_writers(self, entry: Entry | None, event: Event) -> str:
-        """Whether other threads write the same memory: then it hangs on which comes first."""
-        if entry is None or len(self._threads) < 2:
+        """Whether other threads write the same memory."""
+        roles = self._a.records["role"]
+        written = (
+            number
+            for number in self._records_of(entry, len(self._a.records))
+            if int(roles[number]) >> ROLE_SHIFT in (OUTPUT, WRITTEN)
+        )
+        return self._other_thread(event, written, "writes it")
+
+    def _draws(self, place: int) -> Iterable[int]:
+        import numpy as np
+
+        roles = self._a.records["role"]
+        drawn = (roles >> ROLE_SHIFT == GENERATOR) & (roles & INDEX_MASK == place)
+        return (int(number) for number in np.flatnonzero(drawn)[:MOST_RECORDS])
+
+    def _other_thread(self, event: Event, numbers: Iterable[int], does: str) -> str:
+        """Whether another thread does the like: then it hangs on which comes first."""
+        if len(self._threads) < 2:
             return ""
-        for number in self._records_of(entry, len(self._a.records)):
-            record = self._a.records[number]
-            other = self._a.events[int(record["event"])]
-            if int(record["role"]) >> ROLE_SHIFT in (OUTPUT, WRITTEN) and other.thread != event.thread:
-                return f"another thread writes it, too{_place(other)}: which comes first differs between the runs"
+        for number in numbers:
+            other = self._a.events[int(self._a.records["event"][number])]
+            if other.thread != event.thread:
+                return f"another thread {does}, too{_place(other)}: which comes first may differ between runs"
         return ""
 
     def _with_tensor(self, origin: Origin, suspect: Suspect) -> Origin:

@@ -8,6 +8,7 @@ import platform
 import resource
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
-from reprocheck.worker import flags, listing, seeding
+from reprocheck.worker import flags, listing, machine, seeding
 from reprocheck.worker.checkpoints import Checkpoints
 from reprocheck.worker.execute import TargetUnusable, execute
 from reprocheck.worker.files import WrittenFiles
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from reprocheck.worker.ledger import Ledger
     from reprocheck.worker.observe import Observer
     from reprocheck.worker.trace import Tracer
+
+THREADS_GRACE = 1.0
+"""Seconds that threads of a target get that was stopped."""
 
 
 def run(folder: str) -> None:
@@ -56,6 +60,7 @@ class _Run:
         listing.rearrange(spec.ambient.listing_key, str(spec.directory.parent.parent.parent), in_order=in_order)
         if spec.ambient.switch_interval is not None:
             sys.setswitchinterval(spec.ambient.switch_interval)
+        after_import("torch", compiler_stub.install)
         after_import("torch", lambda: flags.apply_to_torch(spec.settings))
         if spec.probe is None or spec.probe.calls == 1:
             self._observe()
@@ -135,6 +140,8 @@ class _Run:
         except BaseException as error:
             if self._was_stopped(error):
                 self._finish("stopped")
+                if not _join_threads(THREADS_GRACE):  # nobody told them that the training is over
+                    self._leave()
                 return
             self._finish("failed", error=_describe(error))
             _print_target_traceback(error)
@@ -185,13 +192,20 @@ class _Run:
         recorder.end(status=status, returned=returned, error=error, stopped_at=stopped, skipped=skipped)
 
 
-def _join_threads() -> None:
-    """Wait for the target's threads, as the interpreter does before it ends: they may still be training."""
+def _join_threads(timeout: float | None = None) -> bool:
+    """Wait for the target's threads, as the interpreter does before it ends: they may still be training.
+
+    With a timeout, so many seconds at most. Whether all have ended.
+    """
+    until = None if timeout is None else time.monotonic() + timeout
     for thread in threading.enumerate():
         # Idle threads of a pool wait to be told that the interpreter ends.
         is_pooled = getattr(getattr(thread, "_target", None), "__module__", "") == "concurrent.futures.thread"
         if thread is not threading.current_thread() and not thread.daemon and not is_pooled:
-            thread.join()
+            thread.join(None if until is None else max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                return False
+    return True
 
 
 def _rng_states() -> dict[str, str]:
@@ -241,8 +255,11 @@ def _manifest() -> Mapping[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "numpy": getattr(numpy, "__version__", None),
         "torch": None if torch is None else str(torch.__version__),
+        "imported": machine.imported(),
+        "switches": machine.switches(),
     }
     if torch is not None and hasattr(torch, "version"):
+        manifest |= machine.libraries(torch)
         manifest["cuda"] = torch.version.cuda
         manifest["cpu_capability"] = torch.backends.cpu.get_cpu_capability()
         manifest["threads"] = torch.get_num_threads()

@@ -72,7 +72,7 @@ class Tracer:
         self._in_window = not window.first
         self._on = self._in_window
         self._started = False
-        """A model was called or a step was taken: what came before is `init`."""
+        """A model was called, a backward or a step was taken: what came before is `init`."""
         self._flushed = time.monotonic()
         self._failures = 0
         self.modules = Modules(self)
@@ -187,6 +187,7 @@ class Tracer:
         if following != stream.sequence:
             self._remember(stream, following, (site, module))
         if node is not None:
+            self._started = True
             return site, module, "backward"
         if not self._started:
             return site, module, "init"

@@ -48,11 +48,14 @@ class Streams(threading.local):
     """The stream of the current thread, at `here`."""
 
     def __init__(self) -> None:
-        thread = threading.current_thread()
-        is_main = thread is threading.main_thread()
-        self.here = Stream(MAIN if is_main else _names.get(thread, f"{UNSURE}{type(thread).__name__}"))
+        # NOTE: not current_thread(): as long as a thread is only starting, that would make a dummy one.
+        ident = threading.get_ident()
+        is_main = ident == threading.main_thread().ident
+        self.here = Stream(MAIN if is_main else _running.get(ident, f"{UNSURE}foreign"))
 
 
+_running: dict[int, str] = {}
+"""Names of the threads that run, by their identifier."""
 _names: weakref.WeakKeyDictionary[threading.Thread, str] = weakref.WeakKeyDictionary()
 _count = itertools.count()
 
@@ -85,11 +88,13 @@ def _named_start(start: Callable[..., Any], streams: Streams) -> Callable[..., A
 def _entered(run: Callable[..., Any], enter: Callable[[], None], leave: Callable[[], None]) -> Callable[..., Any]:
     @functools.wraps(run)
     def entered(thread: threading.Thread) -> Any:
+        _running[threading.get_ident()] = _names.get(thread, UNSURE)
         enter()
         try:
             return run(thread)
         finally:
             leave()
+            _running.pop(threading.get_ident(), None)
 
     return entered
 
