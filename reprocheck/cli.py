@@ -12,6 +12,7 @@ import typer
 from reprocheck import __version__, checks
 from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
 from reprocheck.settings import OPTIONS
+from reprocheck.tolerance import Tolerance
 
 _EPILOG = "Exit codes:\n\n" + "\n\n".join(f"{int(code)} {text}" for code, text in EXIT_CODE_MEANINGS.items())
 
@@ -29,7 +30,7 @@ app = typer.Typer(
 
 def _option(name: str, *flags: str, metavar: str | None = None) -> Any:
     option = OPTIONS[name]
-    default = "" if option.default in (None, (), False) else f" [default: {_shown(option.default)}]"
+    default = "" if option.default in (None, (), False, Tolerance()) else f" [default: {_shown(option.default)}]"
     return typer.Option(*(flags or (f"--{name}",)), help=option.help + default, metavar=metavar, show_default=False)
 
 
@@ -101,6 +102,9 @@ def run(
     against: Annotated[str | None, _option("against", metavar="REV")] = None,
     allow_different: Annotated[bool | None, _option("allow-different", "--allow-different")] = None,
     share: Annotated[list[str] | None, _option("share", metavar="PATH")] = None,
+    baseline: Annotated[str | None, _option("baseline", metavar="FILE")] = None,
+    update_baseline: Annotated[bool | None, _option("update-baseline", "--update-baseline")] = None,
+    tolerance: Annotated[list[str] | None, _option("tolerance", metavar="WORD")] = None,
     in_process_repeat: Annotated[bool | None, _option("in-process-repeat", "--in-process-repeat")] = None,
     trace: Annotated[str | None, _option("trace", metavar="replay|always")] = None,
     keep: Annotated[int | None, _option("keep", metavar="N")] = None,

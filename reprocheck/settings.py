@@ -17,6 +17,7 @@ from reprocheck import checks
 from reprocheck.checks import Check, Refused
 from reprocheck.errors import UsageError
 from reprocheck.model import AmbientMode, Deterministic, Request, Seeding, Settings, Target, TraceMode, Workdir
+from reprocheck.tolerance import Tolerance
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -145,6 +146,23 @@ _TABLE = (
         help="With --against: a file or folder that git does not keep, for the other revision to read; repeatable.",
     ),
     Option(
+        name="baseline",
+        check=checks.directory,
+        help="Compare with the results in this file, which --update-baseline writes.",
+    ),
+    Option(
+        name="update-baseline",
+        check=checks.boolean,
+        default=False,
+        help="Write the results to the file of --baseline, where they reproduce.",
+    ),
+    Option(
+        name="tolerance",
+        check=checks.tolerance,
+        default=Tolerance(),
+        help="How far apart values may lie: bitwise, close, ulp=N, or METRIC=AMOUNT as in loss=1%; repeatable.",
+    ),
+    Option(
         name="in-process-repeat",
         check=checks.boolean,
         default=False,
@@ -222,6 +240,9 @@ def load_config(path: Path) -> Mapping[str, Any]:
             hint = checks.nearest(name, OPTIONS) or f"the keys are {', '.join(OPTIONS)}"
             raise UsageError(f"{path}: [tool.reprocheck] has no key {checks.shown(written)}", hint)
         option = OPTIONS[name]
+        if option.key == "update_baseline":
+            hint = "give it on the command line when the numbers are meant to change"
+            raise UsageError(f"{path}: `{name}` in a file would let every audit pass", hint)
         if option.key in config:
             raise UsageError(f"{path}: `{name}` is given twice, with a hyphen and with an underscore")
         config[option.key] = _from_folder(option.key, validate(name, value, str(path)), path.parent)
@@ -278,6 +299,9 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
         explain=options["explain"],
         explain_budget=options["explain_budget"],
         workdir=options["workdir"],
+        baseline=options["baseline"],
+        update_baseline=options["update_baseline"],
+        tolerance=options["tolerance"],
         in_process_repeat=options["in_process_repeat"],
         against=options["against"],
         allow_different=options["allow_different"],
@@ -304,7 +328,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _from_folder(key: str, value: Any, folder: Path) -> Any:
     """A path in a file means the same from wherever the audit is started."""
-    if key in ("evidence", "only_new"):
+    if key in ("evidence", "baseline", "only_new"):
         return folder / value
     if key == "output":
         return tuple((form, folder / file) for form, file in value)
