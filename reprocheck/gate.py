@@ -19,7 +19,8 @@ from reprocheck.report.wording import first_of
 
 LARGEST_REPORT = 256 * 2**20
 """Bytes of an earlier report that are read."""
-_MOST = 10
+_MOST = 3
+"""Names in one note: reports show only the beginning of a long summary."""
 
 
 class FailOn(str, Enum):
@@ -145,8 +146,8 @@ def _fails_as_new(
     new += [f"the difference of seed {seed}" for seed in _new_seeds(audit, found, known)]
     if differs and not any(finding.code.startswith(DIFFERENCES) for finding in counted):
         new.append("the difference")
-    notes = [f"known from {known.name}: {_names(old)}"] if old else []
-    notes += [f"not known from {known.name}: {first_of(new, _MOST)}"] if new else []
+    notes = [f"not known from {known.name}: {first_of(new, _MOST)}"] if new else []
+    notes += [f"known from {known.name}: {_names(old)}"] if old else []
     return bool(new), tuple(notes)
 
 
