@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
-from reprocheck.worker import flags, listing, machine, seeding
+from reprocheck.worker import compiler_stub, flags, listing, machine, seeding
 from reprocheck.worker.checkpoints import Checkpoints
 from reprocheck.worker.execute import TargetUnusable, execute
 from reprocheck.worker.files import WrittenFiles
