@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from reprocheck.console import Pen, Style, escape
 from reprocheck.identity import repository_path
-from reprocheck.model import Audit, Verdict
-from reprocheck.report.told import Told, told
+from reprocheck.model import Audit
+from reprocheck.report.told import Told, told, unjudged
 from reprocheck.report.wording import count, first_of, shown_target
 
 MOST = 10
@@ -42,13 +42,8 @@ def render_github(audit: Audit, style: Style) -> str:
 def _unjudged(audit: Audit) -> Iterator[_Annotation]:
     target = audit.request.target
     path = None if target.path is None else repository_path(str(target.path))
-    title = "reprocheck: no verdict reached"
-    found = [seed for seed in audit.seeds if seed.verdict is Verdict.NO_VERDICT]
-    for seed in found:
-        message = f"seed {seed.seed}: {_PEN.text(seed.reason) or 'reason unknown'}"
-        yield _Annotation(kind="error", title=title, message=message, path=path)
-    if audit.verdict is Verdict.NO_VERDICT and not found:
-        yield _Annotation(kind="error", title=title, message=_PEN.text(audit.summary), path=path)
+    for message in unjudged(audit):
+        yield _Annotation(kind="error", title="reprocheck: no verdict reached", message=message, path=path)
 
 
 def _of_finding(audit: Audit, one: Told) -> _Annotation:

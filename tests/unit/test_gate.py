@@ -94,7 +94,7 @@ class TestSwitches:
         assert softened.exit_code == to_plain(softened)["exit_code"] == 3
         assert softened.verdict is Verdict.DIFFERENT
         assert softened.summary == (
-            "runs differ; not failing: --exit-zero; no pass either: seed 1 has no verdict (run s1r0 failed)"
+            "runs differ; not failing: --exit-zero; no pass either: seed 1 has no verdict: run s1r0 failed"
         )
         assert decide(explained(), Switches(fail_on=FailOn.NEVER)).notes == ("not failing: --fail-on never",)
         assert decide(warned(), Switches(fail_on=FailOn.WARNING)).notes == ("failing: --fail-on warning: RC401",)

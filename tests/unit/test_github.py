@@ -49,11 +49,11 @@ def test_the_last_line_is_a_notice_with_the_verdict() -> None:
 
 
 def test_no_verdict_is_an_error_for_every_seed_that_has_none() -> None:
-    assert lines(no_verdict())[0] == "::error title=reprocheck%3A no verdict reached::seed 0: run s0r0 failed"
+    assert lines(no_verdict())[0] == "::error title=reprocheck%3A no verdict reached::seed 0 has no verdict: run s0r0 failed"
     assert kinds(replace(no_verdict(), seeds=())) == ["error", "notice"]
     answer = explained()
     both = lines(replace(answer, seeds=(*answer.seeds, unjudged(1))))
-    assert both[0] == "::error title=reprocheck%3A no verdict reached::seed 1: run s1r0 failed"
+    assert both[0] == "::error title=reprocheck%3A no verdict reached::seed 1 has no verdict: run s1r0 failed"
 
 
 def test_the_worst_come_first_and_no_more_than_are_shown() -> None:

@@ -77,7 +77,7 @@ class TestVerdict:
         assert invocation["exitCode"] == 3
         (note,) = invocation["toolExecutionNotifications"]
         assert note["level"] == "error"
-        assert note["message"]["text"] == "no verdict for seed 0: run s0r0 failed"
+        assert note["message"]["text"] == "seed 0 has no verdict: run s0r0 failed"
 
     def test_no_verdict_for_no_seed_is_a_failed_invocation_too(self) -> None:
         answer = audit(verdict=Verdict.NO_VERDICT, exit_code=3, summary="nothing was run", seeds=())
