@@ -143,6 +143,29 @@ def run(
 
 
 @app.command(epilog=_EPILOG)
+def diff(
+    a: Annotated[str, typer.Argument(help="A saved audit (folder, latest, latest~1), a JSON report or a baseline.")],
+    b: Annotated[str, typer.Argument(help="What to compare it with.")],
+    tolerance: Annotated[list[str] | None, _option("tolerance", metavar="WORD")] = None,
+    evidence: Annotated[str | None, _option("evidence", metavar="DIR")] = None,
+    format: Annotated[str, typer.Option("--format", help="text or json.", metavar="text|json")] = "text",
+    color: Annotated[str | None, _option("color", metavar="auto|always|never")] = None,
+) -> None:
+    """Compare two saved audits or baselines, from any two machines."""
+    from reprocheck.console import decide_style
+    from reprocheck.diff.command import check_form, diff_audits, render_diff
+    from reprocheck.report.write import print_report
+    from reprocheck.settings import find_pyproject, load_config, merge, validate
+
+    path = find_pyproject(Path.cwd())
+    form = check_form(format)
+    options = merge({"evidence": evidence, "color": color}, {} if path is None else load_config(path))
+    answer = diff_audits(a, b, options["evidence"], validate("tolerance", tolerance or []))
+    print_report(render_diff(answer, form, decide_style(options["color"], sys.stdout)))
+    raise typer.Exit(int(answer.exit_code))
+
+
+@app.command(epilog=_EPILOG)
 def explain(
     rule: Annotated[str | None, typer.Argument(help="A code or a cause; without it all are listed.")] = None,
 ) -> None:

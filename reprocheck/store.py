@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from reprocheck.errors import UsageError
 
 AUDITS = "audits"
+REPORT_FILE = "audit.json"
+"""The JSON report, in the folder of every finished audit."""
 
 
 def create_audit_folder(evidence: Path) -> Path:
@@ -28,6 +31,12 @@ def create_audit_folder(evidence: Path) -> Path:
             "choose another folder with --evidence DIR",
         ) from error
     return folder.absolute()
+
+
+def keep_report(folder: Path, text: str) -> None:
+    """Leave the report beside the evidence. A full disk costs the comparison with later audits, not this one."""
+    with suppress(OSError):
+        (folder / REPORT_FILE).write_text(text, encoding="utf-8")
 
 
 def prune(evidence: Path, keep: int) -> None:
