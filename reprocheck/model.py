@@ -16,7 +16,7 @@ from reprocheck.values import ValueDifference
 
 if TYPE_CHECKING:
     from reprocheck.baseline.model import BaselineAnswer
-    from reprocheck.explain.model import Explanation
+    from reprocheck.explain.model import Explanation, Frame
 
 
 class Seeding(str, Enum):
@@ -534,6 +534,19 @@ class MetricShift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A stretch of the code that ran and that reads otherwise in another revision."""
+
+    here: Location
+    """Its first line in the current state; of lines that are gone: where they stood."""
+    base: Location
+    """The same in the other revision; the path as git writes it: `HEAD~1:train.py`."""
+    before: tuple[str, ...]
+    """The lines of the other revision, without their indentation; so are those of `after`."""
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Against:
     """The comparison with another revision."""
 
@@ -553,6 +566,14 @@ class Against:
     shifts: tuple[MetricShift, ...]
     allowed: bool
     """--allow-different was given."""
+    changes: tuple[Change, ...] = ()
+    """What reads otherwise in the Python code that ran."""
+    other_files: tuple[str, ...] = ()
+    """Changed files in the repository beside that code, and beside documents."""
+    here: Frame | None = None
+    """The line at which the revisions part, in the current state."""
+    base: Frame | None = None
+    """The line that stands for it in the other revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

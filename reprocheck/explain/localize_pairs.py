@@ -28,6 +28,8 @@ LOOK_AHEAD = 400
 """Operations within which streams that lost step must find together again."""
 FEWEST_MATCHES = 3
 """Operations that must agree one after the other for that."""
+MOST_LOOSE = 7
+"""Operations that must agree after one whose line reads otherwise for it to count as the same."""
 
 
 class Entry(NamedTuple):
@@ -180,7 +182,7 @@ def pairs_from(a: Side, b: Side, number: int) -> Iterator[Pair]:
         x, y = left.next(), right.next()
         if x is None and y is None:
             return
-        if x is not None and y is not None and x.key == y.key:
+        if x is not None and y is not None and (x.key == y.key or _goes_on(x, y, left, right)):
             yield Pair(x, y)
             continue
         if (x is None or y is None) and cut:  # the shorter one was ended
@@ -200,6 +202,16 @@ def pairs_from(a: Side, b: Side, number: int) -> Iterator[Pair]:
             return
         left.put_back(xs[done_x:])
         right.put_back(ys[done_y:])
+
+
+def _goes_on(x: Op, y: Op, left: _Ahead, right: _Ahead) -> bool:
+    """Across revisions: whether both do the same for a while, if at lines that read otherwise."""
+    if not x.loose:
+        return False
+    xs, ys = left.take(MOST_LOOSE), right.take(MOST_LOOSE)
+    left.put_back(xs)
+    right.put_back(ys)
+    return [op.loose for op in (x, *xs)] == [op.loose for op in (y, *ys)]
 
 
 def _aligned(xs: list[Op], ys: list[Op], at_end: bool, with_rest: bool) -> Iterator[tuple[Pair, int, int]]:

@@ -35,8 +35,8 @@ class Replay:
     not_done: tuple[NotCompared, ...] = ()
 
 
-def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence) -> Replay:
-    """Traced pairs until one of them shows where it parts."""
+def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: bool = False) -> Replay:
+    """Traced pairs until one of them shows where it parts. `across`: they are of two revisions of the code."""
     window: TraceWindow | None = window_of(divergence, a, b)
     answer = Replay()
     for attempt in range(MOST_PAIRS):
@@ -50,7 +50,7 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence) -> Replay
             window = None  # the target does not bear the trace: take the ledger alone
             continue
         parted = first_difference(first, second, lab.request, limit_of(divergence))
-        origin, unread = _origin(first, second) if window is not None else (None, ())
+        origin, unread = _origin(first, second, across) if window is not None else (None, ())
         answer = Replay(
             origin=origin,
             taps=load_taps(first.spec.directory),
@@ -90,9 +90,9 @@ def _traced_pair(lab: Lab, a: Evidence, b: Evidence, window: TraceWindow | None)
     return ran[0], ran[1]
 
 
-def _origin(first: Evidence, second: Evidence) -> tuple[Origin | None, tuple[NotCompared, ...]]:
+def _origin(first: Evidence, second: Evidence, across: bool) -> tuple[Origin | None, tuple[NotCompared, ...]]:
     try:
         runs = first.spec.id, second.spec.id
-        return locate(first.spec.directory, second.spec.directory, runs), ()
+        return locate(first.spec.directory, second.spec.directory, runs, across), ()
     except EvidenceUnreadable as error:
         return None, (NotCompared(what="operations", reason=error.message),)
