@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from reprocheck.gate import Switches
-    from reprocheck.model import Audit, Request
+    from reprocheck.model import Audit, Request, Target
     from reprocheck.progress import Progress
 
 Names = Sequence[str]
@@ -100,16 +100,11 @@ def audit(
     A difference, or a run that failed, is a value: look at `verdict` and `exit_code`. Raises UsageError when the
     request cannot be carried out as written, NoVerdictError when no audit could be made, Interrupted on Ctrl-C.
     """
-    from reprocheck.checks import nearest
     from reprocheck.progress import SilentProgress, choose_progress
     from reprocheck.report.write import write_outputs
-    from reprocheck.settings import OPTIONS
 
     _refuse_nesting()
-    known = [option.key for option in OPTIONS.values() if option.name not in ONLY_COMMAND_LINE]
-    for name in options:
-        if name not in known:
-            raise UsageError(f"audit() has no option {name}", nearest(name, known))
+    refuse_unknown("audit()", options)
     text = target_text(target) if callable(target) else None if target is None else os.fspath(target)
     order = make_order(text, module, argv, options, None if config is None else Path(config))
     answer = carry_out(order, choose_progress(0, False) if progress else SilentProgress())
@@ -153,14 +148,20 @@ def make_order(
     target: str | None, module: str | None, argv: Sequence[str], given: Mapping[str, Any], config: Path | None
 ) -> Order:
     """Check everything that was asked for, before anything is run. Raises UsageError."""
-    from reprocheck.gate import read_switches
-    from reprocheck.report.write import check_writable
-    from reprocheck.settings import build_request, load_config, merge
+    from reprocheck.settings import load_config, merge
     from reprocheck.target import parse_target
 
     options = merge(given, load_config(config) if config is not None else {})
-    parsed = parse_target(target, module, tuple(argv), tuple(options["arg"]))
-    request = build_request(parsed, options)
+    return order_target(parse_target(target, module, tuple(argv), tuple(options["arg"])), options)
+
+
+def order_target(target: Target, options: Mapping[str, Any]) -> Order:
+    """An audit of a target that is checked already, with merged options."""
+    from reprocheck.gate import read_switches
+    from reprocheck.report.write import check_writable
+    from reprocheck.settings import build_request
+
+    request = build_request(target, options)
     check_writable(options["output"])
     return Order(request=request, options=options, switches=read_switches(options))
 
@@ -192,6 +193,17 @@ def target_text(function: Function) -> str:
         return f"{module.__name__}:{name}"
     path = os.path.relpath(file)
     return f"{os.path.abspath(file) if path.startswith(os.pardir + os.sep) else path}:{name}"
+
+
+def refuse_unknown(what: str, options: Iterable[str]) -> None:
+    """Raises UsageError for a name that is no option here."""
+    from reprocheck.checks import nearest
+    from reprocheck.settings import OPTIONS
+
+    known = [option.key for option in OPTIONS.values() if option.name not in ONLY_COMMAND_LINE]
+    for name in options:
+        if name not in known:
+            raise UsageError(f"{what} has no option {name}", nearest(name, known))
 
 
 def _refuse_nesting() -> None:
