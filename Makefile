@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Every install goes through the constraints, so that none of them pulls another torch.
 INSTALL := $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: demo test test-slow lint typecheck venv clean
+.PHONY: demo test test-slow lint typecheck docs venv clean
 
 venv: $(VENV)/.test
 
@@ -40,6 +40,9 @@ lint: $(VENV)/.lint
 
 typecheck: $(VENV)/.lint
 	$(BIN)/mypy
+
+docs: $(VENV)/.test
+	$(BIN)/python -m reprocheck.rules.explain > docs/rules.md
 
 clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache .reprocheck

@@ -1,4 +1,4 @@
-"""The table of contents: plan → launch → load evidence → compare → judge."""
+"""The table of contents: plan → launch → load evidence → compare → judge → explain."""
 
 from __future__ import annotations
 
@@ -7,65 +7,194 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reprocheck.against import compare_sides, evidence_pair, overall_against, summarize_against
 from reprocheck.compare import compare
 from reprocheck.errors import Interrupted, UsageError
 from reprocheck.evidence import EvidenceUnreadable, load_evidence
-from reprocheck.findings import find_divergence, find_seed_without_effect
+from reprocheck.explain.model import Explanation
 from reprocheck.judge import SeedRuns, judge_seed, overall, summarize, summarize_metrics, unique
 from reprocheck.launch import launch
 from reprocheck.manifest import make_manifest
-from reprocheck.model import Audit, Evidence, Finding, Outcome, Request, SeedAudit, Status, Verdict
-from reprocheck.plan import FACTORS, pinned, plan_runs
+from reprocheck.model import (
+    Against,
+    Audit,
+    Divergence,
+    Evidence,
+    Finding,
+    NotCompared,
+    Outcome,
+    Request,
+    SeedAudit,
+    Status,
+    Verdict,
+)
+from reprocheck.plan import FACTORS, Planner, pinned, plan_runs
 from reprocheck.progress import Progress
 from reprocheck.protocol import VALUES_FILE
+from reprocheck.revision import Revision, check_out, environment, remove
+from reprocheck.rules.difference import equal_seeds, find_divergence, find_moved, find_seed_without_effect
 from reprocheck.store import create_audit_folder, prune
 
 
 def audit(request: Request, progress: Progress) -> Audit:
-    """Run the target as asked and judge it. Raises UsageError, NoVerdictError or Interrupted."""
+    """Run the target as asked, judge it, and explain a difference. Raises UsageError, NoVerdictError or Interrupted."""
     started, clock = datetime.datetime.now().astimezone(), time.monotonic()
     folder = create_audit_folder(request.evidence)
     tmp = Path(tempfile.mkdtemp(prefix="reprocheck-"))
-    environ = dict(os.environ)
+    planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=tmp)
     try:
-        specs = plan_runs(request, environ, Path.cwd(), folder, tmp)
-        progress.started(len(specs))
-        outcomes = launch(specs, request.jobs, progress)
+        with _other_revision(planner) as (revision, base_planner):
+            sides = _run_sides([planner, *([base_planner] if base_planner else [])], progress, folder)
+            here, base = sides[0], sides[1] if base_planner else None
+            against = None
+            if revision is not None and base is not None:
+                against = compare_sides(revision, request, base.runs, base.seeds, here.runs, here.seeds)
+            why = _explain(here, base, against, progress) if request.explain else _Why()
     except Interrupted as error:
         raise Interrupted("interrupted", f"the evidence so far is in {_shown(folder)}") from error
     finally:
         progress.finished()
         shutil.rmtree(tmp, ignore_errors=True)
         prune(request.evidence, request.keep)
-    _refuse_unusable(outcomes, folder)
-    runs = [_load_seed(seed, outcomes, request) for seed in request.seeds]
-    seeds = tuple(judge_seed(one, request.repeats) for one in runs)
-    verdict, code = overall(seeds)
-    not_varied = pinned(request, environ)
+    verdict, code = overall_against(*overall(here.seeds), against)
+    not_varied = pinned(request, planner.environ)
     varied = tuple(factor for factor in FACTORS if factor not in {item.what for item in not_varied})
-    _drop_values(runs, seeds)
+    _drop_values(here)
     return Audit(
         request=request,
         verdict=verdict,
         exit_code=int(code),
-        summary=summarize(verdict, seeds, varied),
-        seeds=seeds,
-        divergence=next((seed.divergence for seed in seeds if seed.divergence is not None), None),
-        findings=_findings(runs, seeds, request),
-        metrics=summarize_metrics(seeds),
-        compared=tuple(dict.fromkeys(what for one in runs for c in one.comparisons for what in c.compared)),
-        not_compared=unique(item for one in runs for c in one.comparisons for item in c.not_compared),
+        summary=_summary(here, against, varied),
+        seeds=here.seeds,
+        divergence=why.divergence or _first_divergence(here.seeds, against),
+        findings=_findings(here, against, request, why.findings),
+        explanation=why.explanation,
+        against=against,
+        metrics=summarize_metrics(here.seeds),
+        compared=tuple(dict.fromkeys(what for one in here.runs for c in one.comparisons for what in c.compared)),
+        not_compared=unique(
+            [*(item for one in here.runs for c in one.comparisons for item in c.not_compared), *why.not_done]
+        ),
         varied=varied,
         not_varied=not_varied,
-        manifest=make_manifest(request.target, Path.cwd(), _said_of_itself(runs)),
+        manifest=make_manifest(request.target, Path.cwd(), _said_of_itself(here.runs)),
         started=started.isoformat(timespec="seconds"),
         seconds=time.monotonic() - clock,
         directory=folder,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """All runs of one state of the code, judged by seed."""
+
+    planner: Planner
+    runs: tuple[SeedRuns, ...]
+    seeds: tuple[SeedAudit, ...]
+
+
+def _run_sides(planners: Sequence[Planner], progress: Progress, folder: Path) -> list[_Side]:
+    request = planners[0].request
+    plans = [plan_runs(planner) for planner in planners]
+    progress.started(sum(map(len, plans)))
+    outcomes = launch([spec for plan in plans for spec in plan], request.jobs, progress)
+    _refuse_unusable(outcomes, folder)
+    sides = []
+    for planner, plan in zip(planners, plans, strict=True):
+        ids = {spec.id for spec in plan}
+        own = [outcome for outcome in outcomes if outcome.spec.id in ids]
+        runs = tuple(_load_seed(seed, own, request) for seed in request.seeds)
+        seeds = tuple(judge_seed(one, request.repeats + request.in_process_repeat) for one in runs)
+        sides.append(_Side(planner=planner, runs=runs, seeds=seeds))
+    return sides
+
+
+@contextmanager
+def _other_revision(planner: Planner) -> Iterator[tuple[Revision | None, Planner | None]]:
+    """The revision of --against, checked out for as long as its runs may be needed."""
+    request = planner.request
+    if request.against is None:
+        yield None, None
+        return
+    revision = check_out(request.against, planner.cwd, planner.tmp / "revision", request.share)
+    try:
+        environ = environment(revision, planner.environ)
+        cwd = revision.moved(planner.cwd)
+        yield revision, replace(planner, environ=environ, cwd=cwd, home=planner.cwd, prefix="base-")
+    finally:
+        remove(revision)
+
+
+def _summary(here: _Side, against: Against | None, varied: Sequence[str]) -> str:
+    own = summarize(overall(here.seeds)[0], here.seeds, varied)
+    return own if against is None else f"{own}; {summarize_against(against)}"
+
+
+def _first_divergence(seeds: Sequence[SeedAudit], against: Against | None) -> Divergence | None:
+    own = next((seed.divergence for seed in seeds if seed.divergence is not None), None)
+    return own or (against.divergence if against is not None else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Why:
+    """The second half of an audit."""
+
+    explanation: Explanation | None = None
+    divergence: Divergence | None = None
+    """The first difference with its operation and line."""
+    findings: tuple[Finding, ...] = ()
+    not_done: tuple[NotCompared, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        divergence: Divergence,
+        explanation: Explanation,
+        causes: tuple[Finding, ...],
+        placed: Callable[..., Divergence],
+    ) -> _Why:
+        """What an explanation adds to the audit."""
+        return cls(
+            explanation=explanation,
+            divergence=placed(divergence, explanation, causes),
+            findings=causes,
+            not_done=explanation.not_done,
+        )
+
+
+def _explain(here: _Side, base: _Side | None, against: Against | None, progress: Progress) -> _Why:
+    """Why the first seed that differs does; else where the revisions part; else why seeds have no effect.
+
+    A bug of ours here costs no verdict.
+    """
+    try:
+        from reprocheck.explain.explain import explain_difference, explain_revisions, explain_seed, placed
+
+        for one, seed in zip(here.runs, here.seeds, strict=True):
+            if seed.divergence is not None:
+                by_id = {evidence.spec.id: evidence for evidence in one.evidence}
+                first, other = (by_id[run] for run in seed.divergence.runs)
+                explanation, causes = explain_difference(here.planner, progress, first, other, seed.divergence)
+                return _Why.of(seed.divergence, explanation, causes, placed)
+        if against is not None and against.divergence is not None and base is not None:
+            pair = evidence_pair(against, base.runs, here.runs)
+            assert pair is not None
+            explanation = explain_revisions(here.planner, base.planner, progress, *pair, against.divergence)
+            return _Why.of(against.divergence, explanation, (), placed)
+        firsts = [one.evidence[0] for one in here.runs if one.evidence]
+        equal = equal_seeds(firsts)
+        if equal:
+            return _Why(findings=explain_seed(here.planner, progress, firsts[0], equal))
+    except Exception as error:
+        reason = f"a bug in reprocheck, please report it: {type(error).__name__}: {error}"
+        return _Why(not_done=(NotCompared(what="explanation", reason=reason),))
+    return _Why()
 
 
 def _refuse_unusable(outcomes: Sequence[Outcome], folder: Path) -> None:
@@ -92,19 +221,25 @@ def _load_seed(seed: int, outcomes: Sequence[Outcome], request: Request) -> Seed
     return SeedRuns(seed=seed, outcomes=tuple(kept), evidence=tuple(evidence), comparisons=comparisons)
 
 
-def _findings(runs: Sequence[SeedRuns], seeds: Sequence[SeedAudit], request: Request) -> tuple[Finding, ...]:
-    found = [find_divergence(s.divergence, request.settings) for s in seeds if s.divergence is not None][:1]
-    found += find_seed_without_effect([one.evidence[0] for one in runs if one.evidence])
-    return tuple(found)
+def _findings(
+    here: _Side, against: Against | None, request: Request, causes: tuple[Finding, ...]
+) -> tuple[Finding, ...]:
+    found = [find_divergence(s.divergence, request.settings, causes) for s in here.seeds if s.divergence is not None][
+        :1
+    ]
+    if against is not None and not found:
+        found = find_moved(against)
+    lost = find_seed_without_effect([one.evidence[0] for one in here.runs if one.evidence])
+    return (*found, *lost, *causes)
 
 
 def _said_of_itself(runs: Sequence[SeedRuns]) -> Mapping[str, Any]:
     return next((evidence.manifest for one in runs for evidence in one.evidence), {})
 
 
-def _drop_values(runs: Sequence[SeedRuns], seeds: Sequence[SeedAudit]) -> None:
+def _drop_values(here: _Side) -> None:
     """Bytes of tensors are of use only where runs differ."""
-    for one, seed in zip(runs, seeds, strict=True):
+    for one, seed in zip(here.runs, here.seeds, strict=True):
         if seed.verdict is Verdict.REPRODUCIBLE:
             for evidence in one.evidence:
                 (evidence.spec.directory / VALUES_FILE).unlink(missing_ok=True)

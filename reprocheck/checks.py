@@ -21,7 +21,7 @@ from reprocheck.model import Compare
 Check = Callable[[Any], Any]
 
 SEED_LIMIT = 2**32 - 1
-FORMATS = ("json", "text")
+FORMATS = ("github", "json", "junit", "markdown", "sarif", "text")
 
 _SHOWN_LENGTH = 60
 _DEVICE_LIMIT = 10_000
@@ -112,6 +112,17 @@ def words(value: Any) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) and item for item in value):
         raise refuse('a list of strings, as in ["a", "b"]', value)
     return tuple(value)
+
+
+def text(what: str) -> Check:
+    """Any text that is not empty; `what` it is, in words."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not value.strip() or "\0" in value:
+            raise refuse(what, value)
+        return value
+
+    return check
 
 
 def directory(value: Any) -> Path:

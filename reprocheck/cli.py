@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reprocheck import __version__
+from reprocheck import __version__, checks
 from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
 from reprocheck.settings import OPTIONS
 
@@ -95,10 +95,21 @@ def run(
     max_steps: Annotated[int | None, _option("max-steps", metavar="N")] = None,
     compare: Annotated[list[str] | None, _option("compare", metavar="stdout,files")] = None,
     ignore: Annotated[list[str] | None, _option("ignore", metavar="GLOB")] = None,
+    explain: Annotated[bool | None, _option("explain", "--explain/--no-explain")] = None,
+    explain_budget: Annotated[int | None, _option("explain-budget", metavar="RUNS")] = None,
+    workdir: Annotated[str | None, _option("workdir", metavar="here|fresh")] = None,
+    against: Annotated[str | None, _option("against", metavar="REV")] = None,
+    allow_different: Annotated[bool | None, _option("allow-different", "--allow-different")] = None,
+    share: Annotated[list[str] | None, _option("share", metavar="PATH")] = None,
+    in_process_repeat: Annotated[bool | None, _option("in-process-repeat", "--in-process-repeat")] = None,
+    trace: Annotated[str | None, _option("trace", metavar="replay|always")] = None,
     keep: Annotated[int | None, _option("keep", metavar="N")] = None,
     evidence: Annotated[str | None, _option("evidence", metavar="DIR")] = None,
-    format: Annotated[str | None, _option("format", metavar="text|json")] = None,
+    format: Annotated[str | None, _option("format", metavar="|".join(checks.FORMATS))] = None,
     output: Annotated[list[str] | None, _option("output", "-o", "--output", metavar="FORMAT=FILE")] = None,
+    fail_on: Annotated[str | None, _option("fail-on", metavar="error|warning|never")] = None,
+    only_new: Annotated[str | None, _option("only-new", metavar="FILE")] = None,
+    exit_zero: Annotated[bool | None, _option("exit-zero", "--exit-zero/--no-exit-zero")] = None,
     color: Annotated[str | None, _option("color", metavar="auto|always|never")] = None,
     quiet: Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress; -qq: no report either.")] = 0,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A plain line for every event of a run.")] = False,
@@ -106,9 +117,10 @@ def run(
     """Run a training several times in fresh processes and say whether it reproduces."""
     from reprocheck.audit import audit
     from reprocheck.console import decide_style
+    from reprocheck.gate import read_switches, ruled
     from reprocheck.progress import choose_progress
     from reprocheck.report import FORMATS
-    from reprocheck.report.write import check_writable, print_report, write_outputs
+    from reprocheck.report.write import append_step_summary, check_writable, print_report, write_outputs
     from reprocheck.settings import build_request, find_pyproject, load_config, merge
     from reprocheck.target import parse_target
 
@@ -122,12 +134,25 @@ def run(
     parsed = parse_target(target, module, tuple(argv or ()), tuple(options["arg"]))
     request = build_request(parsed, options)
     check_writable(options["output"])
-    answer = audit(request, choose_progress(quiet, verbose))
+    switches = read_switches(options)
+    answer = ruled(audit(request, choose_progress(quiet, verbose)), switches)
     style = decide_style(options["color"], sys.stdout)
     write_outputs(answer, options["output"], style)
+    append_step_summary(answer, [*(form for form, _ in options["output"]), *([options["format"]] if quiet < 2 else [])])
     if quiet < 2:
         print_report(FORMATS[options["format"]](answer, style))
     raise typer.Exit(answer.exit_code)
+
+
+@app.command(epilog=_EPILOG)
+def explain(
+    rule: Annotated[str | None, typer.Argument(help="A code or a cause; without it all are listed.")] = None,
+) -> None:
+    """Explain a finding: what it checks, why it matters, an example, how to fix it, its limits."""
+    from reprocheck.report.write import print_report
+    from reprocheck.rules.explain import explain as page_of
+
+    print_report(page_of(rule))
 
 
 @app.command("gpu-info", epilog=_EPILOG)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from reprocheck.compare_near import Pair, beyond_tolerance, kept_bytes
 from reprocheck.compare_steps import StepDifference, compare_steps, has_observations
 from reprocheck.model import (
     Beside,
@@ -24,6 +25,8 @@ from reprocheck.values import ValueDifference, compare_values
 
 VALUES_SHOWN = 20
 """Differences of values are worked out for so many tensors."""
+UNMEASURED = "their digests differ, and a tolerance can only be measured on values"
+"""Why steps do not decide where a tolerance was asked for."""
 _AT_END = 1 << 62
 
 
@@ -32,17 +35,23 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
     runs = (a.spec.id, b.spec.id)
     compared: list[str] = []
     missing: list[NotCompared] = []
+    near: list[str] = []
     found: list[tuple[int, int, Divergence]] = []
-    for step, divergence in _compare_initial(a, b, runs, compared, missing):
+    for step, divergence in _compare_initial(a, b, request, runs, compared, missing, near):
         found.append((step, 0, divergence))
     steps, reordered = compare_steps(a.steps, b.steps, a.optimizers, b.optimizers)
-    if has_observations(a.steps) or has_observations(b.steps):
+    unmeasured = steps is not None and not request.tolerance.is_exact
+    if unmeasured:
+        missing.append(NotCompared(what="steps", reason=UNMEASURED))
+    elif has_observations(a.steps) or has_observations(b.steps):
         compared.append("steps")
     else:
         missing.append(NotCompared(what="steps", reason="no optimizer step, backward pass or model call was seen"))
-    if steps is not None:
+    if steps is not None and not unmeasured:
         found.append((steps.step, 1, _step_divergence(steps, runs)))
-    output = _compare_outputs(a, b, request, runs, compared, missing)
+    output = _compare_outputs(a, b, request, runs, compared, missing, near)
+    if unmeasured and "outputs" not in compared:  # an equal start says nothing of a training that went another way
+        compared.clear()
     if output is not None:
         found.append((_AT_END, 2, output))
     beside = [_compare_stdout(a, b, request), _compare_files(a, b, request), *_compare_generators(a, b)]
@@ -53,6 +62,7 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
                 found.append((_AT_END, 3, _beside_divergence(item, runs)))
     found.sort(key=lambda entry: entry[:2])
     notes = ["steps of independent optimizers came in another order, each with equal numbers"] if reordered else []
+    notes += [f"within the tolerance, with other bits: {', '.join(near[:5])}" + _more(near[5:])] if near else []
     return Comparison(
         divergence=found[0][2] if found else None,
         compared=tuple(compared),
@@ -62,15 +72,26 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
     )
 
 
+def _more(names: Sequence[str]) -> str:
+    return f" and {len(names)} more" if names else ""
+
+
 def _compare_initial(
-    a: Evidence, b: Evidence, runs: tuple[str, str], compared: list[str], missing: list[NotCompared]
+    a: Evidence,
+    b: Evidence,
+    request: Request,
+    runs: tuple[str, str],
+    compared: list[str],
+    missing: list[NotCompared],
+    near: list[str],
 ) -> list[tuple[int, Divergence]]:
     """One divergence per optimizer step at which models were first seen (0 for most)."""
     if not a.initial and not b.initial:
         missing.append(NotCompared(what="initial parameters", reason="no model was seen"))
         return []
-    differing = [pair for pair in _pairs(a.initial, b.initial) if _pair_differs(pair, missing, "initial ")]
-    differing = _without_renamed(differing)
+    differing = [pair for pair in pairs_by_name(a.initial, b.initial) if _pair_differs(pair, missing, "initial ")]
+    differing, within = beyond_tolerance(without_renamed(differing), request.tolerance, a.values, b.values)
+    near += within
     if any(record.digest for record in a.initial):
         compared.append("initial parameters")
     found = []
@@ -83,7 +104,7 @@ def _compare_initial(
     return found
 
 
-def _without_renamed(differing: list[Pair]) -> list[Pair]:
+def without_renamed(differing: list[Pair]) -> list[Pair]:
     """Parameters of no model are named by the order of the optimizers, models in threads by that of their first calls.
 
     Another order of equal ones is no difference.
@@ -97,10 +118,7 @@ def _named_by_order(name: str) -> bool:
     return name.startswith("optimizer") or THREAD_MARK in name
 
 
-Pair = tuple[TensorRecord | None, TensorRecord | None]
-
-
-def _pairs(a: Iterable[TensorRecord], b: Iterable[TensorRecord]) -> list[Pair]:
+def pairs_by_name(a: Iterable[TensorRecord], b: Iterable[TensorRecord]) -> list[Pair]:
     """Records of the same name side by side, in the order of a, then what only b has."""
     left, right = _by_name(a), _by_name(b)
     pairs: list[Pair] = [(record, right.get(name)) for name, record in left.items()]
@@ -174,17 +192,11 @@ def _read_values(
     left: TensorRecord, right: TensorRecord, values_a: Path, values_b: Path
 ) -> tuple[ValueDifference | None, str]:
     try:
-        data = [_read(record, path) for record, path in ((left, values_a), (right, values_b))]
+        data = [kept_bytes(record, path) for record, path in ((left, values_a), (right, values_b))]
         difference = compare_values(memoryview(data[0]), memoryview(data[1]), left.dtype, left.shape)
     except (OSError, ValueError, TypeError) as error:
         return None, f"values cannot be compared: {error}"
     return difference, "" if difference is not None else "kept values are equal"
-
-
-def _read(record: TensorRecord, path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(record.offset or 0)
-        return file.read(record.size)
 
 
 def _step_divergence(found: StepDifference, runs: tuple[str, str]) -> Divergence:
@@ -211,13 +223,14 @@ def _compare_outputs(
     runs: tuple[str, str],
     compared: list[str],
     missing: list[NotCompared],
+    near: list[str],
 ) -> Divergence | None:
     if not a.has_output and not b.has_output:
         missing.append(NotCompared(what="outputs", reason=_why_no_output(a)))
         return None
     pairs: list[Pair] = []
     ignored: list[Pair] = []
-    for pair in _pairs(a.outputs, b.outputs):
+    for pair in pairs_by_name(a.outputs, b.outputs):
         record = pair[0] or pair[1]
         assert record is not None
         (ignored if _is_ignored(record.name, request.ignore) else pairs).append(pair)
@@ -230,6 +243,8 @@ def _compare_outputs(
     elif not pairs or all(left is not None and left.text == "None" for left, _ in pairs):
         missing.append(NotCompared(what="outputs", reason="the function returned nothing to compare"))
     differing = [pair for pair in pairs if _pair_differs(pair, missing, "output ")]
+    differing, within = beyond_tolerance(differing, request.tolerance, a.values, b.values)
+    near += within
     if not differing:
         return None
     metric = all(left is not None and left.is_metric for left, _ in differing)

@@ -78,6 +78,7 @@ def _load(outcome: Outcome) -> Evidence:
     return Evidence(
         spec=outcome.spec,
         seconds=outcome.seconds,
+        stepping=float(end.get("stepping", 0.0)),
         manifest=one["manifest"]["manifest"],
         rng={name: state for name, state in one["rng at end"].items() if name != "record"},
         initial=tuple(_initial([line for line in lines if line["record"] == "initial"])),
@@ -93,6 +94,7 @@ def _load(outcome: Outcome) -> Evidence:
         stopped_at=end["stopped_at"],
         notes=(*(line["text"] for line in lines if line["record"] == "note"), *_unread(int(end["skipped"]))),
         values=folder / VALUES_FILE,
+        sources=tuple(str(path) for path in one.get("sources", {}).get("paths", ())),
     )
 
 

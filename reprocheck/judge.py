@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from reprocheck.compare import UNMEASURED
 from reprocheck.compare_steps import history_digest
 from reprocheck.errors import ExitCode
 from reprocheck.model import (
@@ -51,7 +52,7 @@ def judge_seed(runs: SeedRuns, repeats: int) -> SeedAudit:
     elif repeats < 2:
         verdict, reason = Verdict.NO_VERDICT, "one run has nothing to be compared with (--repeats 1)"
     elif not all(comparison.compared for comparison in runs.comparisons):
-        verdict, reason = Verdict.NO_VERDICT, "nothing was compared: no model, no step and no returned value was seen"
+        verdict, reason = Verdict.NO_VERDICT, _nothing_compared(runs.comparisons)
     by_id = {evidence.spec.id: evidence for evidence in runs.evidence}
     return SeedAudit(
         seed=runs.seed,
@@ -62,6 +63,12 @@ def judge_seed(runs: SeedRuns, repeats: int) -> SeedAudit:
         beside=tuple(_worst(runs.comparisons)),
         notes=tuple(dict.fromkeys(note for comparison in runs.comparisons for note in comparison.notes)),
     )
+
+
+def _nothing_compared(comparisons: Sequence[Comparison]) -> str:
+    if any(item.reason == UNMEASURED for comparison in comparisons for item in comparison.not_compared):
+        return "the steps differ in bits, and no output was compared that a tolerance could be measured on"
+    return "nothing was compared: no model, no step and no returned value was seen"
 
 
 def _order(stage: str, step: int | None) -> tuple[int, int]:

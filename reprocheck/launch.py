@@ -30,6 +30,7 @@ from reprocheck.protocol import (
     count_steps,
     encode_spec,
 )
+from reprocheck.workdir import copy_folder
 
 WORKER = Path(__file__).parent / "worker" / "__main__.py"
 POLL_SECONDS = 0.02
@@ -111,8 +112,11 @@ def _may_start(spec: RunSpec, last_start: dict[int, float]) -> bool:
 def _start(spec: RunSpec) -> _Active:
     try:
         spec.directory.mkdir(parents=True)
+        if spec.copy_of is not None:
+            copy_folder(spec.copy_of, spec.cwd)
         if spec.ambient.own_tmpdir:
-            Path(spec.environment["TMPDIR"]).mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(spec.environment["TMPDIR"], ignore_errors=True)
+            Path(spec.environment["TMPDIR"]).mkdir(parents=True)
         (spec.directory / SPEC_FILE).write_text(encode_spec(spec), encoding="utf-8")
         with _output(spec, STDOUT_FILE) as stdout, _output(spec, STDERR_FILE) as stderr:
             process = subprocess.Popen(

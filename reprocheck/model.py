@@ -11,9 +11,11 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reprocheck.tolerance import Tolerance
 from reprocheck.values import ValueDifference
 
 if TYPE_CHECKING:
+    from reprocheck.baseline.model import BaselineAnswer
     from reprocheck.explain.model import Explanation
 
 
@@ -38,6 +40,23 @@ class AmbientMode(str, Enum):
 
     VARY = "vary"
     FIXED = "fixed"
+
+
+class Workdir(str, Enum):
+    """Where runs work."""
+
+    HERE = "here"
+    FRESH = "fresh"
+    """Every run in a copy of its own of the current folder."""
+
+
+class TraceMode(str, Enum):
+    """When operations are traced."""
+
+    REPLAY = "replay"
+    """After a difference, in further runs."""
+    ALWAYS = "always"
+    """In the runs of the audit themselves."""
 
 
 class Compare(str, Enum):
@@ -111,6 +130,25 @@ class Request:
     keep: int = 10
     """How many audits' evidence stays on disk."""
     evidence: Path = Path(".reprocheck")
+    explain: bool = True
+    """Find out why, after a difference."""
+    explain_budget: int = 12
+    """Further runs that an explanation may take."""
+    workdir: Workdir = Workdir.HERE
+    against: str | None = None
+    """A git revision to compare with."""
+    allow_different: bool = False
+    """A difference from that revision does not fail."""
+    share: tuple[str, ...] = ()
+    """What git does not keep, linked into the worktree of that revision."""
+    baseline: Path | None = None
+    """A file of earlier results to compare with."""
+    update_baseline: bool = False
+    """Write that file instead of comparing with it."""
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    in_process_repeat: bool = False
+    """One more run calls the function twice in one process; its second call counts as a repeat."""
+    trace: TraceMode = TraceMode.REPLAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +235,10 @@ class RunSpec:
     """Where this run's evidence goes."""
     read_checkpoints: bool = False
     """Fingerprint saved checkpoints by their tensors, not by the bytes of the file."""
+    copy_of: Path | None = None
+    """The folder that `cwd` is made a copy of right before the run; None: `cwd` is there already."""
     probe: Probe | None = None
-    """None for the runs that a verdict rests on."""
+    """None for the runs that a verdict rests on, unless they are traced or call the function twice."""
 
 
 class Status(str, Enum):
@@ -272,6 +312,9 @@ class Evidence:
 
     spec: RunSpec
     seconds: float
+    """Wall time of the process."""
+    stepping: float
+    """Seconds between the first and the last step record."""
     manifest: Mapping[str, Any]
     rng: Mapping[str, str]
     """Generator name → digest of its state at the end."""
@@ -293,6 +336,8 @@ class Evidence:
     notes: tuple[str, ...]
     """What could not be observed, in words."""
     values: Path
+    sources: tuple[str, ...] = ()
+    """The files of the user's code that it imported or ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -450,6 +495,46 @@ class MetricSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricShift:
+    """One metric in the other revision and here, beside what another seed would do to it."""
+
+    name: str
+    seeds: int
+    base: float
+    """Mean over seeds, in the other revision."""
+    here: float
+    std: float | None
+    """Sample standard deviation over seeds in the other revision; None with one seed."""
+
+    @property
+    def in_std(self) -> float | None:
+        """The shift of the mean in standard deviations over seeds."""
+        return None if not self.std else (self.here - self.base) / self.std
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """The comparison with another revision."""
+
+    text: str
+    """The revision, as the user named it."""
+    commit: str
+    verdict: Verdict
+    """REPRODUCIBLE: the same numbers. NO_VERDICT: they could not be compared."""
+    reason: str
+    """Why they could not be compared; else empty."""
+    seeds: tuple[SeedAudit, ...]
+    """The runs of the other revision, judged among themselves."""
+    differing: tuple[int, ...]
+    """Seeds whose numbers moved."""
+    divergence: Divergence | None
+    """The first difference between the revisions, of the first seed that differs."""
+    shifts: tuple[MetricShift, ...]
+    allowed: bool
+    """--allow-different was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """The whole answer: what reports are made of."""
 
@@ -464,6 +549,8 @@ class Audit:
     findings: tuple[Finding, ...]
     explanation: Explanation | None = None
     """Why the first seed that differs does; None when nothing differed or nobody asked."""
+    against: Against | None = None
+    baseline: BaselineAnswer | None = None
     metrics: tuple[MetricSummary, ...]
     compared: tuple[str, ...]
     not_compared: tuple[NotCompared, ...]

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reprocheck.model import Ambient, AmbientMode, Compare, Deterministic, NotCompared, Request, RunSpec
+from reprocheck.model import (
+    Ambient,
+    AmbientMode,
+    Compare,
+    Deterministic,
+    NotCompared,
+    Probe,
+    Request,
+    RunSpec,
+    Settings,
+    Target,
+    TraceMode,
+    TraceWindow,
+    Workdir,
+)
 from reprocheck.protocol import RUN_VARIABLE
 
 HASH_SEEDS_FROM = 101
@@ -28,36 +43,94 @@ FACTORS = (
 )
 
 
-def plan_runs(
-    request: Request, environ: Mapping[str, str], cwd: Path, directory: Path, tmp: Path
-) -> tuple[RunSpec, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planner:
+    """Makes the specification of any run of one audit."""
+
+    request: Request
+    environ: Mapping[str, str]
+    cwd: Path
+    directory: Path
+    """Of the audit."""
+    tmp: Path
+    """For what runs may leave behind: temporary directories, copies of the folder."""
+    home: Path | None = None
+    """Where the target was named from, when `cwd` is another checkout of the same project."""
+    prefix: str = ""
+    """Before the name of every run: tells the runs of another revision apart."""
+
+    def spec(
+        self,
+        run_id: str,
+        seed: int,
+        repeat: int,
+        ambient: Ambient,
+        *,
+        settings: Settings | None = None,
+        probe: Probe | None = None,
+        fresh: bool | None = None,
+        tmpdir: str | None = None,
+    ) -> RunSpec:
+        """One run; what is not given is as the request says.
+
+        `fresh`: in a copy of the folder. `tmpdir`: the run whose temporary directory it gets, emptied; else its own.
+        """
+        run_id = self.prefix + run_id
+        settings = settings or self.request.settings
+        environment = base_environment(settings, self.environ)
+        fresh = self.request.workdir is Workdir.FRESH if fresh is None else fresh
+        cwd = self.tmp / run_id / "folder" if fresh else self.cwd
+        return RunSpec(
+            id=run_id,
+            seed=seed,
+            repeat=repeat,
+            target=moved_target(self.request.target, self.home or self.cwd, cwd),
+            settings=settings,
+            ambient=ambient,
+            environment=_environment(
+                environment, ambient, f"{self.directory.name}/{run_id}", self.tmp / (tmpdir or run_id) / "tmp"
+            ),
+            cwd=cwd,
+            directory=self.directory / run_id,
+            read_checkpoints=Compare.FILES in self.request.compare,
+            copy_of=self.cwd if fresh else None,
+            probe=probe,
+        )
+
+    def ambient(self, repeat: int) -> Ambient:
+        """The ambient factors of one repeat."""
+        return ambient_of(repeat, self.request, self.environ)
+
+
+def plan_runs(planner: Planner) -> tuple[RunSpec, ...]:
     """Every run of the audit, repeats of one seed side by side."""
-    base = base_environment(request, environ)
+    request = planner.request
+    probe = None
+    if request.trace is TraceMode.ALWAYS:
+        probe = Probe(ledger=False, trace=TraceWindow(inputs=False, values=False))
     specs = []
     for seed in request.seeds:
         for repeat in range(request.repeats):
-            run_id = f"s{seed}r{repeat}"
-            ambient = ambient_of(repeat, request, environ)
-            specs.append(
-                RunSpec(
-                    id=run_id,
-                    seed=seed,
-                    repeat=repeat,
-                    target=request.target,
-                    settings=request.settings,
-                    ambient=ambient,
-                    environment=_environment(base, ambient, f"{directory.name}/{run_id}", tmp / run_id),
-                    cwd=cwd,
-                    directory=directory / run_id,
-                    read_checkpoints=Compare.FILES in request.compare,
-                )
-            )
+            specs.append(planner.spec(f"s{seed}r{repeat}", seed, repeat, planner.ambient(repeat), probe=probe))
+        if request.in_process_repeat:
+            twice = replace(probe or Probe(ledger=False), calls=2)
+            specs.append(planner.spec(f"s{seed}twice", seed, request.repeats, planner.ambient(0), probe=twice))
     return tuple(specs)
+
+
+def moved_target(target: Target, source: Path, destination: Path) -> Target:
+    """The same target in a copy of the folder that it lies in."""
+    if target.path is None or source == destination:
+        return target
+    try:
+        return replace(target, path=destination / target.path.relative_to(source))
+    except ValueError:  # it lies elsewhere
+        return target
 
 
 def pinned(request: Request, environ: Mapping[str, str]) -> tuple[NotCompared, ...]:
     """The ambient factors that do not vary, and why."""
-    if request.repeats < 2:
+    if request.repeats < 2 and not request.in_process_repeat:
         return tuple(NotCompared(what=factor, reason="there is one run a seed") for factor in FACTORS)
     if request.ambient is AmbientMode.FIXED:
         return tuple(NotCompared(what=factor, reason="--ambient fixed") for factor in FACTORS)
@@ -92,9 +165,8 @@ def _is_set(variable: str, request: Request, environ: Mapping[str, str]) -> bool
     return variable in dict(request.settings.env) or bool(environ.get(variable))
 
 
-def base_environment(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
+def base_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """What all runs share: our environment, the settings that only an environment can carry, and --env."""
-    settings = request.settings
     base = dict(environ)
     if settings.device is not None:
         base["CUDA_VISIBLE_DEVICES"] = settings.device
@@ -129,4 +201,4 @@ def _inductor_cache(tmp: Path) -> Path:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = "unknown"
-    return tmp.parent.parent / f"torchinductor_{re.sub(r'[^A-Za-z0-9_.-]', '_', user)}"
+    return tmp.parents[2] / f"torchinductor_{re.sub(r'[^A-Za-z0-9_.-]', '_', user)}"

@@ -16,7 +16,7 @@ from typing import Any
 from reprocheck import checks
 from reprocheck.checks import Check, Refused
 from reprocheck.errors import UsageError
-from reprocheck.model import AmbientMode, Deterministic, Request, Seeding, Settings, Target
+from reprocheck.model import AmbientMode, Deterministic, Request, Seeding, Settings, Target, TraceMode, Workdir
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -114,6 +114,48 @@ _TABLE = (
         help="How many audits' evidence stays on disk.",
     ),
     Option(name="evidence", check=checks.directory, default=Path(".reprocheck"), help="The folder for evidence."),
+    Option(name="explain", check=checks.boolean, default=True, help="After a difference, find out why."),
+    Option(
+        name="explain-budget",
+        check=checks.integer(0, _MANY),
+        default=12,
+        help="Further runs that finding out why may take.",
+    ),
+    Option(
+        name="workdir",
+        check=checks.member(Workdir),
+        default=Workdir.HERE,
+        help="Where runs work: here, or each in a fresh copy of the current folder.",
+    ),
+    Option(
+        name="against",
+        check=checks.text("a git revision"),
+        help="A git revision: run it, too, and say whether the numbers moved since.",
+    ),
+    Option(
+        name="allow-different",
+        check=checks.boolean,
+        default=False,
+        help="With --against: numbers that moved do not fail; a target that does not reproduce still does.",
+    ),
+    Option(
+        name="share",
+        check=checks.words,
+        default=(),
+        help="With --against: a file or folder that git does not keep, for the other revision to read; repeatable.",
+    ),
+    Option(
+        name="in-process-repeat",
+        check=checks.boolean,
+        default=False,
+        help="One more run calls the function twice in one process and compares the second call.",
+    ),
+    Option(
+        name="trace",
+        check=checks.member(TraceMode),
+        default=TraceMode.REPLAY,
+        help="Trace operations in further runs after a difference (replay), or in every run (always).",
+    ),
     Option(
         name="arg",
         check=checks.arguments,
@@ -122,6 +164,18 @@ _TABLE = (
     ),
     Option(name="format", check=checks.choice(*checks.FORMATS), default="text", help="The report on stdout."),
     Option(name="output", check=checks.outputs, default=(), help="A report in a file, FORMAT=FILE; repeatable."),
+    Option(
+        name="fail-on",
+        check=checks.choice("error", "warning", "never"),
+        default="error",
+        help="What exits 1: a difference (error), a finding that is a warning, too, or nothing; no verdict stays 3.",
+    ),
+    Option(
+        name="only-new",
+        check=checks.directory,
+        help="A JSON report of before: what it holds already does not fail.",
+    ),
+    Option(name="exit-zero", check=checks.boolean, default=False, help="Exit 0 instead of 1; every other code stays."),
     Option(
         name="color",
         check=checks.choice("auto", "always", "never"),
@@ -221,6 +275,14 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
         ignore=options["ignore"],
         keep=options["keep"],
         evidence=options["evidence"],
+        explain=options["explain"],
+        explain_budget=options["explain_budget"],
+        workdir=options["workdir"],
+        in_process_repeat=options["in_process_repeat"],
+        against=options["against"],
+        allow_different=options["allow_different"],
+        share=options["share"],
+        trace=options["trace"],
     )
 
 
@@ -242,7 +304,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _from_folder(key: str, value: Any, folder: Path) -> Any:
     """A path in a file means the same from wherever the audit is started."""
-    if key == "evidence":
+    if key in ("evidence", "only_new"):
         return folder / value
     if key == "output":
         return tuple((form, folder / file) for form, file in value)

@@ -52,7 +52,7 @@ def compare_values(a: memoryview, b: memoryview, dtype: str, shape: tuple[int, .
         raise ValueError(f"{a.nbytes} and {b.nbytes} bytes cannot both be {dtype} {shape}")
     if not total or not a.nbytes:
         return None
-    form = _format(dtype, a.nbytes // total)
+    form = format_of(dtype, a.nbytes // total)
     if a.nbytes != total * form.size:
         raise ValueError(f"{a.nbytes} bytes cannot be {dtype} {shape}")
     left, right = (np.frombuffer(data, form.word).reshape(total, form.parts) for data in (a, b))
@@ -96,7 +96,7 @@ def compare_values(a: memoryview, b: memoryview, dtype: str, shape: tuple[int, .
 
 
 @dataclass(frozen=True, slots=True)
-class _Format:
+class Format:
     """How the bits of one element are read. The functions take arrays of words, a row per element."""
 
     word: np.dtype[Any]
@@ -108,13 +108,17 @@ class _Format:
     """Absolute differences, -1 where there is none."""
     steps: Callable[[Array, Array], Array] | None = None
     """ULP distances of those pairs that have one, in one dimension."""
+    numbers: Callable[[Array], Array] | None = None
+    """Floats to float64."""
+    ranks: Callable[[Array], Array] | None = None
+    """The position of each float among all values of its dtype."""
 
     @property
     def size(self) -> int:
         return self.word.itemsize * self.parts
 
 
-def _texts(form: _Format, x: Array, y: Array) -> tuple[str, str]:
+def _texts(form: Format, x: Array, y: Array) -> tuple[str, str]:
     """Both values; with their bits where they read the same."""
     left, right = form.text(x), form.text(y)
     if left == right:
@@ -136,7 +140,7 @@ _PAIRS = {"complex32": "float16", "complex64": "float32", "complex128": "float64
 
 
 @lru_cache(maxsize=64)
-def _format(dtype: str, size: int) -> _Format:
+def format_of(dtype: str, size: int) -> Format:
     """The form of a dtype, or of `size` opaque bytes when it is not known."""
     import numpy as np
 
@@ -159,7 +163,7 @@ def _format(dtype: str, size: int) -> _Format:
     return _opaque_format(size)
 
 
-def _opaque_format(size: int, known: np.dtype[Any] | None = None) -> _Format:
+def _opaque_format(size: int, known: np.dtype[Any] | None = None) -> Format:
     """Elements that are compared but not measured."""
     import numpy as np
 
@@ -169,22 +173,22 @@ def _opaque_format(size: int, known: np.dtype[Any] | None = None) -> _Format:
         value = words.view(known)[0]
         return _short(str(value) if known.kind in "mM" else repr(value.item()))
 
-    return _Format(np.dtype(np.uint8), size, text)
+    return Format(np.dtype(np.uint8), size, text)
 
 
-def _integer_format(known: np.dtype[Any]) -> _Format:
+def _integer_format(known: np.dtype[Any]) -> Format:
     import numpy as np
 
     word = np.dtype(f"{known.byteorder}u{known.itemsize}")
     wide = np.dtype(np.int64 if known.kind == "i" else np.uint64)
 
     def gap(x: Array, y: Array) -> Array:
-        return _distance(x.view(known).astype(wide), y.view(known).astype(wide)).astype(np.float64)
+        return distance(x.view(known).astype(wide), y.view(known).astype(wide)).astype(np.float64)
 
-    return _Format(word, 1, lambda words: str(words.view(known)[0]), gap)
+    return Format(word, 1, lambda words: str(words.view(known)[0]), gap)
 
 
-def _distance(x: Array, y: Array) -> Array:
+def distance(x: Array, y: Array) -> Array:
     """|x - y| of 64-bit integers, exact: the wrapped difference of the unsigned is the true one."""
     import numpy as np
 
@@ -206,7 +210,7 @@ class _Float:
     negative_zero: bool = True
 
 
-def _float_format(real: _Float, parts: int = 1) -> _Format:
+def _float_format(real: _Float, parts: int = 1) -> Format:
     import numpy as np
 
     def gap(x: Array, y: Array) -> Array:
@@ -218,7 +222,7 @@ def _float_format(real: _Float, parts: int = 1) -> _Format:
 
     def steps(x: Array, y: Array) -> Array:
         numbers = (x != y) & ~np.isnan(real.decode(x)) & ~np.isnan(real.decode(y))
-        return _distance(_ranks(x[numbers], real), _ranks(y[numbers], real))
+        return distance(_ranks(x[numbers], real), _ranks(y[numbers], real))
 
     def text(words: Array) -> str:
         if parts == 1:
@@ -226,7 +230,10 @@ def _float_format(real: _Float, parts: int = 1) -> _Format:
         first, second = real.text(words[:1]), real.text(words[1:])
         return f"{first}{'' if second.startswith('-') else '+'}{second}j"
 
-    return _Format(real.word, parts, text, gap, steps)
+    def numbers(words: Array) -> Array:
+        return real.decode(words).astype(np.float64)
+
+    return Format(real.word, parts, text, gap, steps, numbers, lambda words: _ranks(words, real))
 
 
 def _ranks(words: Array, real: _Float) -> Array:

@@ -136,8 +136,8 @@ class Attribution:
 
     kind: str
     """ambient: an ambient factor. frozen: agrees once a source from outside (clock, entropy, pid) is replaced by a
-    constant one. leftover: agrees in fresh copies of the folder. seeding: agrees when reprocheck seeds. intrinsic: differs
-    with everything equal. unclear: the experiments contradict each other or the budget ended."""
+    constant one. leftover: agrees in fresh copies of the folder. seeding: agrees when reprocheck seeds. intrinsic:
+    differs with everything equal. unclear: the experiments contradict each other or the budget ended."""
     factors: tuple[str, ...] = ()
     """The guilty: ambient factors, or clock, entropy, pid, or python, numpy, torch for seeding."""
     lines: tuple[Location, ...] = ()
@@ -153,8 +153,9 @@ class SourceHit:
     """A pattern that a static look found in the user's source. Adds a line or confidence, never a verdict."""
 
     pattern: str
-    """set-iteration, set-sum, hash-call, id-sort, module-set, listdir, glob, iterdir, hashseed-assignment, as-completed,
-    imap-unordered, queue-get, np-empty, torch-empty, functional-dropout, random-state-none, seed-parameter-unused, ..."""
+    """set-iteration, set-sum, hash-call, id-sort, module-set, listdir, glob, iterdir, hashseed-assignment,
+    as-completed, imap-unordered, queue-get, np-empty, torch-empty, functional-dropout, random-state-none,
+    seed-parameter-unused, ..."""
     location: Location
     code: str
     function: str = ""

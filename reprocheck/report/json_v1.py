@@ -7,34 +7,17 @@ version, keys are only added. Types are written out here, apart from the model, 
 from __future__ import annotations
 
 import json
-import math
-import os
 from collections.abc import Mapping
-from enum import Enum
-from pathlib import Path
-from typing import Any
 
 from reprocheck.console import Style
-from reprocheck.model import (
-    Audit,
-    Beside,
-    Divergence,
-    Finding,
-    Location,
-    MetricSummary,
-    NotCompared,
-    Request,
-    RunSummary,
-    SeedAudit,
-    Target,
-    TensorDifference,
-)
-from reprocheck.values import ValueDifference
+from reprocheck.model import Audit, Beside, MetricSummary, Request, RunSummary, SeedAudit, Target
+from reprocheck.report.json_difference import Plain, plain_divergence, plain_finding, plain_not_compared
+from reprocheck.report.json_explanation import plain_explanation, plain_times
+from reprocheck.report.json_plain import Scrub, plain
+from reprocheck.report.wording import flat_memory, shown_path, shown_target
 
 VERSION = 1
 _VOLATILE = "volatile"
-
-Plain = dict[str, Any]
 
 
 def render_json(audit: Audit, style: Style) -> str:
@@ -44,40 +27,8 @@ def render_json(audit: Audit, style: Style) -> str:
 
 def to_plain(audit: Audit) -> Plain:
     """The report as dictionaries, lists and scalars."""
-    stable = _Scrub(audit.directory).clean(_plain(_stable(audit)))
-    return {**stable, _VOLATILE: _plain(_volatile(audit))}
-
-
-def shown_path(path: str | Path) -> str:
-    """Relative to the current directory when below it."""
-    text = str(path)
-    if not os.path.isabs(text):
-        return text
-    try:
-        relative = os.path.relpath(text)
-    except (OSError, ValueError):  # no current directory, or another drive
-        return text
-    return text if relative == ".." or relative.startswith(".." + os.sep) else relative
-
-
-def shown_target(target: Target) -> str:
-    """As the user wrote it, with a path relative to the current directory when below it."""
-    if target.path is None or not os.path.isabs(target.text):
-        return target.text
-    return shown_path(target.path) + (f":{target.function}" if target.function else "")
-
-
-def flat_memory(memory: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"cuda": {"0": {"allocated_peak": 1}}}` → `{"cuda.0.allocated_peak": 1}`, without what is missing."""
-    flat: dict[str, Any] = {}
-    for key, value in memory.items():
-        if isinstance(value, Mapping):
-            flat |= flat_memory(value, f"{prefix}{key}.")
-        elif isinstance(value, (list, tuple)):
-            flat |= flat_memory({str(place): item for place, item in enumerate(value)}, f"{prefix}{key}.")
-        elif value is not None:
-            flat[f"{prefix}{key}"] = value
-    return flat
+    stable = Scrub(audit.directory).clean(plain(_stable(audit)))
+    return {**stable, _VOLATILE: plain(_volatile(audit))}
 
 
 def _stable(audit: Audit) -> Plain:
@@ -89,13 +40,14 @@ def _stable(audit: Audit) -> Plain:
         "target": _target(audit.request.target),
         "asked": _asked(audit.request),
         "seeds": [_seed(seed) for seed in audit.seeds],
-        "divergence": _divergence(audit.divergence),
-        "findings": [_finding(finding) for finding in audit.findings],
+        "divergence": plain_divergence(audit.divergence),
+        "explanation": plain_explanation(audit.explanation),
+        "findings": [plain_finding(finding) for finding in audit.findings],
         "metrics": [_metric(metric) for metric in audit.metrics],
         "compared": audit.compared,
-        "not_compared": [_not_compared(item) for item in audit.not_compared],
+        "not_compared": [plain_not_compared(item) for item in audit.not_compared],
         "varied": audit.varied,
-        "not_varied": [_not_compared(item) for item in audit.not_varied],
+        "not_varied": [plain_not_compared(item) for item in audit.not_varied],
         "manifest": {key: value for key, value in audit.manifest.items() if key != _VOLATILE},
     }
 
@@ -108,6 +60,7 @@ def _volatile(audit: Audit) -> Plain:
         "seconds": audit.seconds,
         "directory": str(audit.directory),
         "runs": {run.id: _run_volatile(run) for seed in audit.seeds for run in seed.runs},
+        "explanation": plain_times(audit.explanation),
         "beside": {
             str(seed.seed): {item.what: item.detail for item in seed.beside if not item.same} for seed in audit.seeds
         },
@@ -167,7 +120,7 @@ def _seed(seed: SeedAudit) -> Plain:
         "verdict": seed.verdict,
         "reason": seed.reason,
         "runs": [_run(run) for run in seed.runs],
-        "divergence": _divergence(seed.divergence),
+        "divergence": plain_divergence(seed.divergence),
         "beside": [_beside(item) for item in seed.beside],
         "notes": seed.notes,
     }
@@ -194,65 +147,6 @@ def _beside(item: Beside) -> Plain:
     return {"what": item.what, "same": item.same, "detail": detail, "decides": item.decides}
 
 
-def _divergence(divergence: Divergence | None) -> Plain | None:
-    if divergence is None:
-        return None
-    return {
-        "stage": divergence.stage,
-        "step": divergence.step,
-        "kind": divergence.kind,
-        "names": divergence.names,
-        "op": divergence.op,
-        "location": _location(divergence.location),
-        "runs": divergence.runs,
-        "note": divergence.note,
-        "tensors": [_tensor(tensor) for tensor in divergence.tensors],
-    }
-
-
-def _tensor(tensor: TensorDifference) -> Plain:
-    return {
-        "name": tensor.name,
-        "kind": tensor.kind,
-        "dtype": tensor.dtype,
-        "shape": tensor.shape,
-        "a": tensor.a,
-        "b": tensor.b,
-        "values": _values(tensor.values),
-        "reason": tensor.reason,
-    }
-
-
-def _values(values: ValueDifference | None) -> Plain | None:
-    if values is None:
-        return None
-    return {
-        "different": values.different,
-        "total": values.total,
-        "max_abs": values.max_abs,
-        "max_ulp": values.max_ulp,
-        "index": values.index,
-        "samples": [{"index": index, "a": a, "b": b} for index, a, b in values.samples],
-    }
-
-
-def _location(location: Location | None) -> Plain | None:
-    return None if location is None else {"path": shown_path(location.path), "line": location.line}
-
-
-def _finding(finding: Finding) -> Plain:
-    return {
-        "code": finding.code,
-        "cause": finding.cause,
-        "severity": finding.severity,
-        "confidence": finding.confidence,
-        "message": finding.message,
-        "location": _location(finding.location),
-        "evidence": finding.evidence,
-        "help": finding.help,
-    }
-
-
 def _metric(metric: MetricSummary) -> Plain:
     return {
         "name": metric.name,
@@ -261,46 +155,3 @@ def _metric(metric: MetricSummary) -> Plain:
         "std": metric.std,
         "within": metric.within,
     }
-
-
-def _not_compared(item: NotCompared) -> Plain:
-    return {"what": item.what, "reason": item.reason}
-
-
-class _Scrub:
-    """Takes the evidence folder's name, new with every audit, out of text."""
-
-    def __init__(self, directory: Path) -> None:
-        names = {os.path.abspath(directory), str(directory)} - {os.sep}
-        self._names = sorted((name for name in names if os.sep in name), key=len, reverse=True)
-
-    def clean(self, value: Any) -> Any:
-        """The same tree with the folder's name replaced in every string."""
-        if isinstance(value, str):
-            for name in self._names:
-                value = value.replace(name, "<evidence>")
-            return value
-        if isinstance(value, dict):
-            return {key: self.clean(item) for key, item in value.items()}
-        return [self.clean(item) for item in value] if isinstance(value, list) else value
-
-
-def _plain(value: Any) -> Any:
-    """Any value as JSON can say it, always the same way."""
-    if isinstance(value, Enum):
-        return _plain(value.value)
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else str(float(value))
-    if isinstance(value, (str, Path)):  # a lone surrogate (a name that is no UTF-8) is no valid JSON
-        return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, Mapping):
-        return {str(_plain(key)): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted((_plain(item) for item in value), key=repr)
-    if isinstance(value, (bytes, bytearray, complex)):
-        return str(value)
-    return f"<{type(value).__name__}>"  # never repr: it may hold an address

@@ -5,34 +5,30 @@ Aligned plain lines, nothing cut to the width of a terminal. Colour repeats what
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reprocheck.console import Pen, Style, aligned
-from reprocheck.findings import DIVERGENCES, UNDIAGNOSED
-from reprocheck.model import (
-    Audit,
-    Divergence,
-    Finding,
-    RunSummary,
-    SeedAudit,
-    Settings,
-    Status,
-    TensorDifference,
-    Verdict,
+from reprocheck.model import Audit, RunSummary, SeedAudit, Settings, Status, Verdict
+from reprocheck.report.text_diagnostics import finding_lines
+from reprocheck.report.text_difference import DIVERGENCE_CODES, difference_lines, shown_location, where
+from reprocheck.report.text_explanation import closing_lines, trial_lines, why_notes
+from reprocheck.report.wording import (
+    count,
+    duration,
+    first_of,
+    flat_memory,
+    prefix_length,
+    short,
+    shown_path,
+    shown_target,
+    size,
 )
-from reprocheck.report.json_v1 import flat_memory, shown_path, shown_target
 
-MOST_TENSORS = 10
 MOST_LINES = 15
 MOST_ITEMS = 20
-PREFIX = 8
-_DIGEST = re.compile(r"[0-9a-f]{32}")
 _INDENT = "  "
 _LAST_WORDS = 64_000
-_SEVERITIES = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
 def render_text(audit: Audit, style: Style) -> str:
@@ -41,8 +37,7 @@ def render_text(audit: Audit, style: Style) -> str:
     sections = [
         _opening(audit, pen),
         *(_seed(seed, pen) for seed in audit.seeds),
-        _divergences(audit, pen),
-        *(_finding(finding, pen) for finding in audit.findings if finding.code not in _DIVERGENCE_CODES),
+        *_diagnoses(audit, pen),
         _metrics(audit, pen),
         _beside(audit, pen),
         _settings(audit, pen),
@@ -50,20 +45,6 @@ def render_text(audit: Audit, style: Style) -> str:
         [pen.text(audit.summary), f"evidence: {pen.text(shown_path(audit.directory))}"],
     ]
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
-
-
-_DIVERGENCE_CODES = {code for code, _, _ in DIVERGENCES.values()}
-
-
-def where(divergence: Divergence) -> str:
-    """`at step 3 in gradients`, `in the initial parameters`."""
-    if divergence.step is not None:
-        return f"at step {divergence.step} in {divergence.kind or divergence.stage}"
-    if divergence.stage == "init":
-        return f"before the first step in the initial {divergence.kind or 'parameters'}"
-    if divergence.stage == "length":
-        return "in the number of steps"
-    return f"in {divergence.kind or divergence.stage}"
 
 
 def _opening(audit: Audit, pen: Pen) -> list[str]:
@@ -150,8 +131,8 @@ def _run_rows(runs: Sequence[RunSummary], pen: Pen) -> tuple[list[list[str]], di
     colours: dict[tuple[int, int], str] = {}
     first = _baseline(runs)
     for y, run in enumerate(runs, start=1):
-        steps = f"{run.steps} {_digest(pen, run.steps_digest, length)}" if run.steps else "-"
-        cells = [_digest(pen, run.init, length), steps, _digest(pen, run.output, length)]
+        steps = f"{run.steps} {short(pen, run.steps_digest, length)}" if run.steps else "-"
+        cells = [short(pen, run.init, length), steps, short(pen, run.output, length)]
         marks = [_differs(one, other) for one, other in zip(_digests(run), _digests(first), strict=True)]
         for x, marked in enumerate(marks):
             if marked:
@@ -183,99 +164,23 @@ def _memory(run: RunSummary) -> str:
     return ", ".join(sorted(parts, key=lambda part: not part[0].isdigit())) or "-"
 
 
-def _divergences(audit: Audit, pen: Pen) -> list[str]:
-    """The first difference in full, those of other seeds in a line."""
-    lines: list[str] = []
-    for seed in audit.seeds:
-        if seed.divergence is None:
-            continue
-        if not lines:
-            lines = _divergence(seed.divergence, pen) + _diagnosis(audit, pen)
-        else:
-            lines.append(f"   = note: seed {seed.seed} differs first {pen.text(where(seed.divergence))}")
-    return lines or (_divergence(audit.divergence, pen) if audit.divergence else [])
-
-
-def _divergence(divergence: Divergence, pen: Pen) -> list[str]:
-    one, other = (pen.text(run) for run in divergence.runs)
-    what = pen.text(divergence.kind or divergence.stage)
-    code = DIVERGENCES[divergence.stage][0] if divergence.stage in DIVERGENCES else "RC300"
-    lines = [f"{pen.paint(f'error[{code}]', 'red')}: {what} differ between run {one} and run {other}"]
-    place = "first " + pen.text(where(divergence))
-    if divergence.location is not None:
-        place = f"{pen.text(shown_path(divergence.location.path))}:{divergence.location.line}, {place}"
-    if divergence.op:
-        place += f", op `{pen.text(divergence.op)}`"
-    lines.append(f"  --> {place}")
-    names = [f"`{pen.text(name)}`" for name in divergence.names]
-    if names and not divergence.tensors:
-        lines.append(f"   | {first_of(names, MOST_TENSORS)}")
-    lines += [f"   | {line}".rstrip() for line in _tensors(divergence.tensors, pen)]
-    return lines + ([f"   = note: {pen.text(divergence.note)}"] if divergence.note else [])
-
-
-def _diagnosis(audit: Audit, pen: Pen) -> list[str]:
-    """What the finding for the first difference adds to it; its head stands there already."""
-    for finding in audit.findings:
-        if finding.code in _DIVERGENCE_CODES:
-            lines = [f"   = note: {pen.text(finding.evidence[0])}"] if finding.evidence else []
-            if finding.cause != UNDIAGNOSED:
-                lines.append(f"   = note: cause: {pen.text(finding.cause)}, confidence: {pen.text(finding.confidence)}")
-            lines += [f"   = help: {pen.text(line)}" for line in finding.help.splitlines() if line.strip()]
-            return lines
-    return []
-
-
-def _tensors(tensors: Sequence[TensorDifference], pen: Pen) -> list[str]:
-    if not tensors:
-        return []
-    length = prefix_length(digest for tensor in tensors for digest in (tensor.a, tensor.b))
-    rows = [["name", "dtype", "shape", "elements that differ", "max abs", "ulp", "first run", "second run"]]
-    for tensor in tensors[:MOST_TENSORS]:
-        shape = "x".join(map(str, tensor.shape)) or "-"
-        rows.append([pen.text(tensor.name), pen.text(tensor.dtype) or "-", shape, *_values(tensor, length, pen)])
-    lines = aligned(rows, right=(4, 5), colours={}, pen=pen)
-    left_out = len(tensors) - MOST_TENSORS
-    return [*lines, f"and {left_out} more"] if left_out > 0 else lines
-
-
-def _values(tensor: TensorDifference, length: int, pen: Pen) -> list[str]:
-    values = tensor.values
-    if values is None:
-        absent = "absent"
-        sides = [_digest(pen, side, length) if side else absent for side in (tensor.a, tensor.b)]
-        return [f"unknown: {pen.text(tensor.reason)}" if tensor.reason else "-", "-", "-", *sides]
-    differing = f"{values.different} of {values.total} ({_percent(values.different, values.total)})"
-    greatest = "-" if values.max_abs is None else f"{values.max_abs:.3g}"
-    ulp = "-" if values.max_ulp is None else f"{values.max_ulp}"
-    if not values.samples:
-        return [differing, greatest, ulp, _digest(pen, tensor.a, length), _digest(pen, tensor.b, length)]
-    index, a, b = values.samples[0]
-    place = f"[{', '.join(map(str, index))}] " if index else ""
-    return [differing, greatest, ulp, place + pen.text(a), pen.text(b)]
-
-
-def _percent(part: int, whole: int) -> str:
-    """Never 0 % of something, never 100 % of less than all."""
-    share = 100 * part / whole if whole else 0.0
-    if part == whole:
-        return "100 %"
-    return "<0.1 %" if share < 0.1 else f"{min(share, 99.9):.1f} %"
-
-
-def _finding(finding: Finding, pen: Pen) -> list[str]:
-    head = pen.paint(
-        f"{pen.text(finding.severity)}[{pen.text(finding.code)}]", _SEVERITIES.get(finding.severity, "bold")
-    )
-    lines = [f"{head}: {pen.text(finding.message)}"]
-    if finding.location is not None:
-        lines.append(f"  --> {pen.text(shown_path(finding.location.path))}:{finding.location.line}")
-    lines += [f"   | {pen.text(line)}" for line in finding.evidence[:MOST_ITEMS]]
-    if len(finding.evidence) > MOST_ITEMS:
-        lines.append(f"   | and {len(finding.evidence) - MOST_ITEMS} more")
-    cause = f"cause: {pen.text(finding.cause)}, " if finding.cause else ""
-    lines.append(f"   = note: {cause}confidence: {pen.text(finding.confidence)}")
-    return lines + [f"   = help: {pen.text(line)}" for line in finding.help.splitlines() if line.strip()]
+def _diagnoses(audit: Audit, pen: Pen) -> Iterator[list[str]]:
+    """The first difference, its causes, what mends it; after that what has no part in it."""
+    explanation = audit.explanation
+    others = [finding for finding in audit.findings if finding.code not in DIVERGENCE_CODES]
+    causes = [finding for finding in others if finding.severity == "error"]
+    trials = () if explanation is None else explanation.trials
+    whys = [] if explanation is None else why_notes(explanation, pen)
+    yield difference_lines(audit, pen, causes, () if causes else whys)
+    for index, finding in enumerate(causes):
+        notes = () if index else whys
+        yield finding_lines(finding, pen, known=shown_location(audit), notes=notes, trials=trials)
+    if explanation is not None:
+        told = tuple(finding.edit for finding in causes if finding.edit is not None)
+        yield trial_lines(explanation, told, pen)
+        code = next((finding.code for finding in (*causes, *audit.findings)), "")
+        yield closing_lines(explanation, code, pen)
+    yield from (finding_lines(finding, pen) for finding in others if finding not in causes)
 
 
 def _metrics(audit: Audit, pen: Pen) -> list[str]:
@@ -345,57 +250,6 @@ def _reasons(title: str, items: Sequence[Any], pen: Pen) -> list[str]:
 
 def _words(status: Status) -> str:
     return status.value.replace("-", " ")
-
-
-def prefix_length(digests: Iterable[str]) -> int:
-    """The fewest digits, at least PREFIX, with which different digests look different."""
-    different = sorted({digest for digest in digests if is_digest(digest)})
-    longest = PREFIX - 1
-    for one, other in pairwise(different):  # neighbours share the longest prefixes
-        same = next(place for place in range(len(one)) if one[place] != other[place])
-        longest = max(longest, same)
-    return longest + 1
-
-
-def is_digest(text: str) -> bool:
-    """Whether it is a digest rather than a value as text."""
-    return _DIGEST.fullmatch(text) is not None
-
-
-def count(number: int, noun: str) -> str:
-    """`1 run`, `2 runs`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def duration(seconds: float) -> str:
-    """A time as a person reads it."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
-
-
-def size(number: float) -> str:
-    """Bytes as a person reads them."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1024 or unit == "GiB":
-            return f"{number:.0f} {unit}" if number >= 100 or unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    raise AssertionError
-
-
-def first_of(names: Sequence[str], limit: int) -> str:
-    """The first few, and how many more."""
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
-
-
-def _digest(pen: Pen, digest: str, length: int) -> str:
-    """A digest's prefix; any other text whole; a dash for nothing."""
-    if not digest:
-        return "-"
-    return digest[:length] if is_digest(digest) else pen.text(digest)
 
 
 def _baseline(runs: Sequence[RunSummary]) -> RunSummary:

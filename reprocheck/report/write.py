@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reprocheck.console import Style, encodable, silence
+from reprocheck.console import Style, encodable, say, silence
 from reprocheck.errors import ExitCode, ReprocheckError, UsageError
 from reprocheck.model import Audit
 from reprocheck.report import FORMATS
@@ -54,6 +54,18 @@ def write_outputs(audit: Audit, outputs: Sequence[tuple[str, Path]], style: Styl
     if failures:
         message = "; ".join(failure.message for failure in failures)
         raise OutputError(message, failures[0].hint) from failures[0].__cause__
+
+
+def append_step_summary(audit: Audit, formats: Sequence[str]) -> None:
+    """With annotations goes a summary, where GitHub Actions wants one. It is an extra: without it the audit stands."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path or "github" not in formats:
+        return
+    try:
+        with open(path, "ab") as stream:
+            stream.write(FORMATS["markdown"](audit, Style()).encode("utf-8", "backslashreplace"))
+    except (OSError, ValueError) as error:
+        say(f"warning: cannot write the step summary to {path}: {getattr(error, 'strerror', None) or error}")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

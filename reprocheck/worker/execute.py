@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import importlib
 import importlib.util
 import inspect
@@ -14,23 +15,33 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from reprocheck.model import RunSpec, TargetKind
+from reprocheck.worker import edits
 
 
 class TargetUnusable(Exception):
     """The target as named cannot be run at all: a usage error of whoever named it."""
 
 
-def execute(spec: RunSpec) -> tuple[bool, Any]:
-    """Run it; whether it returned a value (functions do, scripts do not), and the value."""
+def execute(spec: RunSpec, again: Callable[[bool], None]) -> tuple[bool, Any]:
+    """Run it; whether it returned a value (functions do, scripts do not), and the value.
+
+    `again` is called between calls of one function, where several are asked for: with True before the last.
+    """
     target = spec.target
+    calls = 1 if spec.probe is None else spec.probe.calls
     argv = [argument.replace("{seed}", str(spec.seed)) for argument in target.argv]
     if target.kind in (TargetKind.SCRIPT, TargetKind.MODULE):
+        if calls > 1:
+            raise TargetUnusable(f"{target.text}: only a function can be called {calls} times in one process")
         _run_main(*(_script(spec) if target.kind is TargetKind.SCRIPT else _module(str(target.module))), argv)
         return False, None
     sys.argv = [str(target.path or target.module), *argv]
     function = _find_function(spec)
     arguments = dict(target.arguments)
     _check_arguments(function, arguments, spec)
+    for left in range(calls - 1, 0, -1):
+        function(**copy.deepcopy(arguments))
+        again(left == 1)
     return True, function(**arguments)
 
 
@@ -53,7 +64,7 @@ def _script(spec: RunSpec) -> tuple[CodeType, ModuleType, str, str]:
 
 def _compile(path: Path, shown: str) -> CodeType:
     try:
-        return compile(path.read_bytes(), shown, "exec", dont_inherit=True)
+        return compile(edits.source_of(path), shown, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         raise TargetUnusable(f"{shown} cannot be compiled: {_one_line(error)}") from error
 

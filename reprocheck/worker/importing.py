@@ -1,4 +1,4 @@
-"""Act right after a module has been imported for the first time.
+"""Act right before or after a module is imported for the first time.
 
 torch is never imported by us before the target does it: a script may set OMP_NUM_THREADS or the like first.
 """
@@ -14,12 +14,13 @@ from types import ModuleType
 from typing import Any
 
 
-class _AfterImport:
+class _OnImport:
     """A meta path finder that lets the others find the module and adds an action to its loading."""
 
-    def __init__(self, name: str, action: Callable[[], None]) -> None:
+    def __init__(self, name: str, action: Callable[[], None], *, before: bool = False) -> None:
         self.name = name
         self.action = action
+        self.before = before
         self.acted = False
         self._asking = threading.local()
 
@@ -38,20 +39,32 @@ class _AfterImport:
         loader: Any = spec.loader
         execute = loader.exec_module
 
-        def execute_then_act(module: ModuleType) -> None:
+        def execute_and_act(module: ModuleType) -> None:
+            if self.before:
+                self._act()
             execute(module)
-            if not self.acted:  # a reload executes it again
-                self.acted = True
-                sys.meta_path.remove(self)
-                self.action()
+            if not self.before:
+                self._act()
 
-        loader.exec_module = execute_then_act
+        loader.exec_module = execute_and_act
         return spec
+
+    def _act(self) -> None:
+        if not self.acted:  # a reload executes it again
+            self.acted = True
+            sys.meta_path.remove(self)
+            self.action()
 
 
 def after_import(name: str, action: Callable[[], None]) -> None:
-    """Call `action` once `name` (a top-level module) is imported; now, if it is already."""
+    """Call `action` once `name` is imported; now, if it is already."""
     if name in sys.modules:
         action()
     else:
-        sys.meta_path.insert(0, _AfterImport(name, action))
+        sys.meta_path.insert(0, _OnImport(name, action))
+
+
+def before_import(name: str, action: Callable[[], None]) -> None:
+    """Call `action` right before `name` is imported; never, if it is already."""
+    if name not in sys.modules:
+        sys.meta_path.insert(0, _OnImport(name, action, before=True))

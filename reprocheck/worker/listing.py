@@ -38,8 +38,11 @@ class _Listing:
         self._entries = iter(())
 
 
-def rearrange(key: int | None, evidence: str) -> None:
-    """Shuffle all later listings of this process with `key` (None: the file system's order); hide `evidence`."""
+def rearrange(key: int | None, evidence: str, *, in_order: bool = False) -> None:
+    """Shuffle all later listings of this process with `key` (None: the file system's order); hide `evidence`.
+
+    `in_order`: they come sorted instead.
+    """
     parent, own = os.path.split(os.path.realpath(evidence))
 
     def is_ours(folder: Any, name: str | bytes) -> bool:
@@ -49,7 +52,9 @@ def rearrange(key: int | None, evidence: str) -> None:
         return name == own and not isinstance(folder, int) and os.path.realpath(os.fsdecode(folder or ".")) == parent
 
     def arranged(entries: list[Any]) -> list[Any]:
-        if key is not None:
+        if in_order:
+            entries.sort(key=lambda entry: os.fsencode(getattr(entry, "name", entry)))
+        elif key is not None:
             random.Random(key * 1_000_003 + len(entries)).shuffle(entries)
         return entries
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -21,6 +21,9 @@ from reprocheck.worker.heap import HeapPoison
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.roots import Roots, is_main_thread
 from reprocheck.worker.steps import Pending, StepWriter, graph_leaves, key_text
+
+if TYPE_CHECKING:
+    from reprocheck.worker.trace import Tracer
 
 
 class TargetStopped(BaseException):
@@ -40,19 +43,25 @@ class Observer:
         self._pending = Pending()
         self._has_optimizer = False
         self._failures: set[str] = set()
+        self._tracer: Tracer | None = None
         self.roots = Roots(recorder)
         self.steps = StepWriter(recorder, self.roots)
         self.stopped_at: int | None = None
 
-    def install(self) -> None:
+    def install(self, tracer: Tracer | None) -> None:
         """Wrap torch. Called once, right after its import."""
         module_class: Any = torch.nn.Module
+        if tracer is not None:
+            self._tracer = tracer
+            module_class.__call__ = tracer.modules.watch_calls(module_class.__call__, self._label_of)
         module_class.__call__ = self._watch_calls(module_class.__call__)
         torch.autograd.backward = self._watch_backward(torch.autograd.backward)
         self._watch_optimizers()
 
     def finish(self) -> None:
         """The end of the target: what came after the last step, and models that no optimizer touched."""
+        if self._tracer is not None:
+            self._tracer.close()
         with Unobserved():
             self._guarded(self._finish)
 
@@ -81,8 +90,12 @@ class Observer:
             finally:
                 pending.depth = 0
 
-        _hide_from_compiler(__call__)
+        hide_from_compiler(__call__)
         return __call__
+
+    def _label_of(self, module: torch.nn.Module) -> str | None:
+        root = self.roots.find(module)
+        return None if root is None else root.label
 
     def _called(self, module: torch.nn.Module, args: Any, kwargs: Any) -> bool:
         root = self.roots.find(module)
@@ -95,13 +108,13 @@ class Observer:
         if not torch.is_grad_enabled():
             self._poison.wake()
         made = {ref.cdata for ref in self._pending.outputs if not ref.expired()}  # type: ignore[no-untyped-call]
-        inputs = [t for t in _tensors((args, kwargs)) if t.grad_fn is None and _storage(t) not in made]
+        inputs = [t for t in tensors_in((args, kwargs)) if t.grad_fn is None and _storage(t) not in made]
         self._pending.roots[root] = None
         self._pending.feed("batch", root.label.encode() if is_main_thread() else b"", inputs)
         return True
 
     def _returned(self, output: Any) -> None:
-        outputs = list(_tensors(output))
+        outputs = list(tensors_in(output))
         for tensor in outputs:
             if _storage(tensor) is not None:
                 self._pending.outputs.append(StorageWeakRef(tensor.untyped_storage()))  # type: ignore[no-untyped-call]
@@ -113,7 +126,7 @@ class Observer:
         def observed(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling() or not self._recorder.is_open:
                 return backward(tensors, *args, **kwargs)
-            losses = list(_tensors(tensors))
+            losses = list(tensors_in(tensors))
             with Unobserved():
                 self._guarded(self._before_backward, losses)
             leaves = [leaf for _, leaf in graph_leaves(losses)] if self._has_no_model else []
@@ -123,7 +136,7 @@ class Observer:
             self._stop_if_done()
             return result
 
-        _hide_from_compiler(observed)
+        hide_from_compiler(observed)
         return observed
 
     @property
@@ -145,6 +158,8 @@ class Observer:
         if self._by_hand:
             self.steps.backward(leaves, self._pending)
             self._poison.after_step(self.steps.count)
+            if self._tracer is not None:
+                self._tracer.step_ends(self.steps.count)
 
     def _watch_optimizers(self) -> None:
         optimizer_class: Any = torch.optim.Optimizer
@@ -161,6 +176,8 @@ class Observer:
             self._has_optimizer = True  # a copied or unpickled one was never initialised here
             with Unobserved():
                 self._guarded(self.steps.before, optimizer)
+            if self._tracer is not None:
+                self._tracer.step_begins()
 
         def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             if torch.compiler.is_compiling() or not self._recorder.is_open:
@@ -169,6 +186,8 @@ class Observer:
             with Unobserved():
                 self._guarded(self.steps.after, optimizer, self._pending)
             self._poison.after_step(self.steps.count)
+            if self._tracer is not None:
+                self._tracer.step_ends(self.steps.count)
             self._stop_if_done()
 
         optimizer_class.__init__ = __init__
@@ -179,6 +198,8 @@ class Observer:
         if self._max_steps is not None and self.steps.count >= self._max_steps and self._recorder.is_open:
             self._leave_if_stopped()
             self.stopped_at = self.steps.count
+            if self._tracer is not None:
+                self._tracer.close()
             raise TargetStopped(f"{self.steps.count} optimizer steps")
 
     def _leave_if_stopped(self) -> None:
@@ -197,13 +218,13 @@ class Observer:
             return None
 
 
-def _hide_from_compiler(function: Callable[..., Any]) -> None:
+def hide_from_compiler(function: Callable[..., Any]) -> None:
     """torch.compile runs this frame as it is and compiles what it calls."""
     with contextlib.suppress(AttributeError):  # a PyTorch without it: compiled models have one more graph break
         torch._C._dynamo.eval_frame.skip_code(function.__code__)  # type: ignore[attr-defined]
 
 
-def _tensors(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
+def tensors_in(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
     """Tensors in arguments: nested tuples, lists and dicts, and objects with fields (model outputs, batches)."""
     if isinstance(value, torch.Tensor):
         yield value
@@ -211,7 +232,7 @@ def _tensors(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
         return
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _tensors(item, depth + 1)
+            yield from tensors_in(item, depth + 1)
     elif isinstance(value, dict):
         yield from _by_key(value, depth)
     elif hasattr(value, "__dict__") and not isinstance(value, (type, torch.nn.Module)) and not callable(value):
@@ -221,7 +242,7 @@ def _tensors(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
 
 def _by_key(items: dict[Any, Any], depth: int) -> Iterator[torch.Tensor]:
     for _, item in sorted(items.items(), key=key_text):
-        yield from _tensors(item, depth + 1)
+        yield from tensors_in(item, depth + 1)
 
 
 def _storage(tensor: torch.Tensor) -> int | None:

@@ -32,6 +32,7 @@ class Recorder:
         self._count = 0
         self._values_end = 0
         self._step_records = 0
+        self._first_step = self._last_step = 0.0
         self._closed = False
         self._pid = os.getpid()
         self._lock = threading.RLock()
@@ -58,6 +59,7 @@ class Recorder:
                 self._pending += record
                 self._step_records += 1
                 now = time.monotonic()
+                self._first_step, self._last_step = self._first_step or now, now
                 if len(self._pending) >= BLOCK or now - self._flushed >= FLUSH_SECONDS:
                     self._flushed = now
                     with self._writing():
@@ -82,6 +84,7 @@ class Recorder:
             with self._writing():
                 self._flush_steps()
                 self._values.close()
+            content["stepping"] = self._last_step - self._first_step
             self.line("end", records=self._count, steps=self._step_records, **content)
             self._closed = True
 

@@ -11,7 +11,7 @@ import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
@@ -22,9 +22,12 @@ from reprocheck.worker.heap import HeapPoison
 from reprocheck.worker.importing import after_import
 from reprocheck.worker.leaves import Leaf, leaves_of
 from reprocheck.worker.recorder import Recorder
+from reprocheck.worker.sites import Sites
 
 if TYPE_CHECKING:
+    from reprocheck.worker.ledger import Ledger
     from reprocheck.worker.observe import Observer
+    from reprocheck.worker.trace import Tracer
 
 
 def run(folder: str) -> None:
@@ -40,14 +43,21 @@ class _Run:
         self.files = WrittenFiles((str(spec.directory.parent), spec.environment.get("TMPDIR", "")))
         self.poison = HeapPoison(spec.ambient.heap_byte)
         self.observer: Observer | None = None
+        self.sites = Sites(spec)
+        self.ledger: Ledger | None = None
 
     def go(self) -> None:
         spec = self.spec
         self.recorder.line("start", run=spec.id, seed=spec.seed, pid=os.getpid(), python=platform.python_version())
-        listing.rearrange(spec.ambient.listing_key, str(spec.directory.parent.parent.parent))
+        in_order = spec.probe is not None and spec.probe.sorted_listings
+        listing.rearrange(spec.ambient.listing_key, str(spec.directory.parent.parent.parent), in_order=in_order)
         if spec.ambient.switch_interval is not None:
             sys.setswitchinterval(spec.ambient.switch_interval)
-        after_import("torch", self._observe_torch)
+        after_import("torch", lambda: flags.apply_to_torch(spec.settings))
+        if spec.probe is None or spec.probe.calls == 1:
+            after_import("torch", self._observe_torch)
+        if spec.probe is not None:
+            self._probe()
         seeding.seed_before_import(spec.seed, spec.settings.seeding)
         for library in ("numpy", "torch"):
             after_import(library, self._record_generators)
@@ -61,16 +71,53 @@ class _Run:
     def _observe_torch(self) -> None:
         from reprocheck.worker.observe import Observer
 
-        flags.apply_to_torch(self.spec.settings)
-        self.observer = Observer(self.recorder, self.poison, self.spec.settings.max_steps, self._leave)
-        self.observer.install()
+        tracer, last = self._make_tracer()
+        limits = [limit for limit in (self.spec.settings.max_steps, last) if limit is not None]
+        self.observer = Observer(self.recorder, self.poison, min(limits, default=None), self._leave)
+        self.observer.install(tracer)
+
+    def _make_tracer(self) -> tuple[Tracer | None, int | None]:
+        """With a trace: its tracer, and after how many steps it ends the run."""
+        window = None if self.spec.probe is None else self.spec.probe.trace
+        if window is None:
+            return None, None
+        from reprocheck.worker.trace import Tracer
+
+        tracer = Tracer(self.spec, window, self.recorder)
+        tracer.install()
+        return tracer, None if window.last is None else window.last + 1
+
+    def _probe(self) -> None:
+        from reprocheck.worker.edits import EditMismatch
+        from reprocheck.worker.taps_install import install
+
+        def note(text: str) -> None:
+            self.recorder.line("note", text=text)
+
+        try:
+            self.ledger = install(self.spec, self.sites, self._steps, note)
+        except EditMismatch as error:
+            self._unusable(error)
+
+    def _steps(self) -> int:
+        return 0 if self.observer is None else self.observer.steps.count
+
+    def _unusable(self, error: Exception) -> NoReturn:
+        self.recorder.end(status="unusable", error=str(error))
+        sys.exit(2)
+
+    def _call_again(self, is_last: bool) -> None:
+        """Between calls of one function in this process. Only the last one is observed."""
+        seeding.seed_again(self.spec.seed, self.spec.settings.seeding)
+        self._record_generators()
+        if is_last:
+            after_import("torch", self._observe_torch)
 
     def _run_target(self) -> None:
         try:
-            returned, value = execute(self.spec)
+            returned, value = execute(self.spec, self._call_again)
         except TargetUnusable as error:
-            self.recorder.end(status="unusable", error=str(error))
-            sys.exit(2)
+            self._unusable(error)
         except SystemExit as stop:
             self._exited(stop)
             raise
@@ -108,6 +155,8 @@ class _Run:
         recorder = self.recorder
         if not recorder.is_open:  # a forked child of the target came here by itself
             return
+        if self.ledger is not None:
+            self.ledger.close()
         if self.observer is not None:
             self.observer.finish()
         if returned:
@@ -118,6 +167,7 @@ class _Run:
         recorder.line("settings", settings=flags.read_settings())
         recorder.line("memory", memory=_memory())
         recorder.line("manifest", manifest=_manifest())
+        recorder.line("sources", paths=self.sites.user_files())
         stopped = None if self.observer is None else self.observer.stopped_at
         skipped = 0 if self.observer is None else self.observer.steps.skipped
         recorder.end(status=status, returned=returned, error=error, stopped_at=stopped, skipped=skipped)

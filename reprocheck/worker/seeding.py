@@ -26,6 +26,18 @@ def seed_before_import(seed: int, seeding: Seeding) -> None:
         after_import("numpy", lambda: _seed_numpy(seed))
 
 
+def seed_again(seed: int, seeding: Seeding) -> None:
+    """As at the start, the generators of what is imported by now."""
+    if seeding is Seeding.NONE:
+        return
+    if "torch" in sys.modules:
+        _seed_torch(seed)
+    if seeding is Seeding.ALL:
+        random.seed(seed)
+        if "numpy" in sys.modules:
+            _seed_numpy(seed)
+
+
 def _seed_numpy(seed: int) -> None:
     import numpy as np
 

@@ -73,6 +73,15 @@ class Sites:
             return True
         return not path.startswith(self._library) and f"{os.sep}site-packages{os.sep}" not in path
 
+    def user_files(self) -> list[str]:
+        """The files of the user's code that are imported now."""
+        found = set()
+        for module in list(sys.modules.values()):
+            name = getattr(module, "__file__", None)
+            if isinstance(name, str) and name.endswith(".py") and self.is_user_file(name):
+                found.add(os.path.abspath(name))
+        return sorted(found)
+
     def frames(self, site: int) -> list[dict[str, Any]]:
         """The frames of a site, innermost first: path, line, function."""
         return [

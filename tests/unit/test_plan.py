@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reprocheck.model import AmbientMode, Compare, Deterministic, Request, RunSpec, Settings, Target, TargetKind
-from reprocheck.plan import FACTORS, base_environment, pinned, plan_runs
+from reprocheck.plan import FACTORS, Planner, base_environment, pinned, plan_runs
 from reprocheck.protocol import RUN_VARIABLE, decode_spec, encode_spec
 
 ENVIRON = {"PATH": "/bin", "HOME": "/home/u"}
@@ -22,7 +22,10 @@ def request(**changes: Any) -> Request:
 
 
 def plan(asked: Request, environ: dict[str, str] | None = None) -> tuple[RunSpec, ...]:
-    return plan_runs(asked, ENVIRON if environ is None else environ, Path("/w"), Path("/e/audit"), Path("/tmp/r"))
+    environ = ENVIRON if environ is None else environ
+    return plan_runs(
+        Planner(request=asked, environ=environ, cwd=Path("/w"), directory=Path("/e/audit"), tmp=Path("/tmp/r"))
+    )
 
 
 def factors(spec: RunSpec) -> dict[str, Any]:
@@ -127,7 +130,7 @@ def test_temporary_directories_are_apart_and_compiled_kernels_shared() -> None:
 
 def test_settings_that_only_an_environment_carries() -> None:
     settings = Settings(device="1", threads=3, deterministic=Deterministic.WARN, env=(("A", "b"),))
-    found = base_environment(request(settings=settings), ENVIRON)
+    found = base_environment(settings, ENVIRON)
     assert found == {
         **ENVIRON,
         "CUDA_VISIBLE_DEVICES": "1",
@@ -139,16 +142,16 @@ def test_settings_that_only_an_environment_carries() -> None:
 
 
 def test_the_users_workspace_setting_stays() -> None:
-    asked = request(settings=Settings(deterministic=Deterministic.ERROR))
+    asked = Settings(deterministic=Deterministic.ERROR)
     environ = {**ENVIRON, "CUBLAS_WORKSPACE_CONFIG": ":16:8"}
     assert base_environment(asked, environ)["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
-    off = request(settings=Settings(deterministic=Deterministic.OFF))
+    off = Settings(deterministic=Deterministic.OFF)
     assert base_environment(off, ENVIRON) == ENVIRON
 
 
 def test_env_wins_over_settings_and_environment() -> None:
     settings = Settings(threads=3, env=(("OMP_NUM_THREADS", "8"), ("HOME", "/x")))
-    found = base_environment(request(settings=settings), ENVIRON)
+    found = base_environment(settings, ENVIRON)
     assert (found["OMP_NUM_THREADS"], found["MKL_NUM_THREADS"], found["HOME"]) == ("8", "3", "/x")
 
 

@@ -18,117 +18,25 @@ from reprocheck.errors import UsageError
 from reprocheck.model import (
     Audit,
     Beside,
-    Divergence,
     Finding,
     Location,
     MetricSummary,
     NotCompared,
     Request,
-    RunSummary,
     SeedAudit,
     Settings,
     Status,
     Target,
     TargetKind,
-    TensorDifference,
     Verdict,
 )
 from reprocheck.report import FORMATS
 from reprocheck.report import write as write_module
 from reprocheck.report.json_v1 import render_json, to_plain
-from reprocheck.report.text import prefix_length, render_text
+from reprocheck.report.text import render_text
+from reprocheck.report.wording import prefix_length
 from reprocheck.report.write import OutputError, check_writable, print_report, write_outputs
-from reprocheck.values import ValueDifference
-
-PLAIN = Style()
-A, B = "a" * 32, "b" * 32
-HOSTILE = "[red]x[/] :smile: \x1b[31m\x9b2J\r\n\u202e \udcff"
-
-
-def run(repeat: int = 0, **changes: Any) -> RunSummary:
-    given = {
-        "id": f"s0r{repeat}",
-        "repeat": repeat,
-        "status": Status.COMPLETED,
-        "reason": "",
-        "last_words": "",
-        "init": A,
-        "steps_digest": A,
-        "steps": 20,
-        "output": A,
-        "metrics": {"accuracy": 0.8},
-        "seconds": 1.25,
-        "memory": {"rss_peak": 312 * 2**20, "cuda": {"0": {"allocated_peak": 2**30, "reserved_peak": 2**31}}},
-        "settings": {"threads": 4},
-        "ambient": {"hash_seed": 123},
-        "stopped_at": None,
-        "directory": f"/evidence/audit-1/s0r{repeat}",
-    }
-    return RunSummary(**{**given, **changes})
-
-
-def audit(**changes: Any) -> Audit:
-    """A reproducible audit of two runs, or what is changed of it."""
-    beside = (
-        Beside(what="stdout", same=False, detail="took 1.23 s"),
-        Beside(what="files", same=True, detail="2"),
-    )
-    seed = SeedAudit(
-        seed=0, verdict=Verdict.REPRODUCIBLE, reason="", runs=(run(0), run(1)), divergence=None, beside=beside
-    )
-    given = {
-        "request": Request(target=Target(text="gcn.py:train", kind=TargetKind.FILE_FUNCTION, function="train")),
-        "verdict": Verdict.REPRODUCIBLE,
-        "exit_code": 0,
-        "summary": "no difference observed in 2 runs",
-        "seeds": (seed,),
-        "divergence": None,
-        "findings": (),
-        "metrics": (MetricSummary(name="accuracy", seeds=1, mean=0.8, std=None, within=0.0),),
-        "compared": ("initial parameters", "steps"),
-        "not_compared": (NotCompared(what="loss", reason="never seen"),),
-        "varied": ("hash seed", "heap contents"),
-        "not_varied": (NotCompared(what="listing order", reason="no shuffling here"),),
-        "manifest": {"torch": "2.9", "volatile": {"host": "h", "pids": [1]}},
-        "started": "2026-01-01T00:00:00+00:00",
-        "seconds": 3.5,
-        "directory": Path("/evidence/audit-1"),
-    }
-    return Audit(**{**given, **changes})
-
-
-def different(divergence: Divergence, second: RunSummary, **changes: Any) -> Audit:
-    seed = SeedAudit(seed=0, verdict=Verdict.DIFFERENT, reason="", runs=(run(0), second), divergence=divergence)
-    given = {"verdict": Verdict.DIFFERENT, "exit_code": 1, "summary": "runs differ", "seeds": (seed,)}
-    return audit(**{**given, "divergence": divergence, **changes})
-
-
-def tensor(name: str, **changes: Any) -> TensorDifference:
-    values = ValueDifference(
-        different=118,
-        total=4096,
-        max_abs=2.4e-07,
-        max_ulp=3,
-        index=(12, 7),
-        samples=(((0, 1), "0.5", "0.6"),),
-    )
-    given = {"name": name, "kind": "parameter", "dtype": "float32", "shape": (64, 64), "a": A, "b": B}
-    return TensorDifference(**{**given, "values": values, **changes})
-
-
-def divergence(**changes: Any) -> Divergence:
-    given = {
-        "stage": "step",
-        "step": 3,
-        "kind": "gradients",
-        "names": ("fc.weight",),
-        "tensors": (tensor("fc.weight"),),
-        "runs": ("s0r0", "s0r1"),
-        "note": "the batch was equal",
-        "op": "aten::index_add_",
-        "location": Location(path="gcn.py", line=41),
-    }
-    return Divergence(**{**given, **changes})
+from tests.support.audits import HOSTILE, PLAIN, A, B, audit, different, divergence, run, tensor
 
 
 def failed() -> Audit:
@@ -283,6 +191,7 @@ class TestJson:
         assert plain.keys() == {
             *("schema_version", "verdict", "exit_code", "summary", "target", "asked", "seeds", "divergence"),
             *(
+                "explanation",
                 "findings",
                 "metrics",
                 "compared",

@@ -92,7 +92,7 @@ def test_ranks_are_those_of_sorted_values(dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", [*FLOAT8, "bfloat16"])
 def test_text_reads_back_as_the_same_value(dtype: str) -> None:
-    form = values._format(dtype, BITS[dtype]().itemsize)
+    form = values.format_of(dtype, BITS[dtype]().itemsize)
     numbers = numbers_of(dtype)
     codes = range(0, len(numbers), max(1, len(numbers) // 512) | 1)
     texts = [form.text(np.array([code], dtype=BITS[dtype])) for code in codes]

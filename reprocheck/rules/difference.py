@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 
 from reprocheck.compare import same_history
-from reprocheck.model import Divergence, Evidence, Finding, Settings, TensorDifference
+from reprocheck.model import Against, Divergence, Evidence, Finding, MetricShift, Settings, TensorDifference
 
 _CLOCK_NAMES = re.compile(r"(?i)(sec|time|duration|elapsed|latency|throughput|speed|per_s|fps|_ms$)")
 
 DIVERGENCES = {
     "init": ("RC301", "initial state differs", "the model starts from other values, before any training"),
     "data": ("RC302", "model inputs differ", "the data or its order differs while the model is still equal"),
-    "step": ("RC303", "training step differs", "equal inputs gave other numbers"),
+    "step": ("RC303", "training step differs", "an equal batch gave other numbers"),
     "output": ("RC304", "returned value differs", "everything observed in training was equal"),
     "metric": ("RC305", "returned metric differs", "everything else that was observed was equal"),
     "stdout": ("RC306", "printed output differs", "asked for by --compare stdout"),
@@ -21,19 +21,27 @@ DIVERGENCES = {
 }
 """Stage → code, phrase, what it says. A code is never used again for something else."""
 
+MOVED = "RC310"
 SEED_NO_EFFECT = "RC401"
 UNDIAGNOSED = "undiagnosed"
 """The cause of a difference of which only its place is known."""
 
 
-def find_divergence(divergence: Divergence, settings: Settings) -> Finding:
-    """The finding for the first difference of a seed."""
+def is_named_like_a_clock(divergence: Divergence) -> bool:
+    """Everything that differs has a name as of a time: seconds, elapsed, fps, ..."""
+    return bool(divergence.names) and all(_CLOCK_NAMES.search(name) for name in divergence.names)
+
+
+def find_divergence(divergence: Divergence, settings: Settings, causes: Sequence[Finding] = ()) -> Finding:
+    """The finding for the first difference of a seed; `causes`: what its explanation came to, the likeliest first."""
     code, phrase, note = DIVERGENCES[divergence.stage]
     cause, confidence, advice = UNDIAGNOSED, "high", _advice(divergence, settings)
-    if divergence.stage == "metric" and all(_CLOCK_NAMES.search(name) for name in divergence.names):
+    if divergence.stage == "metric" and is_named_like_a_clock(divergence):
         cause, confidence = "timing-metric", "medium"
         note = "the training repeats; the field is named like a clock"
         advice = f"leave it out with --ignore '{divergence.names[0]}'"
+    if causes:
+        cause, confidence, advice = causes[0].cause, causes[0].confidence, ""
     return Finding(
         code=code,
         cause=cause,
@@ -66,14 +74,47 @@ def _advice(divergence: Divergence, settings: Settings) -> str:
     return ""
 
 
-def find_seed_without_effect(evidence: Sequence[Evidence]) -> list[Finding]:
-    """Seeds of equal histories: the seed does not reach the run."""
-    found: list[str] = []
+def find_moved(against: Against) -> list[Finding]:
+    """The finding for numbers that moved between two revisions."""
+    if against.divergence is None:
+        return []
+    severity = "note" if against.allowed else "error"
+    shifts = [_shift(shift) for shift in against.shifts if shift.here != shift.base]
+    return [
+        Finding(
+            code=MOVED,
+            cause="revision-moves-numbers",
+            severity=severity,
+            confidence="high",
+            message=f"the numbers moved since {against.text}",
+            evidence=(f"first difference: {against.divergence.stage}, {against.divergence.kind}", *shifts[:5]),
+            help="if the change means to move them, say so with --allow-different",
+        )
+    ]
+
+
+def _shift(shift: MetricShift) -> str:
+    spread = (
+        "" if shift.in_std is None else f", {abs(shift.in_std):.2g} of one standard deviation over {shift.seeds} seeds"
+    )
+    return f"{shift.name} {shift.base:.6g} -> {shift.here:.6g}{spread}"
+
+
+def equal_seeds(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:
+    """Pairs of seeds with equal histories, each seed with the first that it equals."""
+    found = []
     for index, one in enumerate(evidence):
         for other in evidence[:index]:
             if same_history(one, other):
-                found.append(f"seeds {other.spec.seed} and {one.spec.seed} gave equal initial parameters and steps")
+                found.append((other.spec.seed, one.spec.seed))
                 break
+    return tuple(found)
+
+
+def find_seed_without_effect(evidence: Sequence[Evidence]) -> list[Finding]:
+    """Seeds of equal histories: the seed does not reach the run."""
+    pairs = equal_seeds(evidence)
+    found = [f"seeds {one} and {other} gave equal initial parameters and steps" for one, other in pairs]
     if not found:
         return []
     return [

@@ -1,0 +1,149 @@
+"""The table of contents of an explanation: localize → attribute → diagnose → try fixes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reprocheck.explain.attribute import Attributor
+from reprocheck.explain.lab import Lab
+from reprocheck.explain.ledger_file import load_taps
+from reprocheck.explain.model import Attribution, Case, Explanation, Trial
+from reprocheck.explain.remedy import try_remedies
+from reprocheck.explain.replay import Replay, replay
+from reprocheck.explain.scan import scan
+from reprocheck.model import Divergence, Evidence, Finding, NotCompared, Probe
+from reprocheck.plan import Planner
+from reprocheck.progress import Progress
+from reprocheck.rules import diagnose, remedies
+
+SEED_STEPS = 3
+"""Steps that a run takes to see how the seed gets lost."""
+
+
+def explain_difference(
+    planner: Planner, progress: Progress, a: Evidence, b: Evidence, divergence: Divergence
+) -> tuple[Explanation, tuple[Finding, ...]]:
+    """Why runs a and b of one seed differ, and what mends it. Raises Interrupted."""
+    lab = Lab(planner, progress, planner.request.explain_budget)
+    seen = replay(lab, a, b, divergence)
+    attribution = Attributor(lab, a, b, divergence, seen).attribute()
+    case = Case(
+        request=planner.request,
+        divergence=divergence,
+        origin=seen.origin,
+        attribution=attribution,
+        taps=seen.taps,
+        other_taps=seen.other_taps,
+        hits=scan(Path(path) for path in _sources(seen.first)),
+        settings_at_end=a.settings_at_end,
+        manifest=a.manifest,
+    )
+    found = diagnose(case)
+    trials = try_remedies(lab, remedies(case), a, b, attribution)
+    explanation = Explanation(
+        seed=a.spec.seed,
+        attribution=attribution,
+        origin=seen.origin,
+        trials=trials,
+        replays=(seen.diverged, seen.pairs),
+        runs=lab.spent,
+        excluded=_excluded(attribution),
+        not_done=(*seen.not_done, *_not_done(seen, lab)),
+    )
+    return explanation, _settled(found, trials)
+
+
+def explain_revisions(
+    planner: Planner, base: Planner, progress: Progress, a: Evidence, b: Evidence, divergence: Divergence
+) -> Explanation:
+    """Where run a of another revision and run b of this one part. Raises Interrupted."""
+    lab = Lab(planner, progress, planner.request.explain_budget, base)
+    seen = replay(lab, a, b, divergence)
+    return Explanation(
+        seed=b.spec.seed,
+        attribution=None,
+        origin=seen.origin,
+        replays=(seen.diverged, seen.pairs),
+        runs=lab.spent,
+        not_done=(*seen.not_done, *_not_done(seen, lab)),
+    )
+
+
+def explain_seed(
+    planner: Planner, progress: Progress, first: Evidence, equal_seeds: Sequence[tuple[int, int]]
+) -> tuple[Finding, ...]:
+    """Why the seed does not reach a target that reproduces: one more run, with its ledger. Raises Interrupted."""
+    lab = Lab(planner, progress, planner.request.explain_budget)
+    if lab.left < 1:
+        return ()
+    ran = lab.run("following the seed", [lab.spec(first, limit=SEED_STEPS, probe=Probe())])[0]
+    if not isinstance(ran, Evidence):
+        return ()
+    case = Case(
+        request=planner.request,
+        divergence=None,
+        taps=load_taps(ran.spec.directory),
+        hits=scan(Path(path) for path in _sources(ran)),
+        equal_seeds=tuple(equal_seeds),
+        settings_at_end=first.settings_at_end,
+        manifest=first.manifest,
+    )
+    return diagnose(case)
+
+
+def placed(divergence: Divergence, explanation: Explanation | None, causes: Sequence[Finding]) -> Divergence:
+    """The first difference with its operation and line.
+
+    What entered from outside torch arose where it was made, if that was shown; else at the line that took it in.
+    """
+    origin = None if explanation is None else explanation.origin
+    if origin is None:
+        location = causes[0].location if causes else None
+        return replace(divergence, location=location)
+    location = origin.call.frames[0].location if origin.call.frames else None
+    if origin.kind != "op" and causes and causes[0].location is not None and causes[0].confidence != "low":
+        location = causes[0].location
+    return replace(divergence, op=origin.call.op, location=location)
+
+
+def _sources(evidence: Evidence | None) -> tuple[str, ...]:
+    return () if evidence is None else evidence.sources
+
+
+def _settled(found: Sequence[Finding], trials: Sequence[Trial]) -> tuple[Finding, ...]:
+    """A cause whose suggested line was tried and mended the difference is proved."""
+    proved = {edit for trial in trials if trial.mends for remedy in trial.remedies for edit in remedy.edits}
+    settled = []
+    for one in found:
+        if one.edit is not None and one.edit in proved:
+            shown = "with the changed line, tried in memory, the runs agree"
+            one = replace(one, confidence="high", evidence=(*one.evidence, shown))
+        settled.append(one)
+    return tuple(sorted(settled, key=lambda one: one.edit is None or one.edit not in proved))
+
+
+def _excluded(attribution: Attribution) -> tuple[str, ...]:
+    """What the experiments ruled out."""
+    out = []
+    for arm in attribution.arms:
+        if arm.failed or arm.name in attribution.factors:
+            continue
+        if arm.name in _AMBIENT and arm.same:
+            out.append(f"changing only the {arm.name} changes nothing")
+        elif arm.name not in _AMBIENT and arm.name != "control" and arm.differed:
+            out.append(f"it still differs with {arm.name}")
+    return tuple(out)
+
+
+_AMBIENT = frozenset({"hash seed", "heap contents", "directory order", "switch interval", "temporary directory"})
+
+
+def _not_done(seen: Replay, lab: Lab) -> tuple[NotCompared, ...]:
+    if seen.pairs and not seen.diverged:
+        pairs = f"{seen.pairs} traced pair{'s' if seen.pairs > 1 else ''}"
+        return (NotCompared(what="localization", reason=f"the difference did not come back in {pairs}"),)
+    if lab.left <= 0:
+        return (NotCompared(what="further experiments", reason=f"--explain-budget {lab.spent} was used up"),)
+    return ()

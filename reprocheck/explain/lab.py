@@ -1,0 +1,92 @@
+"""Experiments: further runs of one seed within a budget, their evidence read and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reprocheck.evidence import EvidenceUnreadable, load_evidence
+from reprocheck.explain.agree import first_difference
+from reprocheck.launch import launch
+from reprocheck.model import Ambient, Evidence, Outcome, Probe, RunSpec, Settings, Status
+from reprocheck.plan import Planner
+from reprocheck.progress import Progress
+
+Ran = Evidence | Outcome
+"""The evidence of a run that completed, or what became of it."""
+
+
+class Lab:
+    """Makes runs for an explanation. Every experiment says how it differs from a run of the audit, its reference."""
+
+    def __init__(self, planner: Planner, progress: Progress, budget: int, base: Planner | None = None) -> None:
+        self._planner = planner
+        self._base = base
+        self.request = planner.request
+        self.spent = 0
+        self._progress = progress
+        self._budget = budget
+
+    @property
+    def left(self) -> int:
+        """Runs that may still be made."""
+        return self._budget - self.spent
+
+    def spec(
+        self,
+        reference: Evidence,
+        *,
+        limit: int | None = None,
+        ambient: Ambient | None = None,
+        settings: Settings | None = None,
+        probe: Probe | None = None,
+        fresh: bool | None = None,
+    ) -> RunSpec:
+        """A run like `reference`; what is given is otherwise. `limit`: steps after which it ends."""
+        settings = settings or self.request.settings
+        if limit is not None:
+            limit = limit if settings.max_steps is None else min(limit, settings.max_steps)
+            settings = replace(settings, max_steps=limit)
+        self.spent += 1
+        of_base = self._base is not None and reference.spec.id.startswith(self._base.prefix)
+        planner = self._base if of_base and self._base is not None else self._planner
+        return planner.spec(
+            f"x{self.spent:02d}",
+            reference.spec.seed,
+            reference.spec.repeat,
+            ambient or reference.spec.ambient,
+            settings=settings,
+            probe=probe,
+            fresh=fresh,
+            tmpdir=reference.spec.id,
+        )
+
+    def run(self, question: str, specs: Sequence[RunSpec]) -> list[Ran]:
+        """Make the runs. Raises Interrupted."""
+        self._progress.stage(question)
+        ran: list[Ran] = []
+        # Runs with one temporary directory go one after the other.
+        shared = len({spec.environment.get("TMPDIR") for spec in specs}) < len(specs)
+        for outcome in launch(specs, 1 if shared else self.request.jobs, self._progress):
+            ran.append(_evidence(outcome))
+        return ran
+
+    def agree(self, a: Ran, b: Ran, limit: int | None) -> bool | None:
+        """Whether two runs agree in their first `limit` steps; None when one of them gave no evidence."""
+        if isinstance(a, Outcome) or isinstance(b, Outcome):
+            return None
+        return first_difference(a, b, self.request, limit) is None
+
+
+def _evidence(outcome: Outcome) -> Ran:
+    if outcome.status is not Status.COMPLETED:
+        return outcome
+    try:
+        return load_evidence(outcome)
+    except EvidenceUnreadable as error:
+        return replace(outcome, status=Status.LOST, reason=error.message)
+
+
+def why_failed(*ran: Ran) -> str:
+    """The first reason why a run gave no evidence; empty when all did."""
+    return next((one.reason or one.status.value for one in ran if isinstance(one, Outcome)), "")

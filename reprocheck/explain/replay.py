@@ -1,0 +1,98 @@
+"""Localize: run the two runs that differed again, traced around the first difference, and compare their operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reprocheck.evidence import EvidenceUnreadable
+from reprocheck.explain.agree import first_difference, limit_of
+from reprocheck.explain.lab import Lab, Ran, why_failed
+from reprocheck.explain.ledger_file import load_taps
+from reprocheck.explain.localize import locate
+from reprocheck.explain.model import Origin, Tap
+from reprocheck.model import Divergence, Evidence, NotCompared, Probe, TraceWindow
+from reprocheck.protocol import count_steps
+
+MOST_PAIRS = 3
+"""Traced pairs at most: a race may not come back at once."""
+KEPT_FOR_OTHERS = 6
+"""Runs that a second look for a vanished difference must leave to the rest of the explanation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What the traced pair showed."""
+
+    origin: Origin | None = None
+    taps: tuple[Tap, ...] = ()
+    other_taps: tuple[Tap, ...] = ()
+    first: Evidence | None = None
+    second: Evidence | None = None
+    """The traced runs: with the ambient factors of the first and of the second run that differed."""
+    diverged: int = 0
+    pairs: int = 0
+    """Traced pairs that diverged, of how many."""
+    not_done: tuple[NotCompared, ...] = ()
+
+
+def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence) -> Replay:
+    """Traced pairs until one of them shows where it parts."""
+    window: TraceWindow | None = window_of(divergence, a, b)
+    answer = Replay()
+    for attempt in range(MOST_PAIRS):
+        if lab.left < (2 if attempt == 0 else KEPT_FOR_OTHERS):
+            break
+        first, second = _traced_pair(lab, a, b, window)
+        if not isinstance(first, Evidence) or not isinstance(second, Evidence):
+            if window is None:
+                reason = why_failed(first, second)
+                return Replay(not_done=(NotCompared(what="localization", reason=f"a traced run gave none: {reason}"),))
+            window = None  # the target does not bear the trace: take the ledger alone
+            continue
+        parted = first_difference(first, second, lab.request, limit_of(divergence))
+        origin, unread = _origin(first, second) if window is not None else (None, ())
+        answer = Replay(
+            origin=origin,
+            taps=load_taps(first.spec.directory),
+            other_taps=load_taps(second.spec.directory),
+            first=first,
+            second=second,
+            diverged=answer.diverged + (parted is not None or origin is not None),
+            pairs=answer.pairs + 1,
+            not_done=unread,
+        )
+        if origin is not None or window is None:
+            break
+        if parted is not None and _is_earlier(parted, divergence):
+            divergence = parted
+            window = window_of(parted, first, second)
+    return answer
+
+
+def window_of(divergence: Divergence, a: Evidence, b: Evidence) -> TraceWindow:
+    """What has to be traced to see a difference arise."""
+    if divergence.stage in ("init", "data", "step"):
+        step = divergence.step or 0
+        return TraceWindow(first=step if step and divergence.stage != "init" else None, last=step)
+    steps = min(count_steps(a.steps), count_steps(b.steps))
+    return TraceWindow(first=steps or None, last=None)
+
+
+def _is_earlier(parted: Divergence, divergence: Divergence) -> bool:
+    if divergence.stage not in ("init", "data", "step"):
+        return parted.stage in ("init", "data", "step")
+    return (parted.step or 0) < (divergence.step or 0)
+
+
+def _traced_pair(lab: Lab, a: Evidence, b: Evidence, window: TraceWindow | None) -> tuple[Ran, Ran]:
+    probe = Probe(trace=window)
+    ran = lab.run("tracing operations", [lab.spec(a, probe=probe), lab.spec(b, probe=probe)])
+    return ran[0], ran[1]
+
+
+def _origin(first: Evidence, second: Evidence) -> tuple[Origin | None, tuple[NotCompared, ...]]:
+    try:
+        runs = first.spec.id, second.spec.id
+        return locate(first.spec.directory, second.spec.directory, runs), ()
+    except EvidenceUnreadable as error:
+        return None, (NotCompared(what="operations", reason=error.message),)

@@ -1,0 +1,175 @@
+"""An audit and switches → the exit code, and why, in words. The decision is pure; only `load_known` reads a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from reprocheck.errors import ExitCode, UsageError
+from reprocheck.identity import DIFFERENCES, Identities, NotAReport, identify, repository_path
+from reprocheck.model import Audit, Finding, Verdict
+from reprocheck.report.json_v1 import VERSION, to_plain
+from reprocheck.report.wording import first_of
+
+LARGEST_REPORT = 256 * 2**20
+"""Bytes of an earlier report that are read."""
+_MOST = 10
+
+
+class FailOn(str, Enum):
+    """The least severity that fails."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NEVER = "never"
+
+
+_COUNTED = {FailOn.ERROR: ("error",), FailOn.WARNING: ("error", "warning"), FailOn.NEVER: ()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What an earlier report holds already."""
+
+    name: str
+    """The file, as the user wrote it."""
+    findings: frozenset[str]
+    differences: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switches:
+    """What the user says of failing."""
+
+    fail_on: FailOn = FailOn.ERROR
+    exit_zero: bool = False
+    known: Known | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """How the command ends."""
+
+    exit_code: int
+    notes: tuple[str, ...] = ()
+    """What the switches did, each a clause."""
+
+
+def read_switches(options: Mapping[str, Any]) -> Switches:
+    """The switches in merged options. Raises UsageError for an earlier report that cannot be used."""
+    path = options["only_new"]
+    return Switches(
+        fail_on=FailOn(options["fail_on"]),
+        exit_zero=options["exit_zero"],
+        known=None if path is None else load_known(path),
+    )
+
+
+def load_known(path: Path) -> Known:
+    """The findings of an earlier JSON report. Nothing in it is executed or believed. Raises UsageError."""
+    hint = "give a report that `reprocheck run --output json=FILE` wrote"
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise UsageError(f"--only-new {path}: not a file", hint)
+        with open(path, "rb") as stream:
+            data = stream.read(LARGEST_REPORT + 1)
+    except OSError as error:
+        raise UsageError(f"--only-new: cannot read {path}: {error.strerror or error}", hint) from error
+    if len(data) > LARGEST_REPORT:
+        raise UsageError(f"--only-new {path}: more than {LARGEST_REPORT >> 20} MiB", hint)
+    try:
+        report = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--only-new {path}: not valid JSON", hint) from error
+    if not isinstance(report, dict) or type(report.get("schema_version")) is not int:
+        raise UsageError(f"--only-new {path}: not a JSON report of reprocheck", hint)
+    if report["schema_version"] != VERSION:
+        message = f"--only-new {path}: a report of another version of the contract, not of version {VERSION}"
+        raise UsageError(message, hint)
+    try:
+        found = identify(report)
+    except (NotAReport, RecursionError) as error:
+        raise UsageError(f"--only-new {path}: not a JSON report of reprocheck: {error}", hint) from error
+    return Known(name=str(path), findings=frozenset(found.findings), differences=frozenset(found.differences.values()))
+
+
+def ruled(audit: Audit, switches: Switches) -> Audit:
+    """The audit with the exit code that the switches give it, and with their words in its summary."""
+    decision = decide(audit, switches)
+    return replace(audit, exit_code=decision.exit_code, summary="; ".join([audit.summary, *decision.notes]))
+
+
+def decide(audit: Audit, switches: Switches) -> Decision:
+    """The exit code. Only a difference or a finding is ever softened: what has no verdict never passes."""
+    if audit.exit_code not in (ExitCode.OK, ExitCode.DIFFERENT):
+        return Decision(exit_code=audit.exit_code)
+    differs = audit.exit_code == ExitCode.DIFFERENT
+    fails, notes = _fails(audit, switches, differs)
+    if fails and not switches.exit_zero:
+        return Decision(exit_code=int(ExitCode.DIFFERENT), notes=notes)
+    if fails:
+        notes = (*notes, "not failing: --exit-zero")
+    unjudged = _unjudged(audit)
+    if unjudged:
+        return Decision(exit_code=int(ExitCode.NO_VERDICT), notes=(*notes, f"no pass either: {unjudged}"))
+    return Decision(exit_code=int(ExitCode.OK), notes=notes)
+
+
+def _fails(audit: Audit, switches: Switches, differs: bool) -> tuple[bool, tuple[str, ...]]:
+    """Whether the audit fails before --exit-zero, and why or why not where that is not plain."""
+    if switches.fail_on is FailOn.NEVER:
+        return False, ("not failing: --fail-on never",) if differs else ()
+    counted = [finding for finding in audit.findings if finding.severity in _COUNTED[switches.fail_on]]
+    if switches.known is not None:
+        return _fails_as_new(audit, counted, switches.known, differs)
+    if counted and not differs:
+        return True, (f"failing: --fail-on {switches.fail_on.value}: {_names(counted)}",)
+    return differs or bool(counted), ()
+
+
+def _fails_as_new(
+    audit: Audit, counted: Sequence[Finding], known: Known, differs: bool
+) -> tuple[bool, tuple[str, ...]]:
+    """Whether something counts that the earlier report does not hold. A difference is known by the finding that tells
+    of it; those of further seeds, which have none, by themselves."""
+    found = identify(to_plain(audit))
+    pairs = zip(audit.findings, found.findings, strict=True)
+    old = [finding for finding, identity in pairs if identity in known.findings]
+    new = [_name(finding) for finding in counted if not any(finding is one for one in old)]
+    new += [f"the difference of seed {seed}" for seed in _new_seeds(audit, found, known)]
+    if differs and not any(finding.code.startswith(DIFFERENCES) for finding in counted):
+        new.append("the difference")
+    notes = [f"known from {known.name}: {_names(old)}"] if old else []
+    notes += [f"not known from {known.name}: {first_of(new, _MOST)}"] if new else []
+    return bool(new), tuple(notes)
+
+
+def _new_seeds(audit: Audit, found: Identities, known: Known) -> list[int]:
+    """Of the seeds that differ after the first one."""
+    differing = [seed.seed for seed in audit.seeds if seed.divergence is not None]
+    return [seed for seed in differing[1:] if found.differences[seed] not in known.differences]
+
+
+def _unjudged(audit: Audit) -> str:
+    """What was asked and has no verdict, where a difference elsewhere had outweighed it."""
+    for seed in audit.seeds:
+        if seed.verdict is Verdict.NO_VERDICT:
+            return f"seed {seed.seed} has no verdict ({seed.reason})"
+    against = audit.against
+    if against is not None and against.verdict is Verdict.NO_VERDICT and not against.allowed:
+        return f"not compared with {against.text} ({against.reason})"
+    return ""
+
+
+def _names(findings: Sequence[Finding]) -> str:
+    return first_of([_name(finding) for finding in findings], _MOST)
+
+
+def _name(finding: Finding) -> str:
+    return finding.code if finding.location is None else f"{finding.code} {repository_path(finding.location.path)}"

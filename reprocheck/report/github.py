@@ -1,0 +1,92 @@
+"""Annotations for GitHub Actions, the worst first: a workflow command a line.
+
+GitHub shows ten errors and ten warnings of a step and drops the rest in silence, so the rest is counted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reprocheck.console import Pen, Style
+from reprocheck.identity import repository_path
+from reprocheck.model import Audit, Verdict
+from reprocheck.report.told import Told, told
+from reprocheck.report.wording import count, first_of, shown_target
+
+MOST = 10
+"""Annotations of one kind in one step."""
+_MOST_CODES = 10
+_PEN = Pen(Style())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Annotation:
+    kind: str
+    """error or warning, or note: only counted."""
+    title: str
+    message: str
+    path: str | None = None
+    line: int | None = None
+    code: str = ""
+
+
+def render_github(audit: Audit, style: Style) -> str:
+    """The annotations, closed by one notice with the verdict."""
+    annotations = [*_unjudged(audit), *(_of_finding(audit, one) for one in told(audit))]
+    shown = [one for kind in ("error", "warning") for one in [a for a in annotations if a.kind == kind][:MOST]]
+    rest = [one for one in annotations if one not in shown]
+    return "".join(f"{_command(one)}\n" for one in [*shown, _closing(audit, rest)])
+
+
+def _unjudged(audit: Audit) -> Iterator[_Annotation]:
+    target = audit.request.target
+    path = None if target.path is None else repository_path(str(target.path))
+    title = "reprocheck: no verdict reached"
+    found = [seed for seed in audit.seeds if seed.verdict is Verdict.NO_VERDICT]
+    for seed in found:
+        message = f"seed {seed.seed}: {_PEN.text(seed.reason) or 'reason unknown'}"
+        yield _Annotation(kind="error", title=title, message=message, path=path)
+    if audit.verdict is Verdict.NO_VERDICT and not found:
+        yield _Annotation(kind="error", title=title, message=_PEN.text(audit.summary), path=path)
+
+
+def _of_finding(audit: Audit, one: Told) -> _Annotation:
+    finding, target = one.finding, audit.request.target
+    path, line = None if target.path is None else str(target.path), None
+    if one.location is not None:
+        path, line = one.location.path, max(1, one.location.line)
+    source = [f"  {one.source}"] if one.source else []
+    return _Annotation(
+        kind=finding.severity,
+        title=f"{finding.code}: {one.head}",
+        message="\n".join([one.head, *source, *one.lines]),
+        path=None if path is None else repository_path(path),
+        line=line,
+        code=finding.code,
+    )
+
+
+def _closing(audit: Audit, rest: list[_Annotation]) -> _Annotation:
+    verdict = audit.verdict.value.replace("_", " ").upper()
+    message = f"{_PEN.text(shown_target(audit.request.target))}: {_PEN.text(audit.summary)}"
+    if rest:
+        codes = first_of(list(dict.fromkeys(one.code for one in rest if one.code)), _MOST_CODES)
+        message += f"\n{count(len(rest), 'further finding')} not shown here{f' ({codes})' if codes else ''}"
+        message += ": see the text or JSON report"
+    return _Annotation(kind="notice", title=f"reprocheck: {verdict}", message=message)
+
+
+def _command(one: _Annotation) -> str:
+    """One workflow command. No text from outside can end it, or start another."""
+    properties = {"file": one.path, "line": None if one.line is None else str(one.line), "title": one.title}
+    words = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value is not None)
+    return f"::{one.kind} {words}::{_data(one.message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,106 @@
+"""The JUnit report, for test dashboards: a case for each seed, in the XML shape that Jenkins and its kin read.
+
+A difference is a failure, no verdict an error; what could not be compared is a skipped case, never a passed one.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reprocheck.console import Pen, Style, escape
+from reprocheck.model import Against, Audit, NotCompared, SeedAudit, Verdict
+from reprocheck.report.text import render_text
+from reprocheck.report.text_difference import where
+from reprocheck.report.wording import shown_target
+
+# What XML 1.0 cannot hold at all, and what it discourages.
+_ILLEGAL = re.compile("[^\t\n\\x20-\\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PEN = Pen(Style())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    name: str
+    outcome: str | None
+    """failure, error or skipped; None: it passed."""
+    message: str = ""
+    text: str = ""
+    seconds: float = 0.0
+
+
+def render_junit(audit: Audit, style: Style) -> str:
+    """The report as XML."""
+    cases = list(_cases(audit))
+    target = _PEN.text(shown_target(audit.request.target))
+    counts = {what: sum(case.outcome == what for case in cases) for what in ("failure", "error", "skipped")}
+    numbers = {
+        "tests": str(len(cases)),
+        "failures": str(counts["failure"]),
+        "errors": str(counts["error"]),
+        "time": f"{audit.seconds:.3f}",
+    }
+    root = ET.Element("testsuites", {"name": "reprocheck", **numbers})
+    timed = {"timestamp": audit.started[:19]} if audit.started else {}
+    suite = ET.SubElement(
+        root, "testsuite", {"name": _legal(target), **numbers, "skipped": str(counts["skipped"]), **timed}
+    )
+    for case in cases:
+        _add(suite, case, target)
+    ET.SubElement(suite, "system-out").text = _legal(_PEN.text(audit.summary))
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _add(suite: ET.Element, case: _Case, target: str) -> None:
+    attributes = {"classname": _legal(target), "name": _legal(case.name), "time": f"{case.seconds:.3f}"}
+    element = ET.SubElement(suite, "testcase", attributes)
+    if case.outcome is not None:
+        told = ET.SubElement(element, case.outcome, {"type": case.outcome, "message": _legal(case.message)})
+        told.text = _legal(case.text) or None
+
+
+def _cases(audit: Audit) -> Iterator[_Case]:
+    """The seeds, the other revision, what was not compared. The first case that did not pass has the whole report."""
+    whole = render_text(audit, Style())
+    for seed in audit.seeds:
+        case = _seed(seed, whole)
+        whole = "" if case.text else whole
+        yield case
+    if audit.against is not None:
+        yield _against(audit.against, whole)
+    yield from (_skipped(item) for item in audit.not_compared)
+
+
+def _seed(seed: SeedAudit, whole: str) -> _Case:
+    name, seconds = f"seed {seed.seed}", sum(run.seconds for run in seed.runs)
+    if seed.verdict is Verdict.REPRODUCIBLE:
+        return _Case(name=name, outcome=None, seconds=seconds)
+    if seed.verdict is Verdict.NO_VERDICT:
+        reason = _PEN.text(seed.reason) or "reason unknown"
+        return _Case(name=name, outcome="error", message=f"no verdict: {reason}", text=whole, seconds=seconds)
+    first = "" if seed.divergence is None else f" first {_PEN.text(where(seed.divergence))}"
+    return _Case(name=name, outcome="failure", message=f"runs differ{first}", text=whole, seconds=seconds)
+
+
+def _against(against: Against, whole: str) -> _Case:
+    name = f"against {_PEN.text(against.text)}"
+    if against.verdict is Verdict.REPRODUCIBLE:
+        return _Case(name=name, outcome=None)
+    if against.verdict is Verdict.NO_VERDICT:
+        return _Case(name=name, outcome="error", message=f"not compared: {_PEN.text(against.reason)}", text=whole)
+    if against.allowed:
+        return _Case(name=name, outcome=None)
+    first = "" if against.divergence is None else f", first {_PEN.text(where(against.divergence))}"
+    return _Case(name=name, outcome="failure", message=f"the numbers moved{first}", text=whole)
+
+
+def _skipped(item: NotCompared) -> _Case:
+    return _Case(name=f"compared: {_PEN.text(item.what)}", outcome="skipped", message=_PEN.text(item.reason))
+
+
+def _legal(text: str) -> str:
+    """Every character that XML cannot hold, made visible."""
+    return _ILLEGAL.sub(lambda found: f"\\u{ord(found[0]):04x}", escape(text, keep_lines=True))

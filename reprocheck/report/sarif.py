@@ -1,0 +1,174 @@
+"""The SARIF 2.1.0 report, for code scanning: a result for each finding.
+
+Nothing in it depends on when or where it was made, so that alerts stay the same from one commit to the next. An audit
+without a verdict is an invocation that failed, never just an empty list of results.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+from urllib.parse import quote
+
+from reprocheck import __version__
+from reprocheck.console import Pen, Style
+from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
+from reprocheck.identity import identify, repository_path
+from reprocheck.model import Audit, Edit, Finding, Location, Verdict
+from reprocheck.report.json_plain import Scrub, plain
+from reprocheck.report.json_v1 import to_plain
+from reprocheck.report.told import Told, told
+from reprocheck.report.wording import shown_target
+from reprocheck.rules import find_page
+from reprocheck.rules.page_text import as_text
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+FINGERPRINT = "reprocheckFinding/v1"
+_ROOT = "%SRCROOT%"
+_PEN = Pen(Style())
+
+Plain = dict[str, Any]
+
+
+def render_sarif(audit: Audit, style: Style) -> str:
+    """The report as ASCII JSON."""
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [_run(audit)]}
+    return json.dumps(Scrub(audit.directory).clean(plain(log)), indent=2, allow_nan=False) + "\n"
+
+
+def _run(audit: Audit) -> Plain:
+    found = told(audit)
+    codes = list(dict.fromkeys(one.finding.code for one in found))
+    rules = [_rule(next(one.finding for one in found if one.finding.code == code)) for code in codes]
+    identities = identify(to_plain(audit)).findings
+    results = [_result(audit, one, codes.index(one.finding.code), identities[one.index]) for one in found]
+    return {
+        "tool": {"driver": {"name": "reprocheck", "semanticVersion": __version__, "rules": rules}},
+        "automationDetails": {"id": f"reprocheck/{_PEN.text(shown_target(audit.request.target))}/"},
+        "originalUriBaseIds": {_ROOT: {"description": {"text": "The root of the repository."}}},
+        "columnKind": "utf16CodeUnits",
+        "invocations": [_invocation(audit)],
+        "results": results,
+        "properties": {"verdict": audit.verdict.value, "summary": _PEN.text(audit.summary)},
+    }
+
+
+def _invocation(audit: Audit) -> Plain:
+    """Successful only when everything that was asked has a verdict."""
+    unjudged = [
+        f"no verdict for seed {seed.seed}: {_PEN.text(seed.reason) or 'reason unknown'}"
+        for seed in audit.seeds
+        if seed.verdict is Verdict.NO_VERDICT
+    ]
+    against = audit.against
+    if against is not None and against.verdict is Verdict.NO_VERDICT and not against.allowed:
+        unjudged.append(f"not compared with {_PEN.text(against.text)}: {_PEN.text(against.reason)}")
+    if not unjudged and audit.verdict is Verdict.NO_VERDICT:
+        unjudged.append(f"no verdict: {_PEN.text(audit.summary)}")
+    notes = [f"{_PEN.text(item.what)} not compared: {_PEN.text(item.reason)}" for item in audit.not_compared]
+    code = ExitCode(audit.exit_code)
+    return {
+        "executionSuccessful": not unjudged,
+        "exitCode": int(code),
+        "exitCodeDescription": EXIT_CODE_MEANINGS[code],
+        "toolExecutionNotifications": [
+            *({"level": "error", "message": _message(text)} for text in unjudged),
+            *({"level": "note", "message": _message(text)} for text in notes),
+        ],
+    }
+
+
+def _rule(finding: Finding) -> Plain:
+    page = find_page(finding.code)
+    level = _level(finding)
+    if page is None:
+        text = {"text": _PEN.text(finding.message)}
+        return {"id": finding.code, "shortDescription": text, "defaultConfiguration": {"level": level}}
+    return {
+        "id": finding.code,
+        "name": "".join(word.capitalize() for word in page.slug.split("-")),
+        "shortDescription": {"text": page.title},
+        "fullDescription": {"text": page.checks},
+        "help": {"text": as_text(page)},
+        "defaultConfiguration": {"level": level},
+        "properties": {"tags": ["reproducibility", page.slug]},
+    }
+
+
+def _result(audit: Audit, one: Told, rule: int, identity: str) -> Plain:
+    finding = one.finding
+    result: Plain = {
+        "ruleId": finding.code,
+        "ruleIndex": rule,
+        "kind": "fail",
+        "level": _level(finding),
+        "message": _message("\n".join([one.head, *one.lines])),
+        "locations": _locations(audit, one),
+        "partialFingerprints": {FINGERPRINT: identity},
+        "properties": {"cause": finding.cause, "confidence": finding.confidence},
+    }
+    related = _related(audit, one)
+    if related:
+        result["relatedLocations"] = related
+    if finding.edit is not None:
+        result["fixes"] = [_fix(finding.edit)]
+    return result
+
+
+def _level(finding: Finding) -> str:
+    return finding.severity if finding.severity in ("error", "warning", "note") else "warning"
+
+
+def _locations(audit: Audit, one: Told) -> list[Plain]:
+    """The line; where none is known the target's file, without one."""
+    if one.location is not None:
+        return [_location(one.location, one.source)]
+    path = audit.request.target.path
+    return [] if path is None else [{"physicalLocation": {"artifactLocation": _artifact(str(path))}}]
+
+
+def _location(location: Location, source: str) -> Plain:
+    region: Plain = {"startLine": max(1, location.line)}
+    if source:
+        region["snippet"] = {"text": source}
+    return {"physicalLocation": {"artifactLocation": _artifact(location.path), "region": region}}
+
+
+def _related(audit: Audit, one: Told) -> list[Plain]:
+    """Of the first difference: the lines of its operation, from the innermost outwards."""
+    origin = None if audit.explanation is None else audit.explanation.origin
+    if origin is None or audit.divergence is None or one.location != audit.divergence.location:
+        return []
+    found = []
+    for frame in origin.call.frames:
+        if frame.location != one.location:
+            place = _location(frame.location, _PEN.text(frame.code))
+            found.append(
+                {**place, "message": _message(f"`{_PEN.text(origin.call.op)}` in {_PEN.text(frame.function)}")}
+            )
+    return found
+
+
+def _fix(edit: Edit) -> Plain:
+    """The suggested line in place of the present one."""
+    width = len(edit.before.encode("utf-16-le", "surrogatepass")) // 2
+    region = {"startLine": edit.line, "startColumn": 1, "endLine": edit.line, "endColumn": width + 1}
+    replacement = {"deletedRegion": region, "insertedContent": {"text": edit.after}}
+    change = {"artifactLocation": _artifact(edit.path), "replacements": [replacement]}
+    return {
+        "description": _message("a suggestion; see the message for whether it was tried"),
+        "artifactChanges": [change],
+    }
+
+
+def _artifact(path: str) -> Plain:
+    """Relative to the repository; a file elsewhere by its whole path."""
+    shown = repository_path(path)
+    uri = quote(shown.encode("utf-8", "surrogateescape"))
+    return {"uri": f"file://{uri}"} if os.path.isabs(shown) else {"uri": uri, "uriBaseId": _ROOT}
+
+
+def _message(text: str) -> Plain:
+    """Plain text: braces are placeholders to SARIF, and brackets before a parenthesis a link."""
+    return {"text": text.replace("{", "{{").replace("}", "}}").replace("](", "] (")}

@@ -1,0 +1,104 @@
+"""Findings as machines' reports tell them: a place, a head and lines of plain text, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reprocheck.console import Pen, Style
+from reprocheck.identity import DIFFERENCES
+from reprocheck.model import Audit, Divergence, Finding, Location
+from reprocheck.report.text_difference import where
+from reprocheck.report.text_explanation import why_notes
+from reprocheck.report.wording import count, first_of
+
+SEVERITIES = ("error", "warning", "note")
+"""The worst first."""
+_MOST_EVIDENCE = 10
+_MOST_NAMES = 10
+_PEN = Pen(Style())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One finding, ready to be written down."""
+
+    finding: Finding
+    index: int
+    """Its place in the audit."""
+    location: Location | None
+    source: str
+    head: str
+    """One line."""
+    lines: tuple[str, ...]
+    """Evidence, cause and advice; every line harmless to a terminal."""
+
+
+def told(audit: Audit) -> tuple[Told, ...]:
+    """Every finding, the worst first, otherwise in the order of the audit."""
+    found = [_told(audit, index, finding) for index, finding in enumerate(audit.findings)]
+    return tuple(sorted(found, key=lambda one: _rank(one.finding)))
+
+
+def mending(audit: Audit) -> list[str]:
+    """The settings that were seen to mend the difference."""
+    trials = () if audit.explanation is None else audit.explanation.trials
+    lines = []
+    for trial in trials:
+        if trial.mends and not any(remedy.hides for remedy in trial.remedies):
+            remedies = " and ".join(f"`{_PEN.text(remedy.text)}`" for remedy in trial.remedies)
+            lines.append(f"reproducible with {remedies}: {trial.agreed} of {count(trial.runs, 'run')}")
+    return lines
+
+
+def _rank(finding: Finding) -> int:
+    known = finding.severity in SEVERITIES
+    return SEVERITIES.index(finding.severity) if known else len(SEVERITIES)
+
+
+def _told(audit: Audit, index: int, finding: Finding) -> Told:
+    divergence = audit.divergence if finding.code.startswith(DIFFERENCES) else None
+    location, source = finding.location, finding.source
+    if divergence is not None:
+        location = location or divergence.location
+        source = source or _source(audit, location)
+    lines = [] if divergence is None else list(_difference(audit, divergence))
+    lines += [_PEN.text(item) for item in finding.evidence[:_MOST_EVIDENCE]]
+    if finding.cause:
+        lines.append(f"cause: {_PEN.text(finding.cause)}, confidence: {_PEN.text(finding.confidence)}")
+    lines += [f"help: {_PEN.text(line)}" for line in finding.help.splitlines() if line.strip()]
+    if finding.edit is not None:
+        lines.append(f"suggestion for line {finding.edit.line}: {_PEN.text(finding.edit.after.strip())}")
+    if divergence is not None:
+        lines += mending(audit)
+    return Told(
+        finding=finding,
+        index=index,
+        location=location,
+        source=_PEN.text(source),
+        head=_PEN.text(finding.message),
+        lines=tuple(dict.fromkeys(lines)),
+    )
+
+
+def _source(audit: Audit, location: Location | None) -> str:
+    """The text of a source line, from the operation's frames or another finding."""
+    if location is None:
+        return ""
+    found = [(finding.location, finding.source) for finding in audit.findings]
+    if audit.explanation is not None and audit.explanation.origin is not None:
+        found += [(frame.location, frame.code) for frame in audit.explanation.origin.call.frames]
+    return next((source for place, source in found if place == location and source), "")
+
+
+def _difference(audit: Audit, divergence: Divergence) -> Iterator[str]:
+    op = f", op `{_PEN.text(divergence.op)}`" if divergence.op else ""
+    yield f"first {_PEN.text(where(divergence))}{op}"
+    if divergence.names:
+        yield f"differing: {first_of([_PEN.text(name) for name in divergence.names], _MOST_NAMES)}"
+    if divergence.note:
+        yield _PEN.text(divergence.note)
+    if audit.explanation is not None:
+        yield from why_notes(audit.explanation, _PEN)
+    for seed in [seed for seed in audit.seeds if seed.divergence is not None][1:]:
+        yield f"seed {seed.seed} differs first {_PEN.text(where(seed.divergence))}" if seed.divergence else ""

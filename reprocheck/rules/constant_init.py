@@ -1,0 +1,29 @@
+"""All parameters start from one number."""
+
+from __future__ import annotations
+
+from reprocheck.explain.model import Case
+from reprocheck.rules.model import MEDIUM, WARNING, Match, Page, Rule
+from reprocheck.rules.scene import find, hits
+from reprocheck.rules.standing import INTRINSIC
+
+PAGE = Page(
+    code="RC621",
+    slug="constant-init",
+    title="every parameter is set to one constant",
+    severity=WARNING,
+    checks="The source gives all parameters of a model, weights as well, the same number.",
+    why="Hidden units that start equal stay equal, and the seed has no part in the initial weights.",
+    example="for p in model.parameters():\n    nn.init.constant_(p, 0.1)",
+    fix="initialise weights with `nn.init.kaiming_uniform_` or `xavier_uniform_`, only biases with a constant",
+    limits="Read from the source: whether the weights are filled again later is not looked at.",
+)
+
+
+def match(case: Case) -> Match | None:
+    evidence = tuple(f"seeds {one} and {other} gave equal runs" for one, other in case.equal_seeds[:1])
+    marks = hits(case, "constant-init")
+    return find(case, sources=(INTRINSIC,), hits=marks, shown=True, cap=MEDIUM, evidence=evidence)
+
+
+RULE = Rule(page=PAGE, match=match, always=True)

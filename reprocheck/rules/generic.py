@@ -1,0 +1,51 @@
+"""What to try whatever the cause is: the settings that commonly mend a difference of this kind."""
+
+from __future__ import annotations
+
+from reprocheck.explain.model import Case, Remedy
+from reprocheck.rules.cuda import CUDNN_DETERMINISTIC, CUDNN_NO_BENCHMARK
+from reprocheck.rules.global_generators import SEED_EVERYTHING
+from reprocheck.rules.hash_order import FIXED_HASHES
+from reprocheck.rules.heap_contents import FILLED
+from reprocheck.rules.listing_order import SORTED
+from reprocheck.rules.operations import DETERMINISTIC, ONE_THREAD
+from reprocheck.rules.scene import on_cuda, taps
+from reprocheck.rules.standing import RACE, Standing, standing
+from reprocheck.rules.tmpdir_dependence import FIXED_FOLDER
+from reprocheck.rules.worker_init_entropy import NO_WORKERS
+
+_BY_SOURCE = {
+    "hash seed": (FIXED_HASHES,),
+    "heap contents": (DETERMINISTIC, FILLED),
+    "directory order": (SORTED,),
+    "temporary directory": (FIXED_FOLDER,),
+    "seeding": (SEED_EVERYTHING,),
+}
+
+
+def generic_remedies(case: Case) -> tuple[Remedy, ...]:
+    """By what the experiments showed, else by what a race would need."""
+    if case.divergence is None:
+        return ()
+    found: list[Remedy] = []
+    for source, remedies in _BY_SOURCE.items():
+        if standing(case, source) is Standing.SHOWN:
+            found += remedies
+    if standing(case, *RACE) is not Standing.AGAINST:
+        found += _against_races(case)
+    return tuple(found)
+
+
+def _against_races(case: Case) -> list[Remedy]:
+    found: list[Remedy] = []
+    if case.manifest.get("threads") != 1 and case.request.settings.threads != 1:
+        found.append(ONE_THREAD)
+    if case.origin is None or case.origin.kind == "op":
+        found.append(DETERMINISTIC)
+    if any("num_workers=0" not in tap.value for tap in taps(case, "loader")):
+        found.append(NO_WORKERS)
+    if on_cuda(case):
+        found.append(CUDNN_DETERMINISTIC)
+        if case.settings_at_end.get("cudnn_benchmark"):
+            found.append(CUDNN_NO_BENCHMARK)
+    return found

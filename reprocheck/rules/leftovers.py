@@ -1,0 +1,19 @@
+"""What the rules for files of earlier runs share: which reads came upon something that an earlier run wrote."""
+
+from __future__ import annotations
+
+from reprocheck.explain.model import Case, Tap
+from reprocheck.rules.scene import taps
+
+SOURCES = ("leftover",)
+
+
+def reads_of_written(case: Case) -> tuple[Tap, ...]:
+    """Reads, and questions whether a file is there, of paths that the runs write; not of what a run wrote itself."""
+    written = {tap.value for tap in (*case.taps, *case.other_taps) if tap.kind == "write"}
+    return tuple(tap for tap in taps(case, "read", "probe") if tap.value in written and tap.generator != "own")
+
+
+def tells_of(found: tuple[Tap, ...]) -> tuple[str, ...]:
+    """The file as evidence."""
+    return (f"`{found[0].value}` is read, and written by the same training",) if found else ()

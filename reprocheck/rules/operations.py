@@ -1,0 +1,35 @@
+"""What the rules for operations share: the origin shows equal inputs and another output."""
+
+from __future__ import annotations
+
+from reprocheck.explain.model import Case, Remedy
+from reprocheck.model import Deterministic
+from reprocheck.rules.model import HIGH, MEDIUM, Match
+from reprocheck.rules.scene import at_origin
+from reprocheck.rules.standing import Standing, standing
+
+ONE_THREAD = Remedy(text="--threads 1", settings=(("threads", 1),), cost=2)
+DETERMINISTIC = Remedy(
+    text="--deterministic warn (memory not filled)",
+    settings=(("deterministic", Deterministic.WARN),),
+    overrides=(("fill_memory", False),),
+    cost=3,
+)
+
+
+def op_name(case: Case) -> str:
+    """The operation where the runs part, without namespace: `index_put_`. Empty unless it is the origin itself."""
+    if case.origin is None or case.origin.kind != "op":
+        return ""
+    return case.origin.call.op.partition("::")[2].partition(".")[0]
+
+
+def by_operation(
+    case: Case, *sources: str, evidence: tuple[str, ...] = (), remedies: tuple[Remedy, ...] = ()
+) -> Match | None:
+    """The origin is the cause, unless an experiment blames something that it cannot hang on."""
+    if case.origin is None or standing(case, *sources) is Standing.AGAINST:
+        return None
+    told = (f"`{case.origin.call.op}` got equal inputs and gave another output", *evidence)
+    confidence = HIGH if case.attribution is not None else MEDIUM
+    return at_origin(case, confidence, told, remedies)

@@ -1,0 +1,238 @@
+"""All rules, the causes of a case, and what may mend it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from reprocheck.explain.model import Case, Remedy
+from reprocheck.model import Finding
+from reprocheck.rules import (
+    arrival_order_sum,
+    async_copy_race,
+    atomic_add,
+    auto_resume,
+    background_draw,
+    best_file,
+    builtin_hash,
+    cache_shift,
+    clock_or_pid_seed,
+    compile_autotune,
+    completion_order,
+    constant_init,
+    cpu_index_accumulate,
+    cublas_workspace,
+    cudnn_algorithm,
+    cudnn_benchmark,
+    cudnn_rnn,
+    data_changed,
+    difference_pages,
+    empty_buffer,
+    empty_parameter,
+    entropy_reseed,
+    entropy_seed,
+    env_rng,
+    eval_sampling,
+    fill_masks_cause,
+    first_gpu_only,
+    flash_attention_backward,
+    functional_dropout,
+    generator_default_seed,
+    glob_order,
+    hashseed_too_late,
+    hogwild,
+    id_order,
+    import_time_rng,
+    index_put_duplicates,
+    interpolate_backward,
+    library_reseeds,
+    listdir_order,
+    lstsq_and_signs,
+    module_global,
+    no_seed,
+    now_feature,
+    np_empty,
+    numpy_generator_unseeded,
+    parallel_search,
+    partial_seed,
+    producer_race,
+    rank_sampler_seed,
+    ranks_unseeded,
+    reseed_per_epoch,
+    rng_instance_unseeded,
+    seed_after_model,
+    seed_fixed_inside,
+    seed_unused,
+    spawn_worker_entropy,
+    str_set_order,
+    third_party_rng,
+    threads_share_rng,
+    timing_metric,
+    tmpdir_dependence,
+    unordered_float_sum,
+    unordered_query,
+    wall_clock_budget,
+    wall_clock_schedule,
+    worker_epoch_repeat,
+    worker_init_entropy,
+    worker_race,
+)
+from reprocheck.rules.generic import generic_remedies
+from reprocheck.rules.model import CONFIDENCES, ERROR, LOW, WARNING, Match, Page, Rule
+from reprocheck.rules.scene import origin_place
+
+MOST_CAUSES = 3
+MOST_NOTES = 2
+
+RULES: tuple[Rule, ...] = (
+    # The operation itself.
+    lstsq_and_signs.RULE,
+    cpu_index_accumulate.RULE,
+    index_put_duplicates.RULE,
+    interpolate_backward.RULE,
+    flash_attention_backward.RULE,
+    cudnn_rnn.RULE,
+    cudnn_benchmark.RULE,
+    cudnn_algorithm.RULE,
+    cublas_workspace.RULE,
+    atomic_add.RULE,
+    compile_autotune.RULE,
+    # Seeds and generators: a particular place before the general kind.
+    worker_init_entropy.RULE,
+    library_reseeds.RULE,
+    clock_or_pid_seed.RULE,
+    import_time_rng.RULE,
+    env_rng.RULE,
+    eval_sampling.RULE,
+    rank_sampler_seed.RULE,
+    third_party_rng.RULE,
+    entropy_seed.RULE,
+    entropy_reseed.RULE,
+    numpy_generator_unseeded.RULE,
+    rng_instance_unseeded.RULE,
+    seed_after_model.RULE,
+    partial_seed.RULE,
+    no_seed.RULE,
+    first_gpu_only.RULE,
+    # Order, memory, surroundings.
+    unordered_float_sum.RULE,
+    builtin_hash.RULE,
+    str_set_order.RULE,
+    listdir_order.RULE,
+    glob_order.RULE,
+    empty_parameter.RULE,
+    np_empty.RULE,
+    empty_buffer.RULE,
+    tmpdir_dependence.RULE,
+    data_changed.RULE,
+    cache_shift.RULE,
+    best_file.RULE,
+    auto_resume.RULE,
+    module_global.RULE,
+    # Clocks.
+    wall_clock_budget.RULE,
+    timing_metric.RULE,
+    wall_clock_schedule.RULE,
+    now_feature.RULE,
+    # Races, and what only the source shows.
+    arrival_order_sum.RULE,
+    threads_share_rng.RULE,
+    background_draw.RULE,
+    worker_race.RULE,
+    completion_order.RULE,
+    producer_race.RULE,
+    hogwild.RULE,
+    unordered_query.RULE,
+    ranks_unseeded.RULE,
+    spawn_worker_entropy.RULE,
+    id_order.RULE,
+    async_copy_race.RULE,
+    parallel_search.RULE,
+    # What stands beside a cause, or shows where nothing differs.
+    seed_unused.RULE,
+    seed_fixed_inside.RULE,
+    generator_default_seed.RULE,
+    constant_init.RULE,
+    worker_epoch_repeat.RULE,
+    hashseed_too_late.RULE,
+    fill_masks_cause.RULE,
+    functional_dropout.RULE,
+    reseed_per_epoch.RULE,
+)
+"""In order of specificity: of equally sure causes the earlier comes first,
+unless one stands on the line where the runs part."""
+
+
+def pages() -> tuple[Page, ...]:
+    """Every code, in order."""
+    return tuple(sorted((*difference_pages.PAGES, *(rule.page for rule in RULES)), key=lambda page: page.code))
+
+
+def find_page(name: str) -> Page | None:
+    """The page of a code or slug, in any case."""
+    wanted = name.strip().lower()
+    return next((page for page in pages() if wanted in (page.code.lower(), page.slug)), None)
+
+
+def nearest(name: str) -> str:
+    """The code or slug that looks most like `name`; empty when none does."""
+    known = {text.lower(): text for page in pages() for text in (page.code, page.slug)}
+    close = get_close_matches(name.strip().lower(), known, n=1)
+    return known[close[0]] if close else ""
+
+
+def diagnose(case: Case) -> tuple[Finding, ...]:
+    """The causes that fit, the likeliest first; empty when none does."""
+    matches = _matches(case)
+    causes = [pair for pair in matches if pair[0].page.severity == ERROR]
+    beside = [pair for pair in matches if pair[0].page.severity != ERROR]
+    if causes and causes[0][1].confidence != LOW:
+        causes = [pair for pair in causes if pair[1].confidence != LOW]
+    kept = (*_distinct(causes)[:MOST_CAUSES], *_distinct(beside)[:MOST_NOTES])
+    return tuple(_finding(case, rule.page, match) for rule, match in kept)
+
+
+def remedies(case: Case) -> tuple[Remedy, ...]:
+    """What may mend the difference, the cheapest first."""
+    from_causes = [remedy for _, match in _matches(case) for remedy in match.remedies]
+    found: dict[tuple[object, ...], Remedy] = {}
+    for remedy in (*from_causes, *generic_remedies(case)):
+        found.setdefault((remedy.settings, remedy.environment, remedy.overrides, remedy.edits), remedy)
+    return tuple(sorted(found.values(), key=lambda remedy: (bool(remedy.hides), remedy.cost)))
+
+
+def _matches(case: Case) -> list[tuple[Rule, Match]]:
+    found = []
+    for rule in RULES:
+        if case.divergence is not None or rule.always:
+            match = rule.match(case)
+            if match is not None:
+                found.append((rule, match))
+    here, _ = origin_place(case)
+    return sorted(
+        found, key=lambda pair: (CONFIDENCES.index(pair[1].confidence), here is None or pair[1].location != here)
+    )
+
+
+def _distinct(pairs: list[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:
+    """One cause a line: the first is the surer, or the more particular."""
+    kept: list[tuple[Rule, Match]] = []
+    for rule, match in pairs:
+        if match.location is None or all(match.location != other.location for _, other in kept):
+            kept.append((rule, match))
+    return kept
+
+
+def _finding(case: Case, page: Page, match: Match) -> Finding:
+    severity = WARNING if page.severity == ERROR and case.divergence is None else page.severity
+    return Finding(
+        code=page.code,
+        cause=page.slug,
+        severity=severity,
+        confidence=match.confidence,
+        message=page.title,
+        location=match.location,
+        source=match.source,
+        evidence=match.evidence,
+        help=page.fix,
+        edit=match.edit,
+    )

@@ -1,0 +1,32 @@
+"""A seed is taken and not used."""
+
+from __future__ import annotations
+
+from reprocheck.explain.model import Case
+from reprocheck.rules.model import WARNING, Match, Page, Rule
+from reprocheck.rules.scene import find, hits
+from reprocheck.rules.standing import INTRINSIC
+
+PAGE = Page(
+    code="RC633",
+    slug="seed-unused",
+    title="a seed is accepted and never used",
+    severity=WARNING,
+    checks="Other seeds gave the same run, and the source takes a seed that it never reads.",
+    why="All seeds give one result: a mean over seeds then measures nothing.",
+    example='parser.add_argument("--seed", type=int)\nseed_everything(config.seed)  # not args.seed',
+    fix="pass the seed that was asked for to the code that seeds",
+    limits="Claimed only where the audit ran more than one seed. The line comes from the source.",
+)
+
+
+def match(case: Case) -> Match | None:
+    if not case.equal_seeds:
+        return None
+    one, other = case.equal_seeds[0]
+    evidence = (f"seeds {one} and {other} gave equal runs",)
+    marks = hits(case, "seed-parameter-unused")
+    return find(case, sources=(INTRINSIC,), hits=marks, shown=True, evidence=evidence)
+
+
+RULE = Rule(page=PAGE, match=match, always=True)

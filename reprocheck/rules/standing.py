@@ -1,0 +1,75 @@
+"""What the experiments say of a source of differences: they showed it, they leave it open, or they exclude it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from reprocheck.explain.model import Attribution, Case
+
+INTRINSIC = "intrinsic"
+"""The source of causes that no experiment can hold constant: races, addresses, operations."""
+RACE = (INTRINSIC, "switch interval")
+CLOCK = ("clock", "start time")
+UNSEEDED = ("unseeded",)
+_FROZEN = ("clock", "entropy", "pid", "unseeded")
+_AMBIENT = ("hash seed", "heap contents", "directory order", "switch interval", "temporary directory", "start time")
+
+
+class Standing(IntEnum):
+    """How far a source is supported."""
+
+    AGAINST = 0
+    OPEN = 1
+    SHOWN = 2
+
+
+def standing(case: Case, *sources: str) -> Standing:
+    """Of a cause that comes from one of these sources: factors, `leftover`, `seeding`, or INTRINSIC."""
+    attribution = case.attribution
+    if attribution is None:
+        return Standing.OPEN
+    if attribution.kind in ("ambient", "frozen"):
+        return Standing.SHOWN if set(sources) & set(attribution.factors) else Standing.AGAINST
+    if attribution.kind in ("leftover", "seeding"):
+        return Standing.SHOWN if attribution.kind in sources else Standing.AGAINST
+    open_ = [source for source in sources if not _is_excluded(attribution, source)]
+    return Standing.OPEN if open_ else Standing.AGAINST
+
+
+def _is_excluded(attribution: Attribution, source: str) -> bool:
+    """A source that the experiments held constant while the runs still differed."""
+    if source in _AMBIENT and attribution.kind == "intrinsic":
+        return source not in ("switch interval", "start time")
+    if source in _FROZEN:
+        return any(arm.name.startswith("frozen ") and source in arm.name and arm.differed for arm in attribution.arms)
+    names = {"leftover": "fresh folder", "seeding": "seeding all"}
+    return any(arm.name == names.get(source) and arm.differed for arm in attribution.arms)
+
+
+def told(case: Case) -> tuple[str, ...]:
+    """The attribution as a sentence."""
+    attribution = case.attribution
+    if attribution is None:
+        return ()
+    factors = " and ".join(attribution.factors)
+    differed, of = attribution.rate
+    if attribution.kind == "ambient":
+        return (f"experiments tie the difference to the {factors}",)
+    if attribution.kind == "frozen":
+        where = ", at this line alone" if attribution.lines else ""
+        return (f"the runs agree once {_WORDS.get(factors, factors + ' answers')} constant{where}",)
+    if attribution.kind == "leftover":
+        return ("the runs agree when each starts in a fresh copy of the folder",)
+    if attribution.kind == "seeding":
+        return (f"the runs agree when reprocheck seeds {factors or 'every generator'}",)
+    if attribution.kind == "intrinsic" and of:
+        return (f"with everything equal {differed} of {of} comparisons differ",)
+    return ()
+
+
+_WORDS = {
+    "clock": "the clock's answers are",
+    "entropy": "the system's entropy is",
+    "pid": "process and host names are",
+    "unseeded": "the seed of what was made without one is",
+}

@@ -1,0 +1,76 @@
+"""Source lines changed in memory: the file stays as it is, and so do line numbers and what inspect shows."""
+
+from __future__ import annotations
+
+import io
+import os
+import tokenize
+from collections.abc import Iterable
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from reprocheck.model import Edit
+
+_edited: dict[str, bytes] = {}
+"""Real path → its source with the changes."""
+
+
+class EditMismatch(Exception):
+    """The file does not hold the line that is to be changed."""
+
+
+def apply(edits: Iterable[Edit]) -> None:
+    """From now on, the files compile with these lines. Raises EditMismatch."""
+    by_file: dict[str, list[Edit]] = {}
+    for edit in edits:
+        by_file.setdefault(os.path.realpath(edit.path), []).append(edit)
+    for path, changes in by_file.items():
+        _edited[path] = _changed(path, changes)
+    if _edited:
+        _intercept_imports()
+
+
+def source_of(path: Path) -> bytes:
+    """What a file holds, with its changes."""
+    edited = _edited.get(os.path.realpath(path))
+    return path.read_bytes() if edited is None else edited
+
+
+def _changed(path: str, edits: list[Edit]) -> bytes:
+    try:
+        data = Path(path).read_bytes()
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        lines = data.decode(encoding).splitlines(keepends=True) if _has_plain_lines(data) else None
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        raise EditMismatch(f"cannot read {path} to change it: {error}") from error
+    if lines is None:
+        raise EditMismatch(f"{path} holds line ends that Python does not count")
+    for edit in edits:
+        found = lines[edit.line - 1] if 0 < edit.line <= len(lines) else ""
+        line = found.rstrip("\r\n")
+        if not found or line != edit.before.rstrip("\r\n"):
+            raise EditMismatch(f"{path}:{edit.line} reads {line!r}, not {edit.before!r}: it was not changed")
+        lines[edit.line - 1] = edit.after + found[len(line) :]
+    return "".join(lines).encode(encoding)
+
+
+def _has_plain_lines(data: bytes) -> bool:
+    """Whether str.splitlines and Python's parser agree about the lines."""
+    return not any(mark in data for mark in (b"\x0b", b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\xc2\x85", b"\xe2\x80\xa8"))
+
+
+def _intercept_imports() -> None:
+    loader: Any = SourceFileLoader
+    original = loader.get_code
+
+    def get_code(self: SourceFileLoader, fullname: str) -> CodeType | None:
+        path = self.get_filename(fullname)
+        edited = _edited.get(os.path.realpath(path))
+        if edited is None:
+            code: CodeType | None = original(self, fullname)
+            return code
+        return self.source_to_code(edited, path)  # past the bytecode caches: nothing is read from or written to them
+
+    loader.get_code = get_code

@@ -1,0 +1,272 @@
+"""The ledger of a run: every use of a source from outside, with the line of the user's code that made it.
+
+A line goes to disk when a use is first seen, and again when its count has grown tenfold and at the end: so forked
+children, which nobody asks at their end, and runs that are killed leave theirs, too. Taking down must never change
+what the target computes, nor raise into it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from itertools import count
+from pathlib import Path
+from threading import get_ident
+from types import CodeType, FrameType
+from typing import Any
+
+from reprocheck.protocol import LEDGER_FILE
+from reprocheck.worker.freeze import Frozen
+from reprocheck.worker.ledger_callers import OURS, STANDARD, USER, Callers, is_importing
+from reprocheck.worker.seeding import GENERATORS
+
+MOST_ENTRIES = 10_000
+MOST_VALUES = 64
+"""Distinct values (paths) taken down from one place."""
+MOST_WALKS = 1_000
+"""Calls of one library instruction whose way back to the user's code is looked at; later ones are only counted."""
+MOST_CHARACTERS = 300
+
+
+class Reach(Enum):
+    """From where a call counts."""
+
+    DIRECT = "the user's own code"
+    NEAR = "user or package"
+    """Not the standard library: it reads clocks and entropy for reasons of its own."""
+    FAR = "anywhere"
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """Uses of one source from one line."""
+
+    kind: str
+    name: str
+    generator: str
+    place: tuple[CodeType, int] | None
+    library: str
+    value: str
+    step: int
+    order: int
+    threads: set[int]
+    in_import: bool
+    frozen: bool
+    written: bool
+    count: int = 0
+    due: int = 10
+    """The count at which it is written again."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Source:
+    """What a tap takes down, and what a frozen call answers."""
+
+    kind: str
+    name: str
+    generator: str = ""
+    reach: Reach = Reach.NEAR
+    item: str = ""
+    """The frozen item that it belongs to, where it is not the kind."""
+    not_from: frozenset[str] = frozenset()
+    """Packages whose calls do not count."""
+    by_value: bool = False
+    """Uses of different values are different uses."""
+    written: bool = True
+    """False: only there to be frozen; what is above it on the stack is taken down."""
+    value: Callable[[tuple[Any, ...], dict[str, Any]], str] | None = None
+    constant: Callable[..., Any] | None = None
+    """(entry, args, kwargs) → what a frozen call returns."""
+    known: dict[tuple[CodeType, int], Entry | None]
+    """By calling instruction, once it is settled."""
+
+
+class Ledger:
+    """The uses seen by this process, and their file."""
+
+    def __init__(self, folder: Path, cwd: Path, callers: Callers, frozen: Frozen, steps: Callable[[], int]) -> None:
+        self.callers = callers
+        self.frozen = frozen
+        self.steps = steps
+        self.writes = True
+        self._file = str(folder / LEDGER_FILE)
+        self._cwd = str(cwd)
+        self._entries: dict[Any, Entry] = {}
+        self._values: dict[Any, int] = {}
+        self._walks: dict[Any, int] = {}
+        self._known: list[dict[tuple[CodeType, int], Entry | None]] = []
+        self._orders = count()
+        self._in_child = False
+        self._pid = os.getpid()
+        self._closed = False
+        os.register_at_fork(after_in_child=self._forked)
+
+    def source(self, **fields: Any) -> Source:
+        """A source of this ledger."""
+        known: dict[tuple[CodeType, int], Entry | None] = {}
+        self._known.append(known)
+        return Source(known=known, **fields)
+
+    def use(self, source: Source, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry | None:
+        """Take down one call of `source` from `frame`; its entry, or None where it does not count."""
+        try:
+            entry = source.known[frame.f_code, frame.f_lasti]
+        except KeyError:
+            try:
+                value = "" if source.value is None else _short(source.value(args, kwargs))
+                return self.note(source, frame, value)
+            except Exception:  # a value without a text, an argument of another kind: not worth the target's life
+                return None
+        if entry is not None:
+            self._again(entry)
+        return entry
+
+    def see(self, source: Source, frame: FrameType, value: Callable[[], str], generator: str) -> None:
+        """Take down one call with a value that is worked out only where it is still of interest."""
+        known = source.known.get((frame.f_code, frame.f_lasti))
+        if known is not None:
+            self._again(known)
+        else:
+            with contextlib.suppress(Exception):
+                self.note(source, frame, _short(value()), generator)
+
+    def note(self, source: Source, frame: FrameType, value: str = "", generator: str = "") -> Entry | None:
+        """As `use`, with the value at hand."""
+        code, lasti = frame.f_code, frame.f_lasti
+        owner = self.callers.owner(code)
+        if owner == OURS or owner in source.not_from or not _reaches(source.reach, owner):
+            source.known[code, lasti] = None
+            return None
+        user, imports = (frame, False) if owner == USER else self.callers.user_frame(frame.f_back)
+        if imports and not (source.kind in ("seed", "draw") and source.generator in GENERATORS):
+            return None  # a library that is being imported minds its own business
+        entry = self._entry(source, user, owner, value, generator or source.generator, frame)
+        if entry is not None:
+            self._again(entry)
+            if self._is_settled(source, owner, code, lasti):
+                source.known[code, lasti] = entry
+        return entry
+
+    def close(self) -> None:
+        """The end of the run: counts as they are now."""
+        if not self._closed and not self._in_child:
+            self._closed = True
+            self._write([entry for entry in self._entries.values() if entry.count > 1])
+
+    def _is_settled(self, source: Source, owner: str, code: CodeType, lasti: int) -> bool:
+        if owner == USER and not source.by_value:
+            return True
+        walks = self._walks[source.name, code, lasti] = self._walks.get((source.name, code, lasti), 0) + 1
+        return walks >= MOST_WALKS
+
+    def _entry(
+        self, source: Source, user: FrameType | None, owner: str, value: str, generator: str, frame: FrameType
+    ) -> Entry | None:
+        place = None if user is None else (user.f_code, user.f_lineno or user.f_code.co_firstlineno)
+        key: Any = (source.kind, source.name, generator, place)
+        if source.by_value and value:
+            seen = self._values.get(key, 0)
+            if (*key, value) in self._entries:
+                key = (*key, value)
+            elif seen < MOST_VALUES:
+                self._values[key] = seen + 1
+                key = (*key, value)
+        entry = self._entries.get(key)
+        if entry is not None or len(self._entries) >= MOST_ENTRIES:
+            return entry
+        path, line = self._location(place)
+        entry = Entry(
+            kind=source.kind,
+            name=source.name,
+            generator=generator,
+            place=place,
+            library=owner,
+            value=value,
+            step=self.steps(),
+            order=next(self._orders),
+            threads=set(),
+            in_import=is_importing(frame),
+            frozen=self.frozen.holds(source.item or source.kind, path, line),
+            written=source.written,
+        )
+        return self._entries.setdefault(key, entry)
+
+    def _again(self, entry: Entry) -> None:
+        entry.count += 1
+        thread = get_ident()
+        if thread not in entry.threads:
+            entry.threads.add(thread)
+            self._write([entry])
+        elif entry.count >= entry.due:
+            entry.due *= 10
+            self._write([entry])
+
+    def _location(self, place: tuple[CodeType, int] | None) -> tuple[str, int]:
+        """A script's file is named as it was typed, and the target may have changed its folder since."""
+        return ("", 0) if place is None else (os.path.join(self._cwd, place[0].co_filename), place[1])
+
+    def _write(self, entries: list[Entry]) -> None:
+        lines = []
+        for entry in entries:
+            if not (self.writes and entry.written):
+                continue
+            path, line = self._location(entry.place)
+            plain = {
+                "pid": self._pid,
+                "order": entry.order,
+                "kind": entry.kind,
+                "name": entry.name,
+                "generator": entry.generator,
+                "path": os.path.normpath(path) if path else "",
+                "line": line,
+                "library": entry.library,
+                "value": entry.value,
+                "count": entry.count,
+                "step": entry.step,
+                "threads": len(entry.threads),
+                "in_import": entry.in_import,
+                "in_child": self._in_child,
+            }
+            lines.append(json.dumps(plain) + "\n")
+        if not lines:
+            return
+        with contextlib.suppress(OSError):  # opened anew each time: a target may close every descriptor
+            file = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                os.write(file, "".join(lines).encode("utf-8", "backslashreplace"))
+            finally:
+                os.close(file)
+
+    def become_child(self) -> None:
+        """This process was started by the target: what it uses is its own."""
+        self._in_child = True
+        self._pid = os.getpid()
+
+    def _forked(self) -> None:
+        self._entries.clear()
+        self._values.clear()
+        self._walks.clear()
+        for known in self._known:
+            known.clear()
+        self._closed = False
+        self.become_child()
+
+
+def in_main_thread() -> bool:
+    """Whether the caller runs in the main thread of its process."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _reaches(reach: Reach, owner: str) -> bool:
+    if reach is Reach.DIRECT:
+        return owner == USER
+    return reach is Reach.FAR or owner != STANDARD
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + "..."

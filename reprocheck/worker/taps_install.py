@@ -1,0 +1,49 @@
+"""Everything that an explaining run adds to its process: ledger, frozen sources, overrides and edits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reprocheck.model import RunSpec
+from reprocheck.worker import (
+    edits,
+    ledger_spawn,
+    overrides,
+    taps_clock,
+    taps_draws,
+    taps_files,
+    taps_seeds,
+    taps_work,
+)
+from reprocheck.worker.freeze import Frozen
+from reprocheck.worker.importing import before_import
+from reprocheck.worker.ledger import Ledger
+from reprocheck.worker.ledger_callers import Callers
+from reprocheck.worker.sites import Sites
+from reprocheck.worker.taps_replace import Replacer
+
+_COMPILED_BY_NUMBA = ("numpy.random", "random", "time")
+
+
+def install(spec: RunSpec, sites: Sites, steps: Callable[[], int], trouble: Callable[[str], None]) -> Ledger | None:
+    """Probe this process as `spec.probe` says. Raises EditMismatch.
+
+    `steps` says how many optimizer steps there were; `trouble` hears what cannot be taken down.
+    """
+    assert spec.probe is not None
+    edits.apply(spec.probe.edits)
+    overrides.apply(spec.probe)
+    ledger_spawn.follow_children(spec.directory)
+    if not (spec.probe.ledger or spec.probe.frozen):
+        return None
+    ledger = Ledger(spec.directory, spec.cwd, Callers(sites), Frozen(spec.probe.frozen), steps)
+    ledger.writes = spec.probe.ledger
+    taps = Replacer(ledger, trouble)
+    taps_clock.install(taps)
+    taps_seeds.install(taps)
+    taps_draws.install(taps)
+    taps_files.install(taps, spec)
+    taps_work.install(taps)
+    # numba compiles these functions by what they are: it must find the originals.
+    before_import("numba", lambda: taps.take_away(*_COMPILED_BY_NUMBA))
+    return ledger

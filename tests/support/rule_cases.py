@@ -1,0 +1,520 @@
+"""For every rule a case that triggers it, at line 10, and a near miss that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reprocheck.explain.model import Case, Tap
+from reprocheck.model import Seeding, Settings
+from tests.support.cases import INTRINSIC, LEFTOVER, ambient, case, differs, frozen, hit, origin, seeding, tap
+
+GPU = {"gpus": ["NVIDIA H100"], "threads": 2}
+UNSEEDED = Settings(seeding=Seeding.NONE)
+HASH, HEAP, LISTING = ambient("hash seed"), ambient("heap contents"), ambient("directory order")
+TORCH_DRAW = tap("draw", "torch.nn.init.kaiming_uniform_", 12, generator="torch")
+SEED_TORCH = tap("seed", "torch.manual_seed", 10, generator="torch", value="1")
+CLOCK = tap("clock", "time.time", 10)
+LOADER = tap("loader", "torch.utils.data.DataLoader", 3, value="num_workers=2")
+CHILD_SEED = tap("seed", "numpy.random.seed", 10, generator="numpy", value="5", in_child=True)
+OTHER_CHILD_SEED = tap("seed", "numpy.random.seed", 10, generator="numpy", value="6", in_child=True)
+READ = tap("read", "torch.load", 10, value="last.pt")
+WRITE = tap("write", "torch.save", 20, value="last.pt")
+APPEND = tap("write", "open", 10, value="data.csv", generator="append")
+READ_CSV = tap("read", "open", 12, value="data.csv")
+START = tap("thread", "threading.Thread.start", 8, count=4)
+GET = tap("pool", "queue.Queue.get", 10)
+
+
+def seeds(one: str, other: str, line: int = 10) -> tuple[tuple[Tap, ...], tuple[Tap, ...]]:
+    """A seed that had another value in the other run."""
+    return tuple(  # type: ignore[return-value]
+        (tap("seed", "torch.manual_seed", line, value=value, generator="torch"),) for value in (one, other)
+    )
+
+
+def clocked() -> Case:
+    """A clock before a seed that differs."""
+    one, other = seeds("1", "2", 12)
+    return case(
+        attribution=frozen("clock"),
+        taps=(CLOCK, *one),
+        other_taps=(CLOCK, *other),
+        hits=(hit("seed-from-clock"),),
+    )
+
+
+def reseeded(*, marked: bool = True) -> Case:
+    """The target's own seed, and then another one that differs."""
+    one, other = seeds("1", "2")
+    first = tap("seed", "torch.manual_seed", 5, generator="torch", value="7")
+    return case(
+        attribution=frozen("clock"),
+        taps=(first, *one),
+        other_taps=(first, *other),
+        hits=(hit("constructor-seed"),) if marked else (),
+    )
+
+
+Make = Callable[[], Case]
+CASES: dict[str, tuple[Make, Make]] = {
+    "no-seed": (
+        lambda: case(
+            settings=UNSEEDED, attribution=seeding("torch"), taps=(tap("draw", "rand", 10, generator="torch"),)
+        ),
+        lambda: case(attribution=INTRINSIC, taps=(tap("draw", "rand", 10, generator="torch"),)),
+    ),
+    "partial-seed": (
+        lambda: case(
+            settings=UNSEEDED,
+            attribution=seeding("numpy"),
+            taps=(
+                tap("seed", "torch.manual_seed", 5, generator="torch", value="1"),
+                tap("draw", "normal", 10, generator="numpy"),
+            ),
+        ),
+        lambda: case(
+            settings=UNSEEDED,
+            attribution=INTRINSIC,
+            taps=(
+                tap("seed", "numpy.random.seed", 5, generator="numpy", value="1"),
+                tap("draw", "normal", 10, generator="numpy"),
+            ),
+        ),
+    ),
+    "seed-after-model": (
+        lambda: case(
+            settings=UNSEEDED,
+            divergence=differs("init", step=None),
+            attribution=seeding("torch"),
+            taps=(
+                tap("draw", "kaiming_uniform_", 10, generator="torch"),
+                tap("seed", "torch.manual_seed", 12, generator="torch", value="4"),
+            ),
+        ),
+        lambda: case(
+            settings=UNSEEDED,
+            attribution=seeding("torch"),
+            taps=(
+                tap("seed", "torch.manual_seed", 8, generator="torch", value="4"),
+                tap("draw", "kaiming_uniform_", 10, generator="torch"),
+            ),
+        ),
+    ),
+    "numpy-generator-unseeded": (
+        lambda: case(attribution=frozen("unseeded"), taps=(tap("unseeded", "numpy.random.default_rng"),)),
+        lambda: case(attribution=HASH, taps=(tap("unseeded", "numpy.random.default_rng"),)),
+    ),
+    "rng-instance-unseeded": (
+        lambda: case(attribution=frozen("unseeded"), taps=(tap("unseeded", "random.Random"),)),
+        lambda: case(attribution=frozen("clock"), taps=(tap("unseeded", "random.Random"),)),
+    ),
+    "entropy-reseed": (
+        lambda: case(attribution=INTRINSIC, taps=(tap("seed", "torch.seed", value="entropy", generator="torch"),)),
+        lambda: case(attribution=INTRINSIC, taps=(tap("seed", "torch.manual_seed", value="3", generator="torch"),)),
+    ),
+    "generator-default-seed": (
+        lambda: case(divergence=None, taps=(tap("unseeded", "torch.Generator", value="default seed"),)),
+        lambda: case(divergence=None, taps=(tap("seed", "torch.Generator.manual_seed", value="3"),)),
+    ),
+    "entropy-seed": (
+        lambda: case(attribution=frozen("entropy"), taps=(tap("entropy", "uuid.uuid4"),)),
+        lambda: case(attribution=INTRINSIC, taps=(tap("entropy", "uuid.uuid4"),)),
+    ),
+    "clock-or-pid-seed": (
+        clocked,
+        lambda: case(attribution=INTRINSIC, taps=(CLOCK, SEED_TORCH), other_taps=(CLOCK, SEED_TORCH)),
+    ),
+    "env-rng": (
+        lambda: case(
+            attribution=frozen("unseeded"),
+            taps=(tap("unseeded", "numpy.random.default_rng"),),
+            hits=(hit("reset-rng"),),
+        ),
+        lambda: case(
+            attribution=frozen("unseeded"),
+            taps=(tap("unseeded", "numpy.random.default_rng"),),
+            hits=(hit("reset-rng", 40),),
+        ),
+    ),
+    "third-party-rng": (
+        lambda: case(attribution=frozen("unseeded"), taps=(tap("unseeded", "scipy.stats.qmc.Sobol"),)),
+        lambda: case(attribution=frozen("unseeded"), taps=(tap("unseeded", "numpy.random.RandomState"),)),
+    ),
+    "import-time-rng": (
+        lambda: case(
+            attribution=frozen("unseeded"),
+            taps=(tap("unseeded", "numpy.random.default_rng", in_import=True),),
+            hits=(hit("default-argument-rng"),),
+        ),
+        lambda: case(
+            attribution=frozen("unseeded"), taps=(tap("unseeded", "numpy.random.default_rng", in_import=True),)
+        ),
+    ),
+    "eval-sampling": (
+        lambda: case(
+            divergence=differs("metric", step=None),
+            attribution=frozen("unseeded"),
+            taps=(tap("unseeded", "numpy.random.default_rng", step=4),),
+        ),
+        lambda: case(
+            divergence=differs("step", step=6),
+            attribution=frozen("unseeded"),
+            taps=(tap("unseeded", "numpy.random.default_rng", step=4),),
+        ),
+    ),
+    "worker-init-entropy": (
+        lambda: case(attribution=frozen("pid"), taps=(LOADER, CHILD_SEED), other_taps=(LOADER, OTHER_CHILD_SEED)),
+        lambda: case(attribution=frozen("pid"), taps=(LOADER, CHILD_SEED), other_taps=(LOADER, CHILD_SEED)),
+    ),
+    "worker-race": (
+        lambda: case(attribution=INTRINSIC, taps=(LOADER,), hits=(hit("dataset-queue-get"),)),
+        lambda: case(
+            attribution=INTRINSIC,
+            taps=(tap("loader", "DataLoader", 3, value="num_workers=0"),),
+            hits=(hit("dataset-queue-get"),),
+        ),
+    ),
+    "spawn-worker-entropy": (
+        lambda: case(attribution=INTRINSIC, hits=(hit("spawn-draw"),)),
+        lambda: case(attribution=HEAP, hits=(hit("spawn-draw"),)),
+    ),
+    "worker-epoch-repeat": (
+        lambda: case(
+            divergence=None,
+            taps=(LOADER, tap("seed", "torch.manual_seed", generator="torch", value="0", in_child=True)),
+            hits=(hit("constant-seed"),),
+        ),
+        lambda: case(
+            divergence=None,
+            taps=(LOADER, tap("seed", "torch.manual_seed", generator="torch", value="0")),
+            hits=(hit("constant-seed"),),
+        ),
+    ),
+    "str-set-order": (
+        lambda: case(attribution=HASH, hits=(hit("set-iteration", edit=True),)),
+        lambda: case(attribution=frozen("clock"), hits=(hit("set-iteration"),)),
+    ),
+    "builtin-hash": (
+        lambda: case(attribution=HASH, hits=(hit("hash-call"),)),
+        lambda: case(attribution=LISTING, hits=(hit("hash-call"),)),
+    ),
+    "unordered-float-sum": (
+        lambda: case(attribution=HASH, hits=(hit("set-sum"),)),
+        lambda: case(attribution=HEAP, hits=(hit("set-sum"),)),
+    ),
+    "hashseed-too-late": (
+        lambda: case(attribution=HASH, hits=(hit("set-iteration", 5), hit("hashseed-assignment"))),
+        lambda: case(attribution=INTRINSIC, hits=(hit("hashseed-assignment"),)),
+    ),
+    "id-order": (
+        lambda: case(attribution=INTRINSIC, hits=(hit("module-set"),)),
+        lambda: case(attribution=HASH, hits=(hit("module-set"),)),
+    ),
+    "listdir-order": (
+        lambda: case(
+            attribution=LISTING,
+            taps=(tap("listing", "os.listdir"), tap("listing", "os.listdir", 30)),
+            hits=(hit("listdir"),),
+        ),
+        lambda: case(attribution=INTRINSIC, taps=(tap("listing", "os.listdir"),), hits=(hit("listdir"),)),
+    ),
+    "glob-order": (
+        lambda: case(attribution=LISTING, taps=(tap("listing", "glob.glob"),), hits=(hit("glob"),)),
+        lambda: case(
+            attribution=LISTING,
+            taps=(tap("listing", "glob.glob", 30), tap("listing", "os.listdir")),
+            hits=(hit("listdir"),),
+        ),
+    ),
+    "unordered-query": (
+        lambda: case(
+            attribution=INTRINSIC,
+            taps=(tap("query", "sqlite3.Connection.execute", value="SELECT a FROM t ORDER BY RANDOM()"),),
+        ),
+        lambda: case(
+            attribution=INTRINSIC,
+            taps=(tap("query", "sqlite3.Connection.execute", value="SELECT a FROM t ORDER BY id"),),
+        ),
+    ),
+    "data-changed": (
+        lambda: case(attribution=LEFTOVER, taps=(APPEND, READ_CSV)),
+        lambda: case(attribution=LEFTOVER, taps=(tap("write", "open", 10, value="data.csv"), READ_CSV)),
+    ),
+    "auto-resume": (
+        lambda: case(
+            attribution=LEFTOVER, divergence=differs("init", step=None), taps=(READ, WRITE), hits=(hit("guarded-load"),)
+        ),
+        lambda: case(attribution=INTRINSIC, divergence=differs("init", step=None), taps=(WRITE,)),
+    ),
+    "cache-shift": (
+        lambda: case(
+            attribution=LEFTOVER,
+            divergence=differs("init", step=None),
+            taps=(tap("probe", "Path.exists", 10, value="last.pt"), READ, WRITE),
+            hits=(hit("cache-guard"),),
+        ),
+        lambda: case(
+            attribution=LEFTOVER, divergence=differs("init", step=None), taps=(READ, WRITE), hits=(hit("guarded-load"),)
+        ),
+    ),
+    "best-file": (
+        lambda: case(
+            attribution=LEFTOVER,
+            divergence=differs("metric", step=None),
+            taps=(READ, WRITE),
+            hits=(hit("guarded-load"),),
+        ),
+        lambda: case(attribution=LEFTOVER, divergence=differs("step"), taps=(READ, WRITE), hits=(hit("guarded-load"),)),
+    ),
+    "module-global": (
+        lambda: case(attribution=ambient("process state"), hits=(hit("module-state"),)),
+        lambda: case(attribution=INTRINSIC, hits=(hit("module-state"),)),
+    ),
+    "wall-clock-budget": (
+        lambda: case(
+            divergence=differs("step", kind="steps", step=9),
+            attribution=frozen("clock"),
+            taps=(tap("clock", "time.monotonic"),),
+            hits=(hit("clock-loop"),),
+        ),
+        lambda: case(
+            divergence=differs("step"),
+            attribution=INTRINSIC,
+            taps=(tap("clock", "time.monotonic"),),
+            hits=(hit("clock-loop"),),
+        ),
+    ),
+    "wall-clock-schedule": (
+        lambda: case(
+            divergence=differs("step", kind="parameters"),
+            attribution=frozen("clock"),
+            taps=(tap("clock", "time.time", 5), tap("clock", "time.time", 10)),
+            hits=(hit("elapsed"),),
+        ),
+        lambda: case(
+            divergence=differs("step", kind="loss"), attribution=frozen("clock"), taps=(tap("clock", "time.time"),)
+        ),
+    ),
+    "now-feature": (
+        lambda: case(attribution=frozen("clock"), taps=(tap("clock", "datetime.datetime.now"),)),
+        lambda: case(attribution=INTRINSIC, taps=(tap("clock", "datetime.datetime.now"),)),
+    ),
+    "timing-metric": (
+        lambda: case(
+            divergence=differs("metric", step=None, names=("seconds",)),
+            taps=(tap("clock", "time.perf_counter", step=4),),
+        ),
+        lambda: case(
+            divergence=differs("metric", step=None, names=("loss",)), taps=(tap("clock", "time.perf_counter", step=4),)
+        ),
+    ),
+    "completion-order": (
+        lambda: case(attribution=INTRINSIC, taps=(tap("pool", "concurrent.futures.as_completed"),)),
+        lambda: case(attribution=INTRINSIC, taps=(tap("pool", "concurrent.futures.ThreadPoolExecutor"),)),
+    ),
+    "producer-race": (
+        lambda: case(
+            attribution=INTRINSIC,
+            taps=(tap("thread", "threading.Thread.start", count=4), tap("pool", "queue.Queue.get", 20)),
+            hits=(hit("thread-producer"),),
+        ),
+        lambda: case(
+            attribution=INTRINSIC,
+            taps=(tap("thread", "threading.Thread.start"), tap("pool", "queue.Queue.get", 20)),
+            hits=(hit("thread-producer"),),
+        ),
+    ),
+    "arrival-order-sum": (
+        lambda: case(attribution=INTRINSIC, taps=(START, GET), hits=(hit("queue-sum"), hit("thread-producer", 8))),
+        lambda: case(attribution=INTRINSIC, taps=(START, GET), hits=(hit("queue-get"),)),
+    ),
+    "threads-share-rng": (
+        lambda: case(attribution=INTRINSIC, taps=(tap("draw", "numpy.random.randn", generator="numpy", threads=8),)),
+        lambda: case(attribution=INTRINSIC, taps=(tap("draw", "numpy.random.randn", generator="numpy"),)),
+    ),
+    "background-draw": (
+        lambda: case(
+            attribution=INTRINSIC, taps=(tap("draw", "torch.randint", generator="torch", value="thread"), TORCH_DRAW)
+        ),
+        lambda: case(attribution=INTRINSIC, taps=(tap("draw", "torch.randint", generator="torch"), TORCH_DRAW)),
+    ),
+    "hogwild": (
+        lambda: case(
+            divergence=differs("output", step=None),
+            attribution=INTRINSIC,
+            taps=(tap("share_memory", "torch.nn.Module.share_memory"),),
+        ),
+        lambda: case(divergence=differs("output", step=None), attribution=INTRINSIC, hits=(hit("thread-update"),)),
+    ),
+    "parallel-search": (
+        lambda: case(attribution=INTRINSIC, hits=(hit("n-jobs", code="study.optimize(f, n_jobs=4)"),)),
+        lambda: case(attribution=INTRINSIC, hits=(hit("n-jobs", code="RandomForestClassifier(n_jobs=4)"),)),
+    ),
+    "async-copy-race": (
+        lambda: case(attribution=INTRINSIC, manifest=GPU, hits=(hit("non-blocking-copy"),)),
+        lambda: case(attribution=INTRINSIC, hits=(hit("non-blocking-copy"),)),
+    ),
+    "cpu-index-accumulate": (
+        lambda: case(attribution=INTRINSIC, origin=origin("aten::_index_put_impl_", phase="backward")),
+        lambda: case(attribution=HASH, origin=origin("aten::_index_put_impl_", phase="backward")),
+    ),
+    "index-put-duplicates": (
+        lambda: case(attribution=INTRINSIC, origin=origin("aten::index_put_", code="memory[slots] = values")),
+        lambda: case(
+            attribution=INTRINSIC, origin=origin("aten::index_put_", code="g.index_put_(i, v, accumulate=True)")
+        ),
+    ),
+    "lstsq-and-signs": (
+        lambda: case(attribution=HEAP, origin=origin("aten::linalg_lstsq")),
+        lambda: case(attribution=HEAP, origin=origin("aten::linalg_lstsq", kind="outside")),
+    ),
+    "compile-autotune": (
+        lambda: case(attribution=INTRINSIC, origin=origin("compiled::Net")),
+        lambda: case(attribution=INTRINSIC, origin=origin("compiled::Net", kind="outside")),
+    ),
+    "empty-parameter": (
+        lambda: case(
+            divergence=differs("init", step=None), attribution=HEAP, hits=(hit("parameter-empty"), hit("np-empty", 40))
+        ),
+        lambda: case(divergence=differs("init", step=None), attribution=INTRINSIC, hits=(hit("parameter-empty"),)),
+    ),
+    "empty-buffer": (
+        lambda: case(divergence=differs("step"), attribution=HEAP, hits=(hit("torch-empty"),)),
+        lambda: case(divergence=differs("step"), attribution=LISTING, hits=(hit("torch-empty"),)),
+    ),
+    "np-empty": (
+        lambda: case(attribution=HEAP, hits=(hit("np-empty"), hit("torch-empty", 40))),
+        lambda: case(attribution=HASH, hits=(hit("np-empty"),)),
+    ),
+    "fill-masks-cause": (
+        lambda: case(attribution=HEAP, hits=(hit("np-empty"),)),
+        lambda: case(attribution=INTRINSIC, hits=(hit("np-empty"),)),
+    ),
+    "tmpdir-dependence": (
+        lambda: case(attribution=ambient("temporary directory"), hits=(hit("path-hash"),)),
+        lambda: case(attribution=HASH, hits=(hit("path-hash"),)),
+    ),
+    "atomic-add": (
+        lambda: case(attribution=INTRINSIC, manifest=GPU, origin=origin("aten::scatter_add_")),
+        lambda: case(attribution=INTRINSIC, origin=origin("aten::scatter_add_")),
+    ),
+    "interpolate-backward": (
+        lambda: case(attribution=INTRINSIC, manifest=GPU, origin=origin("aten::grid_sampler_2d_backward")),
+        lambda: case(attribution=INTRINSIC, manifest=GPU, origin=origin("aten::grid_sampler_2d")),
+    ),
+    "cudnn-benchmark": (
+        lambda: case(
+            attribution=INTRINSIC,
+            manifest=GPU,
+            origin=origin("aten::cudnn_convolution"),
+            settings_at_end={"cudnn_benchmark": True, "cudnn_deterministic": True},
+        ),
+        lambda: case(
+            attribution=INTRINSIC,
+            manifest=GPU,
+            origin=origin("aten::cudnn_convolution"),
+            settings_at_end={"cudnn_benchmark": False},
+        ),
+    ),
+    "cudnn-algorithm": (
+        lambda: case(
+            attribution=INTRINSIC,
+            manifest=GPU,
+            origin=origin("aten::convolution_backward"),
+            settings_at_end={"cudnn_deterministic": False},
+        ),
+        lambda: case(
+            attribution=INTRINSIC,
+            manifest=GPU,
+            origin=origin("aten::convolution_backward"),
+            settings_at_end={"cudnn_deterministic": True},
+        ),
+    ),
+    "cublas-workspace": (
+        lambda: case(attribution=INTRINSIC, manifest=GPU, origin=origin("aten::addmm")),
+        lambda: case(
+            attribution=INTRINSIC,
+            manifest=GPU,
+            origin=origin("aten::addmm"),
+            settings_at_end={"cublas_workspace_config": ":4096:8"},
+        ),
+    ),
+    "cudnn-rnn": (
+        lambda: case(attribution=INTRINSIC, manifest=GPU, origin=origin("aten::_cudnn_rnn_backward")),
+        lambda: case(attribution=INTRINSIC, origin=origin("aten::_cudnn_rnn_backward")),
+    ),
+    "flash-attention-backward": (
+        lambda: case(
+            attribution=INTRINSIC, manifest=GPU, origin=origin("aten::_scaled_dot_product_flash_attention_backward")
+        ),
+        lambda: case(attribution=INTRINSIC, manifest=GPU, origin=origin("aten::_scaled_dot_product_flash_attention")),
+    ),
+    "first-gpu-only": (
+        lambda: case(
+            settings=UNSEEDED,
+            attribution=seeding("cuda"),
+            manifest={"gpus": ["a", "b"]},
+            taps=(tap("seed", "torch.cuda.manual_seed", generator="cuda", value="1"),),
+        ),
+        lambda: case(
+            settings=UNSEEDED,
+            attribution=seeding("cuda"),
+            manifest={"gpus": ["a"]},
+            taps=(tap("seed", "torch.cuda.manual_seed", generator="cuda", value="1"),),
+        ),
+    ),
+    "rank-sampler-seed": (
+        lambda: case(
+            attribution=frozen("entropy"),
+            taps=(tap("entropy", "secrets.randbits", code="ShardSampler(data, seed=randbits(32))"),),
+        ),
+        lambda: case(
+            attribution=HASH, taps=(tap("entropy", "secrets.randbits", code="ShardSampler(data, seed=randbits(32))"),)
+        ),
+    ),
+    "ranks-unseeded": (
+        lambda: case(divergence=differs("output", step=None), attribution=INTRINSIC, hits=(hit("rank-draw"),)),
+        lambda: case(divergence=differs("output", step=None), attribution=LEFTOVER, hits=(hit("rank-draw"),)),
+    ),
+    "library-reseeds": (
+        reseeded,
+        lambda: reseeded(marked=False),
+    ),
+    "seed-fixed-inside": (
+        lambda: case(
+            divergence=None,
+            equal_seeds=((0, 1),),
+            taps=(tap("seed", "torch.manual_seed", generator="torch", value="42"),),
+            hits=(hit("constant-seed"),),
+        ),
+        lambda: case(
+            divergence=None,
+            taps=(tap("seed", "torch.manual_seed", generator="torch", value="42"),),
+            hits=(hit("constant-seed"),),
+        ),
+    ),
+    "seed-unused": (
+        lambda: case(divergence=None, equal_seeds=((0, 1),), hits=(hit("seed-parameter-unused"),)),
+        lambda: case(divergence=None, hits=(hit("seed-parameter-unused"),)),
+    ),
+    "constant-init": (
+        lambda: case(divergence=None, hits=(hit("constant-init"),)),
+        lambda: case(divergence=None),
+    ),
+    "functional-dropout": (
+        lambda: case(divergence=None, hits=(hit("functional-dropout"),)),
+        lambda: case(divergence=None),
+    ),
+    "reseed-per-epoch": (
+        lambda: case(
+            divergence=None,
+            taps=(tap("seed", "torch.manual_seed", generator="torch", value="0", count=5, step=3),),
+            hits=(hit("constant-seed"),),
+        ),
+        lambda: case(
+            divergence=None,
+            taps=(tap("seed", "torch.manual_seed", generator="torch", value="0", count=1),),
+            hits=(hit("constant-seed"),),
+        ),
+    ),
+}

@@ -1,0 +1,87 @@
+"""Run a target twice with the operation trace on, without the command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reprocheck.launch import launch
+from reprocheck.model import (
+    Ambient,
+    Outcome,
+    Probe,
+    RunSpec,
+    Settings,
+    Status,
+    Target,
+    TargetKind,
+    TraceWindow,
+)
+from reprocheck.progress import SilentProgress
+from reprocheck.protocol import RUN_VARIABLE
+from tests.support.cli import environment
+
+RUNS = ("one", "two")
+
+
+def traced_pair(
+    folder: Path,
+    source: str | Path,
+    *,
+    window: TraceWindow | None = TraceWindow(),  # noqa: B008
+    threads: int = 1,
+    environments: Sequence[Mapping[str, str]] = ({}, {}),
+    **arguments: Any,
+) -> list[Outcome]:
+    """Two runs of `train` in a source text or file; RUN in the environment tells them apart."""
+    path = source if isinstance(source, Path) else folder / "target.py"
+    if not isinstance(source, Path):
+        path.write_text(source, encoding="utf-8")
+    specs = []
+    for name, own in zip(RUNS, environments, strict=True):
+        target = Target(
+            text=f"{path.name}:train",
+            kind=TargetKind.FILE_FUNCTION,
+            path=path.absolute(),
+            function="train",
+            arguments=tuple(arguments.items()),
+        )
+        variables = environment(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), RUN=name, **own)
+        variables[RUN_VARIABLE] = f"{folder.name}/{name}"
+        specs.append(
+            RunSpec(
+                id=name,
+                seed=0,
+                repeat=len(specs),
+                target=target,
+                settings=Settings(threads=threads, timeout=200),
+                ambient=Ambient(hash_seed=0),
+                environment={**variables, "PYTHONHASHSEED": str(len(specs))},
+                cwd=folder,
+                directory=folder / "evidence" / name,
+                probe=Probe(ledger=False, trace=window),
+            )
+        )
+    outcomes = launch(specs, 1, SilentProgress())
+    for outcome in outcomes:
+        assert outcome.status is Status.COMPLETED, (outcome.reason, outcome.last_words)
+        assert "could not be traced" not in (outcome.spec.directory / "evidence.jsonl").read_text(encoding="utf-8")
+    return outcomes
+
+
+def folders(outcomes: Sequence[Outcome]) -> tuple[Path, Path]:
+    first, second = (outcome.spec.directory for outcome in outcomes)
+    return first, second
+
+
+def line_of(source: str, text: str) -> int:
+    """The number of the first line of a source that holds a text."""
+    return next(number for number, line in enumerate(source.splitlines(), 1) if text in line)
+
+
+if __name__ == "__main__":  # a look at any target: python -m tests.support.traced FILE FOLDER [FIRST] [LAST]
+    bounds = [None if word == "-" else int(word) for word in sys.argv[3:]]
+    chosen = TraceWindow(**dict(zip(("first", "last"), bounds, strict=False)))
+    print(traced_pair(Path(sys.argv[2]), Path(sys.argv[1]), window=chosen))

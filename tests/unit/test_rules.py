@@ -1,0 +1,206 @@
+"""Every rule has a case that triggers it and a near miss that does not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from reprocheck.explain.model import Arm, Attribution, Case, Remedy
+from reprocheck.model import Deterministic
+from reprocheck.rules import diagnose, pages, remedies
+from reprocheck.rules.registry import RULES
+from tests.support.cases import INTRINSIC, LEFTOVER, ambient, at, case, differs, frozen, hit, origin, seeding, tap
+from tests.support.rule_cases import CASES, HASH, HEAP, LISTING, LOADER
+
+TARGETS = Path(__file__).parent.parent / "targets"
+
+
+def causes(of: Case) -> list[str]:
+    return [finding.cause for finding in diagnose(of)]
+
+
+def test_every_rule_has_a_case_here() -> None:
+    assert set(CASES) == {rule.page.slug for rule in RULES}
+
+
+@pytest.mark.parametrize("slug", CASES)
+def test_a_rule_finds_its_cause_at_its_line(slug: str) -> None:
+    found = diagnose(CASES[slug][0]())
+    finding = next((one for one in found if one.cause == slug), None)
+    assert finding is not None, found
+    if finding.severity == "error":
+        assert found[0] is finding
+    if slug != "fill-masks-cause":
+        assert finding.location == at(10)
+    assert finding.code == next(page.code for page in pages() if page.slug == slug)
+    assert finding.help
+
+
+@pytest.mark.parametrize("slug", CASES)
+def test_a_near_miss_is_not_taken_for_it(slug: str) -> None:
+    assert slug not in causes(CASES[slug][1]())
+
+
+def test_nothing_that_fits_gives_nothing() -> None:
+    assert diagnose(case(attribution=INTRINSIC)) == ()
+    assert diagnose(case(divergence=None)) == ()
+    assert diagnose(case()) == ()
+
+
+def test_slugs_of_the_corpus_are_rules() -> None:
+    slugs = {page.slug for page in pages()}
+    for path in TARGETS.glob("faulty/*.py"):
+        for cause in re.findall(r"^# cause: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE):
+            assert cause.strip() in slugs, path.name
+
+
+def test_an_experiment_and_one_line_make_it_sure() -> None:
+    (finding,) = diagnose(case(attribution=HASH, hits=(hit("set-iteration", edit=True),)))
+    assert (finding.severity, finding.confidence, finding.location) == ("error", "high", at(10))
+    assert finding.evidence == ("experiments tie the difference to the hash seed",)
+    assert finding.edit is not None
+    assert finding.edit.after == "mended 10"
+
+
+def test_several_lines_make_it_unsure() -> None:
+    (finding,) = diagnose(case(attribution=HASH, hits=(hit("set-iteration", 10), hit("set-iteration", 20))))
+    assert finding.confidence == "low"
+
+
+def test_the_line_nearest_to_the_origin_is_the_likelier() -> None:
+    hits = (hit("set-iteration", 5, function="other"), hit("set-iteration", 30, function="train"))
+    (finding,) = diagnose(case(attribution=HASH, hits=hits, origin=origin("aten::embedding", 40, kind="outside")))
+    assert (finding.location, finding.confidence) == (at(30), "medium")
+
+
+def test_without_an_experiment_one_line_is_medium() -> None:
+    (finding,) = diagnose(case(attribution=INTRINSIC, taps=(tap("unseeded", "random.Random"),)))
+    assert finding.confidence == "medium"
+
+
+def test_lines_that_an_experiment_named_are_the_only_ones() -> None:
+    made = (tap("unseeded", "random.Random", 10), tap("unseeded", "random.Random", 20))
+    (finding,) = diagnose(case(attribution=frozen("unseeded", lines=(20,)), taps=made))
+    assert (finding.location, finding.confidence) == (at(20), "high")
+    assert diagnose(case(attribution=frozen("unseeded", lines=(77,)), taps=made)) == ()
+
+
+def test_what_a_frozen_arm_excluded_is_not_claimed() -> None:
+    arm = Arm(name="frozen unseeded and clock", question="", runs=2, agreed=0, differed=1)
+    attribution = Attribution(kind="intrinsic", rate=(2, 2), arms=(arm,))
+    assert diagnose(case(attribution=attribution, taps=(tap("unseeded", "random.Random"),))) == ()
+
+
+def test_what_comes_after_the_difference_is_not_guilty() -> None:
+    late = tap("unseeded", "random.Random", step=7)
+    assert diagnose(case(divergence=differs("step", step=3), attribution=frozen("unseeded"), taps=(late,))) == ()
+
+
+def test_the_surer_cause_comes_first_and_the_unsure_are_left_out() -> None:
+    found = diagnose(
+        case(
+            attribution=INTRINSIC,
+            origin=origin("aten::_index_put_impl_", phase="backward"),
+            taps=(tap("pool", "concurrent.futures.as_completed", 20), tap("pool", "x.as_completed", 21)),
+        )
+    )
+    assert [(one.cause, one.confidence) for one in found] == [("cpu-index-accumulate", "high")]
+
+
+def test_of_equally_sure_causes_the_more_particular_comes_first_and_takes_the_line() -> None:
+    made = tap("unseeded", "numpy.random.default_rng", step=5)
+    found = diagnose(case(divergence=differs("metric", step=None), attribution=frozen("unseeded"), taps=(made,)))
+    assert [one.cause for one in found] == ["eval-sampling"]
+
+
+def test_no_more_than_three_causes_and_two_notes() -> None:
+    made = tuple(
+        tap("unseeded", f"numpy.random.{name}", 10 + i) for i, name in enumerate(("default_rng", "RandomState"))
+    )
+    more = (tap("seed", "torch.seed", 20, value="entropy"), tap("unseeded", "scipy.stats.Sobol", 21))
+    hits = (hit("functional-dropout", 30), hit("constant-init", 31))
+    found = diagnose(case(taps=(*made, *more, tap("unseeded", "torch.Generator", 32, value="default seed")), hits=hits))
+    assert [one.severity for one in found].count("error") == 3
+    assert len(found) == 5
+
+
+def test_where_nothing_differed_there_is_no_error() -> None:
+    for make, _ in CASES.values():
+        of = make()
+        without = case(
+            settings=of.request.settings, divergence=None, attribution=of.attribution, taps=of.taps, hits=of.hits
+        )
+        assert all(finding.severity != "error" for finding in diagnose(without))
+
+
+def test_a_seed_that_only_reprocheck_sets_is_a_warning() -> None:
+    of = case(divergence=None, attribution=seeding("numpy"), taps=(tap("draw", "normal", generator="numpy"),))
+    (finding,) = diagnose(of)
+    assert (finding.cause, finding.severity, finding.confidence) == ("no-seed", "warning", "high")
+
+
+def test_a_hash_seed_without_a_line_takes_the_line_of_the_origin() -> None:
+    (finding,) = diagnose(case(attribution=HASH, origin=origin("aten::embedding", 33, kind="outside")))
+    assert (finding.cause, finding.confidence, finding.location) == ("str-set-order", "low", at(33))
+
+
+def texts(of: Case) -> list[str]:
+    return [remedy.text for remedy in remedies(of)]
+
+
+def named(of: Case, text: str) -> Remedy:
+    return next(remedy for remedy in remedies(of) if text in remedy.text)
+
+
+def test_the_changed_line_comes_before_what_hides_the_cause() -> None:
+    found = remedies(case(attribution=HASH, hits=(hit("set-iteration", edit=True),)))
+    assert [remedy.text for remedy in found] == ["line 10: `mended 10`", "PYTHONHASHSEED=0"]
+    assert [bool(remedy.hides) for remedy in found] == [False, True]
+    assert found[1].environment == (("PYTHONHASHSEED", "0"),)
+
+
+def test_memory_is_tried_in_two_arms() -> None:
+    of = case(divergence=differs("step"), attribution=HEAP, hits=(hit("torch-empty"),))
+    without, filled = named(of, "memory not filled"), named(of, "memory filled")
+    assert without.settings == (("deterministic", Deterministic.WARN),)
+    assert without.overrides == (("fill_memory", False),)
+    assert not without.hides
+    assert filled.hides
+    assert filled.overrides == (("fill_memory", True),)
+    assert filled.settings == without.settings  # memory is filled in deterministic mode only
+
+
+def test_races_are_tried_with_one_thread() -> None:
+    assert texts(case(attribution=INTRINSIC))[0] == "--threads 1"
+    assert "--threads 1" not in texts(case(attribution=INTRINSIC, manifest={"threads": 1}))
+    assert "num_workers=0 in every DataLoader" in texts(case(attribution=INTRINSIC, taps=(LOADER,)))
+
+
+def test_listings_are_tried_sorted() -> None:
+    of = case(attribution=LISTING, taps=(tap("listing", "os.listdir"),), hits=(hit("listdir"),))
+    assert texts(of) == ["sorted directory listings"]
+
+
+def test_a_fixed_temporary_directory_hides() -> None:
+    assert named(case(attribution=ambient("temporary directory")), "TMPDIR").hides
+
+
+def test_remedies_come_once_and_the_cheapest_first() -> None:
+    for make, _ in CASES.values():
+        found = remedies(make())
+        assert len({(r.settings, r.environment, r.overrides, r.edits) for r in found}) == len(found)
+        mending = [remedy.cost for remedy in found if not remedy.hides]
+        assert mending == sorted(mending)
+
+
+def test_nothing_is_tried_where_nothing_differed() -> None:
+    assert remedies(case(divergence=None, attribution=HASH)) == ()
+
+
+def test_a_file_that_the_run_wrote_itself_is_no_guilty_line() -> None:
+    own = tap("read", "torch.load", 10, value="last.pt", generator="own")
+    (finding,) = diagnose(case(attribution=LEFTOVER, taps=(own, tap("write", "torch.save", 20, value="last.pt"))))
+    assert (finding.confidence, finding.location) == ("low", None)
+    assert finding.evidence[-1] == "no line of the source stands out"
