@@ -21,4 +21,4 @@ def train(seed=0):
         model(torch.randn(8, 4)).square().mean().backward()
         optimizer.step()
     ragged = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
-    return {"weight": model.weight, "ragged": ragged, "broken": torch.ones(2).as_subclass(Broken)}
+    return {"weight": model.weight, "ragged": ragged, "\udcff": 1, "broken": torch.ones(2).as_subclass(Broken)}
