@@ -120,7 +120,7 @@ def digest_of(tensors: Sequence[TensorRecord]) -> str:
     from xxhash import xxh3_128_hexdigest
 
     lines = sorted(f"{_steady_name(t.name)}|{t.kind}|{t.dtype}|{t.shape}|{t.digest}" for t in tensors if t.digest)
-    return xxh3_128_hexdigest("\n".join(lines).encode()) if lines else ""
+    return xxh3_128_hexdigest("\n".join(lines).encode("utf-8", "surrogatepass")) if lines else ""
 
 
 def _steady_name(name: str) -> str:

@@ -203,13 +203,16 @@ def steps_so_far(spec: RunSpec) -> int:
 
 def end_processes(process: subprocess.Popen[bytes], spec: RunSpec) -> None:
     """End a run with its children and theirs: politely, then for good."""
+    descendants: dict[int, str] = {}
     if process.poll() is None:
+        descendants = _descendants(process.pid)
         _signal_group(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_SECONDS)
     _signal_group(process.pid, signal.SIGKILL)
     process.wait()
-    for pid in _marked(spec.environment[RUN_VARIABLE]):
+    left = [pid for pid, started in descendants.items() if _parent_and_start(pid)[1] == started]
+    for pid in {*left, *_marked(spec.environment[RUN_VARIABLE])}:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 
@@ -219,20 +222,47 @@ def _signal_group(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
+def _descendants(pid: int) -> dict[int, str]:
+    """Everything below a process, whatever its session and environment (Linux); with each one's time of start."""
+    children: dict[int, list[tuple[int, str]]] = {}
+    for entry in _processes():
+        parent, started = _parent_and_start(entry)
+        children.setdefault(parent, []).append((entry, started))
+    found: dict[int, str] = {}
+    todo = [pid]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found.update(below)
+        todo += [child for child, _ in below]
+    return found
+
+
+def _parent_and_start(pid: int) -> tuple[int, str]:
+    """Together with its number, the time of its start tells a process from a later one."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return -1, ""
+    return int(fields[1]), fields[19].decode()
+
+
+def _processes() -> list[int]:
+    try:
+        return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    except OSError:
+        return []
+
+
 def _marked(name: str) -> list[int]:
     """Processes that carry this run's variable, in whatever session they hide (Linux)."""
     marker = f"{RUN_VARIABLE}={name}".encode()
     found = []
-    try:
-        entries = os.listdir("/proc")
-    except OSError:
-        return []
-    for entry in entries:
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/environ", "rb") as file:
-                    if marker in file.read().split(b"\0"):
-                        found.append(int(entry))
-            except OSError:
-                continue
+    for pid in _processes():
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                if marker in file.read().split(b"\0"):
+                    found.append(pid)
+        except OSError:
+            continue
     return found

@@ -15,7 +15,8 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from reprocheck.model import RunSpec, TargetKind
-from reprocheck.worker import edits
+from reprocheck.worker import AT_START, edits
+from reprocheck.worker.leaving import command_line, show_command_line
 
 
 class TargetUnusable(Exception):
@@ -29,13 +30,14 @@ def execute(spec: RunSpec, again: Callable[[bool], None]) -> tuple[bool, Any]:
     """
     target = spec.target
     calls = 1 if spec.probe is None else spec.probe.calls
-    argv = [argument.replace("{seed}", str(spec.seed)) for argument in target.argv]
     if target.kind in (TargetKind.SCRIPT, TargetKind.MODULE):
         if calls > 1:
             raise TargetUnusable(f"{target.text}: only a function can be called {calls} times in one process")
+        show_command_line(spec)
+        argv = command_line(spec)[1 if target.kind is TargetKind.SCRIPT else 2 :]
         _run_main(*(_script(spec) if target.kind is TargetKind.SCRIPT else _module(str(target.module))), argv)
         return False, None
-    sys.argv = [str(target.path or target.module), *argv]
+    sys.argv = [str(target.path or target.module), *command_line(spec)[1:]]
     function = _find_function(spec)
     arguments = dict(target.arguments)
     _check_arguments(function, arguments, spec)
@@ -47,9 +49,21 @@ def execute(spec: RunSpec, again: Callable[[bool], None]) -> tuple[bool, Any]:
 
 def _run_main(code: CodeType, main: ModuleType, path0: str, argv0: str, argv: list[str]) -> None:
     sys.argv = [argv0, *argv]
-    sys.path.insert(0, path0)
+    _lead_path(path0)
+    if sys.version_info < (3, 14):
+        main.__dict__.setdefault("__annotations__", {})
     sys.modules["__main__"] = main
     exec(code, main.__dict__)
+
+
+def _lead_path(folder: str) -> None:
+    """Put a folder first on the path. What we alone have imported gives way to a module of that name in it."""
+    sys.path.insert(0, folder)
+    ours = {name.partition(".")[0] for name in set(sys.modules) - AT_START} - AT_START - {"reprocheck"}
+    for top in ours:
+        if any(os.path.isfile(os.path.join(folder, top + end)) for end in (".py", f"{os.sep}__init__.py")):
+            for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
+                del sys.modules[name]
 
 
 def _script(spec: RunSpec) -> tuple[CodeType, ModuleType, str, str]:
@@ -105,10 +119,10 @@ def _find_function(spec: RunSpec) -> Callable[..., Any]:
     target = spec.target
     if target.kind is TargetKind.FILE_FUNCTION:
         assert target.path is not None
-        sys.path.insert(0, os.path.dirname(os.path.realpath(target.path)))
+        _lead_path(os.path.dirname(os.path.realpath(target.path)))
         module = _import_file(target.path)
     else:
-        sys.path.insert(0, os.getcwd())
+        _lead_path(os.getcwd())
         module = _import_module(str(target.module))
     value: Any = module
     for part in str(target.function).split("."):

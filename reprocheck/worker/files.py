@@ -99,7 +99,7 @@ def _digest_of_contents(path: str) -> str:
         except Exception:  # not a checkpoint, or one that cannot be read safely
             return _digest(path)
         leaves = [f"{leaf.name}:{leaf.dtype}:{leaf.shape}:{leaf.digest}" for leaf in leaves_of(loaded)]
-        return xxh3_128("\n".join(leaves).encode()).hexdigest()
+        return xxh3_128("\n".join(leaves).encode("utf-8", "surrogatepass")).hexdigest()
     return _digest(path)
 
 

@@ -153,7 +153,8 @@ class _Walk:
             if any(not leaf.digest for leaf in leaves):
                 return Leaf(path, "opaque", reason="a set of opaque values")
             parts.append("|".join(f"{leaf.name}:{leaf.dtype}:{leaf.digest}" for leaf in leaves))
-        return Leaf(path, "set", "set", (len(parts),), xxh3_128_hexdigest("\n".join(sorted(parts)).encode()))
+        data = "\n".join(sorted(parts)).encode("utf-8", "surrogatepass")
+        return Leaf(path, "set", "set", (len(parts),), xxh3_128_hexdigest(data))
 
 
 _PRINTABLE = (
@@ -240,6 +241,8 @@ def _guarded(read: Callable[[], Leaf], path: str, kind: str) -> Leaf:
         return read()
     except Undigestible as error:
         return Leaf(path, kind, reason=error.reason)
+    except Exception as error:  # by type only: a message may hold an address
+        return Leaf(path, kind, reason=f"it cannot be read: {type(error).__name__}")
 
 
 def _tensor_leaf(path: str, value: Any) -> Leaf | None:
@@ -256,12 +259,19 @@ def _read_tensor(path: str, value: Any) -> Leaf:
 
     with Unobserved():
         digest = tensor_digest(value).hex()
-        dtype, shape, text, data = dtype_name(value), tuple(value.shape), "", None
+        dtype, shape, text, data = dtype_name(value), _shape_of(value), "", None
         with contextlib.suppress(Undigestible, RuntimeError):
             data = raw_bytes(value)
         if value.ndim == 0 and not value.is_complex() and data is not None:
             text = repr(value.item())
     return Leaf(path, "tensor", dtype, shape, digest, text, "", data)
+
+
+def _shape_of(tensor: Any) -> tuple[int, ...]:
+    try:
+        return tuple(int(size) for size in tensor.shape)
+    except (RuntimeError, TypeError, ValueError):  # a nested tensor has none, or one that is not of numbers
+        return ()
 
 
 def _array_leaf(path: str, value: Any) -> Leaf | None:

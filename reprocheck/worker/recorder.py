@@ -24,9 +24,9 @@ class Recorder:
     """The evidence files of this process. A forked child shares none of it: it writes nothing."""
 
     def __init__(self, folder: Path) -> None:
-        self._lines = (folder / EVIDENCE_FILE).open("a", encoding="utf-8")
-        self._steps = (folder / STEPS_FILE).open("ab", buffering=0)
-        self._values = (folder / VALUES_FILE).open("ab", buffering=0)
+        self._lines = (folder / EVIDENCE_FILE).open("w", encoding="utf-8")
+        self._steps = (folder / STEPS_FILE).open("wb", buffering=0)
+        self._values = (folder / VALUES_FILE).open("wb", buffering=0)
         self._pending = bytearray()
         self._flushed = time.monotonic()
         self._count = 0

@@ -23,6 +23,7 @@ from reprocheck.worker.files import WrittenFiles
 from reprocheck.worker.heap import HeapPoison
 from reprocheck.worker.importing import after_import
 from reprocheck.worker.leaves import leaves_of, line_of
+from reprocheck.worker.leaving import watch_exits
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.sites import Sites
 
@@ -71,6 +72,7 @@ class _Run:
             after_import(library, self._record_generators)
         self._record_generators()
         self.files.watch(self.ledger)
+        watch_exits(spec, lambda: self.recorder.is_open, self._ended)
         self._run_target()
 
     def _record_generators(self) -> None:
@@ -153,9 +155,13 @@ class _Run:
         ended_well = stop.code is None or (isinstance(stop.code, int) and int(stop.code) == 0)
         if ended_well:
             _join_threads()
+        self._ended(0 if ended_well else 1, f"exited with status {stop.code!r}")
+
+    def _ended(self, status: int, error: str) -> None:
+        if status == 0:
             self._finish("finished")
         else:
-            self._finish("failed", error=f"exited with status {stop.code!r}")
+            self._finish("failed", error=error)
 
     def _was_stopped(self, error: BaseException) -> bool:
         stopped = self.observer is not None and self.observer.stopped_at is not None

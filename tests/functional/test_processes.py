@@ -243,3 +243,22 @@ def test_the_target_does_not_see_the_evidence(tmp_path: Path, evidence: str) -> 
     names = set((tmp_path / "seen").read_text().split("\n"))
     assert "t.py" in names
     assert evidence not in names
+
+
+@linux
+def test_a_child_that_hides_its_session_and_its_environment_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "hides.py").write_text(
+        "import subprocess, time\n"
+        "def train():\n"
+        "    child = subprocess.Popen(['sleep', '300'], env={}, start_new_session=True)\n"
+        "    open('child', 'w').write(str(child.pid))\n"
+        "    time.sleep(300)\n"
+    )
+    ran = reprocheck("run", "--timeout", "3", "--repeats", "1", "hides.py:train", cwd=tmp_path)
+    assert ran.code == 3
+    pid = int((tmp_path / "child").read_text())
+    status = Path(f"/proc/{pid}/status")
+    gone = not status.exists() or "State:\tZ" in status.read_text()
+    if not gone:
+        os.kill(pid, signal.SIGKILL)
+    assert gone
