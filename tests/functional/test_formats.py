@@ -98,6 +98,7 @@ class TestDifferent:
         assert (again.code, again.json()["exit_code"], again.json()["verdict"]) == (0, 0, "different")
         assert again.json()["summary"].endswith("; known from different.json: RC301")
 
+    @pytest.mark.slow
     def test_what_a_report_does_not_hold_fails(self, different: Ran, folder: Path) -> None:
         run(folder, "--format", "json", "--output", "json=clean.json")
         again = run(folder, *DIFFERENT, "--only-new", "clean.json")
@@ -133,6 +134,7 @@ class TestReproducible:
         assert (folder / "same.markdown").read_text().startswith("### reprocheck: REPRODUCIBLE\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -148,6 +150,7 @@ def test_switches(tmp_path: Path, words: tuple[str, ...], code: int) -> None:
     assert "failing: --" in ran.json()["summary"]
 
 
+@pytest.mark.slow
 def test_the_configuration_may_hold_the_switches(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.reprocheck]\nfail-on = "never"\nformat = "junit"\n')
     ran = run(tmp_path, *DIFFERENT)

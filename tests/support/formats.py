@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from reprocheck.baseline.model import BaselineAnswer, Tolerance
 from reprocheck.model import Audit, Location, NotCompared, Request, SeedAudit, Status, Target, TargetKind, Verdict
 from tests.support.audits import HOSTILE, audit, cause, different, divergence, place_finding, run, tensor
 
@@ -180,3 +182,19 @@ def hostile(words: str = HOSTILE) -> Audit:
         varied=(words,),
         directory=Path("/x" + words),
     )
+
+
+def with_baseline(verdict: Verdict, answer: Audit | None = None) -> Audit:
+    """An audit beside a baseline that came to a verdict."""
+    beside = BaselineAnswer(
+        file="base.toml",
+        verdict=verdict,
+        reason="it holds no results" if verdict is Verdict.NO_VERDICT else "",
+        class_name="avx2",
+        compared_class="avx2",
+        class_differences=(),
+        packages=(),
+        seeds=(),
+        tolerance=Tolerance(),
+    )
+    return replace(answer or audit(verdict=verdict, not_compared=()), baseline=beside)

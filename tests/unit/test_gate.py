@@ -19,7 +19,7 @@ from reprocheck.report.json_v1 import render_json, to_plain
 from reprocheck.settings import OPTIONS, load_config, merge
 from tests.support.audits import PLAIN, audit, call, cause, different, divergence, explained, explanation, origin, run
 from tests.support.audits import place_finding as place
-from tests.support.formats import no_verdict, unjudged
+from tests.support.formats import no_verdict, unjudged, with_baseline
 
 
 def warned() -> Audit:
@@ -40,6 +40,11 @@ def uncompared(allowed: bool = False) -> Audit:
         seeds=(), differing=(), divergence=None, shifts=(), allowed=allowed,
     )  # fmt: skip
     return replace(explained(), against=other)
+
+
+def unbased() -> Audit:
+    """It differs, so that it could not be compared with its baseline."""
+    return with_baseline(Verdict.NO_VERDICT, explained())
 
 
 def known_from(answer: Audit, folder: Path) -> Known:
@@ -68,11 +73,13 @@ class TestSwitches:
             (half_judged, FailOn.NEVER, 3),
             (uncompared, FailOn.ERROR, 1),
             (uncompared, FailOn.NEVER, 3),
+            (unbased, FailOn.ERROR, 1),
+            (unbased, FailOn.NEVER, 3),
         ],
     )
     def test_fail_on_and_exit_zero(self, make: Any, fail_on: FailOn, expected: int) -> None:
         assert decide(make(), Switches(fail_on=fail_on)).exit_code == expected
-        softened = {1: {3} if make in (half_judged, uncompared) else {0}}.get(expected, {expected})
+        softened = {1: {3} if make in (half_judged, uncompared, unbased) else {0}}.get(expected, {expected})
         assert {decide(make(), Switches(fail_on=fail_on, exit_zero=True)).exit_code} == softened
 
     def test_a_difference_from_a_revision_that_is_allowed_hides_no_verdict(self) -> None:
@@ -198,6 +205,15 @@ class TestOnlyNew:
         decision = decide(self.seeds("loss", "batch"), Switches(known=known_from(self.seeds("loss"), tmp_path)))
         assert decision.exit_code == 1
         assert decision.notes[0].endswith("before.json: the difference of seed 1")
+
+    @pytest.mark.parametrize("code", ["RC310", "RC311"])
+    def test_numbers_that_moved_elsewhere_or_further_are_new(self, tmp_path: Path, code: str) -> None:
+        one, other = (
+            audit(exit_code=1, findings=(place(code=code, evidence=("seed 0: first in the output", f"loss 1 -> {n}")),))
+            for n in (2, 3)
+        )
+        assert self.code(one, one, tmp_path) == 0
+        assert self.code(one, other, tmp_path) == 1
 
     def test_another_target_is_another_difference(self, tmp_path: Path) -> None:
         other = self.seeds("loss")

@@ -11,7 +11,7 @@ import pytest
 from reprocheck.model import Against, Audit, Verdict
 from reprocheck.report.junit import render_junit
 from tests.support.audits import PLAIN, audit, divergence, explained
-from tests.support.formats import check_junit, hostile, no_verdict, unjudged
+from tests.support.formats import check_junit, hostile, no_verdict, unjudged, with_baseline
 
 
 def suite(answer: Audit) -> ET.Element:
@@ -88,10 +88,19 @@ def test_what_was_not_compared_is_skipped_and_never_passes() -> None:
         (Verdict.DIFFERENT, False, ["failure"]),
         (Verdict.DIFFERENT, True, []),
         (Verdict.NO_VERDICT, False, ["error"]),
+        (Verdict.NO_VERDICT, True, ["skipped"]),
     ],
 )
 def test_another_revision_is_a_case_of_its_own(verdict: Verdict, allowed: bool, expected: list[str]) -> None:
     assert [child.tag for child in case(against(verdict, allowed), "against main")] == expected
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [(Verdict.REPRODUCIBLE, []), (Verdict.DIFFERENT, ["failure"]), (Verdict.NO_VERDICT, ["error"])],
+)
+def test_a_baseline_is_a_case_of_its_own(verdict: Verdict, expected: list[str]) -> None:
+    assert [child.tag for child in case(with_baseline(verdict), "baseline base.toml")] == expected
 
 
 @pytest.mark.parametrize("char", ["\x00", "\x1b", "\x85", "\u2028", "\ud800", "\ufffe", "\uffff", "\r"])

@@ -28,7 +28,7 @@ from tests.support.audits import (
     place_finding,
     run,
 )
-from tests.support.formats import check_sarif, hostile, no_verdict, unjudged
+from tests.support.formats import check_sarif, hostile, no_verdict, unjudged, with_baseline
 
 
 def told(answer: Audit) -> Any:
@@ -88,6 +88,12 @@ class TestVerdict:
         run = told(replace(answer, seeds=(*answer.seeds, unjudged(1))))
         assert run["invocations"][0]["executionSuccessful"] is False
         assert len(run["results"]) == 2
+
+    def test_a_baseline_that_could_not_be_compared_with_is_a_failure_of_the_invocation(self) -> None:
+        (invocation,) = told(with_baseline(Verdict.NO_VERDICT, audit(not_compared=())))["invocations"]
+        assert invocation["executionSuccessful"] is False
+        (note,) = invocation["toolExecutionNotifications"]
+        assert note["message"]["text"] == "not compared with baseline base.toml: it holds no results"
 
 
 class TestResults:
