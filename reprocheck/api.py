@@ -50,6 +50,7 @@ class Options(TypedDict, total=False):
     env: Table
     timeout: float
     max_steps: int
+    fail_fast: bool
     compare: str | Names
     ignore: Names
     keep: int
