@@ -151,24 +151,26 @@ def _word(value: Any) -> str:
 
 
 def _seeds(seeds: Sequence[int]) -> str:
-    return ", ".join(map(str, seeds[:10])) + (f" and {len(seeds) - 10} more" if len(seeds) > 10 else "")
+    return (", ".join(map(str, seeds[:10])) or "none") + (f" and {len(seeds) - 10} more" if len(seeds) > 10 else "")
 
 
 def _target(target: Target, baseline: Path) -> dict[str, Any]:
     """The target as seen from the file, so that it is the same from wherever the audit is started."""
-    folder = os.path.dirname(os.path.realpath(baseline))
-    what = (
-        target.module
-        if target.path is None
-        else Path(os.path.relpath(os.path.realpath(target.path), folder)).as_posix()
-    )
-    text = f"-m {what}" if target.kind is TargetKind.MODULE else str(what)
+    what = target.module or ""
+    if target.path is not None:
+        what = os.path.join(os.path.relpath(_folder(target.path), _folder(baseline)), target.path.name)
+        what = Path(what).as_posix()
+    text = f"-m {what}" if target.kind is TargetKind.MODULE else what
     found = {
         "target": text + (f":{target.function}" if target.function else ""),
         "argv": list(target.argv),
         "arguments": {name: repr(value) for name, value in sorted(target.arguments)},
     }
     return dict(plain(found))
+
+
+def _folder(path: Path) -> str:
+    return os.path.realpath(os.path.dirname(os.path.abspath(path)))
 
 
 def _settings(request: Request) -> dict[str, Any]:

@@ -67,8 +67,8 @@ PAGES = (
         why="The training reproduces, but it is not the one that was written down.",
         example="reprocheck run train.py:train --baseline baseline.json",
         fix="if the numbers are meant to change, write them down with `--update-baseline`; else look at what changed",
-        limits="A baseline holds digests: it says between which steps the runs part, not at which operation. On a machine "
-        "of another numerical class only metrics with a tolerance are compared.",
+        limits="A baseline holds digests: it says between which steps the runs part, not at which operation. On a "
+        "machine of another numerical class only metrics with a tolerance are compared.",
     ),
     Page(
         code=SEED_NO_EFFECT,
