@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -192,9 +193,15 @@ def _settings(request: Request) -> dict[str, Any]:
 
 def _packages(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Name → version of the packages that the run imported; all others are none of its business."""
-    owners = importlib.metadata.packages_distributions()
+    owners = _owners()
     used = {name.lower() for module in manifest.get("imported", ()) for name in owners.get(module, ())}
     return {name: version for name, version in manifest.get("packages", {}).items() if name in used}
+
+
+@lru_cache(maxsize=1)
+def _owners() -> Mapping[str, Sequence[str]]:
+    """Module → packages that brought it. Reads what every package has installed."""
+    return importlib.metadata.packages_distributions()
 
 
 def _other_versions(there: Mapping[str, str], here: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
