@@ -105,6 +105,7 @@ def run(
     baseline: Annotated[str | None, _option("baseline", metavar="FILE")] = None,
     update_baseline: Annotated[bool | None, _option("update-baseline", "--update-baseline")] = None,
     tolerance: Annotated[list[str] | None, _option("tolerance", metavar="WORD")] = None,
+    fail_fast: Annotated[bool | None, _option("fail-fast", "--fail-fast")] = None,
     in_process_repeat: Annotated[bool | None, _option("in-process-repeat", "--in-process-repeat")] = None,
     trace: Annotated[str | None, _option("trace", metavar="replay|always")] = None,
     keep: Annotated[int | None, _option("keep", metavar="N")] = None,
@@ -185,6 +186,23 @@ def gpu_info(
     from reprocheck.gpu_info import gpu_info_command
 
     raise typer.Exit(gpu_info_command(as_json=as_json, require=require))
+
+
+@app.command(epilog=_EPILOG)
+def selftest(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress.")] = 0,
+) -> None:
+    """Prove on this machine that faults are seen: audit planted ones, and clean trainings. Exits 3 where one is not."""
+    from reprocheck.console import decide_style
+    from reprocheck.progress import choose_progress
+    from reprocheck.report.write import print_report
+    from reprocheck.selftest import exit_code, render_json, render_text, try_all
+
+    seen, skipped = try_all(choose_progress(quiet, False))
+    style = decide_style("auto", sys.stdout)
+    print_report(render_json(seen, skipped) if as_json else render_text(seen, skipped, style))
+    raise typer.Exit(int(exit_code(seen)))
 
 
 def main() -> None:
