@@ -20,9 +20,11 @@ from reprocheck.baseline.snapshot import snapshot_of
 from reprocheck.baseline.words import find_baseline_moved, summarize_baseline
 from reprocheck.changes import why_not_own_code, with_changes
 from reprocheck.compare import compare
+from reprocheck.console import Style
 from reprocheck.errors import Interrupted, UsageError
 from reprocheck.evidence import EvidenceUnreadable, load_evidence
 from reprocheck.explain.model import Explanation
+from reprocheck.failfast import FailFast
 from reprocheck.judge import SeedRuns, judge_seed, overall, summarize, summarize_metrics, unique
 from reprocheck.launch import launch
 from reprocheck.manifest import make_manifest
@@ -42,9 +44,10 @@ from reprocheck.model import (
 from reprocheck.plan import FACTORS, Planner, pinned, plan_runs
 from reprocheck.progress import Progress
 from reprocheck.protocol import VALUES_FILE
+from reprocheck.report.json_v1 import render_json
 from reprocheck.revision import PREFIX, Revision, check_out, moved_planner, refuse_missing, remove
 from reprocheck.rules.difference import equal_seeds, find_divergence, find_moved, find_seed_without_effect
-from reprocheck.store import create_audit_folder, prune
+from reprocheck.store import create_audit_folder, keep_report, prune
 
 
 def audit(request: Request, progress: Progress) -> Audit:
@@ -73,13 +76,13 @@ def audit(request: Request, progress: Progress) -> Audit:
         prune(request.evidence, request.keep)
     verdict, code = overall_against(*overall(here.seeds), against)
     manifest = make_manifest(request.target, Path.cwd(), _said_of_itself(here.runs))
-    firsts = {one.seed: snapshot_of(one.evidence[0], request.ignore) for one in here.runs if one.evidence}
+    firsts = {one.spec.seed: snapshot_of(one, request.ignore) for one in _whole_firsts(here)}
     baseline = check_baseline(known, request, verdict, firsts, manifest)
     verdict, code = overall_baseline(verdict, code, baseline)
     not_varied = pinned(request, planner.environ)
     varied = tuple(factor for factor in FACTORS if factor not in {item.what for item in not_varied})
     _drop_values(here)
-    return Audit(
+    answer = Audit(
         request=request,
         verdict=verdict,
         exit_code=int(code),
@@ -102,6 +105,8 @@ def audit(request: Request, progress: Progress) -> Audit:
         seconds=time.monotonic() - clock,
         directory=folder,
     )
+    keep_report(folder, render_json(answer, Style()))
+    return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +122,8 @@ def _run_sides(planners: Sequence[Planner], progress: Progress, folder: Path) ->
     request = planners[0].request
     plans = [plan_runs(planner) for planner in planners]
     progress.started(sum(map(len, plans)))
-    outcomes = launch([spec for plan in plans for spec in plan], request.jobs, progress)
+    fail_fast = FailFast() if request.fail_fast else None
+    outcomes = launch([spec for plan in plans for spec in plan], request.jobs, progress, fail_fast)
     _refuse_unusable(outcomes, folder, request.against)
     sides = []
     for planner, plan in zip(planners, plans, strict=True):
@@ -142,6 +148,11 @@ def _other_revision(planner: Planner) -> Iterator[tuple[Revision | None, Planner
         yield revision, moved_planner(revision, planner)
     finally:
         remove(revision)
+
+
+def _whole_firsts(side: _Side) -> list[Evidence]:
+    """The first run of every seed, if it went to its end."""
+    return [one.evidence[0] for one in side.runs if one.evidence and not one.evidence[0].partial]
 
 
 def _evidence(side: _Side) -> list[Evidence]:
@@ -208,7 +219,7 @@ def _explain(
             assert pair is not None
             explanation = explain_revisions(here.planner, base.planner, progress, pair, against.divergence, revision)
             return _Why(explanation=explanation, not_done=explanation.not_done)
-        firsts = [one.evidence[0] for one in here.runs if one.evidence]
+        firsts = _whole_firsts(here)
         equal = equal_seeds(firsts)
         if equal:
             return _Why(findings=explain_seed(here.planner, progress, firsts[0], equal))
@@ -233,7 +244,7 @@ def _load_seed(seed: int, outcomes: Sequence[Outcome], request: Request) -> Seed
     for outcome in outcomes:
         if outcome.spec.seed != seed:
             continue
-        if outcome.status is Status.COMPLETED:
+        if outcome.status in (Status.COMPLETED, Status.STOPPED):
             try:
                 evidence.append(load_evidence(outcome))
             except EvidenceUnreadable as error:
@@ -246,12 +257,11 @@ def _load_seed(seed: int, outcomes: Sequence[Outcome], request: Request) -> Seed
 def _findings(
     here: _Side, against: Against | None, request: Request, causes: tuple[Finding, ...]
 ) -> tuple[Finding, ...]:
-    found = [find_divergence(s.divergence, request.settings, causes) for s in here.seeds if s.divergence is not None][
-        :1
-    ]
+    first = next((seed.divergence for seed in here.seeds if seed.divergence is not None), None)
+    found = [] if first is None else [find_divergence(first, request.settings, causes)]
     if against is not None and not found:
         found = find_moved(against)
-    lost = find_seed_without_effect([one.evidence[0] for one in here.runs if one.evidence])
+    lost = find_seed_without_effect(_whole_firsts(here))
     return (*found, *lost, *causes)
 
 

@@ -4,6 +4,7 @@ where digests differ."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from reprocheck.compare_checkpoints import AT_END, compare_checkpoints
@@ -19,7 +20,7 @@ from reprocheck.model import (
     NotCompared,
     Request,
 )
-from reprocheck.protocol import THREAD_MARK, count_steps
+from reprocheck.protocol import RECORD_SIZE, THREAD_MARK, count_steps
 
 UNMEASURED = "their digests differ, and a tolerance can only be measured on values"
 """Why steps do not decide where a tolerance was asked for."""
@@ -27,6 +28,9 @@ UNMEASURED = "their digests differ, and a tolerance can only be measured on valu
 
 def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
     """Two runs of one seed."""
+    if a.partial or b.partial:
+        common = min(len(a.steps), len(b.steps)) // RECORD_SIZE
+        a, b, request = cut(a, common), cut(b, common), replace(request, compare=())
     runs = (a.spec.id, b.spec.id)
     compared: list[str] = []
     missing: list[NotCompared] = []
@@ -70,6 +74,18 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
 
 def _more(names: Sequence[str]) -> str:
     return f" and {len(names)} more" if names else ""
+
+
+def cut(evidence: Evidence, steps: int) -> Evidence:
+    """As if the run had been ended after so many steps. What came after the last step is a record of its own."""
+    return replace(
+        evidence,
+        initial=tuple(record for record in evidence.initial if record.step < steps),
+        checkpoints=tuple(record for record in evidence.checkpoints if (record.step or 0) < steps),
+        steps=memoryview(evidence.steps)[: steps * RECORD_SIZE],
+        outputs=(),
+        has_output=False,
+    )
 
 
 def _compare_initial(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.errors import NoVerdictError
-from reprocheck.model import CheckpointRecord, Evidence, FileRecord, Outcome, TensorRecord
+from reprocheck.model import CheckpointRecord, Evidence, FileRecord, Outcome, Status, TensorRecord
 from reprocheck.protocol import (
     EVIDENCE_FILE,
     RECORD_SIZE,
@@ -56,7 +56,7 @@ def load_evidence(outcome: Outcome) -> Evidence:
     """The evidence of a completed run. Raises EvidenceUnreadable."""
     folder = outcome.spec.directory
     try:
-        return _load(outcome)
+        return _load_stopped(outcome) if outcome.status is Status.STOPPED else _load(outcome)
     except OSError as error:
         raise EvidenceUnreadable(f"cannot read the evidence in {folder}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -99,6 +99,34 @@ def _load(outcome: Outcome) -> Evidence:
     )
 
 
+def _load_stopped(outcome: Outcome) -> Evidence:
+    """What a run had written when it was ended on the way: whole lines and whole records."""
+    folder = outcome.spec.directory
+    lines = list(_lines(folder / EVIDENCE_FILE, cut=True))
+    steps = _map(folder / STEPS_FILE)
+    return Evidence(
+        spec=outcome.spec,
+        seconds=outcome.seconds,
+        stepping=0.0,
+        manifest={},
+        rng={},
+        initial=tuple(_initial([line for line in lines if line["record"] == "initial"])),
+        steps=steps[: len(steps) // RECORD_SIZE * RECORD_SIZE],
+        optimizers=_optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
+        outputs=(),
+        has_output=False,
+        files=(),
+        stdout=folder / STDOUT_FILE,
+        stderr=folder / STDERR_FILE,
+        settings_at_end={},
+        memory={},
+        stopped_at=None,
+        notes=(),
+        values=folder / VALUES_FILE,
+        partial=True,
+    )
+
+
 def _unread(count: int) -> tuple[str, ...]:
     """Tensors of steps without readable data stand in the digests by a mark only: the report says so."""
     return (f"{count} tensors of steps could not be read and were not compared",) if count else ()
@@ -112,9 +140,12 @@ def _map(path: Path) -> memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(path: Path, *, cut: bool = False) -> Iterator[dict[str, Any]]:
+    """`cut`: the last line may have been cut off."""
     with path.open(encoding="utf-8") as file:
         for text in file:
+            if cut and not text.endswith("\n"):
+                return
             line = json.loads(text)
             if not isinstance(line, dict):
                 raise ValueError("a line is not a record")

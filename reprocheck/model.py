@@ -148,6 +148,8 @@ class Request:
     tolerance: Tolerance = field(default_factory=Tolerance)
     in_process_repeat: bool = False
     """One more run calls the function twice in one process; its second call counts as a repeat."""
+    fail_fast: bool = False
+    """End all runs as soon as two of one seed have parted."""
     trace: TraceMode = TraceMode.REPLAY
 
 
@@ -248,6 +250,8 @@ class Status(str, Enum):
     FAILED = "failed"
     TIMED_OUT = "timed-out"
     LOST = "lost"
+    STOPPED = "stopped"
+    """Ended by --fail-fast: its evidence goes up to the first difference."""
     INTERRUPTED = "interrupted"
 
 
@@ -357,6 +361,8 @@ class Evidence:
     values: Path
     checkpoints: tuple[CheckpointRecord, ...] = ()
     """In the order in which they were written down."""
+    partial: bool = False
+    """The run was ended on the way: there is no more than its first steps."""
     sources: tuple[str, ...] = ()
     """The files of the user's code that it imported or ran."""
 

@@ -163,6 +163,12 @@ _TABLE = (
         help="How far apart values may lie: bitwise, close, ulp=N, or METRIC=AMOUNT as in loss=1%; repeatable.",
     ),
     Option(
+        name="fail-fast",
+        check=checks.boolean,
+        default=False,
+        help="End all runs as soon as two of one seed have parted; with --jobs 2 both go side by side.",
+    ),
+    Option(
         name="in-process-repeat",
         check=checks.boolean,
         default=False,
@@ -303,6 +309,7 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
         update_baseline=options["update_baseline"],
         tolerance=options["tolerance"],
         in_process_repeat=options["in_process_repeat"],
+        fail_fast=options["fail_fast"],
         against=options["against"],
         allow_different=options["allow_different"],
         share=options["share"],
