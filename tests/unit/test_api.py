@@ -20,6 +20,7 @@ from reprocheck.api import ONLY_COMMAND_LINE, Options, make_order, target_text
 from reprocheck.errors import UsageError
 from reprocheck.model import Seeding
 from reprocheck.settings import OPTIONS
+from reprocheck.store import create_audit_folder, prune
 
 
 def run(code: str) -> str:
@@ -243,6 +244,13 @@ def test_nan_equals_the_same_nan() -> None:
 def test_what_has_no_fingerprint_is_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="no fingerprint of this value"):
         reprocheck.fingerprint(value)
+
+
+def test_audits_within_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    folders = [create_audit_folder(tmp_path) for _ in range(3)]
+    assert len(set(folders)) == 3
+    prune(tmp_path, 2)
+    assert sum(folder.exists() for folder in folders) == 2
 
 
 def test_render_refuses_a_format_that_is_none() -> None:
