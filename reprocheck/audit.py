@@ -262,7 +262,7 @@ def _findings(
     if against is not None and not found:
         found = find_moved(against)
     lost = find_seed_without_effect(_whole_firsts(here))
-    return (*found, *lost, *causes)
+    return (*found, *causes, *lost)
 
 
 def _said_of_itself(runs: Sequence[SeedRuns]) -> Mapping[str, Any]:
