@@ -65,6 +65,8 @@ class Entry:
     count: int = 0
     due: int = 10
     """The count at which it is written again."""
+    saved: int = 0
+    """The count that was written."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -142,7 +144,7 @@ class Ledger:
 
     def see(self, source: Source, frame: FrameType, value: Callable[[], str], generator: str) -> None:
         """Take down one call with a value that is worked out only where it is still of interest."""
-        known = source.known.get((frame.f_lasti, frame.f_lineno, id(frame.f_globals)))
+        known = source.known.get(instruction(frame))
         if known is not None:
             self._again(known)
         else:
@@ -152,10 +154,10 @@ class Ledger:
     def note(self, source: Source, frame: FrameType, value: str = "", generator: str = "") -> Entry | None:
         """As `use`, with the value at hand."""
         owner = self.callers.owner(frame.f_code)
-        instruction = (frame.f_lasti, frame.f_lineno, id(frame.f_globals))
+        called = instruction(frame)
         self._modules[id(frame.f_globals)] = frame.f_globals
         if owner == OURS or owner in source.not_from or not _reaches(source.reach, owner):
-            source.known[instruction] = None
+            source.known[called] = None
             return None
         user, imports = (frame, False) if owner == USER else self.callers.user_frame(frame.f_back)
         if imports and not (source.kind in ("seed", "draw") and source.generator in GENERATORS):
@@ -163,20 +165,20 @@ class Ledger:
         entry = self._entry(source, user, owner, value, generator or source.generator, frame)
         if entry is not None:
             self._again(entry)
-            if self._is_settled(source, owner, instruction):
-                source.known[instruction] = entry
+            if self._is_settled(source, owner, called):
+                source.known[called] = entry
         return entry
 
     def close(self) -> None:
         """The end of the run: counts as they are now."""
         if not self._closed and not self._in_child:
             self._closed = True
-            self._write([entry for entry in self._entries.values() if entry.count > 1])
+            self._write([entry for entry in self._entries.values() if entry.count != entry.saved])
 
-    def _is_settled(self, source: Source, owner: str, instruction: Instruction) -> bool:
+    def _is_settled(self, source: Source, owner: str, called: Instruction) -> bool:
         if owner == USER and not source.by_value:
             return True
-        walks = self._walks[source.name, instruction] = self._walks.get((source.name, instruction), 0) + 1
+        walks = self._walks[source.name, called] = self._walks.get((source.name, called), 0) + 1
         return walks >= MOST_WALKS
 
     def _entry(
@@ -211,6 +213,12 @@ class Ledger:
         )
         return self._entries.setdefault(key, entry)
 
+    def take_back(self, entry: Entry) -> None:
+        """The last call was not what it looked like."""
+        entry.count -= 1
+        if not entry.count and entry.saved:
+            self._write([entry])
+
     def _again(self, entry: Entry) -> None:
         entry.count += 1
         if entry.count >= entry.due or get_ident() not in entry.threads:
@@ -231,6 +239,7 @@ class Ledger:
         for entry in entries:
             if not (self.writes and entry.written):
                 continue
+            entry.saved = entry.count
             path, line = self._location(entry.place)
             plain = {
                 "pid": self._pid,
@@ -271,6 +280,11 @@ class Ledger:
             known.clear()
         self._closed = False
         self.become_child()
+
+
+def instruction(frame: FrameType) -> Instruction:
+    """What a frame is just doing."""
+    return frame.f_lasti, frame.f_lineno, id(frame.f_globals)
 
 
 def in_main_thread() -> bool:

@@ -133,7 +133,7 @@ class _Files:
 
     def heard(self, event: str, args: tuple[Any, ...]) -> None:
         try:
-            self._actions[event](args, self._opener())
+            self._actions[event](args, self.opener())
         except Exception:  # an audit hook that raises would end what the target is doing
             return
 
@@ -142,8 +142,8 @@ class _Files:
         """What it wants to hear."""
         return frozenset(self._actions)
 
-    def _opener(self) -> FrameType:
-        """Who raised the event: the first frame above that is not ours."""
+    def opener(self) -> FrameType:
+        """Who is at work: the first frame above that is not ours."""
         frame = sys._getframe(2)
         while frame.f_back is not None and self._ledger.callers.owner(frame.f_code) == OURS:
             frame = frame.f_back
@@ -235,7 +235,7 @@ def _tap_torch_writer(module: Any, files: _Files) -> None:
 
     def opened(name_or_buffer: Any) -> Any:
         if isinstance(name_or_buffer, (str, os.PathLike)):
-            files.wrote(name_or_buffer, sys._getframe(1), anew=True)
+            files.wrote(name_or_buffer, files.opener(), anew=True)
         return writer(name_or_buffer)
 
     module._open_zipfile_writer = opened
