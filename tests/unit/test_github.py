@@ -49,7 +49,10 @@ def test_the_last_line_is_a_notice_with_the_verdict() -> None:
 
 
 def test_no_verdict_is_an_error_for_every_seed_that_has_none() -> None:
-    assert lines(no_verdict())[0] == "::error title=reprocheck%3A no verdict reached::seed 0 has no verdict: run s0r0 failed"
+    assert (
+        lines(no_verdict())[0]
+        == "::error title=reprocheck%3A no verdict reached::seed 0 has no verdict: run s0r0 failed"
+    )
     assert kinds(replace(no_verdict(), seeds=())) == ["error", "notice"]
     answer = explained()
     both = lines(replace(answer, seeds=(*answer.seeds, unjudged(1))))
