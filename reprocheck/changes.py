@@ -6,6 +6,7 @@ Reads the sources of both sides while the worktree of the revision is still ther
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -43,7 +44,8 @@ def with_changes(against: Against, revision: Revision, base: Sequence[Evidence],
         return against
     code = _ran(revision, base, here)
     changes = [change for name in code for change in _in_file(revision, name)]
-    others = (name for name in changed_files(revision) if name not in code and Path(name).suffix not in _DOCUMENTS)
+    known = {*code, *_written(revision, here)}
+    others = (name for name in changed_files(revision) if name not in known and Path(name).suffix not in _DOCUMENTS)
     return replace(against, changes=tuple(changes[:MOST_CHANGES]), other_files=tuple(others))
 
 
@@ -55,6 +57,15 @@ def _ran(revision: Revision, base: Iterable[Evidence], here: Iterable[Evidence])
             if path.is_relative_to(root):
                 names.add(path.relative_to(root).as_posix())
     return sorted(names)
+
+
+def _written(revision: Revision, here: Iterable[Evidence]) -> Iterator[str]:
+    """What the runs left in the checkout themselves."""
+    for evidence in here:
+        for file in evidence.files:
+            path = Path(os.path.normpath(evidence.spec.cwd / file.path))
+            if path.is_relative_to(revision.top):
+                yield path.relative_to(revision.top).as_posix()
 
 
 def _sources(evidence: Evidence) -> Iterator[Path]:

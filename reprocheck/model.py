@@ -575,7 +575,7 @@ class Against:
     changes: tuple[Change, ...] = ()
     """What reads otherwise in the Python code that ran."""
     other_files: tuple[str, ...] = ()
-    """Changed files in the repository beside that code, and beside documents."""
+    """Changed or new files in the repository beside that code, documents, and what the runs themselves wrote."""
     here: Frame | None = None
     """The line at which the revisions part, in the current state."""
     base: Frame | None = None

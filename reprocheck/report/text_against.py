@@ -115,7 +115,7 @@ def _changes(against: Against) -> list[str]:
     if code:
         notes.append(f"changed in the code that ran: {first_of([_told(change) for change in code], _MOST_CHANGES)}")
     if against.other_files:
-        notes.append(f"also changed: {first_of(list(against.other_files), _MOST_CHANGES)}")
+        notes.append(f"also changed or new: {first_of(list(against.other_files), _MOST_CHANGES)}")
     if not code:
         notes.append("nothing was changed in the Python code that ran")
     return notes

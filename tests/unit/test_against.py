@@ -267,7 +267,7 @@ class TestText:
         found = placed_against(against(changes=(change(), change(60, 61)), other_files=("conf.yaml",)), both_calls())
         text = render_text(moved(found, explanation=both_calls()), PLAIN)
         assert "= note: changed in the code that ran: gcn.py:41, gcn.py:60\n" in text
-        assert "= note: also changed: conf.yaml\n" in text
+        assert "= note: also changed or new: conf.yaml\n" in text
 
     def test_a_line_that_was_added_has_none_on_the_other_side(self) -> None:
         found = placed_against(against(changes=(change(12, 11, after="torch.rand(1)", before=""),)), None)
