@@ -38,9 +38,8 @@ def read_json(path: Path, what: str) -> Any:
 def read_bytes(path: Path, what: str, limit: int = MOST_BYTES) -> bytes:
     """A regular file of bounded size; never waits for a pipe. Raises UsageError."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise UsageError(f"cannot read {what} {path}: it is no regular file")
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:
@@ -48,6 +47,10 @@ def read_bytes(path: Path, what: str, limit: int = MOST_BYTES) -> bytes:
     if len(data) > limit:
         raise UsageError(f"cannot read {what} {path}: it is larger than {limit >> 20} MiB")
     return data
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def table(value: Any, where: str) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def test_a_huge_number_of_steps_is_compared_not_walked(tmp_path: Path) -> None:
 
 
 def test_things_that_are_no_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no regular file"):
+    with pytest.raises(UsageError, match="Is a directory"):
         read_baseline(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError, match="no regular file"):
