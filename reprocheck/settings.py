@@ -278,6 +278,9 @@ def merge(cli_values: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[s
 
 def build_request(target: Target, options: Mapping[str, Any]) -> Request:
     """Merged options → the request to audit. The target already has its arguments (`options["arg"]`)."""
+    if options["in_process_repeat"] and target.function is None:
+        hint = "name a function: script.py:train"
+        raise UsageError("--in-process-repeat calls a function twice, and a script is none", hint)
     settings = Settings(
         seeding=options["seeding"],
         cudnn_deterministic=options["cudnn_deterministic"],

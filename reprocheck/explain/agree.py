@@ -9,7 +9,7 @@ from reprocheck.model import Divergence, Evidence, Request
 
 
 def has_step(divergence: Divergence) -> bool:
-    """Whether the difference stands at a step of the training: a checkpoint may, where it was called in the main thread."""
+    """Whether the difference stands at a step; a checkpoint does where it was called in the main thread."""
     return divergence.stage in ("init", "data", "step") or (
         divergence.stage == "checkpoint" and divergence.step is not None
     )
@@ -27,4 +27,3 @@ def first_difference(a: Evidence, b: Evidence, request: Request, limit: int | No
     if limit is not None:
         a, b, request = cut(a, limit), cut(b, limit), replace(request, compare=())
     return compare(a, b, request).divergence
-

@@ -138,8 +138,9 @@ class Attribution:
 
     kind: str
     """ambient: an ambient factor. frozen: agrees once a source from outside (clock, entropy, pid) is replaced by a
-    constant one. leftover: agrees in fresh copies of the folder. seeding: agrees when reprocheck seeds. intrinsic:
-    differs with everything equal. unclear: the experiments contradict each other or the budget ended."""
+    constant one. process: only a second call in one process differs. leftover: agrees in fresh copies of the folder.
+    seeding: agrees when reprocheck seeds. intrinsic: differs with everything equal. unclear: the experiments
+    contradict each other or the budget ended."""
     factors: tuple[str, ...] = ()
     """The guilty: ambient factors, or clock, entropy, pid, or python, numpy, torch for seeding."""
     lines: tuple[Location, ...] = ()
