@@ -51,6 +51,7 @@ class Options(TypedDict, total=False):
     timeout: float
     max_steps: int
     fail_fast: bool
+    cached: bool
     compare: str | Names
     ignore: Names
     keep: int

@@ -18,6 +18,7 @@ from reprocheck.baseline.gate import check_baseline, open_baseline, overall_base
 from reprocheck.baseline.model import BaselineAnswer
 from reprocheck.baseline.snapshot import snapshot_of
 from reprocheck.baseline.words import find_baseline_moved, summarize_baseline
+from reprocheck.cache import Reuse, reuse
 from reprocheck.changes import why_not_own_code, with_changes
 from reprocheck.compare import compare
 from reprocheck.console import Style
@@ -59,7 +60,7 @@ def audit(request: Request, progress: Progress) -> Audit:
     planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=tmp)
     try:
         with _other_revision(planner) as (revision, base_planner):
-            sides = _run_sides([planner, *([base_planner] if base_planner else [])], progress, folder)
+            sides, cached = _run_sides([planner, *([base_planner] if base_planner else [])], progress, folder)
             here, base = sides[0], sides[1] if base_planner else None
             against = None
             if revision is not None and base is not None:
@@ -81,7 +82,8 @@ def audit(request: Request, progress: Progress) -> Audit:
     verdict, code = overall_baseline(verdict, code, baseline)
     not_varied = pinned(request, planner.environ)
     varied = tuple(factor for factor in FACTORS if factor not in {item.what for item in not_varied})
-    _drop_values(here)
+    if not request.cached:
+        _drop_values(here)
     answer = Audit(
         request=request,
         verdict=verdict,
@@ -104,6 +106,7 @@ def audit(request: Request, progress: Progress) -> Audit:
         started=started.isoformat(timespec="seconds"),
         seconds=time.monotonic() - clock,
         directory=folder,
+        run_again=cached.run_again,
     )
     keep_report(folder, render_json(answer, Style()))
     return answer
@@ -118,12 +121,15 @@ class _Side:
     seeds: tuple[SeedAudit, ...]
 
 
-def _run_sides(planners: Sequence[Planner], progress: Progress, folder: Path) -> list[_Side]:
+def _run_sides(planners: Sequence[Planner], progress: Progress, folder: Path) -> tuple[list[_Side], Reuse]:
     request = planners[0].request
     plans = [plan_runs(planner) for planner in planners]
-    progress.started(sum(map(len, plans)))
+    cached = reuse(request, plans[0], folder) if request.cached else Reuse()
+    reused = {outcome.spec.id for outcome in cached.outcomes}
+    specs = [spec for plan in plans for spec in plan if spec.id not in reused]
+    progress.started(len(specs))
     fail_fast = FailFast() if request.fail_fast else None
-    outcomes = launch([spec for plan in plans for spec in plan], request.jobs, progress, fail_fast)
+    outcomes = [*cached.outcomes, *launch(specs, request.jobs, progress, fail_fast)]
     _refuse_unusable(outcomes, folder, request.against)
     sides = []
     for planner, plan in zip(planners, plans, strict=True):
@@ -132,7 +138,7 @@ def _run_sides(planners: Sequence[Planner], progress: Progress, folder: Path) ->
         runs = tuple(_load_seed(seed, own, request) for seed in request.seeds)
         seeds = tuple(judge_seed(one, request.repeats + request.in_process_repeat) for one in runs)
         sides.append(_Side(planner=planner, runs=runs, seeds=seeds))
-    return sides
+    return sides, cached
 
 
 @contextmanager

@@ -106,6 +106,7 @@ def run(
     update_baseline: Annotated[bool | None, _option("update-baseline", "--update-baseline")] = None,
     tolerance: Annotated[list[str] | None, _option("tolerance", metavar="WORD")] = None,
     fail_fast: Annotated[bool | None, _option("fail-fast", "--fail-fast")] = None,
+    cached: Annotated[bool | None, _option("cached", "--cached/--no-cached")] = None,
     in_process_repeat: Annotated[bool | None, _option("in-process-repeat", "--in-process-repeat")] = None,
     trace: Annotated[str | None, _option("trace", metavar="replay|always")] = None,
     keep: Annotated[int | None, _option("keep", metavar="N")] = None,

@@ -112,6 +112,7 @@ def _summary(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
         ambient=asdict(outcome.spec.ambient),
         stopped_at=None if evidence is None else evidence.stopped_at,
         directory=str(outcome.spec.directory),
+        reused_from=outcome.reused_from,
     )
 
 

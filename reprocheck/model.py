@@ -150,6 +150,8 @@ class Request:
     """One more run calls the function twice in one process; its second call counts as a repeat."""
     fail_fast: bool = False
     """End all runs as soon as two of one seed have parted."""
+    cached: bool = False
+    """Use runs of earlier audits where nothing that they rest on has changed."""
     trace: TraceMode = TraceMode.REPLAY
 
 
@@ -269,6 +271,8 @@ class Outcome:
     """Wall time of the process."""
     usage: bool = False
     """The target as named cannot be run at all (no such function, ...): a usage error."""
+    reused_from: str = ""
+    """The audit that the run was made in, if not in this one (--cached)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -492,6 +496,8 @@ class RunSummary:
     ambient: Mapping[str, Any]
     stopped_at: int | None
     directory: str
+    reused_from: str = ""
+    """The audit that it was made in, if not in this one (--cached)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -612,3 +618,5 @@ class Audit:
     seconds: float
     directory: Path
     """Where the evidence is."""
+    run_again: Mapping[int, str] = field(default_factory=dict)
+    """With --cached: seed → why its runs were made anew."""

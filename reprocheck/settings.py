@@ -169,6 +169,12 @@ _TABLE = (
         help="End all runs as soon as two of one seed have parted; with --jobs 2 both go side by side.",
     ),
     Option(
+        name="cached",
+        check=checks.boolean,
+        default=False,
+        help="Use runs of earlier audits where nothing that they read, ran or were told has changed.",
+    ),
+    Option(
         name="in-process-repeat",
         check=checks.boolean,
         default=False,
@@ -313,6 +319,7 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
         tolerance=options["tolerance"],
         in_process_repeat=options["in_process_repeat"],
         fail_fast=options["fail_fast"],
+        cached=options["cached"],
         against=options["against"],
         allow_different=options["allow_different"],
         share=options["share"],

@@ -64,6 +64,7 @@ def _volatile(audit: Audit) -> Plain:
         "seconds": audit.seconds,
         "directory": str(audit.directory),
         "runs": {run.id: _run_volatile(run) for seed in _all_seeds(audit) for run in seed.runs},
+        "run_again": {str(seed): reason for seed, reason in audit.run_again.items()},
         "explanation": plain_times(audit.explanation),
         "beside": {
             str(seed.seed): {item.what: item.detail for item in seed.beside if not item.same} for seed in audit.seeds
@@ -81,6 +82,7 @@ def _run_volatile(run: RunSummary) -> Plain:
         "seconds": run.seconds,
         "memory": run.memory,
         "directory": run.directory,
+        "reused_from": run.reused_from or None,
         "ambient": run.ambient,
         "last_words": run.last_words,
     }

@@ -15,6 +15,7 @@ from reprocheck.report.text_baseline import baseline_lines
 from reprocheck.report.text_diagnostics import finding_lines
 from reprocheck.report.text_difference import DIVERGENCE_CODES, difference_lines, shown_location, where
 from reprocheck.report.text_explanation import closing_lines, trial_lines, why_notes
+from reprocheck.report.text_reused import reused_lines
 from reprocheck.report.wording import (
     count,
     duration,
@@ -38,7 +39,7 @@ def render_text(audit: Audit, style: Style) -> str:
     """The whole report, a newline at its end."""
     pen = Pen(style)
     sections = [
-        _opening(audit, pen),
+        [*_opening(audit, pen), *reused_lines(audit, pen)],
         *(_seed(seed, pen) for seed in audit.seeds),
         against_lines(audit, pen, _seed),
         *_diagnoses(audit, pen),

@@ -22,6 +22,7 @@ from reprocheck.worker.execute import TargetUnusable, execute
 from reprocheck.worker.files import WrittenFiles
 from reprocheck.worker.heap import HeapPoison
 from reprocheck.worker.importing import after_import
+from reprocheck.worker.inputs import Inputs
 from reprocheck.worker.leaves import leaves_of, line_of
 from reprocheck.worker.leaving import watch_exits
 from reprocheck.worker.recorder import Recorder
@@ -52,13 +53,16 @@ class _Run:
         self.sites = Sites(spec)
         self.ledger: Ledger | None = None
         self.own_tmpdir = spec.environment.get("TMPDIR", "") if spec.ambient.own_tmpdir else ""
+        self.inputs = Inputs(spec.directory, self.own_tmpdir, self.sites) if spec.probe is None else None
         self.checkpoints = Checkpoints(self.recorder, self._steps, self._seen_in_step, self.own_tmpdir)
 
     def go(self) -> None:
         spec = self.spec
         self.recorder.line("start", run=spec.id, seed=spec.seed, pid=os.getpid(), python=platform.python_version())
         in_order = spec.probe is not None and spec.probe.sorted_listings
-        listing.rearrange(spec.ambient.listing_key, str(spec.directory.parent.parent.parent), in_order=in_order)
+        listed = None if self.inputs is None else self.inputs.listed
+        evidence = str(spec.directory.parent.parent.parent)
+        listing.rearrange(spec.ambient.listing_key, evidence, in_order=in_order, heard=listed)
         if spec.ambient.switch_interval is not None:
             sys.setswitchinterval(spec.ambient.switch_interval)
         after_import("torch", compiler_stub.install)
@@ -71,7 +75,9 @@ class _Run:
         for library in ("numpy", "torch"):
             after_import(library, self._record_generators)
         self._record_generators()
-        self.files.watch(self.ledger)
+        if self.inputs is not None:
+            self.inputs.watch()
+        self.files.watch(self.ledger, self.inputs)
         watch_exits(spec, lambda: self.recorder.is_open, self._ended)
         self._run_target()
 
@@ -193,6 +199,8 @@ class _Run:
         recorder.line("memory", memory=_memory())
         recorder.line("manifest", manifest=_manifest())
         recorder.line("sources", paths=self.sites.user_files())
+        if self.inputs is not None:
+            recorder.line("inputs", **self.inputs.found())
         stopped = None if self.observer is None else self.observer.stopped_at
         skipped = 0 if self.observer is None else self.observer.steps.skipped
         recorder.end(status=status, returned=returned, error=error, stopped_at=stopped, skipped=skipped)
