@@ -379,3 +379,26 @@ def test_compiled_functions_leave_their_checkpoints_out(target: str, tmp_path: P
     evidence = Path(answer.seeds[0].runs[0].directory, "evidence.jsonl").read_text()
     assert '"name": "outside"' in evidence
     assert '"name": "inside"' not in evidence
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_every_public_name_is_documented() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    classes = {"Audit", "Verdict", "__version__"}
+    for name in set(reprocheck.__all__) - classes:
+        assert f"`{name}`" in text or f"reprocheck.{name}" in text, name
+    for name in ("audit", "checkpoint", "fingerprint", "render", "seed_everything"):
+        assert re.search(rf"^## {name}$", text, re.MULTILINE), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(1, len(EXAMPLES)))
+def test_examples_of_the_docs_run(tmp_path: Path, number: int) -> None:
+    name, _, _ = EXAMPLES[0].partition("\n")
+    (tmp_path / name.removeprefix("# ")).write_text(EXAMPLES[0])
+    words = [sys.executable, "-c", EXAMPLES[number]]
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
