@@ -91,6 +91,8 @@ class TraceWatch:
 
     def _is_enough(self) -> bool:
         """Of both, some thousand records or the end of a step; after a look in vain, as many again as there were."""
+        if all(half.ended for half in self._halves):
+            return True
         for half, (count, steps) in zip(self._halves, self._marks, strict=True):
             if half.count - count < (max(ENOUGH, count) if self._looks else ENOUGH) and (
                 self._looks or half.steps == steps
@@ -122,16 +124,21 @@ class _Half:
         self.pending: dict[str, Numbers] = {}
         """By thread: what the other run has not answered yet. Event, role, form, digest."""
 
+    @property
+    def ended(self) -> bool:
+        """Nothing more will come."""
+        return self._tables.end is not None
+
     def read(self) -> None:
         """Take in what is new."""
         import numpy as np
 
         new = map_records(self._folder / TRACE_FILE, self.count)
-        if not len(new):
-            return
         with (self._folder / TRACE_TABLE_FILE).open("rb") as file:
             file.seek(self._tables.consumed)
             self._tables.read_from(file.read())
+        if not len(new):
+            return
         events, forms = self._tables.events, self._tables.forms
         known = self._numbers
         known["event"] += [self._keys.of_event(events[n]) for n in range(len(known["event"]), len(events) + 1)]

@@ -157,10 +157,12 @@ class Tracer:
             return operation(*args, **kwargs)
         event = start = 0
         try:
-            site, module, phase = self._place(self._streams.here)
-            makes = plan.makes or plan.written
-            if makes or (self._inputs and (plan.read or plan.scalars)):
-                event = self._event(plan, site, module, phase)
+            stream = self._streams.here
+            site, module, phase = self._place(stream)
+            if plan.gives or (self._inputs and plan.takes):
+                event = self._events.get((plan.name, site, module, phase, stream.name)) or self._event(
+                    plan, site, module, phase, stream
+                )
                 start = self.records.before(plan, event, args, kwargs)
         except Exception as error:
             self._fail(error)
@@ -206,12 +208,8 @@ class Tracer:
             for old in list(made)[: MOST_NODES // 2]:
                 del made[old]
 
-    def _event(self, plan: Plan, site: int, module: int, phase: str) -> int:
-        stream = self._streams.here
+    def _event(self, plan: Plan, site: int, module: int, phase: str, stream: Stream) -> int:
         key = (plan.name, site, module, phase, stream.name)
-        number = self._events.get(key)
-        if number is not None:
-            return number
         return self._writer.events.add(
             key,
             lambda: {

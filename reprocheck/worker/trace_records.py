@@ -39,13 +39,13 @@ class Records:
 
     def __init__(self, writer: TraceWriter, with_inputs: bool) -> None:
         self._writer = writer
-        self._look_at = Tensors(writer)
+        self._look_at = Tensors(writer, with_inputs)
         self._with_inputs = with_inputs
 
     def before(self, plan: Plan, event: int, args: Any, kwargs: Any) -> int:
         """What goes in. Returns START if the operation has no record yet, else 0."""
         start = START
-        if draws(plan, args, kwargs):
+        if plan.is_random and draws(plan, args, kwargs):
             generator, name = generator_of(plan, args, kwargs)
             with Unobserved():
                 state = xxh3_64_intdigest(raw_bytes(generator.get_state()))
