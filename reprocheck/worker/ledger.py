@@ -12,8 +12,6 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from itertools import count
 from pathlib import Path
 from threading import get_ident
@@ -22,7 +20,8 @@ from typing import Any
 
 from reprocheck.protocol import LEDGER_FILE
 from reprocheck.worker.freeze import Frozen
-from reprocheck.worker.ledger_callers import OURS, STANDARD, USER, Callers, is_importing
+from reprocheck.worker.ledger_callers import OURS, USER, Callers, is_importing
+from reprocheck.worker.ledger_entries import Entry, Instruction, Source, instruction
 from reprocheck.worker.seeding import GENERATORS
 
 MOST_ENTRIES = 10_000
@@ -31,65 +30,6 @@ MOST_VALUES = 64
 MOST_WALKS = 1_000
 """Calls of one library instruction whose way back to the user's code is looked at; later ones are only counted."""
 MOST_CHARACTERS = 300
-
-# NOTE: not the code of the frame: to ask for it raises an audit event, and to hash it takes longer than most calls.
-Instruction = tuple[int, "int | None", int]
-"""Place in the code, line, identity of the module."""
-
-
-class Reach(Enum):
-    """From where a call counts."""
-
-    DIRECT = "the user's own code"
-    NEAR = "user or package"
-    """Not the standard library: it reads clocks and entropy for reasons of its own."""
-    FAR = "anywhere"
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """Uses of one source from one line."""
-
-    kind: str
-    name: str
-    generator: str
-    place: tuple[CodeType, int] | None
-    library: str
-    value: str
-    step: int
-    order: int
-    threads: set[int]
-    in_import: bool
-    frozen: bool
-    written: bool
-    count: int = 0
-    due: int = 10
-    """The count at which it is written again."""
-    saved: int = 0
-    """The count that was written."""
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class Source:
-    """What a tap takes down, and what a frozen call answers."""
-
-    kind: str
-    name: str
-    generator: str = ""
-    reach: Reach = Reach.NEAR
-    item: str = ""
-    """The frozen item that it belongs to, where it is not the kind."""
-    not_from: frozenset[str] = frozenset()
-    """Packages whose calls do not count."""
-    by_value: bool = False
-    """Uses of different values are different uses."""
-    written: bool = True
-    """False: only there to be frozen; what is above it on the stack is taken down."""
-    value: Callable[[tuple[Any, ...], dict[str, Any]], str] | None = None
-    constant: Callable[..., Any] | None = None
-    """(entry, args, kwargs) → what a frozen call returns."""
-    known: dict[Instruction, Entry | None]
-    """By calling instruction, once it is settled."""
 
 
 class Ledger:
@@ -156,7 +96,7 @@ class Ledger:
         owner = self.callers.owner(frame.f_code)
         called = instruction(frame)
         self._modules[id(frame.f_globals)] = frame.f_globals
-        if owner == OURS or owner in source.not_from or not _reaches(source.reach, owner):
+        if owner == OURS or not source.reaches(owner):
             source.known[called] = None
             return None
         user, imports = (frame, False) if owner == USER else self.callers.user_frame(frame.f_back)
@@ -282,20 +222,9 @@ class Ledger:
         self.become_child()
 
 
-def instruction(frame: FrameType) -> Instruction:
-    """What a frame is just doing."""
-    return frame.f_lasti, frame.f_lineno, id(frame.f_globals)
-
-
 def in_main_thread() -> bool:
     """Whether the caller runs in the main thread of its process."""
     return threading.current_thread() is threading.main_thread()
-
-
-def _reaches(reach: Reach, owner: str) -> bool:
-    if reach is Reach.DIRECT:
-        return owner == USER
-    return reach is Reach.FAR or owner != STANDARD
 
 
 def _short(text: str) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from reprocheck.worker.ledger import Source, in_main_thread
+from reprocheck.worker.ledger import in_main_thread
+from reprocheck.worker.ledger_entries import Source
 from reprocheck.worker.taps_replace import Choice, Replacer
 from reprocheck.worker.taps_seeds import DEFAULT_SEED
 

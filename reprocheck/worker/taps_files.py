@@ -12,8 +12,9 @@ from types import FrameType
 from typing import Any
 
 from reprocheck.model import RunSpec
-from reprocheck.worker.ledger import Ledger, Reach, Source
+from reprocheck.worker.ledger import Ledger
 from reprocheck.worker.ledger_callers import OURS, STANDARD, USER
+from reprocheck.worker.ledger_entries import Reach, Source
 from reprocheck.worker.taps_replace import Replacer
 
 OWN = "own"

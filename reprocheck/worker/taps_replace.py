@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from reprocheck.worker.importing import after_import
-from reprocheck.worker.ledger import Ledger, Source
+from reprocheck.worker.ledger import Ledger
+from reprocheck.worker.ledger_entries import Source
 
 Choice = Callable[[tuple[Any, ...], dict[str, Any]], Source | None]
 """Arguments → the source that a call belongs to, or None."""
@@ -64,7 +65,10 @@ class Replacer:
         original = getattr(owner, name)
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            source = choose(args, kwargs)
+            try:
+                source = choose(args, kwargs)
+            except Exception:  # arguments of another kind: the original says what it thinks of them
+                source = None
             if source is not None:
                 entry = use(source, sys._getframe(1), args, kwargs)
                 if entry is not None and entry.frozen and source.constant is not None:

@@ -8,7 +8,7 @@ from threading import get_ident
 from typing import Any
 
 from reprocheck.worker import freeze
-from reprocheck.worker.ledger import Entry, Instruction, Source, instruction
+from reprocheck.worker.ledger_entries import Entry, Instruction, Source, instruction
 from reprocheck.worker.taps_replace import Choice, Replacer
 
 ENTROPY = "entropy"

@@ -321,6 +321,10 @@ def train():
         return x * torch.rand(3) + random.randint(1, 5) + torch.randn_like(x)
 
     compiled = torch.compile(fused, backend="eager", fullgraph=True)(torch.ones(3))
+    try:
+        torch.rand(2, generator=3)
+    except Exception as error:
+        plain.append(type(error).__name__)
     dropped = torch.jit.script(nn.Dropout(0.5))(torch.ones(9))
     return same, plain, devices, scripted(3), compiled, dropped, random.random()
 """
