@@ -25,6 +25,8 @@ from reprocheck.tolerance import Measure, Tolerance
 from reprocheck.values_near import number_is_near
 
 INIT, STEPS, OUTPUTS, METRICS = "initial parameters", "steps", "outputs", "metrics"
+NOTHING = "None"
+"""What a function returns that returns nothing: agreement in it says nothing."""
 
 
 def compare_snapshots(seed: int, a: Snapshot, b: Snapshot, tolerance: Tolerance, no_bits: str = "") -> SeedComparison:
@@ -83,7 +85,7 @@ def _tensors(
     states = {pair.state for pair in pairs}
     if State.DIFFERENT in states:
         return PartState(what=what, state=State.DIFFERENT), pairs
-    if State.SAME in states:
+    if any(pair.state is State.SAME and pair.a != NOTHING for pair in pairs):
         return PartState(what=what, state=State.SAME), pairs
     reason = "they are compared as metrics" if by_margin and not pairs else "nothing to compare was seen"
     return PartState(what=what, state=State.NOT_COMPARED, reason=reason), pairs

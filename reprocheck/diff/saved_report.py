@@ -6,6 +6,7 @@ from typing import Any
 
 from reprocheck.baseline.model import Snapshot, Steps
 from reprocheck.baseline.reading import Malformed, number, part, shown, table, text, whole
+from reprocheck.compare import UNMEASURED
 from reprocheck.diff.model import Side
 from reprocheck.report.json_v1 import VERSION
 
@@ -18,8 +19,7 @@ def parse_report(name: str, content: dict[str, Any]) -> tuple[Side, dict[int, st
     if version != VERSION:
         age = "a newer" if version > VERSION else "an older"
         raise Malformed(f"it was written by {age} reprocheck (version {version}, this one reads {VERSION})")
-    compared = content.get("compared", [])
-    saw_steps = "steps" in compared if isinstance(compared, list) and compared else True
+    unseen = _unseen(content)
     seeds: dict[int, Snapshot] = {}
     runs: dict[int, str] = {}
     notes = []
@@ -36,7 +36,7 @@ def parse_report(name: str, content: dict[str, Any]) -> tuple[Side, dict[int, st
             notes.append(f"in {name} no run of seed {seed} was completed")
             continue
         runs[seed] = text(complete.get("id"), f"{where}, id")
-        seeds[seed] = _snapshot(complete, f"{where}, run {shown(runs[seed])}", saw_steps)
+        seeds[seed] = _snapshot(complete, f"{where}, run {shown(runs[seed])}", unseen)
     side = Side(
         name=name,
         kind="report",
@@ -49,7 +49,13 @@ def parse_report(name: str, content: dict[str, Any]) -> tuple[Side, dict[int, st
     return side, runs
 
 
-def _snapshot(run: dict[str, Any], where: str, saw_steps: bool) -> Snapshot:
+def _unseen(content: dict[str, Any]) -> set[str]:
+    """What the audit did not compare because nothing of it was there; it may have a digest all the same."""
+    items = [table(item, "not_compared") for item in _list(content.get("not_compared"), "not_compared")]
+    return {text(item.get("what"), "not_compared") for item in items if item.get("reason") != UNMEASURED}
+
+
+def _snapshot(run: dict[str, Any], where: str, unseen: set[str]) -> Snapshot:
     steps = part(run, "steps", where)
     digest = text(steps.get("digest"), f"{where}.steps.digest")
     metrics = part(run, "metrics", where)
@@ -57,12 +63,12 @@ def _snapshot(run: dict[str, Any], where: str, saw_steps: bool) -> Snapshot:
         init=None,
         init_digest=text(run.get("init"), f"{where}.init"),
         steps=Steps(
-            observed=bool(digest) and saw_steps,
+            observed=bool(digest) and "steps" not in unseen,
             count=whole(steps.get("count"), f"{where}.steps.count"),
             digest=digest,
         ),
         outputs=None,
-        output_digest=text(run.get("output"), f"{where}.output"),
+        output_digest="" if "outputs" in unseen else text(run.get("output"), f"{where}.output"),
         metrics={name: number(value, f"{where}, metric `{shown(name)}`") for name, value in metrics.items()},
     )
 

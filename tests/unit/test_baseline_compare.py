@@ -203,6 +203,12 @@ def test_millions_of_steps_have_few_marks() -> None:
     assert len(marked_steps(10**12)) <= 21
 
 
+def test_that_nothing_was_returned_is_no_agreement() -> None:
+    none = snapshot(init=(), steps=b"", outputs=(tensor("", kind="constant", dtype="", shape=(), text="None"),))
+    for one in (none, as_file(none)):
+        assert not compare_snapshots(0, none, one, BITS).is_comparable
+
+
 def test_names_that_stand_twice_are_told_apart() -> None:
     one = snapshot(outputs=(metric("a", 1.0), metric("a", 2.0), tensor("")))
     assert [record.name for record in one.outputs or ()] == ["a", "a #2", "returned value"]
