@@ -14,7 +14,7 @@ from dataclasses import fields, replace
 from reprocheck.explain.agree import limit_of
 from reprocheck.explain.lab import Lab, Ran, why_failed
 from reprocheck.explain.model import Arm, Attribution, Tap
-from reprocheck.explain.replay import Replay
+from reprocheck.explain.replay import Replay, reads_what_was_written
 from reprocheck.model import Ambient, Divergence, Evidence, Location, Probe, Seeding
 
 FIELD_OF_FACTOR = {
@@ -192,16 +192,10 @@ class Attributor:
 
     def _leftover(self) -> Attribution | None:
         """Files that an earlier run wrote: equal ones for both runs, in folders of their own."""
-        if not self._reads_what_was_written():
+        if not reads_what_was_written((*self.seen.taps, *self.seen.other_taps), self.a, self.b):
             return None
         arm, _ = self._pair("fresh folder", "does it agree where every run has a copy of the folder?", fresh=True)
         return self._answer("leftover", ["files of earlier runs"]) if arm.same else None
-
-    def _reads_what_was_written(self) -> bool:
-        taps = (*self.seen.taps, *self.seen.other_taps)
-        written = {tap.value for tap in taps if tap.kind == "write"}
-        written |= {file.path for evidence in (self.a, self.b) for file in evidence.files}
-        return any(tap.kind in ("read", "probe", "write") and tap.value in written for tap in taps)
 
     def _heap(self) -> Attribution | None:
         """Fresh memory as the system gives it is never twice the same: fill it, and equally, in both runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reprocheck.evidence import EvidenceUnreadable
@@ -39,6 +40,10 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
     """Traced pairs until one of them shows where it parts. `across`: they are of two revisions of the code."""
     window: TraceWindow | None = window_of(divergence, a, b)
     answer = Replay()
+    if _is_traced(a) and _is_traced(b):
+        origin, unread = _origin(a, b, across)
+        answer = Replay(origin=origin, not_done=unread)
+        window = None if origin is not None else window
     for attempt in range(MOST_PAIRS):
         if lab.left < (2 if attempt == 0 else KEPT_FOR_OTHERS):
             break
@@ -50,7 +55,7 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
             window = None  # the target does not bear the trace: take the ledger alone
             continue
         parted = first_difference(first, second, lab.request, limit_of(divergence))
-        origin, unread = _origin(first, second, across) if window is not None else (None, ())
+        origin, unread = _origin(first, second, across) if window is not None else (answer.origin, ())
         answer = Replay(
             origin=origin,
             taps=load_taps(first.spec.directory),
@@ -63,6 +68,8 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
         )
         if origin is not None or window is None:
             break
+        if parted is None and reads_what_was_written((*answer.taps, *answer.other_taps), a, b):
+            break  # what earlier runs left behind is the same for both now
         if parted is not None and _is_earlier(parted, divergence):
             divergence = parted
             window = window_of(parted, first, second)
@@ -76,6 +83,17 @@ def window_of(divergence: Divergence, a: Evidence, b: Evidence) -> TraceWindow:
         return TraceWindow(first=step if step and divergence.stage != "init" else None, last=step)
     steps = min(count_steps(a.steps), count_steps(b.steps))
     return TraceWindow(first=steps or None, last=None)
+
+
+def reads_what_was_written(taps: Iterable[Tap], *runs: Evidence) -> bool:
+    """Whether a run looked at a file that one of the runs writes."""
+    taps = tuple(taps)
+    written = {tap.value for tap in taps if tap.kind == "write"} | {file.path for run in runs for file in run.files}
+    return any(tap.kind in ("read", "probe", "write") and tap.value in written for tap in taps)
+
+
+def _is_traced(run: Evidence) -> bool:
+    return run.spec.probe is not None and run.spec.probe.trace is not None
 
 
 def _is_earlier(parted: Divergence, divergence: Divergence) -> bool:
