@@ -38,6 +38,10 @@ class _Listing:
         self._entries = iter(())
 
 
+def _name(entry: Any) -> bytes:
+    return os.fsencode(entry.name if isinstance(entry, os.DirEntry) else entry)
+
+
 def rearrange(
     key: int | None, evidence: str, *, in_order: bool = False, heard: Callable[[Any], None] | None = None
 ) -> None:
@@ -56,7 +60,7 @@ def rearrange(
 
     def arranged(entries: list[Any]) -> list[Any]:
         if in_order:
-            entries.sort(key=lambda entry: os.fsencode(getattr(entry, "name", entry)))
+            entries.sort(key=_name)
         elif key is not None:
             random.Random(key * 1_000_003 + len(entries)).shuffle(entries)
         return entries
