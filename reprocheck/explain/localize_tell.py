@@ -124,7 +124,8 @@ class Teller:
         assert x is not None
         argument = _argument_name(event, x)
         if self._across and self._is_another(suspect):
-            return replace(base, kind="another", argument=argument)
+            # How far two different tensors lie apart says nothing.
+            return replace(base, kind="another", argument=argument, values=None, values_reason="")
         seen = self._records_of(suspect.a, op.position)
         covering = [n for n in seen if self._covers(n, x) and int(self._a.records["role"][n]) >> ROLE_SHIFT != BLANK]
         blank = [n for n in seen if int(self._a.records["role"][n]) >> ROLE_SHIFT == BLANK]

@@ -36,7 +36,9 @@ def explain_revisions(
     drawn = _generators_part(*pair, divergence)
     if seen.origin is not None and seen.origin.kind == "generator" and drawn is not None and lab.left >= 2:
         earlier = replay(lab, *pair, replace(divergence, stage="step", step=drawn), across=True)
-        seen = earlier if earlier.origin is not None else seen
+        if earlier.origin is not None:
+            note = f"from step {drawn} on, PyTorch's generator is in another state"
+            seen = replace(earlier, origin=replace(earlier.origin, note=note))
     return Explanation(
         seed=pair[1].spec.seed,
         attribution=None,

@@ -66,7 +66,7 @@ def thread_race() -> nn.Module:
     for _ in range(30):
         optimizer.zero_grad()
         loss = (table.weight[rows] - wanted).square().sum()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
     return table
 
