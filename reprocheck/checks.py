@@ -129,6 +129,8 @@ def text(what: str) -> Check:
 
 def tolerance(value: Any) -> Tolerance:
     """How far apart values may lie: a list of words, or one."""
+    if isinstance(value, Tolerance):
+        return value
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, (list, tuple)) or not all(isinstance(item, str) for item in given):
         raise refuse('a list of strings, as in ["close", "loss=1%"]', value)

@@ -24,7 +24,7 @@ from reprocheck.model import TensorRecord
 from reprocheck.tolerance import Measure, Tolerance
 from reprocheck.values_near import number_is_near
 
-INIT, STEPS, OUTPUTS, METRICS = "initial parameters", "steps", "outputs", "metrics"
+INIT, STEPS, CHECKPOINTS, OUTPUTS, METRICS = "initial parameters", "steps", "checkpoints", "outputs", "metrics"
 NOTHING = "None"
 """What a function returns that returns nothing: agreement in it says nothing."""
 
@@ -36,15 +36,22 @@ def compare_snapshots(seed: int, a: Snapshot, b: Snapshot, tolerance: Tolerance,
     init_part, init_pairs = _tensors(INIT, a.init, b.init, (a.init_digest, b.init_digest), set())
     out_part, out_pairs = _tensors(OUTPUTS, a.outputs, b.outputs, (a.output_digest, b.output_digest), by_margin)
     steps_part, steps_first = compare_history(a.steps, b.steps)
-    init_part, steps_part, out_part = (_by_bits(part, tolerance, no_bits) for part in (init_part, steps_part, out_part))
-    parts = [init_part, steps_part, out_part]
+    own_part, own_pairs = _checkpoints(a.checkpoints, b.checkpoints)
+    init_part, steps_part, own_part, out_part = (
+        _by_bits(part, tolerance, no_bits) for part in (init_part, steps_part, own_part, out_part)
+    )
+    parts = [init_part, steps_part, *([own_part] if a.checkpoints or b.checkpoints else []), out_part]
     parts += [_metrics_part(metrics)] if metrics else []
+    told = [(init_pairs, init_part), (own_pairs, own_part), (out_pairs, out_part)]
+    first = _first(init_part, init_pairs, steps_part, steps_first, out_part, out_pairs, metrics)
+    if own_part.state is State.DIFFERENT and (first is None or first.stage in ("output", "metric")):
+        first = First(stage="checkpoint", kind=CHECKPOINTS, names=_differing(own_pairs))
     return SeedComparison(
         seed=seed,
         parts=tuple(parts),
-        tensors=tuple(_shown(init_pairs, init_part, no_bits) + _shown(out_pairs, out_part, no_bits)),
+        tensors=tuple(pair for pairs, part in told for pair in _shown(pairs, part, no_bits)),
         metrics=metrics,
-        first=_first(init_part, init_pairs, steps_part, steps_first, out_part, out_pairs, metrics),
+        first=first,
     )
 
 
@@ -89,6 +96,20 @@ def _tensors(
         return PartState(what=what, state=State.SAME), pairs
     reason = "they are compared as metrics" if by_margin and not pairs else "nothing to compare was seen"
     return PartState(what=what, state=State.NOT_COMPARED, reason=reason), pairs
+
+
+def _checkpoints(
+    a: Sequence[TensorRecord] | None, b: Sequence[TensorRecord] | None
+) -> tuple[PartState, list[TensorPair]]:
+    """Those under names that both sides have: a checkpoint that was put into the code moves no number."""
+    if a is None or b is None:
+        return PartState(what=CHECKPOINTS, state=State.NOT_COMPARED, reason="a report does not hold them"), []
+    common = {record.name for record in a} & {record.name for record in b}
+    left, right = ([record for record in side if record.name in common] for side in (a, b))
+    part, pairs = _tensors(CHECKPOINTS, left, right, ("", ""), set())
+    alone = [pair for pair in pairs_by_name(a, b) if None in pair]
+    pairs += [replace(_pair(CHECKPOINTS, pair, State.NOT_COMPARED), reason="only one side has it") for pair in alone]
+    return part, pairs
 
 
 def _state(pair: Pair) -> State:

@@ -118,6 +118,7 @@ def _snapshot(content: dict[str, Any], where: str) -> Snapshot:
         outputs=outputs,
         output_digest="",  # unlike that of a report it would leave out what --ignore leaves out
         metrics={name: number(value, f"{where}, metric `{shown(name)}`") for name, value in metrics.items()},
+        checkpoints=_leaves(table(content.get("checkpoints", {}), f"{where}, checkpoints"), f"{where}, checkpoints"),
     )
 
 
@@ -125,6 +126,7 @@ def _plain_snapshot(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "init": _plain_leaves(snapshot.init or ()),
         "steps": _plain_steps(snapshot.steps),
+        **({"checkpoints": _plain_leaves(snapshot.checkpoints)} if snapshot.checkpoints else {}),
         "outputs": _plain_leaves(snapshot.outputs or ()),
         "metrics": snapshot.metrics,
     }

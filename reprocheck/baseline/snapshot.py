@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from reprocheck.baseline.model import Snapshot, Steps
 from reprocheck.compare_steps import has_observations, history_digest
 from reprocheck.judge import digest_of, metrics_of
-from reprocheck.model import Evidence, TensorRecord
+from reprocheck.model import CheckpointRecord, Evidence, TensorRecord
 from reprocheck.protocol import KIND_COUNT, RECORD_SIZE, count_steps, digest_at
 
 RETURNED = "returned value"
@@ -31,7 +31,26 @@ def snapshot_of(evidence: Evidence, ignored: Sequence[str] = ()) -> Snapshot:
         outputs=_named(kept),
         output_digest=digest_of(kept),
         metrics={_writable(name): value for name, value in metrics_of(evidence).items() if name in names},
+        checkpoints=_named(_checkpoints(evidence)),
     )
+
+
+def _checkpoints(evidence: Evidence) -> list[TensorRecord]:
+    """The target's own checkpoints, by name: what they observed, in the order of the calls."""
+    from xxhash import xxh3_128_hexdigest
+
+    named: dict[str, list[CheckpointRecord]] = {}
+    for record in evidence.checkpoints:
+        named.setdefault(record.name, []).append(record)
+    found = []
+    for name, calls in named.items():
+        unread = sum(record.unread for record in calls)
+        lines = "\n".join(f"{record.call}|{record.calls}|{record.digest}" for record in calls)
+        digest, reason = (
+            ("", f"{unread} values could not be read") if unread else (xxh3_128_hexdigest(lines.encode()), "")
+        )
+        found.append(TensorRecord(name=name, kind="checkpoint", digest=digest, reason=reason))
+    return found
 
 
 def _named(leaves: Sequence[TensorRecord]) -> tuple[TensorRecord, ...]:

@@ -70,6 +70,7 @@ def _snapshot(run: dict[str, Any], where: str, unseen: set[str]) -> Snapshot:
         outputs=None,
         output_digest="" if "outputs" in unseen else text(run.get("output"), f"{where}.output"),
         metrics={name: number(value, f"{where}, metric `{shown(name)}`") for name, value in metrics.items()},
+        checkpoints=None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from reprocheck.baseline.model import Snapshot, Steps
 from reprocheck.baseline.snapshot import snapshot_of
-from reprocheck.model import Ambient, Evidence, RunSpec, Settings, Target, TargetKind, TensorRecord
+from reprocheck.model import Ambient, CheckpointRecord, Evidence, RunSpec, Settings, Target, TargetKind, TensorRecord
 from reprocheck.protocol import STEP_HEADER, STEP_KINDS
 
 TARGET = Target(text="train.py:train", kind=TargetKind.FILE_FUNCTION, path=Path("train.py"), function="train")
@@ -39,11 +39,17 @@ def metric(name: str, value: float) -> TensorRecord:
     return TensorRecord(name=name, kind="number", dtype="float64", digest=digest(repr(value)), text=repr(value))
 
 
+def checkpoint(name: str, content: str = "", **changes: Any) -> CheckpointRecord:
+    given = {"call": 0, "calls": 1, "step": 3, "digest": digest(content), "before": "", "tensors": (), "unread": 0}
+    return CheckpointRecord(name=name, **{**given, **changes})
+
+
 def evidence(
     init: tuple[TensorRecord, ...] = (tensor("weight"), tensor("bias", shape=(4,))),
     steps: bytes | None = None,
     outputs: tuple[TensorRecord, ...] = (metric("loss", 0.5), tensor("model.weight", kind="tensor")),
     optimizers: tuple[str, ...] = ("sgd",),
+    checkpoints: tuple[CheckpointRecord, ...] = (),
 ) -> Evidence:
     spec = RunSpec(
         id="s0r0",
@@ -66,6 +72,7 @@ def evidence(
         steps=records(30) if steps is None else steps,
         optimizers=optimizers,
         outputs=outputs,
+        checkpoints=checkpoints,
         has_output=bool(outputs),
         files=(),
         stdout=Path("stdout"),

@@ -11,7 +11,7 @@ from reprocheck.baseline.compare import compare_snapshots
 from reprocheck.baseline.model import OTHER_CLASS, UNMEASURED, First, Snapshot, State
 from reprocheck.baseline.snapshot import marked_steps
 from reprocheck.tolerance import Tolerance, parse
-from tests.support.baselines import forgotten, metric, records, snapshot, tensor
+from tests.support.baselines import checkpoint, forgotten, metric, records, snapshot, tensor
 
 BITS = Tolerance()
 
@@ -201,6 +201,24 @@ def test_marks_are_few_and_end_with_the_last_step(count: int, expected: list[int
 
 def test_millions_of_steps_have_few_marks() -> None:
     assert len(marked_steps(10**12)) <= 21
+
+
+def test_checkpoints_of_the_target_decide() -> None:
+    one, other = snapshot(checkpoints=(checkpoint("a"), checkpoint("b"))), snapshot(checkpoints=(checkpoint("a", "x"),))
+    for form in (one, as_file(one)):
+        assert states(form, one)["checkpoints"] is State.SAME
+        found = compare_snapshots(0, form, other, BITS)
+        assert found.first == First(stage="checkpoint", kind="checkpoints", names=("a",))
+        assert {pair.name: pair.state for pair in found.tensors if pair.part == "checkpoints"} == {
+            "a": State.DIFFERENT,
+            "b": State.NOT_COMPARED,
+        }
+    assert states(snapshot(), one)["checkpoints"] is State.NOT_COMPARED  # one was put into the code
+    assert "checkpoints" not in states(snapshot(), snapshot())
+    unread = snapshot(checkpoints=(checkpoint("a", unread=1),))
+    assert states(unread, unread)["checkpoints"] is State.NOT_COMPARED
+    more = snapshot(checkpoints=(checkpoint("a"), checkpoint("b"), checkpoint("b", call=1)))
+    assert states(one, more)["checkpoints"] is State.DIFFERENT
 
 
 def test_that_nothing_was_returned_is_no_agreement() -> None:

@@ -17,7 +17,7 @@ from reprocheck.baseline.model import Baseline, Entry, State
 from reprocheck.baseline.numerical import class_differences, class_name, nearest_class
 from reprocheck.errors import UsageError
 from reprocheck.tolerance import Tolerance, parse
-from tests.support.baselines import CLASS, metric, snapshot, tensor
+from tests.support.baselines import CLASS, checkpoint, metric, snapshot, tensor
 
 OUTPUTS = (
     metric("loss", 0.1 + 0.2),
@@ -32,7 +32,8 @@ OUTPUTS = (
 
 
 def entry(**changes: Any) -> Entry:
-    one = snapshot(outputs=OUTPUTS, init=(tensor("weight"), tensor("late", step=7), tensor("late")))
+    init = (tensor("weight"), tensor("late", step=7), tensor("late"))
+    one = snapshot(outputs=OUTPUTS, init=init, checkpoints=(checkpoint("batch"),))
     given = {"numerical_class": CLASS, "python": "3.11", "packages": {"torch": "2.13.0"}, "seeds": {10: one, 9: one}}
     return Entry(**{**given, **changes})
 
@@ -70,7 +71,7 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     assert sorted(found.entries[name].seeds) == [9, 10]
     parts = compare_snapshots(9, found.entries[name].seeds[9], entry().seeds[9], Tolerance()).parts
     assert {part.what: part.state for part in parts} == dict.fromkeys(
-        ("initial parameters", "steps", "outputs", "metrics"), State.SAME
+        ("initial parameters", "steps", "checkpoints", "outputs", "metrics"), State.SAME
     )
     assert render_baseline(found) == text
 
