@@ -181,11 +181,13 @@ class Tracer:
         following = _next_sequence()
         modules = stream.modules
         module = modules[-1] if modules else 0
-        if node is None:
-            site = self._sites.here(3)
-        else:
-            origin = stream.made.get(node._sequence_nr(), _NOWHERE) if following == stream.sequence else _NOWHERE
-            site, module = origin if origin[0] else (self._sites.here(3), module)
+        site = 0
+        if node is not None:
+            origin = stream.made.get(node._sequence_nr(), _NOWHERE)
+            module = module or origin[1]
+            if following == stream.sequence and not _is_written_by_user(node):
+                site = origin[0]
+        site = site or self._sites.here(3)
         if following != stream.sequence:
             self._remember(stream, following, (site, module))
         if node is not None:
@@ -264,6 +266,14 @@ class Tracer:
             self._recorder.line("note", text=f"an operation could not be traced: {type(error).__name__}: {error}")
         if isinstance(error, OSError):
             self._on = False
+
+
+def _is_written_by_user(node: Any) -> bool:
+    """A custom function: its backward has lines of its own."""
+    if not isinstance(node, torch.autograd.function.BackwardCFunction):
+        return False
+    function = getattr(node, "_forward_cls", None)
+    return function is not None and not function.__module__.startswith("torch.")
 
 
 def _modes() -> list[TorchDispatchMode]:
