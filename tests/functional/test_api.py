@@ -118,6 +118,11 @@ def folder():
     reprocheck.checkpoint("folder", os.path.join(os.environ["TMPDIR"], "x"))
 
 
+def near(calls=1):
+    for number in range(calls):
+        reprocheck.checkpoint("near", 1.0 + pid() * 1e-15)
+
+
 def tells():
     return {"seen": reprocheck.checkpoint("x", 1)}
 """
@@ -292,6 +297,17 @@ def test_children_write_nothing(target: str) -> None:
 
 def test_the_run_s_own_temporary_folder_is_no_difference(target: str) -> None:
     assert reprocheck.audit(f"{target}:folder", explain=False).exit_code == 0
+
+
+def test_checkpoints_are_measured_with_a_tolerance(target: str) -> None:
+    assert quick(f"{target}:near").exit_code == 1
+    answer = quick(f"{target}:near", tolerance=["close"])
+    assert answer.exit_code == 0
+    assert answer.seeds[0].notes == ("within the tolerance, with other bits: near",)
+    many = quick(f"{target}:near", tolerance=["close"], arg={"calls": checkpoints.SINGLE_CALLS + 1})
+    assert ("checkpoint near", "its fingerprints differ, and a tolerance can only be measured on values") in [
+        (item.what, item.reason) for item in many.not_compared
+    ]
 
 
 def test_it_returns_nothing_inside_either(target: str) -> None:
