@@ -120,7 +120,7 @@ class Court:
         unfilled = {x.storage for x, _ in went_in if x is not None and x.storage in self._blank}
         for x, y in came_out:
             self._mark(source, x, y)
-            if x is None or x.storage in unfilled or (source.pair is pair and source.is_doubtful):
+            if x is None or x.storage in unfilled or (not guilty and source.is_doubtful):
                 continue
             source.results.add(x.storage)
             source.matters = source.matters or (event.phase == "optimizer" and x.role == WRITTEN)
