@@ -74,8 +74,7 @@ class Pair:
 class Keys:
     """Numbers that mean the same event or form in both traces.
 
-    `across`: the traces are of two revisions of the code. Lines and paths differ between them, so that places are told
-    apart by the function and the text of the line.
+    `across`: they are of two revisions: places are told apart by function and text of the line, for its number moves.
     """
 
     def __init__(self, across: bool = False) -> None:
@@ -182,14 +181,13 @@ def pairs_from(a: Side, b: Side, number: int) -> Iterator[Pair]:
         x, y = left.next(), right.next()
         if x is None and y is None:
             return
-        if x is not None and y is not None and (x.key == y.key or _goes_on(x, y, left, right)):
+        if x is not None and y is not None and (x.key == y.key or (x.loose and _goes_on(x, y, left, right))):
             yield Pair(x, y)
             continue
         if (x is None or y is None) and cut:  # the shorter one was ended
             return
-        for op, side in ((x, left), (y, right)):
-            if op is not None:
-                side.put_back([op])
+        left.put_back([] if x is None else [x])
+        right.put_back([] if y is None else [y])
         xs, ys = left.take(LOOK_AHEAD), right.take(LOOK_AHEAD)
         done_x = done_y = 0
         at_end = len(xs) < LOOK_AHEAD and len(ys) < LOOK_AHEAD
@@ -206,8 +204,6 @@ def pairs_from(a: Side, b: Side, number: int) -> Iterator[Pair]:
 
 def _goes_on(x: Op, y: Op, left: _Ahead, right: _Ahead) -> bool:
     """Across revisions: whether both do the same for a while, if at lines that read otherwise."""
-    if not x.loose:
-        return False
     xs, ys = left.take(MOST_LOOSE), right.take(MOST_LOOSE)
     left.put_back(xs)
     right.put_back(ys)
@@ -220,7 +216,7 @@ def _aligned(xs: list[Op], ys: list[Op], at_end: bool, with_rest: bool) -> Itera
     `with_rest`: what comes after it is no less certain, for both runs ended there.
     """
     blocks = _blocks([op.key for op in xs], [op.key for op in ys])
-    if not blocks and any(op.loose for op in xs):
+    if not blocks and xs and xs[0].loose:
         blocks = _blocks([op.loose for op in xs], [op.loose for op in ys])
     if not blocks and not at_end:
         yield Pair(xs[0] if xs else None, ys[0] if ys else None, lost=True), len(xs), len(ys)
@@ -239,8 +235,8 @@ def _aligned(xs: list[Op], ys: list[Op], at_end: bool, with_rest: bool) -> Itera
 
 def _blocks(xs: list[int], ys: list[int]) -> list[Match]:
     """Stretches on which both agree."""
-    matcher = SequenceMatcher(None, xs, ys, autojunk=False)
-    return [block for block in matcher.get_matching_blocks() if block.size >= FEWEST_MATCHES]
+    matching = SequenceMatcher(None, xs, ys, autojunk=False).get_matching_blocks()
+    return [block for block in matching if block.size >= FEWEST_MATCHES]
 
 
 def _between(xs: list[Op], ys: list[Op]) -> Iterator[Pair]:
