@@ -140,7 +140,9 @@ def _of_same_order(request: Request, runs: Sequence[RunSpec], folder: Path) -> I
 
 def _order(plain: dict[str, Any]) -> dict[str, Any]:
     """A run specification without what names this very run, and without noise."""
-    own = {RUN_VARIABLE, "TMPDIR"} if plain["ambient"]["own_tmpdir"] else {RUN_VARIABLE}
+    own = {RUN_VARIABLE}
+    if plain["ambient"]["own_tmpdir"]:
+        own |= {"TMPDIR", "TORCHINDUCTOR_CACHE_DIR"}  # the latter was put beside the former
     environment = {name: value for name, value in plain["environment"].items() if name not in own and not _noise(name)}
     return {**plain, "directory": None, "environment": environment}
 

@@ -40,6 +40,7 @@ _OPENS_IN_PYTHON = frozenset(
     )
 )
 """Packages with native code that leave the opening of files to Python, where it is heard."""
+_CODE = (".pyc", ".py")
 _READS_UNHEARD = frozenset(("_gdbm", "_dbm"))
 _UNFOLLOWED = ("multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver")
 _ASK_FOR_THEMSELVES = frozenset(("reprocheck", "importlib"))
@@ -166,7 +167,9 @@ class Inputs:
             return
         text = mode if isinstance(mode, str) else ""
         if not (any(c in text for c in "wax+") or (not text and flags & (os.O_WRONLY | os.O_RDWR))):
-            self._path("read", path)
+            # Most of what is opened is the code of libraries: the packages tell of it.
+            if not (isinstance(path, str) and path.endswith(_CODE) and not self._sites.is_user_file(path)):
+                self._path("read", path)
             return
         anew = "w" in text or "x" in text or bool(flags & (os.O_TRUNC | os.O_EXCL))
         self._wrote(path, anew=anew)
