@@ -1,3 +1,78 @@
-"""reprocheck: audit whether a PyTorch training reproduces."""
+"""reprocheck: audit whether a PyTorch training reproduces.
+
+The public names are imported when they are asked for: a target that imports this package for its checkpoints must not
+get more than it asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reprocheck.api import audit, render, seed_everything
+    from reprocheck.errors import Interrupted, NoVerdictError, ReprocheckError, UsageError
+    from reprocheck.model import Audit, Verdict
+    from reprocheck.worker.checkpoints import checkpoint
+    from reprocheck.worker.fingerprint import fingerprint
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Audit",
+    "Interrupted",
+    "NoVerdictError",
+    "ReprocheckError",
+    "UsageError",
+    "Verdict",
+    "__version__",
+    "audit",
+    "checkpoint",
+    "fingerprint",
+    "render",
+    "seed_everything",
+]
+
+_HOMES = {
+    "Audit": "reprocheck.model",
+    "Interrupted": "reprocheck.errors",
+    "NoVerdictError": "reprocheck.errors",
+    "ReprocheckError": "reprocheck.errors",
+    "UsageError": "reprocheck.errors",
+    "Verdict": "reprocheck.model",
+    "checkpoint": "reprocheck.worker.checkpoints",
+    "fingerprint": "reprocheck.worker.fingerprint",
+    "render": "reprocheck.api",
+    "seed_everything": "reprocheck.api",
+}
+"""Public name → the module that it lives in."""
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """NOTE: a submodule is called `audit`, too; importing it would put it in the place of the function."""
+
+    @property
+    def audit(self) -> Any:
+        """The function, whatever was imported before."""
+        return import_module("reprocheck.api").audit
+
+    @audit.setter
+    def audit(self, module: ModuleType) -> None:
+        """The import system keeps the submodule in `sys.modules`; here it has no place."""
+
+
+sys.modules[__name__].__class__ = _Package

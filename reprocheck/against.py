@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reprocheck.compare import compare
 from reprocheck.errors import ExitCode
+from reprocheck.explain.model import Explanation, Frame, Origin
 from reprocheck.judge import SeedRuns
-from reprocheck.model import Against, Comparison, Evidence, MetricShift, Request, SeedAudit, Verdict
+from reprocheck.model import Against, Comparison, Evidence, Location, MetricShift, Request, SeedAudit, Verdict
 from reprocheck.revision import Revision
 
 
@@ -20,11 +22,13 @@ def compare_sides(
     base_seeds: tuple[SeedAudit, ...],
     here: Sequence[SeedRuns],
     here_seeds: tuple[SeedAudit, ...],
+    why_not: str = "",
 ) -> Against:
-    """One side against the other, where each reproduces. Only runs with equal ambient factors are compared."""
-    reason = _why_not(base_seeds, f"{revision.text} does not reproduce") or _why_not(
-        here_seeds, "the current state does not reproduce"
-    )
+    """One side against the other, where each reproduces. Only runs with equal ambient factors are compared.
+
+    `why_not`: why the runs of the revision say nothing of it; else empty.
+    """
+    reason = why_not or _why_not(base_seeds, revision.text) or _why_not(here_seeds, "the current state")
     comparisons: dict[int, Comparison] = {}
     if not reason:
         pairs = zip(base, here, strict=True)
@@ -46,6 +50,28 @@ def compare_sides(
     )
 
 
+def placed_against(against: Against, explanation: Explanation | None) -> Against:
+    """With the lines at which the revisions part: those of the first operation that differs.
+
+    Where but one stretch of all that can matter was changed, that stretch is the cause, wherever it takes effect.
+    """
+    if against.divergence is None:
+        return against
+    origin = None if explanation is None else explanation.origin
+    here, base = (None, None) if origin is None else _sides(origin)
+    if len(against.changes) == 1 and not against.other_files:
+        change = against.changes[0]
+        is_inside = _covers(change.here, change.after, here) or _covers(change.base, change.before, base)
+        here = here if is_inside and here is not None else _first(change.here, change.after)
+        base = base if is_inside and base is not None else _first(change.base, change.before)
+    divergence = replace(
+        against.divergence,
+        op=None if origin is None else origin.call.op,
+        location=None if here is None else here.location,
+    )
+    return replace(against, here=here, base=base, divergence=divergence)
+
+
 def overall_against(verdict: Verdict, code: ExitCode, against: Against | None) -> tuple[Verdict, ExitCode]:
     """The audit's verdict with the other revision taken in: this side has to reproduce in any case."""
     if against is None or verdict is not Verdict.REPRODUCIBLE or against.allowed:
@@ -63,7 +89,9 @@ def summarize_against(against: Against) -> str:
     if against.verdict is Verdict.NO_VERDICT:
         return f"not compared with {name}: {against.reason}"
     if against.verdict is Verdict.REPRODUCIBLE:
-        return f"the numbers are those of {name}"
+        return (
+            f"no difference from {name} observed in {len(against.seeds)} seed{'s' if len(against.seeds) != 1 else ''}"
+        )
     seeds = f"{len(against.differing)} of {len(against.seeds)} seed{'s' if len(against.seeds) != 1 else ''}"
     allowed = "; allowed by --allow-different" if against.allowed else ""
     return f"the numbers moved since {name} in {seeds}{allowed}"
@@ -79,12 +107,28 @@ def evidence_pair(
     return None
 
 
-def _why_not(seeds: Sequence[SeedAudit], differs: str) -> str:
+def _sides(origin: Origin) -> tuple[Frame | None, Frame | None]:
+    """The innermost lines in the current state and in the other revision."""
+    call, other = (None if one is None else next(iter(one.frames), None) for one in (origin.call, origin.other))
+    return (other, call) if origin.only_in == origin.runs[0] else (call, other)
+
+
+def _covers(start: Location, lines: tuple[str, ...], frame: Frame | None) -> bool:
+    if frame is None or frame.location.path != start.path:
+        return False
+    return start.line <= frame.location.line < start.line + len(lines)
+
+
+def _first(location: Location, lines: tuple[str, ...]) -> Frame:
+    return Frame(location=location, function="", code=lines[0] if lines else "")
+
+
+def _why_not(seeds: Sequence[SeedAudit], name: str) -> str:
     for seed in seeds:
         if seed.verdict is Verdict.DIFFERENT:
-            return f"{differs} (seed {seed.seed})"
+            return f"{name} does not reproduce (seed {seed.seed})"
         if seed.verdict is Verdict.NO_VERDICT:
-            return f"{differs.split(' does ')[0]} gave no verdict: {seed.reason}"
+            return f"{name} gave no verdict: {seed.reason}"
     return ""
 
 

@@ -9,15 +9,23 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reprocheck.against import compare_sides, evidence_pair, overall_against, summarize_against
+from reprocheck.against import compare_sides, evidence_pair, overall_against, placed_against, summarize_against
+from reprocheck.baseline.gate import check_baseline, open_baseline, overall_baseline
+from reprocheck.baseline.model import BaselineAnswer
+from reprocheck.baseline.snapshot import snapshot_of
+from reprocheck.baseline.words import find_baseline_moved, summarize_baseline
+from reprocheck.cache import Reuse, reuse
+from reprocheck.changes import why_not_own_code, with_changes
 from reprocheck.compare import compare
+from reprocheck.console import Style
 from reprocheck.errors import Interrupted, UsageError
 from reprocheck.evidence import EvidenceUnreadable, load_evidence
 from reprocheck.explain.model import Explanation
+from reprocheck.failfast import FailFast
 from reprocheck.judge import SeedRuns, judge_seed, overall, summarize, summarize_metrics, unique
 from reprocheck.launch import launch
 from reprocheck.manifest import make_manifest
@@ -37,25 +45,30 @@ from reprocheck.model import (
 from reprocheck.plan import FACTORS, Planner, pinned, plan_runs
 from reprocheck.progress import Progress
 from reprocheck.protocol import VALUES_FILE
-from reprocheck.revision import Revision, check_out, environment, remove
+from reprocheck.report.json_v1 import render_json
+from reprocheck.revision import PREFIX, Revision, check_out, moved_planner, refuse_missing, remove
 from reprocheck.rules.difference import equal_seeds, find_divergence, find_moved, find_seed_without_effect
-from reprocheck.store import create_audit_folder, prune
+from reprocheck.store import create_audit_folder, keep_report, prune
 
 
 def audit(request: Request, progress: Progress) -> Audit:
     """Run the target as asked, judge it, and explain a difference. Raises UsageError, NoVerdictError or Interrupted."""
     started, clock = datetime.datetime.now().astimezone(), time.monotonic()
+    known = open_baseline(request)
     folder = create_audit_folder(request.evidence)
     tmp = Path(tempfile.mkdtemp(prefix="reprocheck-"))
     planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=tmp)
     try:
         with _other_revision(planner) as (revision, base_planner):
-            sides = _run_sides([planner, *([base_planner] if base_planner else [])], progress, folder)
+            sides, cached = _run_sides([planner, *([base_planner] if base_planner else [])], progress, folder)
             here, base = sides[0], sides[1] if base_planner else None
             against = None
             if revision is not None and base is not None:
-                against = compare_sides(revision, request, base.runs, base.seeds, here.runs, here.seeds)
-            why = _explain(here, base, against, progress) if request.explain else _Why()
+                why_not = why_not_own_code(revision, _evidence(base), request.share)
+                against = compare_sides(revision, request, base.runs, base.seeds, here.runs, here.seeds, why_not)
+                against = with_changes(against, revision, _evidence(base), _evidence(here))
+            why = _explain(here, base, against, revision, progress) if request.explain else _Why()
+            against = against and placed_against(against, why.explanation)
     except Interrupted as error:
         raise Interrupted("interrupted", f"the evidence so far is in {_shown(folder)}") from error
     finally:
@@ -63,19 +76,25 @@ def audit(request: Request, progress: Progress) -> Audit:
         shutil.rmtree(tmp, ignore_errors=True)
         prune(request.evidence, request.keep)
     verdict, code = overall_against(*overall(here.seeds), against)
+    manifest = make_manifest(request.target, Path.cwd(), _said_of_itself(here.runs))
+    firsts = {one.spec.seed: snapshot_of(one, request.ignore) for one in _whole_firsts(here)}
+    baseline = check_baseline(known, request, verdict, firsts, manifest)
+    verdict, code = overall_baseline(verdict, code, baseline)
     not_varied = pinned(request, planner.environ)
     varied = tuple(factor for factor in FACTORS if factor not in {item.what for item in not_varied})
-    _drop_values(here)
-    return Audit(
+    if not request.cached:
+        _drop_values(here)
+    answer = Audit(
         request=request,
         verdict=verdict,
         exit_code=int(code),
-        summary=_summary(here, against, varied),
+        summary=_summary(here, against, baseline, varied),
         seeds=here.seeds,
         divergence=why.divergence or _first_divergence(here.seeds, against),
-        findings=_findings(here, against, request, why.findings),
+        findings=(*_findings(here, against, request, why.findings), *find_baseline_moved(baseline)),
         explanation=why.explanation,
         against=against,
+        baseline=baseline,
         metrics=summarize_metrics(here.seeds),
         compared=tuple(dict.fromkeys(what for one in here.runs for c in one.comparisons for what in c.compared)),
         not_compared=unique(
@@ -83,11 +102,14 @@ def audit(request: Request, progress: Progress) -> Audit:
         ),
         varied=varied,
         not_varied=not_varied,
-        manifest=make_manifest(request.target, Path.cwd(), _said_of_itself(here.runs)),
+        manifest=manifest,
         started=started.isoformat(timespec="seconds"),
         seconds=time.monotonic() - clock,
         directory=folder,
+        run_again=cached.run_again,
     )
+    keep_report(folder, render_json(answer, Style()))
+    return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +121,16 @@ class _Side:
     seeds: tuple[SeedAudit, ...]
 
 
-def _run_sides(planners: Sequence[Planner], progress: Progress, folder: Path) -> list[_Side]:
+def _run_sides(planners: Sequence[Planner], progress: Progress, folder: Path) -> tuple[list[_Side], Reuse]:
     request = planners[0].request
     plans = [plan_runs(planner) for planner in planners]
-    progress.started(sum(map(len, plans)))
-    outcomes = launch([spec for plan in plans for spec in plan], request.jobs, progress)
-    _refuse_unusable(outcomes, folder)
+    cached = reuse(request, plans[0], folder) if request.cached else Reuse()
+    reused = {outcome.spec.id for outcome in cached.outcomes}
+    specs = [spec for plan in plans for spec in plan if spec.id not in reused]
+    progress.started(len(specs))
+    fail_fast = FailFast() if request.fail_fast else None
+    outcomes = [*cached.outcomes, *launch(specs, request.jobs, progress, fail_fast)]
+    _refuse_unusable(outcomes, folder, request.against)
     sides = []
     for planner, plan in zip(planners, plans, strict=True):
         ids = {spec.id for spec in plan}
@@ -112,7 +138,7 @@ def _run_sides(planners: Sequence[Planner], progress: Progress, folder: Path) ->
         runs = tuple(_load_seed(seed, own, request) for seed in request.seeds)
         seeds = tuple(judge_seed(one, request.repeats + request.in_process_repeat) for one in runs)
         sides.append(_Side(planner=planner, runs=runs, seeds=seeds))
-    return sides
+    return sides, cached
 
 
 @contextmanager
@@ -124,16 +150,25 @@ def _other_revision(planner: Planner) -> Iterator[tuple[Revision | None, Planner
         return
     revision = check_out(request.against, planner.cwd, planner.tmp / "revision", request.share)
     try:
-        environ = environment(revision, planner.environ)
-        cwd = revision.moved(planner.cwd)
-        yield revision, replace(planner, environ=environ, cwd=cwd, home=planner.cwd, prefix="base-")
+        refuse_missing(revision, request.target, planner.cwd)
+        yield revision, moved_planner(revision, planner)
     finally:
         remove(revision)
 
 
-def _summary(here: _Side, against: Against | None, varied: Sequence[str]) -> str:
-    own = summarize(overall(here.seeds)[0], here.seeds, varied)
-    return own if against is None else f"{own}; {summarize_against(against)}"
+def _whole_firsts(side: _Side) -> list[Evidence]:
+    """The first run of every seed, if it went to its end."""
+    return [one.evidence[0] for one in side.runs if one.evidence and not one.evidence[0].partial]
+
+
+def _evidence(side: _Side) -> list[Evidence]:
+    return [evidence for one in side.runs for evidence in one.evidence]
+
+
+def _summary(here: _Side, against: Against | None, baseline: BaselineAnswer | None, varied: Sequence[str]) -> str:
+    said = [summarize(overall(here.seeds)[0], here.seeds, varied)]
+    said += [] if against is None else [summarize_against(against)]
+    return "; ".join(said if baseline is None else [*said, summarize_baseline(baseline)])
 
 
 def _first_divergence(seeds: Sequence[SeedAudit], against: Against | None) -> Divergence | None:
@@ -168,13 +203,16 @@ class _Why:
         )
 
 
-def _explain(here: _Side, base: _Side | None, against: Against | None, progress: Progress) -> _Why:
+def _explain(
+    here: _Side, base: _Side | None, against: Against | None, revision: Revision | None, progress: Progress
+) -> _Why:
     """Why the first seed that differs does; else where the revisions part; else why seeds have no effect.
 
     A bug of ours here costs no verdict.
     """
     try:
-        from reprocheck.explain.explain import explain_difference, explain_revisions, explain_seed, placed
+        from reprocheck.explain.explain import explain_difference, explain_seed, placed
+        from reprocheck.explain.revisions import explain_revisions
 
         for one, seed in zip(here.runs, here.seeds, strict=True):
             if seed.divergence is not None:
@@ -182,12 +220,12 @@ def _explain(here: _Side, base: _Side | None, against: Against | None, progress:
                 first, other = (by_id[run] for run in seed.divergence.runs)
                 explanation, causes = explain_difference(here.planner, progress, first, other, seed.divergence)
                 return _Why.of(seed.divergence, explanation, causes, placed)
-        if against is not None and against.divergence is not None and base is not None:
+        if against is not None and against.divergence is not None and base is not None and revision is not None:
             pair = evidence_pair(against, base.runs, here.runs)
             assert pair is not None
-            explanation = explain_revisions(here.planner, base.planner, progress, *pair, against.divergence)
-            return _Why.of(against.divergence, explanation, (), placed)
-        firsts = [one.evidence[0] for one in here.runs if one.evidence]
+            explanation = explain_revisions(here.planner, base.planner, progress, pair, against.divergence, revision)
+            return _Why(explanation=explanation, not_done=explanation.not_done)
+        firsts = _whole_firsts(here)
         equal = equal_seeds(firsts)
         if equal:
             return _Why(findings=explain_seed(here.planner, progress, firsts[0], equal))
@@ -197,11 +235,12 @@ def _explain(here: _Side, base: _Side | None, against: Against | None, progress:
     return _Why()
 
 
-def _refuse_unusable(outcomes: Sequence[Outcome], folder: Path) -> None:
+def _refuse_unusable(outcomes: Sequence[Outcome], folder: Path, against: str | None) -> None:
     for outcome in outcomes:
         if outcome.usage:
             shutil.rmtree(folder, ignore_errors=True)
-            raise UsageError(outcome.reason)
+            at = f" (at {against})" if outcome.spec.id.startswith(PREFIX) else ""
+            raise UsageError(outcome.reason + at)
 
 
 def _load_seed(seed: int, outcomes: Sequence[Outcome], request: Request) -> SeedRuns:
@@ -211,7 +250,7 @@ def _load_seed(seed: int, outcomes: Sequence[Outcome], request: Request) -> Seed
     for outcome in outcomes:
         if outcome.spec.seed != seed:
             continue
-        if outcome.status is Status.COMPLETED:
+        if outcome.status in (Status.COMPLETED, Status.STOPPED):
             try:
                 evidence.append(load_evidence(outcome))
             except EvidenceUnreadable as error:
@@ -224,13 +263,12 @@ def _load_seed(seed: int, outcomes: Sequence[Outcome], request: Request) -> Seed
 def _findings(
     here: _Side, against: Against | None, request: Request, causes: tuple[Finding, ...]
 ) -> tuple[Finding, ...]:
-    found = [find_divergence(s.divergence, request.settings, causes) for s in here.seeds if s.divergence is not None][
-        :1
-    ]
+    first = next((seed.divergence for seed in here.seeds if seed.divergence is not None), None)
+    found = [] if first is None else [find_divergence(first, request.settings, causes)]
     if against is not None and not found:
         found = find_moved(against)
-    lost = find_seed_without_effect([one.evidence[0] for one in here.runs if one.evidence])
-    return (*found, *lost, *causes)
+    lost = find_seed_without_effect(_whole_firsts(here))
+    return (*found, *causes, *lost)
 
 
 def _said_of_itself(runs: Sequence[SeedRuns]) -> Mapping[str, Any]:

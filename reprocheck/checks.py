@@ -17,6 +17,8 @@ from typing import Any
 
 from reprocheck.errors import UsageError
 from reprocheck.model import Compare
+from reprocheck.tolerance import Tolerance
+from reprocheck.tolerance import parse as parse_tolerance
 
 Check = Callable[[Any], Any]
 
@@ -123,6 +125,19 @@ def text(what: str) -> Check:
         return value
 
     return check
+
+
+def tolerance(value: Any) -> Tolerance:
+    """How far apart values may lie: a list of words, or one."""
+    if isinstance(value, Tolerance):
+        return value
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, (list, tuple)) or not all(isinstance(item, str) for item in given):
+        raise refuse('a list of strings, as in ["close", "loss=1%"]', value)
+    try:
+        return parse_tolerance(given)
+    except ValueError as error:
+        raise Refused(f"{error}, not {shown(', '.join(given))}") from None
 
 
 def directory(value: Any) -> Path:

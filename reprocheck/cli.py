@@ -12,6 +12,7 @@ import typer
 from reprocheck import __version__, checks
 from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
 from reprocheck.settings import OPTIONS
+from reprocheck.tolerance import Tolerance
 
 _EPILOG = "Exit codes:\n\n" + "\n\n".join(f"{int(code)} {text}" for code, text in EXIT_CODE_MEANINGS.items())
 
@@ -29,7 +30,7 @@ app = typer.Typer(
 
 def _option(name: str, *flags: str, metavar: str | None = None) -> Any:
     option = OPTIONS[name]
-    default = "" if option.default in (None, (), False) else f" [default: {_shown(option.default)}]"
+    default = "" if option.default in (None, (), False, Tolerance()) else f" [default: {_shown(option.default)}]"
     return typer.Option(*(flags or (f"--{name}",)), help=option.help + default, metavar=metavar, show_default=False)
 
 
@@ -101,6 +102,11 @@ def run(
     against: Annotated[str | None, _option("against", metavar="REV")] = None,
     allow_different: Annotated[bool | None, _option("allow-different", "--allow-different")] = None,
     share: Annotated[list[str] | None, _option("share", metavar="PATH")] = None,
+    baseline: Annotated[str | None, _option("baseline", metavar="FILE")] = None,
+    update_baseline: Annotated[bool | None, _option("update-baseline", "--update-baseline")] = None,
+    tolerance: Annotated[list[str] | None, _option("tolerance", metavar="WORD")] = None,
+    fail_fast: Annotated[bool | None, _option("fail-fast", "--fail-fast")] = None,
+    cached: Annotated[bool | None, _option("cached", "--cached/--no-cached")] = None,
     in_process_repeat: Annotated[bool | None, _option("in-process-repeat", "--in-process-repeat")] = None,
     trace: Annotated[str | None, _option("trace", metavar="replay|always")] = None,
     keep: Annotated[int | None, _option("keep", metavar="N")] = None,
@@ -115,33 +121,50 @@ def run(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A plain line for every event of a run.")] = False,
 ) -> None:
     """Run a training several times in fresh processes and say whether it reproduces."""
-    from reprocheck.audit import audit
+    from reprocheck.api import carry_out, make_order
     from reprocheck.console import decide_style
-    from reprocheck.gate import read_switches, ruled
     from reprocheck.progress import choose_progress
     from reprocheck.report import FORMATS
-    from reprocheck.report.write import append_step_summary, check_writable, print_report, write_outputs
-    from reprocheck.settings import build_request, find_pyproject, load_config, merge
-    from reprocheck.target import parse_target
+    from reprocheck.report.write import append_step_summary, print_report, write_outputs
+    from reprocheck.settings import find_pyproject
 
     given = {
         name: value
         for name, value in context.params.items()
         if name not in ("target", "argv", "module", "quiet", "verbose")
     }
-    path = find_pyproject(Path.cwd())
-    options = merge(given, load_config(path) if path is not None else {})
-    parsed = parse_target(target, module, tuple(argv or ()), tuple(options["arg"]))
-    request = build_request(parsed, options)
-    check_writable(options["output"])
-    switches = read_switches(options)
-    answer = ruled(audit(request, choose_progress(quiet, verbose)), switches)
+    order = make_order(target, module, argv or (), given, find_pyproject(Path.cwd()))
+    options = order.options
+    answer = carry_out(order, choose_progress(quiet, verbose))
     style = decide_style(options["color"], sys.stdout)
     write_outputs(answer, options["output"], style)
     append_step_summary(answer, [*(form for form, _ in options["output"]), *([options["format"]] if quiet < 2 else [])])
     if quiet < 2:
         print_report(FORMATS[options["format"]](answer, style))
     raise typer.Exit(answer.exit_code)
+
+
+@app.command(epilog=_EPILOG)
+def diff(
+    a: Annotated[str, typer.Argument(help="A saved audit (folder, latest, latest~1), a JSON report or a baseline.")],
+    b: Annotated[str, typer.Argument(help="What to compare it with.")],
+    tolerance: Annotated[list[str] | None, _option("tolerance", metavar="WORD")] = None,
+    evidence: Annotated[str | None, _option("evidence", metavar="DIR")] = None,
+    format: Annotated[str, typer.Option("--format", help="text or json.", metavar="text|json")] = "text",
+    color: Annotated[str | None, _option("color", metavar="auto|always|never")] = None,
+) -> None:
+    """Compare two saved audits or baselines, from any two machines."""
+    from reprocheck.console import decide_style
+    from reprocheck.diff.command import check_form, diff_audits, render_diff
+    from reprocheck.report.write import print_report
+    from reprocheck.settings import find_pyproject, load_config, merge, validate
+
+    path = find_pyproject(Path.cwd())
+    form = check_form(format)
+    options = merge({"evidence": evidence, "color": color}, {} if path is None else load_config(path))
+    answer = diff_audits(a, b, options["evidence"], validate("tolerance", tolerance or []))
+    print_report(render_diff(answer, form, decide_style(options["color"], sys.stdout)))
+    raise typer.Exit(int(answer.exit_code))
 
 
 @app.command(epilog=_EPILOG)
@@ -164,6 +187,23 @@ def gpu_info(
     from reprocheck.gpu_info import gpu_info_command
 
     raise typer.Exit(gpu_info_command(as_json=as_json, require=require))
+
+
+@app.command(epilog=_EPILOG)
+def selftest(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress.")] = 0,
+) -> None:
+    """Prove on this machine that faults are seen: audit planted ones, and clean trainings. Exits 3 where one is not."""
+    from reprocheck.console import decide_style
+    from reprocheck.progress import choose_progress
+    from reprocheck.report.write import print_report
+    from reprocheck.selftest import exit_code, render_json, render_text, try_all
+
+    seen, skipped = try_all(choose_progress(quiet, False))
+    style = decide_style("auto", sys.stdout)
+    print_report(render_json(seen, skipped) if as_json else render_text(seen, skipped, style))
+    raise typer.Exit(int(exit_code(seen)))
 
 
 def main() -> None:

@@ -3,11 +3,13 @@ where digests differ."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from pathlib import Path
 
-from reprocheck.compare_near import Pair, beyond_tolerance, kept_bytes
+from reprocheck.compare_checkpoints import AT_END, compare_checkpoints
+from reprocheck.compare_near import Pair, beyond_tolerance
+from reprocheck.compare_pairs import pair_differs, pairs_by_name, tensor_divergence
 from reprocheck.compare_steps import StepDifference, compare_steps, has_observations
 from reprocheck.model import (
     Beside,
@@ -17,21 +19,18 @@ from reprocheck.model import (
     Evidence,
     NotCompared,
     Request,
-    TensorDifference,
-    TensorRecord,
 )
-from reprocheck.protocol import THREAD_MARK, count_steps
-from reprocheck.values import ValueDifference, compare_values
+from reprocheck.protocol import RECORD_SIZE, THREAD_MARK, count_steps
 
-VALUES_SHOWN = 20
-"""Differences of values are worked out for so many tensors."""
 UNMEASURED = "their digests differ, and a tolerance can only be measured on values"
 """Why steps do not decide where a tolerance was asked for."""
-_AT_END = 1 << 62
 
 
 def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
     """Two runs of one seed."""
+    if a.partial or b.partial:
+        common = min(len(a.steps), len(b.steps)) // RECORD_SIZE
+        a, b, request = cut(a, common), cut(b, common), replace(request, compare=())
     runs = (a.spec.id, b.spec.id)
     compared: list[str] = []
     missing: list[NotCompared] = []
@@ -48,18 +47,19 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
     else:
         missing.append(NotCompared(what="steps", reason="no optimizer step, backward pass or model call was seen"))
     if steps is not None and not unmeasured:
-        found.append((steps.step, 1, _step_divergence(steps, runs)))
+        found.append((steps.step, 2, _step_divergence(steps, runs)))
+    found += compare_checkpoints(a, b, request, compared, missing, near)
     output = _compare_outputs(a, b, request, runs, compared, missing, near)
     if unmeasured and "outputs" not in compared:  # an equal start says nothing of a training that went another way
         compared.clear()
     if output is not None:
-        found.append((_AT_END, 2, output))
+        found.append((AT_END, 2, output))
     beside = [_compare_stdout(a, b, request), _compare_files(a, b, request), *_compare_generators(a, b)]
     for item in beside:
         if item.decides:
             compared.append(item.what)
             if not item.same:
-                found.append((_AT_END, 3, _beside_divergence(item, runs)))
+                found.append((AT_END, 3, _beside_divergence(item, runs)))
     found.sort(key=lambda entry: entry[:2])
     notes = ["steps of independent optimizers came in another order, each with equal numbers"] if reordered else []
     notes += [f"within the tolerance, with other bits: {', '.join(near[:5])}" + _more(near[5:])] if near else []
@@ -76,6 +76,18 @@ def _more(names: Sequence[str]) -> str:
     return f" and {len(names)} more" if names else ""
 
 
+def cut(evidence: Evidence, steps: int) -> Evidence:
+    """As if the run had been ended after so many steps. What came after the last step is a record of its own."""
+    return replace(
+        evidence,
+        initial=tuple(record for record in evidence.initial if record.step < steps),
+        checkpoints=tuple(record for record in evidence.checkpoints if (record.step or 0) < steps),
+        steps=memoryview(evidence.steps)[: steps * RECORD_SIZE],
+        outputs=(),
+        has_output=False,
+    )
+
+
 def _compare_initial(
     a: Evidence,
     b: Evidence,
@@ -89,7 +101,7 @@ def _compare_initial(
     if not a.initial and not b.initial:
         missing.append(NotCompared(what="initial parameters", reason="no model was seen"))
         return []
-    differing = [pair for pair in pairs_by_name(a.initial, b.initial) if _pair_differs(pair, missing, "initial ")]
+    differing = [pair for pair in pairs_by_name(a.initial, b.initial) if pair_differs(pair, missing, "initial ")]
     differing, within = beyond_tolerance(without_renamed(differing), request.tolerance, a.values, b.values)
     near += within
     if any(record.digest for record in a.initial):
@@ -100,7 +112,7 @@ def _compare_initial(
         # A model seen only in mid-run was most likely changed by what came before: that comes first.
         kinds = {(left or right).kind for left, right in here if (left or right) is not None}  # type: ignore[union-attr]
         kind = "parameters" if "parameter" in kinds else "buffers"
-        found.append((step, _tensor_divergence("init", None if step == 0 else step, kind, here, a, b, runs)))
+        found.append((step, tensor_divergence("init", None if step == 0 else step, kind, here, a, b, runs)))
     return found
 
 
@@ -118,85 +130,8 @@ def _named_by_order(name: str) -> bool:
     return name.startswith("optimizer") or THREAD_MARK in name
 
 
-def pairs_by_name(a: Iterable[TensorRecord], b: Iterable[TensorRecord]) -> list[Pair]:
-    """Records of the same name side by side, in the order of a, then what only b has."""
-    left, right = _by_name(a), _by_name(b)
-    pairs: list[Pair] = [(record, right.get(name)) for name, record in left.items()]
-    return pairs + [(None, record) for name, record in right.items() if name not in left]
-
-
-def _by_name(tensors: Iterable[TensorRecord]) -> dict[tuple[str, int], TensorRecord]:
-    named: dict[tuple[str, int], TensorRecord] = {}
-    for record in tensors:
-        count = 0
-        while (record.name, count) in named:
-            count += 1
-        named[record.name, count] = record
-    return named
-
-
-def _pair_differs(pair: Pair, missing: list[NotCompared], what: str) -> bool:
-    left, right = pair
-    if left is None or right is None:
-        return True
-    if not left.digest or not right.digest:
-        if left.digest == right.digest and left.dtype == right.dtype:
-            reason = left.reason or right.reason or "it could not be read"
-            missing.append(NotCompared(what=f"{what}{left.name or 'value'}", reason=reason))
-            return False
-        return True
-    return (left.digest, left.dtype, left.shape) != (right.digest, right.dtype, right.shape)
-
-
 def _step_of(pair: Pair) -> int:
     return min(record.step for record in pair if record is not None)
-
-
-def _tensor_divergence(
-    stage: str, step: int | None, kind: str, pairs: Sequence[Pair], a: Evidence, b: Evidence, runs: tuple[str, str]
-) -> Divergence:
-    tensors = tuple(_difference(pair, a.values, b.values, index < VALUES_SHOWN) for index, pair in enumerate(pairs))
-    return Divergence(
-        stage=stage, step=step, kind=kind, names=tuple(t.name for t in tensors), tensors=tensors, runs=runs
-    )
-
-
-def _difference(pair: Pair, values_a: Path, values_b: Path, look: bool) -> TensorDifference:
-    left, right = pair
-    known = left or right
-    assert known is not None
-    values, reason = None, ""
-    if left is None or right is None:
-        reason = "only one of the runs has it"
-    elif (left.dtype, left.shape) != (right.dtype, right.shape):
-        reason = f"{left.dtype}{list(left.shape)} against {right.dtype}{list(right.shape)}"
-    elif left.offset is None or right.offset is None:
-        reason = "values were not kept"
-    elif look:
-        values, reason = _read_values(left, right, values_a, values_b)
-    else:
-        reason = "not worked out: there are more"
-    return TensorDifference(
-        name=known.name or "returned value",
-        kind=known.kind,
-        dtype=known.dtype,
-        shape=known.shape,
-        a="" if left is None else left.text or left.digest,
-        b="" if right is None else right.text or right.digest,
-        values=values,
-        reason=reason,
-    )
-
-
-def _read_values(
-    left: TensorRecord, right: TensorRecord, values_a: Path, values_b: Path
-) -> tuple[ValueDifference | None, str]:
-    try:
-        data = [kept_bytes(record, path) for record, path in ((left, values_a), (right, values_b))]
-        difference = compare_values(memoryview(data[0]), memoryview(data[1]), left.dtype, left.shape)
-    except (OSError, ValueError, TypeError) as error:
-        return None, f"values cannot be compared: {error}"
-    return difference, "" if difference is not None else "kept values are equal"
 
 
 def _step_divergence(found: StepDifference, runs: tuple[str, str]) -> Divergence:
@@ -242,14 +177,14 @@ def _compare_outputs(
         compared.append("outputs")
     elif not pairs or all(left is not None and left.text == "None" for left, _ in pairs):
         missing.append(NotCompared(what="outputs", reason="the function returned nothing to compare"))
-    differing = [pair for pair in pairs if _pair_differs(pair, missing, "output ")]
+    differing = [pair for pair in pairs if pair_differs(pair, missing, "output ")]
     differing, within = beyond_tolerance(differing, request.tolerance, a.values, b.values)
     near += within
     if not differing:
         return None
     metric = all(left is not None and left.is_metric for left, _ in differing)
     kind = "metric" if metric else "output"
-    return _tensor_divergence(kind, None, kind, differing, a, b, runs)
+    return tensor_divergence(kind, None, kind, differing, a, b, runs)
 
 
 def _why_no_output(a: Evidence) -> str:

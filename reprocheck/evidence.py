@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.errors import NoVerdictError
-from reprocheck.model import Evidence, FileRecord, Outcome, TensorRecord
+from reprocheck.model import CheckpointRecord, Evidence, FileRecord, Outcome, Status, TensorRecord
 from reprocheck.protocol import (
     EVIDENCE_FILE,
     RECORD_SIZE,
@@ -56,7 +56,7 @@ def load_evidence(outcome: Outcome) -> Evidence:
     """The evidence of a completed run. Raises EvidenceUnreadable."""
     folder = outcome.spec.directory
     try:
-        return _load(outcome)
+        return _load_stopped(outcome) if outcome.status is Status.STOPPED else _load(outcome)
     except OSError as error:
         raise EvidenceUnreadable(f"cannot read the evidence in {folder}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -94,7 +94,36 @@ def _load(outcome: Outcome) -> Evidence:
         stopped_at=end["stopped_at"],
         notes=(*(line["text"] for line in lines if line["record"] == "note"), *_unread(int(end["skipped"]))),
         values=folder / VALUES_FILE,
+        checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
         sources=tuple(str(path) for path in one.get("sources", {}).get("paths", ())),
+    )
+
+
+def _load_stopped(outcome: Outcome) -> Evidence:
+    """What a run had written when it was ended on the way: whole lines and whole records."""
+    folder = outcome.spec.directory
+    lines = list(_lines(folder / EVIDENCE_FILE, cut=True))
+    steps = _map(folder / STEPS_FILE)
+    return Evidence(
+        spec=outcome.spec,
+        seconds=outcome.seconds,
+        stepping=0.0,
+        manifest={},
+        rng={},
+        initial=tuple(_initial([line for line in lines if line["record"] == "initial"])),
+        steps=steps[: len(steps) // RECORD_SIZE * RECORD_SIZE],
+        optimizers=_optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
+        outputs=(),
+        has_output=False,
+        files=(),
+        stdout=folder / STDOUT_FILE,
+        stderr=folder / STDERR_FILE,
+        settings_at_end={},
+        memory={},
+        stopped_at=None,
+        notes=(),
+        values=folder / VALUES_FILE,
+        partial=True,
     )
 
 
@@ -111,9 +140,12 @@ def _map(path: Path) -> memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(path: Path, *, cut: bool = False) -> Iterator[dict[str, Any]]:
+    """`cut`: the last line may have been cut off."""
     with path.open(encoding="utf-8") as file:
         for text in file:
+            if cut and not text.endswith("\n"):
+                return
             line = json.loads(text)
             if not isinstance(line, dict):
                 raise ValueError("a line is not a record")
@@ -132,6 +164,20 @@ def _initial(lines: list[dict[str, Any]]) -> Iterator[TensorRecord]:
         prefix = f"{line['root']}." if line["root"] and len(roots - {""}) > 1 else ""
         for tensor in line["tensors"]:
             yield _tensor({**tensor, "name": prefix + tensor["name"]}, line["step"])
+
+
+def _checkpoint(line: Mapping[str, Any]) -> CheckpointRecord:
+    step = line["step"]
+    return CheckpointRecord(
+        name=str(line["name"]),
+        call=int(line["call"]),
+        calls=int(line["calls"]),
+        step=None if step is None else int(step),
+        digest=str(line["digest"]),
+        before=str(line["before"]),
+        tensors=tuple(_tensor(leaf) for leaf in line["leaves"]),
+        unread=int(line["unread"]),
+    )
 
 
 def _tensor(line: Mapping[str, Any], step: int = 0) -> TensorRecord:

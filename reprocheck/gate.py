@@ -13,13 +13,15 @@ from typing import Any
 
 from reprocheck.errors import ExitCode, UsageError
 from reprocheck.identity import DIFFERENCES, Identities, NotAReport, identify, repository_path
-from reprocheck.model import Audit, Finding, Verdict
+from reprocheck.model import Audit, Finding
 from reprocheck.report.json_v1 import VERSION, to_plain
+from reprocheck.report.told import unjudged
 from reprocheck.report.wording import first_of
 
 LARGEST_REPORT = 256 * 2**20
 """Bytes of an earlier report that are read."""
-_MOST = 10
+_MOST = 3
+"""Names in one note: reports show only the beginning of a long summary."""
 
 
 class FailOn(str, Enum):
@@ -115,9 +117,9 @@ def decide(audit: Audit, switches: Switches) -> Decision:
         return Decision(exit_code=int(ExitCode.DIFFERENT), notes=notes)
     if fails:
         notes = (*notes, "not failing: --exit-zero")
-    unjudged = _unjudged(audit)
-    if unjudged:
-        return Decision(exit_code=int(ExitCode.NO_VERDICT), notes=(*notes, f"no pass either: {unjudged}"))
+    open_questions = unjudged(audit)
+    if open_questions:
+        return Decision(exit_code=int(ExitCode.NO_VERDICT), notes=(*notes, f"no pass either: {open_questions[0]}"))
     return Decision(exit_code=int(ExitCode.OK), notes=notes)
 
 
@@ -145,8 +147,8 @@ def _fails_as_new(
     new += [f"the difference of seed {seed}" for seed in _new_seeds(audit, found, known)]
     if differs and not any(finding.code.startswith(DIFFERENCES) for finding in counted):
         new.append("the difference")
-    notes = [f"known from {known.name}: {_names(old)}"] if old else []
-    notes += [f"not known from {known.name}: {first_of(new, _MOST)}"] if new else []
+    notes = [f"not known from {known.name}: {first_of(new, _MOST)}"] if new else []
+    notes += [f"known from {known.name}: {_names(old)}"] if old else []
     return bool(new), tuple(notes)
 
 
@@ -154,17 +156,6 @@ def _new_seeds(audit: Audit, found: Identities, known: Known) -> list[int]:
     """Of the seeds that differ after the first one."""
     differing = [seed.seed for seed in audit.seeds if seed.divergence is not None]
     return [seed for seed in differing[1:] if found.differences[seed] not in known.differences]
-
-
-def _unjudged(audit: Audit) -> str:
-    """What was asked and has no verdict, where a difference elsewhere had outweighed it."""
-    for seed in audit.seeds:
-        if seed.verdict is Verdict.NO_VERDICT:
-            return f"seed {seed.seed} has no verdict ({seed.reason})"
-    against = audit.against
-    if against is not None and against.verdict is Verdict.NO_VERDICT and not against.allowed:
-        return f"not compared with {against.text} ({against.reason})"
-    return ""
 
 
 def _names(findings: Sequence[Finding]) -> str:

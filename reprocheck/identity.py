@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 DIFFERENCES = "RC3"
-"""Codes of this family say where runs differ first: they share the place of the audit's first difference."""
+"""The family of codes that say that something differs; all others say why, or what else was seen."""
+_MOVES = ("RC310", "RC311")
+"""Numbers that moved since a revision or a baseline: both sides reproduce, so that how far is part of what it is."""
 
 
 class NotAReport(ValueError):
@@ -64,6 +66,11 @@ def repository_path(path: str) -> str:
     return Path(absolute).as_posix()
 
 
+def has_first_difference(code: str) -> bool:
+    """Whether a finding of this code tells of the audit's first difference, and so stands at its place."""
+    return code.startswith("RC30") or code == "RC310"
+
+
 def _is_repository(folder: str) -> bool:
     return os.path.exists(os.path.join(folder, ".git"))  # a file in a worktree
 
@@ -72,11 +79,13 @@ def _finding(item: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     code, thing = _text(item.get("code")), _text(item.get("cause"))
     location, source = _optional(item.get("location")), _text(item.get("source"))
     divergence = _optional(report.get("divergence"))
-    if code.startswith(DIFFERENCES) and divergence is not None:
+    if has_first_difference(code) and divergence is not None:
         location = location or _optional(divergence.get("location"))
         source = source or _source_at(location, report)
         op = divergence.get("op")
         thing = _tensors(divergence) if op is None else _text(op)
+    if code in _MOVES:
+        thing = "\n".join([thing, *(_text(line) for line in _list(item.get("evidence")))])
     path = _target(report) if location is None else repository_path(_text(location.get("path")))
     return _digest(code, path, " ".join(source.split()), thing)
 

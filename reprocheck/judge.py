@@ -73,7 +73,7 @@ def _nothing_compared(comparisons: Sequence[Comparison]) -> str:
 
 def _order(stage: str, step: int | None) -> tuple[int, int]:
     """Run order over divergences of several pairs of runs."""
-    if stage in ("init", "data", "step"):
+    if stage in ("init", "data", "step") or (stage == "checkpoint" and step is not None):
         return (step or 0, 0 if stage == "init" else 1)
     return (1 << 62, 0)
 
@@ -112,6 +112,7 @@ def _summary(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
         ambient=asdict(outcome.spec.ambient),
         stopped_at=None if evidence is None else evidence.stopped_at,
         directory=str(outcome.spec.directory),
+        reused_from=outcome.reused_from,
     )
 
 

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from reprocheck.errors import Interrupted, NoVerdictError
 from reprocheck.evidence import read_end, read_tail
+from reprocheck.failfast import FailFast
 from reprocheck.model import Outcome, RunSpec, Status
 from reprocheck.progress import Progress
 from reprocheck.protocol import (
@@ -53,8 +54,11 @@ class _Active:
         return time.monotonic() - self.started
 
 
-def launch(specs: Sequence[RunSpec], jobs: int, progress: Progress) -> list[Outcome]:
-    """Run all, at most `jobs` at a time, in order. Raises Interrupted (children ended) on Ctrl-C or SIGTERM."""
+def launch(specs: Sequence[RunSpec], jobs: int, progress: Progress, fail_fast: FailFast | None = None) -> list[Outcome]:
+    """Run all, at most `jobs` at a time, in order. Raises Interrupted (children ended) on Ctrl-C or SIGTERM.
+
+    With `fail_fast`, runs under way are ended as STOPPED once two have parted, and no more are started.
+    """
     outcomes: dict[str, Outcome] = {}
     waiting = list(specs)
     active: list[_Active] = []
@@ -66,6 +70,8 @@ def launch(specs: Sequence[RunSpec], jobs: int, progress: Progress) -> list[Outc
                     spec = waiting.pop(0)
                     last_start[spec.seed] = time.time()
                     active.append(_start(spec))
+                    if fail_fast is not None:
+                        fail_fast.started(spec)
                     progress.run_started(spec.id, len(specs) - len(waiting))
                 for run in list(active):
                     outcome = _check(run, progress)
@@ -75,6 +81,12 @@ def launch(specs: Sequence[RunSpec], jobs: int, progress: Progress) -> list[Outc
                         progress.run_ended(run.spec.id, outcome.status, outcome.seconds, steps_so_far(run.spec))
                         if outcome.usage:
                             waiting.clear()
+                if fail_fast is not None and active and fail_fast.parted():
+                    waiting.clear()
+                    for run in list(active):
+                        active.remove(run)
+                        outcomes[run.spec.id] = outcome = _stop(run)
+                        progress.run_ended(run.spec.id, outcome.status, outcome.seconds, steps_so_far(run.spec))
                 stop.wait(POLL_SECONDS)
         finally:
             for run in active:
@@ -158,6 +170,12 @@ def _check(run: _Active, progress: Progress) -> Outcome | None:
         run.reported = run.seconds
         progress.run_step(run.spec.id, steps_so_far(run.spec), run.seconds)
     return None
+
+
+def _stop(run: _Active) -> Outcome:
+    end_processes(run.process, run.spec)
+    reason = "ended at the first difference (--fail-fast)"
+    return Outcome(spec=run.spec, status=Status.STOPPED, reason=reason, seconds=run.seconds)
 
 
 def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from reprocheck.model import Target
 
-_CLASS = ("platform", "cpu", "cpu_capability", "threads", "torch", "cuda", "cudnn", "gpus")
-"""What can change bits between machines."""
+_CLASS = (
+    *("platform", "cpu", "instructions", "cpu_capability", "threads", "torch", "blas", "mkl", "onednn"),
+    *("cuda", "cudnn", "gpus", "switches"),
+)
+"""What can change bits between machines. Python cannot."""
+_INSTRUCTIONS = re.compile(r"sse4\w*|avx\w*|fma\w*|f16c|amx\w*|asimd\w*|sve\d*|sme\d*|fphp|i8mm|bf16")
+"""Vector instructions that libraries choose their code by."""
 
 
 def make_manifest(target: Target, cwd: Path, of_run: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -22,8 +29,9 @@ def make_manifest(target: Target, cwd: Path, of_run: Mapping[str, Any]) -> Mappi
     manifest["source_sha256"] = _source_digest(target)
     manifest["git"] = _git(cwd if target.path is None else target.path.parent)
     manifest["packages"] = _packages()
-    manifest["cpu"] = _cpu()
-    manifest["numerical_class"] = {key: manifest[key] for key in _CLASS if manifest.get(key) is not None}
+    manifest["driver"] = _driver()
+    manifest |= _cpu()
+    manifest["numerical_class"] = {key: manifest[key] for key in _CLASS if manifest.get(key)}
     return manifest
 
 
@@ -70,11 +78,25 @@ def _packages() -> Mapping[str, str]:
     return dict(sorted(found.items()))
 
 
-def _cpu() -> str:
-    try:
+def _cpu() -> Mapping[str, str]:
+    """The model, and the vector instructions that it (or the virtual machine) offers."""
+    facts: dict[str, str] = {}
+    with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+            key, _, value = line.partition(":")
+            facts.setdefault(key.strip(), value.strip())
+    flags = facts.get("flags", facts.get("Features", "")).split()
+    return {
+        "cpu": facts.get("model name") or platform.processor(),
+        "instructions": " ".join(sorted(flag for flag in flags if _INSTRUCTIONS.fullmatch(flag))),
+    }
+
+
+def _driver() -> str | None:
+    """The version of NVIDIA's driver, without asking a GPU."""
+    try:
+        told = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        pass
-    return platform.processor()
+        return None
+    found = re.search(r"\b(\d+\.\d+[.\d]*)\b", told)
+    return found[1] if found else None

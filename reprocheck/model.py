@@ -16,7 +16,7 @@ from reprocheck.values import ValueDifference
 
 if TYPE_CHECKING:
     from reprocheck.baseline.model import BaselineAnswer
-    from reprocheck.explain.model import Explanation
+    from reprocheck.explain.model import Explanation, Frame
 
 
 class Seeding(str, Enum):
@@ -148,6 +148,10 @@ class Request:
     tolerance: Tolerance = field(default_factory=Tolerance)
     in_process_repeat: bool = False
     """One more run calls the function twice in one process; its second call counts as a repeat."""
+    fail_fast: bool = False
+    """End all runs as soon as two of one seed have parted."""
+    cached: bool = False
+    """Use runs of earlier audits where nothing that they rest on has changed."""
     trace: TraceMode = TraceMode.REPLAY
 
 
@@ -248,6 +252,8 @@ class Status(str, Enum):
     FAILED = "failed"
     TIMED_OUT = "timed-out"
     LOST = "lost"
+    STOPPED = "stopped"
+    """Ended by --fail-fast: its evidence goes up to the first difference."""
     INTERRUPTED = "interrupted"
 
 
@@ -265,6 +271,8 @@ class Outcome:
     """Wall time of the process."""
     usage: bool = False
     """The target as named cannot be run at all (no such function, ...): a usage error."""
+    reused_from: str = ""
+    """The audit that the run was made in, if not in this one (--cached)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +303,25 @@ class TensorRecord:
         floating = self.dtype.lstrip("<>=|").startswith(("f", "bf"))
         in_a_table = self.name.count("[") > 1
         return bool(self.text) and self.shape == () and (self.kind == "number" or floating) and not in_a_table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointRecord:
+    """One call of `reprocheck.checkpoint`, or a row of calls under one name that were fingerprinted together."""
+
+    name: str
+    call: int
+    """0-based number of the call, or of the first one, under this name."""
+    calls: int
+    step: int | None
+    """Optimizer steps taken before the (last) call; None for calls outside the main thread."""
+    digest: str
+    before: str
+    """Digest of what had been observed in that step before the call."""
+    tensors: tuple[TensorRecord, ...]
+    """Of one call: its leaves, where they were listed."""
+    unread: int
+    """Leaves that have no fingerprint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,6 +363,10 @@ class Evidence:
     notes: tuple[str, ...]
     """What could not be observed, in words."""
     values: Path
+    checkpoints: tuple[CheckpointRecord, ...] = ()
+    """In the order in which they were written down."""
+    partial: bool = False
+    """The run was ended on the way: there is no more than its first steps."""
     sources: tuple[str, ...] = ()
     """The files of the user's code that it imported or ran."""
 
@@ -369,9 +400,9 @@ class Divergence:
     """The first difference in run order between two runs."""
 
     stage: str
-    """init, data, step, output, metric, length, stdout or files."""
+    """init, data, step, checkpoint, output, metric, length, stdout or files."""
     step: int | None
-    """0-based optimizer step, for data and step."""
+    """0-based optimizer step, for data, step and checkpoint."""
     kind: str
     """What differs: parameters, buffers, batch, loss, gradients, output, ..."""
     names: tuple[str, ...]
@@ -465,6 +496,8 @@ class RunSummary:
     ambient: Mapping[str, Any]
     stopped_at: int | None
     directory: str
+    reused_from: str = ""
+    """The audit that it was made in, if not in this one (--cached)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -513,6 +546,19 @@ class MetricShift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A stretch of the code that ran and that reads otherwise in another revision."""
+
+    here: Location
+    """Its first line in the current state; of lines that are gone: where they stood."""
+    base: Location
+    """The same in the other revision; the path as git writes it: `HEAD~1:train.py`."""
+    before: tuple[str, ...]
+    """The lines of the other revision, without their indentation; so are those of `after`."""
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Against:
     """The comparison with another revision."""
 
@@ -532,6 +578,14 @@ class Against:
     shifts: tuple[MetricShift, ...]
     allowed: bool
     """--allow-different was given."""
+    changes: tuple[Change, ...] = ()
+    """What reads otherwise in the Python code that ran."""
+    other_files: tuple[str, ...] = ()
+    """Changed or new files in the repository beside that code, documents, and what the runs themselves wrote."""
+    here: Frame | None = None
+    """The line at which the revisions part, in the current state."""
+    base: Frame | None = None
+    """The line that stands for it in the other revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -564,3 +618,5 @@ class Audit:
     seconds: float
     directory: Path
     """Where the evidence is."""
+    run_again: Mapping[int, str] = field(default_factory=dict)
+    """With --cached: seed → why its runs were made anew."""

@@ -54,8 +54,6 @@ class Planner:
     """Of the audit."""
     tmp: Path
     """For what runs may leave behind: temporary directories, copies of the folder."""
-    home: Path | None = None
-    """Where the target was named from, when `cwd` is another checkout of the same project."""
     prefix: str = ""
     """Before the name of every run: tells the runs of another revision apart."""
 
@@ -84,7 +82,7 @@ class Planner:
             id=run_id,
             seed=seed,
             repeat=repeat,
-            target=moved_target(self.request.target, self.home or self.cwd, cwd),
+            target=moved_target(self.request.target, self.cwd, cwd),
             settings=settings,
             ambient=ambient,
             environment=_environment(

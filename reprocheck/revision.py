@@ -10,13 +10,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from reprocheck.errors import NoVerdictError, UsageError
+from reprocheck.model import Target
+from reprocheck.plan import Planner
 
+PREFIX = "base-"
+"""Before the names of runs of the revision."""
 _SECONDS = 300
+_OWN = Path(__file__).resolve().parents[1]
+"""Where reprocheck itself is imported from: in its own checkout, runs of a revision still need the current one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +42,18 @@ class Revision:
 
     def moved(self, path: Path) -> Path:
         """The same path in the worktree; a path outside the checkout stays."""
-        try:
-            return self.worktree / path.resolve().relative_to(self.top)
-        except ValueError:
-            return path
+        plain = Path(os.path.normpath(path))
+        for known in (plain, plain.resolve()):  # a link inside the checkout is a link in the worktree, too
+            if known.is_relative_to(self.top):
+                return self.worktree / known.relative_to(self.top)
+        return path
+
+    def named(self, path: str) -> str:
+        """A file of the worktree as git writes it: `HEAD~1:train.py`. Any other path stays."""
+        for name in (path, os.path.realpath(path)):
+            if Path(name).is_relative_to(self.worktree):
+                return f"{self.text}:{Path(name).relative_to(self.worktree).as_posix()}"
+        return path
 
 
 def find_top(cwd: Path) -> Path:
@@ -46,6 +61,8 @@ def find_top(cwd: Path) -> Path:
     try:
         top = _git(cwd, "rev-parse", "--show-toplevel")
     except NoVerdictError as error:
+        if "not a git repository" not in error.message:
+            raise
         raise UsageError(
             f"--against needs a git repository, and {cwd} is in none", "start the audit inside the project's checkout"
         ) from error
@@ -67,9 +84,9 @@ def check_out(text: str, cwd: Path, worktree: Path, share: Iterable[str] = ()) -
     """Check a revision out beside the user's checkout. Raises UsageError or NoVerdictError."""
     top = find_top(cwd)
     commit = resolve(text, cwd)
-    _git(top, "worktree", "add", "--detach", "--force", str(worktree), commit)
     revision = Revision(text=text, commit=commit, top=top, worktree=worktree.resolve())
     try:
+        _git(top, "worktree", "add", "--detach", "--force", str(worktree), commit)
         for path, wanted in _submodules(top, commit):
             revision = replace(revision, submodules=(*revision.submodules, top / path))
             _check_out_submodule(top / path, worktree / path, wanted)
@@ -84,7 +101,40 @@ def remove(revision: Revision) -> None:
     """Take the worktree away again, whatever the target left in it."""
     shutil.rmtree(revision.worktree, ignore_errors=True)
     for folder in (revision.top, *revision.submodules):
-        subprocess.run(["git", "-C", str(folder), "worktree", "prune"], capture_output=True, check=False)
+        with suppress(NoVerdictError):
+            _git(folder, "worktree", "prune")
+
+
+def refuse_missing(revision: Revision, target: Target, cwd: Path) -> None:
+    """The target and the current folder have to be in the revision. Raises UsageError."""
+    for path, what in ((cwd, "the folder "), (target.path, "")):
+        if path is not None and not revision.moved(path).exists():
+            place = revision.moved(path)
+            name = place.relative_to(revision.worktree) if place.is_relative_to(revision.worktree) else place
+            raise UsageError(
+                f"{what}{name} does not exist at {revision.text} ({revision.commit[:9]})",
+                "name a revision that has it",
+            )
+
+
+def changed_files(revision: Revision) -> tuple[str, ...]:
+    """Files of the repository that are not as the revision has them, by their names in it. Raises NoVerdictError."""
+    said = _git(revision.top, "diff", "--name-only", "--no-renames", "-z", revision.commit)
+    new = _git(revision.top, "ls-files", "--others", "--exclude-standard", "-z")
+    return tuple(sorted({name for name in (said + "\0" + new).split("\0") if name}))
+
+
+def moved_planner(revision: Revision, planner: Planner) -> Planner:
+    """Plans runs of the revision as those of the current state are planned."""
+    target = planner.request.target
+    path = None if target.path is None else revision.moved(target.path)
+    return replace(
+        planner,
+        request=replace(planner.request, target=replace(target, path=path)),
+        environ=environment(revision, planner.environ),
+        cwd=revision.moved(planner.cwd),
+        prefix=PREFIX,
+    )
 
 
 def environment(revision: Revision, environ: Mapping[str, str]) -> dict[str, str]:
@@ -94,7 +144,7 @@ def environment(revision: Revision, environ: Mapping[str, str]) -> dict[str, str
     """
     moved = [str(revision.moved(path)) for path in _installed_from(revision.top)]
     given = [
-        str(revision.moved(Path(entry))) if os.path.isabs(entry) else entry
+        str(revision.moved(Path(entry))) if os.path.isabs(entry) and Path(entry).resolve() != _OWN else entry
         for entry in environ.get("PYTHONPATH", "").split(os.pathsep)
         if entry
     ]
@@ -113,7 +163,8 @@ def _installed_from(top: Path) -> list[Path]:
     inside = []
     for path in found:
         resolved = path.resolve()
-        if resolved.is_relative_to(top) and "site-packages" not in resolved.parts:
+        is_users = resolved.is_relative_to(top) and "site-packages" not in resolved.parts
+        if is_users and resolved != _OWN:
             inside.append(resolved)
     return list(dict.fromkeys(inside))
 
@@ -155,12 +206,13 @@ def _git(folder: Path, *words: str) -> str:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *words],
+            # The hooks of the user's repository are for the user's own checkouts.
+            ["git", "-C", str(folder), "-c", f"core.hooksPath={os.devnull}", *words],
             capture_output=True,
             text=True,
             errors="backslashreplace",
             timeout=_SECONDS,
-            env={**environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"},
+            env={**environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

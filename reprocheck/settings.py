@@ -17,6 +17,7 @@ from reprocheck import checks
 from reprocheck.checks import Check, Refused
 from reprocheck.errors import UsageError
 from reprocheck.model import AmbientMode, Deterministic, Request, Seeding, Settings, Target, TraceMode, Workdir
+from reprocheck.tolerance import Tolerance
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -145,6 +146,35 @@ _TABLE = (
         help="With --against: a file or folder that git does not keep, for the other revision to read; repeatable.",
     ),
     Option(
+        name="baseline",
+        check=checks.directory,
+        help="Compare with the results in this file, which --update-baseline writes.",
+    ),
+    Option(
+        name="update-baseline",
+        check=checks.boolean,
+        default=False,
+        help="Write the results to the file of --baseline, where they reproduce.",
+    ),
+    Option(
+        name="tolerance",
+        check=checks.tolerance,
+        default=Tolerance(),
+        help="How far apart values may lie: bitwise, close, ulp=N, or METRIC=AMOUNT as in loss=1%; repeatable.",
+    ),
+    Option(
+        name="fail-fast",
+        check=checks.boolean,
+        default=False,
+        help="End all runs as soon as two of one seed have parted; with --jobs 2 both go side by side.",
+    ),
+    Option(
+        name="cached",
+        check=checks.boolean,
+        default=False,
+        help="Use runs of earlier audits where nothing that they read, ran or were told has changed.",
+    ),
+    Option(
         name="in-process-repeat",
         check=checks.boolean,
         default=False,
@@ -222,6 +252,9 @@ def load_config(path: Path) -> Mapping[str, Any]:
             hint = checks.nearest(name, OPTIONS) or f"the keys are {', '.join(OPTIONS)}"
             raise UsageError(f"{path}: [tool.reprocheck] has no key {checks.shown(written)}", hint)
         option = OPTIONS[name]
+        if option.key == "update_baseline":
+            hint = "give it on the command line when the numbers are meant to change"
+            raise UsageError(f"{path}: `{name}` in a file would let every audit pass", hint)
         if option.key in config:
             raise UsageError(f"{path}: `{name}` is given twice, with a hyphen and with an underscore")
         config[option.key] = _from_folder(option.key, validate(name, value, str(path)), path.parent)
@@ -251,6 +284,9 @@ def merge(cli_values: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[s
 
 def build_request(target: Target, options: Mapping[str, Any]) -> Request:
     """Merged options → the request to audit. The target already has its arguments (`options["arg"]`)."""
+    if options["in_process_repeat"] and target.function is None:
+        hint = "name a function: script.py:train"
+        raise UsageError("--in-process-repeat calls a function twice, and a script is none", hint)
     settings = Settings(
         seeding=options["seeding"],
         cudnn_deterministic=options["cudnn_deterministic"],
@@ -278,7 +314,12 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
         explain=options["explain"],
         explain_budget=options["explain_budget"],
         workdir=options["workdir"],
+        baseline=options["baseline"],
+        update_baseline=options["update_baseline"],
+        tolerance=options["tolerance"],
         in_process_repeat=options["in_process_repeat"],
+        fail_fast=options["fail_fast"],
+        cached=options["cached"],
         against=options["against"],
         allow_different=options["allow_different"],
         share=options["share"],
@@ -304,7 +345,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _from_folder(key: str, value: Any, folder: Path) -> Any:
     """A path in a file means the same from wherever the audit is started."""
-    if key in ("evidence", "only_new"):
+    if key in ("evidence", "baseline", "only_new"):
         return folder / value
     if key == "output":
         return tuple((form, folder / file) for form, file in value)

@@ -17,13 +17,16 @@ from reprocheck.baseline.model import (
     State,
     TensorPair,
 )
-from reprocheck.compare import pairs_by_name, without_renamed
+from reprocheck.compare import without_renamed
 from reprocheck.compare_near import Pair
+from reprocheck.compare_pairs import pairs_by_name
 from reprocheck.model import TensorRecord
 from reprocheck.tolerance import Measure, Tolerance
 from reprocheck.values_near import number_is_near
 
-INIT, STEPS, OUTPUTS, METRICS = "initial parameters", "steps", "outputs", "metrics"
+INIT, STEPS, CHECKPOINTS, OUTPUTS, METRICS = "initial parameters", "steps", "checkpoints", "outputs", "metrics"
+NOTHING = "None"
+"""What a function returns that returns nothing: agreement in it says nothing."""
 
 
 def compare_snapshots(seed: int, a: Snapshot, b: Snapshot, tolerance: Tolerance, no_bits: str = "") -> SeedComparison:
@@ -33,15 +36,22 @@ def compare_snapshots(seed: int, a: Snapshot, b: Snapshot, tolerance: Tolerance,
     init_part, init_pairs = _tensors(INIT, a.init, b.init, (a.init_digest, b.init_digest), set())
     out_part, out_pairs = _tensors(OUTPUTS, a.outputs, b.outputs, (a.output_digest, b.output_digest), by_margin)
     steps_part, steps_first = compare_history(a.steps, b.steps)
-    init_part, steps_part, out_part = (_by_bits(part, tolerance, no_bits) for part in (init_part, steps_part, out_part))
-    parts = [init_part, steps_part, out_part]
+    own_part, own_pairs = _checkpoints(a.checkpoints, b.checkpoints)
+    init_part, steps_part, own_part, out_part = (
+        _by_bits(part, tolerance, no_bits) for part in (init_part, steps_part, own_part, out_part)
+    )
+    parts = [init_part, steps_part, *([own_part] if a.checkpoints or b.checkpoints else []), out_part]
     parts += [_metrics_part(metrics)] if metrics else []
+    told = [(init_pairs, init_part), (own_pairs, own_part), (out_pairs, out_part)]
+    first = _first(init_part, init_pairs, steps_part, steps_first, out_part, out_pairs, metrics)
+    if own_part.state is State.DIFFERENT and (first is None or first.stage in ("output", "metric")):
+        first = First(stage="checkpoint", kind=CHECKPOINTS, names=_differing(own_pairs))
     return SeedComparison(
         seed=seed,
         parts=tuple(parts),
-        tensors=tuple(_shown(init_pairs, init_part, no_bits) + _shown(out_pairs, out_part, no_bits)),
+        tensors=tuple(pair for pairs, part in told for pair in _shown(pairs, part, no_bits)),
         metrics=metrics,
-        first=_first(init_part, init_pairs, steps_part, steps_first, out_part, out_pairs, metrics),
+        first=first,
     )
 
 
@@ -65,13 +75,14 @@ def _tensors(
 ) -> tuple[PartState, list[TensorPair]]:
     """Name by name where both sides have names, else by the digest of all."""
     if a is None or b is None:
-        if not any(digests):
-            return PartState(what=what, state=State.NOT_COMPARED, reason="not observed"), []
+        if not all(digests):
+            seen = "only one side has a digest of all of them" if any(digests) else "not observed"
+            return PartState(what=what, state=State.NOT_COMPARED, reason=seen), []
         same = digests[0] == digests[1]
         if by_margin and not same:
             return PartState(what=what, state=State.NOT_COMPARED, reason="only a digest of all of them is known"), []
         return PartState(what=what, state=State.SAME if same else State.DIFFERENT), []
-    left, right = ([record for record in side if (record.name or "returned value") not in by_margin] for side in (a, b))
+    left, right = ([record for record in side if record.name not in by_margin] for side in (a, b))
     found = pairs_by_name(left, right)
     differing = without_renamed([pair for pair in found if _state(pair) is State.DIFFERENT])
     pairs = [
@@ -81,10 +92,24 @@ def _tensors(
     states = {pair.state for pair in pairs}
     if State.DIFFERENT in states:
         return PartState(what=what, state=State.DIFFERENT), pairs
-    if State.SAME in states:
+    if any(pair.state is State.SAME and pair.a != NOTHING for pair in pairs):
         return PartState(what=what, state=State.SAME), pairs
     reason = "they are compared as metrics" if by_margin and not pairs else "nothing to compare was seen"
     return PartState(what=what, state=State.NOT_COMPARED, reason=reason), pairs
+
+
+def _checkpoints(
+    a: Sequence[TensorRecord] | None, b: Sequence[TensorRecord] | None
+) -> tuple[PartState, list[TensorPair]]:
+    """Those under names that both sides have: a checkpoint that was put into the code moves no number."""
+    if a is None or b is None:
+        return PartState(what=CHECKPOINTS, state=State.NOT_COMPARED, reason="a report does not hold them"), []
+    common = {record.name for record in a} & {record.name for record in b}
+    left, right = ([record for record in side if record.name in common] for side in (a, b))
+    part, pairs = _tensors(CHECKPOINTS, left, right, ("", ""), set())
+    alone = [pair for pair in pairs_by_name(a, b) if None in pair]
+    pairs += [replace(_pair(CHECKPOINTS, pair, State.NOT_COMPARED), reason="only one side has it") for pair in alone]
+    return part, pairs
 
 
 def _state(pair: Pair) -> State:
@@ -101,13 +126,15 @@ def _pair(part: str, pair: Pair, state: State) -> TensorPair:
     forms = dict.fromkeys(_form(record) for record in pair if record is not None)
     known = left or right
     assert known is not None
+    texts = all(record is None or record.text for record in pair)
+    a, b = ("" if record is None else record.text if texts else record.digest for record in pair)
     return TensorPair(
         part=part,
-        name=known.name or "returned value",
+        name=known.name,
         form=" against ".join(form for form in forms if form),
         state=state,
-        a="" if left is None else left.text or left.digest,
-        b="" if right is None else right.text or right.digest,
+        a=a,
+        b=b,
         reason=(known.reason or "it has no fingerprint") if state is State.NOT_COMPARED else "",
     )
 
@@ -129,7 +156,7 @@ def _shown(pairs: list[TensorPair], part: PartState, no_bits: str) -> list[Tenso
 
 
 def _metrics(a: Snapshot, b: Snapshot, tolerance: Tolerance, no_bits: str) -> Iterable[MetricPair]:
-    dtypes = {record.name or "returned value": record.dtype for side in (a, b) for record in side.outputs or ()}
+    dtypes = {record.name: record.dtype for side in (a, b) for record in side.outputs or ()}
     for name in dict.fromkeys((*a.metrics, *b.metrics)):
         left, right = a.metrics.get(name), b.metrics.get(name)
         allowed = _allowed(name, tolerance)

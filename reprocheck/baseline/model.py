@@ -43,6 +43,8 @@ class Snapshot:
     outputs: tuple[TensorRecord, ...] | None
     output_digest: str
     metrics: Mapping[str, float]
+    checkpoints: tuple[TensorRecord, ...] | None = ()
+    """All calls under one name as one record; None where they are not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ class TensorPair:
     """One named tensor, or other leaf of an output, on both sides."""
 
     part: str
-    """`initial parameters` or `outputs`."""
+    """`initial parameters`, `checkpoints` or `outputs`."""
     name: str
     form: str
     """`float32[64, 3]`; both where they differ."""
@@ -107,7 +109,7 @@ class MetricPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartState:
-    """One of the initial parameters, steps, outputs and metrics."""
+    """One of the initial parameters, steps, checkpoints, outputs and metrics."""
 
     what: str
     state: State
@@ -119,7 +121,7 @@ class First:
     """The first difference in run order, as closely as both sides tell."""
 
     stage: str
-    """init, step, output or metric."""
+    """init, step, checkpoint, output or metric."""
     kind: str = ""
     """parameters, gradients, ...; empty when not known."""
     low: int | None = None

@@ -2,32 +2,71 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from reprocheck.baseline.model import Snapshot, Steps
 from reprocheck.compare_steps import has_observations, history_digest
 from reprocheck.judge import digest_of, metrics_of
-from reprocheck.model import Evidence
+from reprocheck.model import CheckpointRecord, Evidence, TensorRecord
 from reprocheck.protocol import KIND_COUNT, RECORD_SIZE, count_steps, digest_at
 
-MOST_MARKS = 50
+RETURNED = "returned value"
+"""The name of an output that is not part of anything."""
+MOST_MARKS = 20
 """Steps that a baseline keeps per seed: more lines than that nobody reviews."""
+_NO_WORD = re.compile(r"[\s\[]")
 
 
 def snapshot_of(evidence: Evidence, ignored: Sequence[str] = ()) -> Snapshot:
     """Everything that can be compared later. `ignored` are globs of outputs to leave out."""
-    from fnmatch import fnmatchcase
-
-    outputs = tuple(leaf for leaf in evidence.outputs if not any(fnmatchcase(leaf.name, glob) for glob in ignored))
-    names = {leaf.name or "returned value" for leaf in outputs}
+    kept = [leaf for leaf in evidence.outputs if not any(fnmatchcase(leaf.name, glob) for glob in ignored)]
+    names = {leaf.name or RETURNED for leaf in kept}
     return Snapshot(
-        init=evidence.initial,
+        init=_named(evidence.initial),
         init_digest=digest_of(evidence.initial),
         steps=steps_of(evidence),
-        outputs=outputs,
-        output_digest=digest_of(outputs),
-        metrics={name: value for name, value in metrics_of(evidence).items() if name in names},
+        outputs=_named(kept),
+        output_digest=digest_of(kept),
+        metrics={_writable(name): value for name, value in metrics_of(evidence).items() if name in names},
+        checkpoints=_named(_checkpoints(evidence)),
     )
+
+
+def _checkpoints(evidence: Evidence) -> list[TensorRecord]:
+    """The target's own checkpoints, by name: what they observed, in the order of the calls."""
+    from xxhash import xxh3_128_hexdigest
+
+    named: dict[str, list[CheckpointRecord]] = {}
+    for record in evidence.checkpoints:
+        named.setdefault(record.name, []).append(record)
+    found = []
+    for name, calls in named.items():
+        unread = sum(record.unread for record in calls)
+        lines = "\n".join(f"{record.call}|{record.calls}|{record.digest}" for record in calls)
+        digest, reason = (
+            ("", f"{unread} values could not be read") if unread else (xxh3_128_hexdigest(lines.encode()), "")
+        )
+        found.append(TensorRecord(name=name, kind="checkpoint", digest=digest, reason=reason))
+    return found
+
+
+def _named(leaves: Sequence[TensorRecord]) -> tuple[TensorRecord, ...]:
+    """The leaves under names that a file can hold: none twice, none empty, no lone surrogates."""
+    found: dict[str, TensorRecord] = {}
+    for leaf in leaves:
+        base = name = _writable(leaf.name) or RETURNED
+        count = 2
+        while name in found:
+            name, count = f"{base} #{count}", count + 1
+        found[name] = replace(leaf, name=name, dtype=_NO_WORD.sub("?", leaf.dtype))
+    return tuple(found.values())
+
+
+def _writable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def steps_of(evidence: Evidence) -> Steps:

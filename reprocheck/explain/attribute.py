@@ -8,13 +8,13 @@ entropy) is held constant, to see whether that makes it agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 
 from reprocheck.explain.agree import limit_of
 from reprocheck.explain.lab import Lab, Ran, why_failed
 from reprocheck.explain.model import Arm, Attribution, Tap
-from reprocheck.explain.replay import Replay
+from reprocheck.explain.replay import Replay, reads_what_was_written
 from reprocheck.model import Ambient, Divergence, Evidence, Location, Probe, Seeding
 
 FIELD_OF_FACTOR = {
@@ -45,6 +45,8 @@ class Attributor:
 
     def attribute(self) -> Attribution:
         """The answer, and every experiment that it rests on."""
+        if _calls(self.a) != _calls(self.b):
+            return self._answer("process", ["process state"])
         outcomes = self._controls()
         differed, total = outcomes.count(False), len([one for one in outcomes if one is not None])
         factors = self._varied_factors()
@@ -112,7 +114,7 @@ class Attributor:
         return varied
 
     def _tapped(self, *kinds: str) -> list[Tap]:
-        return [tap for tap in self.seen.taps if tap.kind in kinds and self._is_before(tap)]
+        return [tap for tap in self.seen.taps if _kind(tap) in kinds and self._is_before(tap)]
 
     def _is_before(self, tap: Tap) -> bool:
         return self.limit is None or tap.step < self.limit
@@ -169,8 +171,9 @@ class Attributor:
     # From outside
 
     def _from_outside(self) -> Attribution | None:
-        outside = (self._leftover, self._seeding, self._frozen)
-        for question in (*(() if self._is_settled() else outside), self._heap):
+        outside = () if self._is_settled() else (self._leftover, self._seeding, self._frozen)
+        questions: tuple[Callable[[], Attribution | None], ...] = (*outside, self._heap)
+        for question in questions:
             if self.lab.left >= 2 + RESERVED // 2:
                 found = question()
                 if found is not None:
@@ -189,16 +192,10 @@ class Attributor:
 
     def _leftover(self) -> Attribution | None:
         """Files that an earlier run wrote: equal ones for both runs, in folders of their own."""
-        if not self._reads_what_was_written():
+        if not reads_what_was_written((*self.seen.taps, *self.seen.other_taps), self.a, self.b):
             return None
         arm, _ = self._pair("fresh folder", "does it agree where every run has a copy of the folder?", fresh=True)
         return self._answer("leftover", ["files of earlier runs"]) if arm.same else None
-
-    def _reads_what_was_written(self) -> bool:
-        taps = (*self.seen.taps, *self.seen.other_taps)
-        written = {tap.value for tap in taps if tap.kind == "write"}
-        written |= {file.path for evidence in (self.a, self.b) for file in evidence.files}
-        return any(tap.kind in ("read", "probe", "write") and tap.value in written for tap in taps)
 
     def _heap(self) -> Attribution | None:
         """Fresh memory as the system gives it is never twice the same: fill it, and equally, in both runs."""
@@ -248,7 +245,7 @@ class Attributor:
 
     def _narrow_frozen(self, kinds: list[str], frozen: Ran) -> tuple[list[str], list[Location]]:
         """The one line whose calls alone have to be constant: then a run agrees with the one where all are."""
-        places = {(tap.kind, tap.location): None for kind in kinds for tap in self._tapped(kind) if tap.location}
+        places = {(kind, tap.location): None for kind in kinds for tap in self._tapped(kind) if tap.location}
         if len(places) == 1:
             kind, place = next(iter(places))
             return [kind], [place] if place is not None else []
@@ -271,6 +268,16 @@ _FROZEN_WORDS = {
     "pid": "process and host names",
     "unseeded": "generators made without a seed",
 }
+
+
+def _kind(tap: Tap) -> str:
+    """A generator that is seeded from the system's entropy is as good as made without a seed."""
+    return "unseeded" if tap.kind == "seed" and tap.value == "entropy" else tap.kind
+
+
+def _calls(evidence: Evidence) -> int:
+    """Calls of the target's function in this run's process."""
+    return 1 if evidence.spec.probe is None else evidence.spec.probe.calls
 
 
 def _and(words: Sequence[str]) -> str:

@@ -50,25 +50,9 @@ def explain_difference(
         replays=(seen.diverged, seen.pairs),
         runs=lab.spent,
         excluded=_excluded(attribution),
-        not_done=(*seen.not_done, *_not_done(seen, lab)),
+        not_done=(*seen.not_done, *not_done(seen, lab)),
     )
     return explanation, _settled(found, trials)
-
-
-def explain_revisions(
-    planner: Planner, base: Planner, progress: Progress, a: Evidence, b: Evidence, divergence: Divergence
-) -> Explanation:
-    """Where run a of another revision and run b of this one part. Raises Interrupted."""
-    lab = Lab(planner, progress, planner.request.explain_budget, base)
-    seen = replay(lab, a, b, divergence)
-    return Explanation(
-        seed=b.spec.seed,
-        attribution=None,
-        origin=seen.origin,
-        replays=(seen.diverged, seen.pairs),
-        runs=lab.spent,
-        not_done=(*seen.not_done, *_not_done(seen, lab)),
-    )
 
 
 def explain_seed(
@@ -140,7 +124,8 @@ def _excluded(attribution: Attribution) -> tuple[str, ...]:
 _AMBIENT = frozenset({"hash seed", "heap contents", "directory order", "switch interval", "temporary directory"})
 
 
-def _not_done(seen: Replay, lab: Lab) -> tuple[NotCompared, ...]:
+def not_done(seen: Replay, lab: Lab) -> tuple[NotCompared, ...]:
+    """What an explanation had to leave out, and why."""
     if seen.pairs and not seen.diverged:
         pairs = f"{seen.pairs} traced pair{'s' if seen.pairs > 1 else ''}"
         return (NotCompared(what="localization", reason=f"the difference did not come back in {pairs}"),)

@@ -44,6 +44,8 @@ class Lab:
     ) -> RunSpec:
         """A run like `reference`; what is given is otherwise. `limit`: steps after which it ends."""
         settings = settings or self.request.settings
+        if reference.spec.probe is not None and reference.spec.probe.calls > 1:
+            probe = replace(probe or Probe(ledger=False), calls=reference.spec.probe.calls)
         if limit is not None:
             limit = limit if settings.max_steps is None else min(limit, settings.max_steps)
             settings = replace(settings, max_steps=limit)

@@ -33,10 +33,15 @@ _MADE = re.compile(r"\b(?:np|numpy)?\.?(?:random\.)?(RandomState|SeedSequence|MT
 
 def load_taps(folder: Path) -> tuple[Tap, ...]:
     """The taps of the run in `folder`, in the order of first calls; those of its children, as one, after its own."""
-    found: dict[tuple[int, int], Mapping[str, Any]] = {}
+    found: dict[tuple[int, int, str], Mapping[str, Any]] = {}
     first_pid: int | None = None
     for line in _lines(folder / LEDGER_FILE):
-        key = (_number(line, "pid"), _number(line, "order"))
+        # A script that starts itself anew keeps its number, and counts from 0 again.
+        key = (
+            _number(line, "pid"),
+            _number(line, "order"),
+            f"{line.get('name')} {line.get('path')} {line.get('line')}",
+        )
         first_pid = key[0] if first_pid is None else first_pid
         if key in found or len(found) < MOST_TAPS:
             found[key] = line  # a later line has the greater count
@@ -70,7 +75,7 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _tap(line: Mapping[str, Any], order: int) -> Tap | None:
     kind, name = _text(line, "kind"), _text(line, "name")
-    if not kind or not name:
+    if not kind or not name or line.get("count") == 0:  # 0: it was taken back
         return None
     path, number = _text(line, "path"), _number(line, "line")
     location = Location(path=path, line=number) if path and number > 0 else None
@@ -103,6 +108,7 @@ def source_line(location: Location) -> str:
             return ""
     except (OSError, ValueError):
         return ""
+    linecache.checkcache(location.path)
     return linecache.getline(location.path, location.line).strip()[:MOST_CHARACTERS]
 
 

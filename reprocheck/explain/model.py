@@ -79,11 +79,13 @@ class Origin:
     kind: str
     """op: equal inputs, other output. generator: a random op found its generator in another state. outside: an input
     came from outside the traced operations with other values. extra: one run executed an operation that the other did
-    not. written: as outside, but the tensor was equal before and was changed by nobody that the trace sees."""
+    not. written: as outside, but the tensor was equal before and was changed by nobody that the trace sees. another
+    (between revisions): one takes in another tensor than the other does."""
     call: OpCall
-    """In the first run; of `extra`, in the run that executed it."""
+    """In the first run; of `extra`, in the run that executed it. Between revisions: in the current state."""
     other: OpCall | None = None
-    """extra: what the other run executed in its place, or None at its end."""
+    """extra: what the other run executed in its place, or None at its end. Between revisions: the same call in the
+    other one."""
     runs: tuple[str, str] = ("", "")
     only_in: str = ""
     """extra: the run that executed it."""
@@ -136,8 +138,9 @@ class Attribution:
 
     kind: str
     """ambient: an ambient factor. frozen: agrees once a source from outside (clock, entropy, pid) is replaced by a
-    constant one. leftover: agrees in fresh copies of the folder. seeding: agrees when reprocheck seeds. intrinsic:
-    differs with everything equal. unclear: the experiments contradict each other or the budget ended."""
+    constant one. process: only a second call in one process differs. leftover: agrees in fresh copies of the folder.
+    seeding: agrees when reprocheck seeds. intrinsic: differs with everything equal. unclear: the experiments
+    contradict each other or the budget ended."""
     factors: tuple[str, ...] = ()
     """The guilty: ambient factors, or clock, entropy, pid, or python, numpy, torch for seeding."""
     lines: tuple[Location, ...] = ()

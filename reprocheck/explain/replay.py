@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reprocheck.evidence import EvidenceUnreadable
-from reprocheck.explain.agree import first_difference, limit_of
+from reprocheck.explain.agree import first_difference, has_step, limit_of
 from reprocheck.explain.lab import Lab, Ran, why_failed
 from reprocheck.explain.ledger_file import load_taps
 from reprocheck.explain.localize import locate
@@ -35,10 +36,14 @@ class Replay:
     not_done: tuple[NotCompared, ...] = ()
 
 
-def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence) -> Replay:
-    """Traced pairs until one of them shows where it parts."""
+def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: bool = False) -> Replay:
+    """Traced pairs until one of them shows where it parts. `across`: they are of two revisions of the code."""
     window: TraceWindow | None = window_of(divergence, a, b)
     answer = Replay()
+    if _is_traced(a) and _is_traced(b):
+        origin, unread = _origin(a, b, across)
+        answer = Replay(origin=origin, not_done=unread)
+        window = None if origin is not None else window
     for attempt in range(MOST_PAIRS):
         if lab.left < (2 if attempt == 0 else KEPT_FOR_OTHERS):
             break
@@ -50,7 +55,7 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence) -> Replay
             window = None  # the target does not bear the trace: take the ledger alone
             continue
         parted = first_difference(first, second, lab.request, limit_of(divergence))
-        origin, unread = _origin(first, second) if window is not None else (None, ())
+        origin, unread = _origin(first, second, across) if window is not None else (answer.origin, ())
         answer = Replay(
             origin=origin,
             taps=load_taps(first.spec.directory),
@@ -63,6 +68,8 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence) -> Replay
         )
         if origin is not None or window is None:
             break
+        if parted is None and reads_what_was_written((*answer.taps, *answer.other_taps), a, b):
+            break  # what earlier runs left behind is the same for both now
         if parted is not None and _is_earlier(parted, divergence):
             divergence = parted
             window = window_of(parted, first, second)
@@ -71,16 +78,27 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence) -> Replay
 
 def window_of(divergence: Divergence, a: Evidence, b: Evidence) -> TraceWindow:
     """What has to be traced to see a difference arise."""
-    if divergence.stage in ("init", "data", "step"):
+    if has_step(divergence):
         step = divergence.step or 0
         return TraceWindow(first=step if step and divergence.stage != "init" else None, last=step)
     steps = min(count_steps(a.steps), count_steps(b.steps))
     return TraceWindow(first=steps or None, last=None)
 
 
+def reads_what_was_written(taps: Iterable[Tap], *runs: Evidence) -> bool:
+    """Whether a run looked at a file that one of the runs writes."""
+    taps = tuple(taps)
+    written = {tap.value for tap in taps if tap.kind == "write"} | {file.path for run in runs for file in run.files}
+    return any(tap.kind in ("read", "probe", "write") and tap.value in written for tap in taps)
+
+
+def _is_traced(run: Evidence) -> bool:
+    return run.spec.probe is not None and run.spec.probe.trace is not None
+
+
 def _is_earlier(parted: Divergence, divergence: Divergence) -> bool:
-    if divergence.stage not in ("init", "data", "step"):
-        return parted.stage in ("init", "data", "step")
+    if not has_step(divergence):
+        return has_step(parted)
     return (parted.step or 0) < (divergence.step or 0)
 
 
@@ -90,9 +108,9 @@ def _traced_pair(lab: Lab, a: Evidence, b: Evidence, window: TraceWindow | None)
     return ran[0], ran[1]
 
 
-def _origin(first: Evidence, second: Evidence) -> tuple[Origin | None, tuple[NotCompared, ...]]:
+def _origin(first: Evidence, second: Evidence, across: bool) -> tuple[Origin | None, tuple[NotCompared, ...]]:
     try:
         runs = first.spec.id, second.spec.id
-        return locate(first.spec.directory, second.spec.directory, runs), ()
+        return locate(first.spec.directory, second.spec.directory, runs, across), ()
     except EvidenceUnreadable as error:
         return None, (NotCompared(what="operations", reason=error.message),)

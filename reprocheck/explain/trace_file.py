@@ -86,6 +86,8 @@ class Trace:
     forms: Mapping[int, Form]
     first: int
     """The step that the window begins with."""
+    inputs: bool
+    """What went into operations is recorded, too."""
     complete: bool
     """The run reached the end of its trace."""
 
@@ -162,6 +164,7 @@ def _load(folder: Path) -> Trace:
         events={0: Event(op="unknown"), **tables.events},
         forms={0: Form(), **tables.forms},
         first=tables.first,
+        inputs=tables.inputs,
         complete=tables.end is not None,
     )
 
@@ -184,6 +187,7 @@ class Tables:
     events: dict[int, Event] = field(default_factory=dict)
     forms: dict[int, Form] = field(default_factory=dict)
     first: int = 0
+    inputs: bool = False
     started: bool = False
     end: int | None = None
     consumed: int = 0
@@ -206,7 +210,7 @@ class Tables:
         elif "trace" in line:
             if line["trace"] != TRACE_VERSION:
                 raise ValueError(f"it is of version {line['trace']}")
-            self.started, self.first = True, int(line["first"])
+            self.started, self.first, self.inputs = True, int(line["first"]), bool(line["inputs"])
         elif "end" in line:
             self.end = int(line["end"])
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reprocheck.console import Pen, Style
+from reprocheck.console import Pen, Style, escape
 from reprocheck.identity import repository_path
-from reprocheck.model import Audit, Verdict
-from reprocheck.report.told import Told, told
+from reprocheck.model import Audit
+from reprocheck.report.told import Told, told, unjudged
 from reprocheck.report.wording import count, first_of, shown_target
 
 MOST = 10
@@ -35,20 +35,15 @@ def render_github(audit: Audit, style: Style) -> str:
     """The annotations, closed by one notice with the verdict."""
     annotations = [*_unjudged(audit), *(_of_finding(audit, one) for one in told(audit))]
     shown = [one for kind in ("error", "warning") for one in [a for a in annotations if a.kind == kind][:MOST]]
-    rest = [one for one in annotations if one not in shown]
+    rest = [one for one in annotations if not any(one is other for other in shown)]
     return "".join(f"{_command(one)}\n" for one in [*shown, _closing(audit, rest)])
 
 
 def _unjudged(audit: Audit) -> Iterator[_Annotation]:
     target = audit.request.target
     path = None if target.path is None else repository_path(str(target.path))
-    title = "reprocheck: no verdict reached"
-    found = [seed for seed in audit.seeds if seed.verdict is Verdict.NO_VERDICT]
-    for seed in found:
-        message = f"seed {seed.seed}: {_PEN.text(seed.reason) or 'reason unknown'}"
-        yield _Annotation(kind="error", title=title, message=message, path=path)
-    if audit.verdict is Verdict.NO_VERDICT and not found:
-        yield _Annotation(kind="error", title=title, message=_PEN.text(audit.summary), path=path)
+    for message in unjudged(audit):
+        yield _Annotation(kind="error", title="reprocheck: no verdict reached", message=message, path=path)
 
 
 def _of_finding(audit: Audit, one: Told) -> _Annotation:
@@ -89,4 +84,4 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return _data(escape(text)).replace(":", "%3A").replace(",", "%2C")

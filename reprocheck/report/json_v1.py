@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from reprocheck.console import Style
 from reprocheck.model import Audit, Beside, MetricSummary, Request, RunSummary, SeedAudit, Target
+from reprocheck.report.json_against import plain_against
+from reprocheck.report.json_baseline import plain_baseline
 from reprocheck.report.json_difference import Plain, plain_divergence, plain_finding, plain_not_compared
 from reprocheck.report.json_explanation import plain_explanation, plain_times
 from reprocheck.report.json_plain import Scrub, plain
@@ -42,6 +44,8 @@ def _stable(audit: Audit) -> Plain:
         "seeds": [_seed(seed) for seed in audit.seeds],
         "divergence": plain_divergence(audit.divergence),
         "explanation": plain_explanation(audit.explanation),
+        "against": plain_against(audit.against, _seed),
+        "baseline": plain_baseline(audit.baseline),
         "findings": [plain_finding(finding) for finding in audit.findings],
         "metrics": [_metric(metric) for metric in audit.metrics],
         "compared": audit.compared,
@@ -59,7 +63,8 @@ def _volatile(audit: Audit) -> Plain:
         "started": audit.started,
         "seconds": audit.seconds,
         "directory": str(audit.directory),
-        "runs": {run.id: _run_volatile(run) for seed in audit.seeds for run in seed.runs},
+        "runs": {run.id: _run_volatile(run) for seed in _all_seeds(audit) for run in seed.runs},
+        "run_again": {str(seed): reason for seed, reason in audit.run_again.items()},
         "explanation": plain_times(audit.explanation),
         "beside": {
             str(seed.seed): {item.what: item.detail for item in seed.beside if not item.same} for seed in audit.seeds
@@ -67,11 +72,17 @@ def _volatile(audit: Audit) -> Plain:
     }
 
 
+def _all_seeds(audit: Audit) -> tuple[SeedAudit, ...]:
+    """Those of the other revision, too."""
+    return audit.seeds if audit.against is None else (*audit.seeds, *audit.against.seeds)
+
+
 def _run_volatile(run: RunSummary) -> Plain:
     return {
         "seconds": run.seconds,
         "memory": run.memory,
         "directory": run.directory,
+        "reused_from": run.reused_from or None,
         "ambient": run.ambient,
         "last_words": run.last_words,
     }
@@ -98,6 +109,7 @@ def _asked(request: Request) -> Plain:
         "ambient": request.ambient,
         "compare": request.compare,
         "ignore": request.ignore,
+        "tolerance": request.tolerance.words,
         "settings": {
             "seeding": settings.seeding,
             "cudnn_deterministic": settings.cudnn_deterministic,

@@ -10,11 +10,13 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reprocheck.baseline.model import BaselineAnswer
+from reprocheck.baseline.words import summarize_baseline
 from reprocheck.console import Pen, Style, escape
 from reprocheck.model import Against, Audit, NotCompared, SeedAudit, Verdict
 from reprocheck.report.text import render_text
 from reprocheck.report.text_difference import where
-from reprocheck.report.wording import shown_target
+from reprocheck.report.wording import shown_path, shown_target
 
 # What XML 1.0 cannot hold at all, and what it discourages.
 _ILLEGAL = re.compile("[^\t\n\\x20-\\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -70,7 +72,11 @@ def _cases(audit: Audit) -> Iterator[_Case]:
         whole = "" if case.text else whole
         yield case
     if audit.against is not None:
-        yield _against(audit.against, whole)
+        case = _against(audit.against, whole)
+        whole = "" if case.text else whole
+        yield case
+    if audit.baseline is not None:
+        yield _baseline(audit.baseline, whole)
     yield from (_skipped(item) for item in audit.not_compared)
 
 
@@ -90,11 +96,20 @@ def _against(against: Against, whole: str) -> _Case:
     if against.verdict is Verdict.REPRODUCIBLE:
         return _Case(name=name, outcome=None)
     if against.verdict is Verdict.NO_VERDICT:
-        return _Case(name=name, outcome="error", message=f"not compared: {_PEN.text(against.reason)}", text=whole)
+        reason = f"not compared: {_PEN.text(against.reason)}"
+        return _Case(name=name, outcome="skipped" if against.allowed else "error", message=reason, text=whole)
     if against.allowed:
         return _Case(name=name, outcome=None)
     first = "" if against.divergence is None else f", first {_PEN.text(where(against.divergence))}"
     return _Case(name=name, outcome="failure", message=f"the numbers moved{first}", text=whole)
+
+
+def _baseline(answer: BaselineAnswer, whole: str) -> _Case:
+    name, said = f"baseline {_PEN.text(shown_path(answer.file))}", _PEN.text(summarize_baseline(answer))
+    if answer.verdict is Verdict.REPRODUCIBLE:
+        return _Case(name=name, outcome=None)
+    outcome = "failure" if answer.verdict is Verdict.DIFFERENT else "error"
+    return _Case(name=name, outcome=outcome, message=said, text=whole)
 
 
 def _skipped(item: NotCompared) -> _Case:

@@ -18,7 +18,10 @@ from reprocheck.report.wording import count, prefix_length, short, shown_path, s
 
 MOST_ROWS = 20
 _MOST_FINDINGS = 10
-_LONGEST_DETAILS = 30_000
+LONGEST = 60_000
+"""Characters of a comment; GitHub takes 65 536."""
+_LEAST_DETAILS = 1000
+_FOLD = "<details><summary>Details</summary>\n\n{fence}text\n{text}\n{fence}\n\n</details>"
 _PEN = Pen(Style())
 _GAP = "&#8203;"
 """Nothing to see, but neither a mention, a reference nor a link goes across it."""
@@ -33,7 +36,7 @@ _LIST = re.compile(r"\s*(?:\\?[-+=]|\d+[.)])")
 
 def render_markdown(audit: Audit, style: Style) -> str:
     """The whole comment."""
-    parts = [
+    parts: list[list[str]] = [
         [f"### reprocheck: {audit.verdict.value.replace('_', ' ').upper()}"],
         [f"{code(shown_target(audit.request.target))}: {prose(audit.summary)}"],
         _runs(audit),
@@ -42,9 +45,16 @@ def render_markdown(audit: Audit, style: Style) -> str:
         _metrics(audit),
         _shifts(audit),
         _coverage(audit),
-        _details(audit),
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+    kept: list[str] = []
+    room = LONGEST
+    for text in ("\n".join(part) for part in parts if part):
+        if len(text) > room:
+            kept.append("(cut: the rest is too long for a comment)")
+            return "\n\n".join(kept) + "\n"
+        kept.append(text)
+        room -= len(text) + 2
+    return "\n\n".join([*kept, *_details(audit, room - len(_FOLD))]) + "\n"
 
 
 def prose(text: str) -> str:
@@ -165,10 +175,13 @@ def _coverage(audit: Audit) -> list[str]:
     return [*lines, f"- varied: {prose(', '.join(audit.varied)) or 'nothing'}"]
 
 
-def _details(audit: Audit) -> list[str]:
+def _details(audit: Audit, room: int) -> list[str]:
     """The text report, folded. Between fences nothing is markup."""
     text = render_text(audit, Style()).rstrip("\n")
-    if len(text) > _LONGEST_DETAILS:
-        text = f"{text[:_LONGEST_DETAILS]}\n({len(text) - _LONGEST_DETAILS} characters left out)"
     fence = "`" * max(3, max(map(len, re.findall("`+", text)), default=0) + 1)
-    return ["<details><summary>Details</summary>", "", f"{fence}text", text, fence, "", "</details>"]
+    room -= 2 * len(fence)
+    if room < _LEAST_DETAILS:
+        return []
+    if len(text) > room:
+        text = f"{text[:room]}\n({len(text) - room} characters left out)"
+    return [_FOLD.format(fence=fence, text=text)]

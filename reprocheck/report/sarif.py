@@ -15,10 +15,10 @@ from reprocheck import __version__
 from reprocheck.console import Pen, Style
 from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
 from reprocheck.identity import identify, repository_path
-from reprocheck.model import Audit, Edit, Finding, Location, Verdict
+from reprocheck.model import Audit, Edit, Finding, Location
 from reprocheck.report.json_plain import Scrub, plain
 from reprocheck.report.json_v1 import to_plain
-from reprocheck.report.told import Told, told
+from reprocheck.report.told import Told, told, unjudged
 from reprocheck.report.wording import shown_target
 from reprocheck.rules import find_page
 from reprocheck.rules.page_text import as_text
@@ -56,24 +56,15 @@ def _run(audit: Audit) -> Plain:
 
 def _invocation(audit: Audit) -> Plain:
     """Successful only when everything that was asked has a verdict."""
-    unjudged = [
-        f"no verdict for seed {seed.seed}: {_PEN.text(seed.reason) or 'reason unknown'}"
-        for seed in audit.seeds
-        if seed.verdict is Verdict.NO_VERDICT
-    ]
-    against = audit.against
-    if against is not None and against.verdict is Verdict.NO_VERDICT and not against.allowed:
-        unjudged.append(f"not compared with {_PEN.text(against.text)}: {_PEN.text(against.reason)}")
-    if not unjudged and audit.verdict is Verdict.NO_VERDICT:
-        unjudged.append(f"no verdict: {_PEN.text(audit.summary)}")
+    failures = unjudged(audit)
     notes = [f"{_PEN.text(item.what)} not compared: {_PEN.text(item.reason)}" for item in audit.not_compared]
     code = ExitCode(audit.exit_code)
     return {
-        "executionSuccessful": not unjudged,
+        "executionSuccessful": not failures,
         "exitCode": int(code),
         "exitCodeDescription": EXIT_CODE_MEANINGS[code],
         "toolExecutionNotifications": [
-            *({"level": "error", "message": _message(text)} for text in unjudged),
+            *({"level": "error", "message": _message(text)} for text in failures),
             *({"level": "note", "message": _message(text)} for text in notes),
         ],
     }

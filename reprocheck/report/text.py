@@ -10,9 +10,12 @@ from typing import Any
 
 from reprocheck.console import Pen, Style, aligned
 from reprocheck.model import Audit, RunSummary, SeedAudit, Settings, Status, Verdict
+from reprocheck.report.text_against import against_lines, moved_lines, opening_words
+from reprocheck.report.text_baseline import baseline_lines
 from reprocheck.report.text_diagnostics import finding_lines
 from reprocheck.report.text_difference import DIVERGENCE_CODES, difference_lines, shown_location, where
 from reprocheck.report.text_explanation import closing_lines, trial_lines, why_notes
+from reprocheck.report.text_reused import reused_lines
 from reprocheck.report.wording import (
     count,
     duration,
@@ -24,6 +27,7 @@ from reprocheck.report.wording import (
     shown_target,
     size,
 )
+from reprocheck.rules.difference import MOVED
 
 MOST_LINES = 15
 MOST_ITEMS = 20
@@ -35,9 +39,11 @@ def render_text(audit: Audit, style: Style) -> str:
     """The whole report, a newline at its end."""
     pen = Pen(style)
     sections = [
-        _opening(audit, pen),
+        [*_opening(audit, pen), *reused_lines(audit, pen)],
         *(_seed(seed, pen) for seed in audit.seeds),
+        against_lines(audit, pen, _seed),
         *_diagnoses(audit, pen),
+        baseline_lines(audit.baseline, pen),
         _metrics(audit, pen),
         _beside(audit, pen),
         _settings(audit, pen),
@@ -49,6 +55,7 @@ def render_text(audit: Audit, style: Style) -> str:
 
 def _opening(audit: Audit, pen: Pen) -> list[str]:
     target = pen.text(shown_target(audit.request.target))
+    against = opening_words(audit, pen)
     if audit.verdict is Verdict.NO_VERDICT:
         return [
             pen.paint("fatal: no verdict reached", "red"),
@@ -56,8 +63,8 @@ def _opening(audit: Audit, pen: Pen) -> list[str]:
             *_why_none(audit, pen),
         ]
     if audit.verdict is Verdict.REPRODUCIBLE:
-        return [f"{pen.paint('REPRODUCIBLE', 'green')}  {target}  {_no_difference(audit, pen)}"]
-    return [f"{pen.paint('DIFFERENT', 'red')}  {target}  {_first_difference(audit, pen)}"]
+        return [f"{pen.paint('REPRODUCIBLE', 'green')}  {target}  {against or _no_difference(audit, pen)}"]
+    return [f"{pen.paint('DIFFERENT', 'red')}  {target}  {against or _first_difference(audit, pen)}"]
 
 
 def _no_difference(audit: Audit, pen: Pen) -> str:
@@ -79,11 +86,17 @@ def _why_none(audit: Audit, pen: Pen) -> list[str]:
     for seed in audit.seeds:
         if seed.verdict is Verdict.NO_VERDICT and seed.reason:
             lines.append(f"{_INDENT} = why: seed {seed.seed}: {pen.text(seed.reason)}")
-    lines += [f"{_INDENT} = why: {pen.text(audit.summary)}"] if not lines else []
+    reason = audit.summary if audit.against is None or not audit.against.reason else audit.against.reason
+    lines += [f"{_INDENT} = why: {pen.text(reason)}"] if not lines else []
     told: set[str] = set()
-    for run in (run for seed in audit.seeds for run in seed.runs if run.status is not Status.COMPLETED):
+    for run in (run for seed in _all_seeds(audit) for run in seed.runs if run.status is not Status.COMPLETED):
         lines += ["", *_failed_run(run, told, pen)]
     return [*lines, "", *(f"{_INDENT} = help: {hint}" for hint in _what_to_try(audit))]
+
+
+def _all_seeds(audit: Audit) -> tuple[SeedAudit, ...]:
+    """Those of the other revision, too."""
+    return audit.seeds if audit.against is None else (*audit.seeds, *audit.against.seeds)
 
 
 def _failed_run(run: RunSummary, told: set[str], pen: Pen) -> list[str]:
@@ -101,7 +114,14 @@ def _failed_run(run: RunSummary, told: set[str], pen: Pen) -> list[str]:
 
 
 def _what_to_try(audit: Audit) -> Iterator[str]:
-    statuses = {run.status for seed in audit.seeds for run in seed.runs}
+    statuses = {run.status for seed in _all_seeds(audit) for run in seed.runs}
+    if statuses == {Status.COMPLETED} and audit.against is not None and audit.against.reason:
+        yield "compare with a revision that reproduces and whose own code runs, or audit without --against"
+        return
+    if all(seed.verdict is Verdict.REPRODUCIBLE for seed in audit.seeds) and audit.baseline is not None:
+        yield "give the metrics a tolerance, as in --tolerance loss=1%"
+        yield "or write down the results of this numerical class, too, with --update-baseline"
+        return
     yield "stdout.txt and stderr.txt in the folder of each run hold all that it said"
     if Status.FAILED in statuses:
         yield "run the target once by itself, from this folder and with these arguments"
@@ -167,11 +187,14 @@ def _memory(run: RunSummary) -> str:
 def _diagnoses(audit: Audit, pen: Pen) -> Iterator[list[str]]:
     """The first difference, its causes, what mends it; after that what has no part in it."""
     explanation = audit.explanation
-    others = [finding for finding in audit.findings if finding.code not in DIVERGENCE_CODES]
+    others = [finding for finding in audit.findings if finding.code not in (*DIVERGENCE_CODES, MOVED)]
     causes = [finding for finding in others if finding.severity == "error"]
     trials = () if explanation is None else explanation.trials
     whys = [] if explanation is None else why_notes(explanation, pen)
-    yield difference_lines(audit, pen, causes, () if causes else whys)
+    if any(finding.code == MOVED for finding in audit.findings):
+        yield moved_lines(audit, pen, whys)
+    else:
+        yield difference_lines(audit, pen, causes, () if causes else whys)
     for index, finding in enumerate(causes):
         notes = () if index else whys
         yield finding_lines(finding, pen, known=shown_location(audit), notes=notes, trials=trials)

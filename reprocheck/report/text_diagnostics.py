@@ -29,6 +29,10 @@ class Margin:
         """The line that says where."""
         return f"{' ' * self.width}--> {place}"
 
+    def other(self, place: str) -> str:
+        """The line that says where in another revision."""
+        return f"{' ' * self.width}::: {place}"
+
     def bar(self, text: str = "") -> str:
         """A line of evidence, or an empty one."""
         return f"{' ' * self.width} | {text}".rstrip()

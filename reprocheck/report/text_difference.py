@@ -16,7 +16,7 @@ DIVERGENCE_CODES = {code for code, _, _ in DIVERGENCES.values()}
 MOST_TENSORS = 10
 _MOST_BESIDE_AN_ORIGIN = 3
 _MOST_SAMPLES = 3
-_SINGULAR = {"batch", "loss", "forward", "output", "optimizer state", "stdout"}
+_SINGULAR = {"batch", "loss", "forward", "output", "optimizer state", "stdout", "checkpoint"}
 _PHASES = {
     "init": "before the first forward pass",
     "forward": "forward pass",
@@ -39,12 +39,12 @@ def difference_lines(audit: Audit, pen: Pen, causes: Sequence[Finding] = (), why
     lines += [] if location is None else margin.source(location.line, pen.text(code))
     names = first_of([f"`{pen.text(name)}`" for name in first.names], MOST_TENSORS) if not first.tensors else ""
     if origin is not None:
-        lines += [margin.bar(line) for line in _origin(origin, location, names, pen)]
+        lines += [margin.bar(line) for line in origin_lines(origin, location, names, pen)]
     elif names:
         lines.append(margin.bar(names))
     most = MOST_TENSORS if origin is None else _MOST_BESIDE_AN_ORIGIN
-    lines += [margin.bar(line) for line in _tensors(first.tensors, most, pen)]
-    notes = [first.note, *([] if origin is None else _said_of(origin, first))]
+    lines += [margin.bar(line) for line in tensor_lines(first.tensors, most, pen)]
+    notes = [first.note, *([] if origin is None else said_of(origin, first))]
     notes += [] if finding is None else _diagnosis(finding, origin, causes)
     lines += [margin.note(pen.text(note)) for note in notes if note]
     lines += [margin.note(why) for why in whys]
@@ -119,7 +119,7 @@ def _diagnosis(finding: Finding, origin: Origin | None, causes: Sequence[Finding
     return notes
 
 
-def _origin(origin: Origin, shown: Location | None, names: str, pen: Pen) -> list[str]:
+def origin_lines(origin: Origin, shown: Location | None, names: str, pen: Pen) -> list[str]:
     """The operation in aligned rows. Its line is left out where it stands above already."""
     rows = _extra(origin, pen) if origin.kind == "extra" else _operation(origin, pen)
     if origin.compared_ops:
@@ -145,6 +145,7 @@ def _operation(origin: Origin, pen: Pen) -> list[list[str]]:
         "seeded otherwise, or drawn from another number of times",
         "outside": f"{what or 'one'}{batch} came in from outside the traced operations with other values",
         "written": f"{what or 'one'} was equal before; something that the trace does not see changed it",
+        "another": f"{what or 'one'} is another tensor: each is as its own run saw it last",
     }.get(origin.kind, pen.text(origin.kind))
     return [["op", _call(origin.call, pen)], ["inputs", inputs]]
 
@@ -197,7 +198,8 @@ def _distance(values: ValueDifference) -> str:
     return text + (f", at most {values.max_ulp} ULP" if values.max_ulp is not None else "")
 
 
-def _said_of(origin: Origin, divergence: Divergence) -> list[str]:
+def said_of(origin: Origin, divergence: Divergence) -> list[str]:
+    """What is known beside the operation itself."""
     moved = divergence.step is not None and origin.call.step != divergence.step
     at = f"in the traced replay the runs part at step {origin.call.step}" if moved else ""
     return [at, origin.deterministic_note, origin.note]
@@ -207,7 +209,8 @@ def _index(index: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, index))}]" if index else ""
 
 
-def _tensors(tensors: Sequence[TensorDifference], most: int, pen: Pen) -> list[str]:
+def tensor_lines(tensors: Sequence[TensorDifference], most: int, pen: Pen) -> list[str]:
+    """The tensors that differ, in aligned rows."""
     if not tensors:
         return []
     length = prefix_length(digest for tensor in tensors for digest in (tensor.a, tensor.b))

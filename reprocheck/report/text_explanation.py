@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from reprocheck.console import Pen, aligned
 from reprocheck.explain.model import Arm, Attribution, Explanation, Trial
 from reprocheck.model import Edit
@@ -81,17 +83,19 @@ def _shown(attribution: Attribution, pen: Pen) -> list[str]:
         return ["the experiments gave no clear answer"]
     lines = [place(line, pen) for line in attribution.lines]
     alone = f" at {_and(lines)} alone" if lines else ""
-    sentence = {
+    sentences: dict[str, Callable[[], str]] = {
         "ambient": lambda: _ambient(attribution, pen),
         "frozen": lambda: (
             f"agrees with {_and([_OUTSIDE.get(factor, factor) for factor in factors])} held constant"
             f"{alone}{_agreed(attribution, 'frozen')}"
         ),
+        "process": lambda: "a second call in the same process differs from the first call of a fresh one",
         "leftover": lambda: f"agrees when every run has a copy of the folder{_agreed(attribution, 'fresh folder')}",
         "seeding": lambda: (
             f"agrees when reprocheck seeds {_and(factors) or 'the generators'} for it{_agreed(attribution, 'seeding')}"
         ),
-    }.get(attribution.kind, lambda: pen.text(attribution.kind))()
+    }
+    sentence = sentences.get(attribution.kind, lambda: pen.text(attribution.kind))()
     return [*([f"differs with every ambient factor equal ({differed} of {comparisons})"] if differed else []), sentence]
 
 

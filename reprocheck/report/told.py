@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reprocheck.console import Pen, Style
-from reprocheck.identity import DIFFERENCES
-from reprocheck.model import Audit, Divergence, Finding, Location
+from reprocheck.identity import has_first_difference
+from reprocheck.model import Audit, Divergence, Finding, Location, Verdict
 from reprocheck.report.text_difference import where
 from reprocheck.report.text_explanation import why_notes
 from reprocheck.report.wording import count, first_of
@@ -40,6 +40,20 @@ def told(audit: Audit) -> tuple[Told, ...]:
     return tuple(sorted(found, key=lambda one: _rank(one.finding)))
 
 
+def unjudged(audit: Audit) -> list[str]:
+    """Everything that was asked and has no verdict, and why. A difference elsewhere does not outweigh it here."""
+    seeds = [seed for seed in audit.seeds if seed.verdict is Verdict.NO_VERDICT]
+    found = [f"seed {seed.seed} has no verdict: {_PEN.text(seed.reason) or 'reason unknown'}" for seed in seeds]
+    against, baseline = audit.against, audit.baseline
+    if against is not None and against.verdict is Verdict.NO_VERDICT and not against.allowed:
+        found.append(f"not compared with {_PEN.text(against.text)}: {_PEN.text(against.reason)}")
+    if baseline is not None and baseline.verdict is Verdict.NO_VERDICT:
+        found.append(f"not compared with baseline {_PEN.text(baseline.file)}: {_PEN.text(baseline.reason)}")
+    if not found and audit.verdict is Verdict.NO_VERDICT:
+        found.append(_PEN.text(audit.summary))
+    return found
+
+
 def mending(audit: Audit) -> list[str]:
     """The settings that were seen to mend the difference."""
     trials = () if audit.explanation is None else audit.explanation.trials
@@ -57,7 +71,7 @@ def _rank(finding: Finding) -> int:
 
 
 def _told(audit: Audit, index: int, finding: Finding) -> Told:
-    divergence = audit.divergence if finding.code.startswith(DIFFERENCES) else None
+    divergence = audit.divergence if has_first_difference(finding.code) else None
     location, source = finding.location, finding.source
     if divergence is not None:
         location = location or divergence.location

@@ -14,6 +14,7 @@ DIVERGENCES = {
     "init": ("RC301", "initial state differs", "the model starts from other values, before any training"),
     "data": ("RC302", "model inputs differ", "the data or its order differs while the model is still equal"),
     "step": ("RC303", "training step differs", "an equal batch gave other numbers"),
+    "checkpoint": ("RC308", "checkpoint differs", "a value that the target itself put under observation"),
     "output": ("RC304", "returned value differs", "everything observed in training was equal"),
     "metric": ("RC305", "returned metric differs", "everything else that was observed was equal"),
     "stdout": ("RC306", "printed output differs", "asked for by --compare stdout"),
@@ -22,6 +23,7 @@ DIVERGENCES = {
 """Stage → code, phrase, what it says. A code is never used again for something else."""
 
 MOVED = "RC310"
+_MOST_SHIFTS = 10
 SEED_NO_EFFECT = "RC401"
 UNDIAGNOSED = "undiagnosed"
 """The cause of a difference of which only its place is known."""
@@ -80,6 +82,7 @@ def find_moved(against: Against) -> list[Finding]:
         return []
     severity = "note" if against.allowed else "error"
     shifts = [_shift(shift) for shift in against.shifts if shift.here != shift.base]
+    unmoved = "no metric moved" if against.shifts and not shifts else ""
     return [
         Finding(
             code=MOVED,
@@ -87,8 +90,10 @@ def find_moved(against: Against) -> list[Finding]:
             severity=severity,
             confidence="high",
             message=f"the numbers moved since {against.text}",
-            evidence=(f"first difference: {against.divergence.stage}, {against.divergence.kind}", *shifts[:5]),
-            help="if the change means to move them, say so with --allow-different",
+            location=against.divergence.location,
+            source="" if against.here is None else against.here.code,
+            evidence=tuple(item for item in (unmoved, *shifts[:_MOST_SHIFTS]) if item),
+            help="" if against.allowed else "if the change means to move them, say so with --allow-different",
         )
     ]
 
@@ -97,7 +102,16 @@ def _shift(shift: MetricShift) -> str:
     spread = (
         "" if shift.in_std is None else f", {abs(shift.in_std):.2g} of one standard deviation over {shift.seeds} seeds"
     )
-    return f"{shift.name} {shift.base:.6g} -> {shift.here:.6g}{spread}"
+    base, here = _told_apart(shift.base, shift.here)
+    return f"{shift.name} {base} -> {here}{spread}"
+
+
+def _told_apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see that they differ."""
+    return next(
+        (pair for digits in range(4, 17) if (pair := (f"{a:.{digits}g}", f"{b:.{digits}g}"))[0] != pair[1]),
+        (repr(a), repr(b)),
+    )
 
 
 def equal_seeds(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:

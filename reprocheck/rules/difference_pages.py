@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reprocheck.baseline.words import BASELINE_MOVED
 from reprocheck.rules.difference import DIVERGENCES, MOVED, SEED_NO_EFFECT
 from reprocheck.rules.model import ERROR, WARNING, Page
 
@@ -15,6 +16,8 @@ _STAGES = {
              "loader = DataLoader(data, shuffle=True, generator=unseeded)"),
     "step": ("training-step", "Forward, loss, gradients, parameters, buffers and optimizer state of each step.",
              "return self.table[rows]  # its backward adds in thread order"),
+    "checkpoint": ("checkpoint", "What the target hands to `reprocheck.checkpoint(name, value)`, call by call.",
+                   'reprocheck.checkpoint("augmented", batch)'),
     "output": ("returned-value", "What the target returns, leaf by leaf, where all training was equal.",
                'return {"run": uuid.uuid4().hex, "model": model}'),
     "metric": ("returned-metric", "The numbers among what the target returns.",
@@ -54,6 +57,18 @@ PAGES = (
         example="reprocheck run train.py:train --against main",
         fix="if the change means to move them, say so with `--allow-different`; else look at the first difference",
         limits="It compares two revisions on this machine, with the packages that are installed now.",
+    ),
+    Page(
+        code=BASELINE_MOVED,
+        slug="baseline-moved",
+        title="the numbers are not those of the baseline",
+        severity=ERROR,
+        checks="Initial state, steps, outputs and metrics of each seed, beside those in the file of `--baseline`.",
+        why="The training reproduces, but it is not the one that was written down.",
+        example="reprocheck run train.py:train --baseline baseline.json",
+        fix="if the numbers are meant to change, write them down with `--update-baseline`; else look at what changed",
+        limits="A baseline holds digests: it says between which steps the runs part, not at which operation. On a "
+        "machine of another numerical class only metrics with a tolerance are compared.",
     ),
     Page(
         code=SEED_NO_EFFECT,

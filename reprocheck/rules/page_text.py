@@ -48,7 +48,7 @@ def as_markdown(pages: Sequence[Page]) -> str:
 def _markdown(page: Page) -> str:
     parts = [f'\n<a id="{page.code.lower()}"></a>\n\n## {page.code} {page.slug}\n\n{page.severity}: {page.title}\n']
     for heading, text in _sections(page):
-        body = f"```python\n{text}\n```" if heading == "Example" else text
+        body = f"```{_language(text)}\n{text}\n```" if heading == "Example" else text
         parts.append(f"\n**{heading}**\n\n{body}\n" if heading == "Example" else f"\n**{heading}.** {body}\n")
     return "".join(parts)
 
@@ -61,6 +61,10 @@ def _sections(page: Page) -> tuple[tuple[str, str], ...]:
         ("How to fix it", _sentence(page.fix)),
         ("Limits", page.limits),
     )
+
+
+def _language(example: str) -> str:
+    return "console" if example.startswith("reprocheck ") else "python"
 
 
 def _sentence(text: str) -> str:

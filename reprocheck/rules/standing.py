@@ -28,7 +28,7 @@ def standing(case: Case, *sources: str) -> Standing:
     attribution = case.attribution
     if attribution is None:
         return Standing.OPEN
-    if attribution.kind in ("ambient", "frozen"):
+    if attribution.kind in ("ambient", "frozen", "process"):
         return Standing.SHOWN if set(sources) & set(attribution.factors) else Standing.AGAINST
     if attribution.kind in ("leftover", "seeding"):
         return Standing.SHOWN if attribution.kind in sources else Standing.AGAINST
@@ -58,6 +58,8 @@ def told(case: Case) -> tuple[str, ...]:
     if attribution.kind == "frozen":
         where = ", at this line alone" if attribution.lines else ""
         return (f"the runs agree once {_WORDS.get(factors, factors + ' answers')} constant{where}",)
+    if attribution.kind == "process":
+        return ("only a second call in the same process differs",)
     if attribution.kind == "leftover":
         return ("the runs agree when each starts in a fresh copy of the folder",)
     if attribution.kind == "seeding":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reprocheck.explain.model import Case
+from reprocheck.explain.model import Case, Tap
 from reprocheck.rules.global_generators import SEED_EVERYTHING, left_to_chance
 from reprocheck.rules.model import ERROR, Match, Page, Rule
 from reprocheck.rules.scene import find, on_lines, taps, with_hits
@@ -24,11 +24,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    foreign = tuple(
-        tap
-        for tap in taps(case, "unseeded")
-        if tap.name.split(".")[0].split(" ")[0] not in ("numpy", "random", "torch")
-    )
+    foreign = tuple(tap for tap in taps(case, "unseeded") if _is_foreign(tap) or tap.library not in _OWN)
     chance = left_to_chance(case)
     if standing(case, "seeding") is Standing.SHOWN or chance:
         foreign = on_lines(foreign, chance.values())
@@ -36,6 +32,11 @@ def match(case: Case) -> Match | None:
     remedies = (SEED_EVERYTHING,) if chance else ()
     marks = with_hits(case, foreign, "random-state-none")
     return find(case, sources=("unseeded", "seeding"), taps=foreign, hits=marks, remedies=remedies)
+
+
+def _is_foreign(tap: Tap) -> bool:
+    """A source of a library, by its name: `sklearn random_state=None`."""
+    return tap.name.split(".")[0].split(" ")[0] not in ("numpy", "random", "torch")
 
 
 RULE = Rule(page=PAGE, match=match)

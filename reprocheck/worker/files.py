@@ -7,12 +7,16 @@ import os
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xxhash import xxh3_128
 
 from reprocheck.worker.importing import after_import
 from reprocheck.worker.leaves import leaves_of
+
+if TYPE_CHECKING:
+    from reprocheck.worker.inputs import Inputs
+    from reprocheck.worker.ledger import Ledger
 
 MAX_FILES = 10_000
 BLOCK = 1 << 20
@@ -25,10 +29,23 @@ class WrittenFiles:
         self._hidden = tuple(os.path.realpath(folder) + os.sep for folder in hidden if folder)
         self._paths: dict[str, None] = {}
         self._listening = True
+        self._inputs: Inputs | None = None
 
-    def watch(self) -> None:
-        """From now on."""
-        sys.addaudithook(self._heard)
+    def watch(self, ledger: Ledger | None = None, inputs: Inputs | None = None) -> None:
+        """From now on. The other hears its events from here: a second hook would slow down the whole process."""
+        self._inputs = inputs
+        other = inputs if ledger is None else ledger
+        if other is None:
+            sys.addaudithook(self._heard)
+        else:
+            events, heard = other.events, other.heard
+
+            def hear(event: str, args: tuple[Any, ...]) -> None:
+                if event in events:
+                    self._heard(event, args)
+                    heard(event, args)
+
+            sys.addaudithook(hear)
         after_import("torch", self._watch_torch)
 
     def found(self, cwd: Path, read_checkpoints: bool) -> list[dict[str, Any]]:
@@ -72,6 +89,8 @@ class WrittenFiles:
         def opened(name_or_buffer: Any) -> Any:
             if isinstance(name_or_buffer, (str, os.PathLike)):
                 self._add(name_or_buffer)
+                if self._inputs is not None:
+                    self._inputs.wrote_in_torch(name_or_buffer)
             return writer(name_or_buffer)
 
         module._open_zipfile_writer = opened

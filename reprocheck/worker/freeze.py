@@ -12,7 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reprocheck.worker.ledger import Entry
+    from reprocheck.worker.ledger_entries import Entry
 
 EPOCH = 1_704_067_200
 """Seconds: 2024-01-01 00:00 UTC."""

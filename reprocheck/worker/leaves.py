@@ -40,6 +40,22 @@ class Leaf:
     data: memoryview | None = None
 
 
+def line_of(leaf: Leaf, keep: Callable[[memoryview], int | None]) -> dict[str, Any]:
+    """The leaf as evidence. `keep` takes bytes worth keeping, and says where they start."""
+    line: dict[str, Any] = {
+        "name": leaf.name,
+        "kind": leaf.kind,
+        "dtype": leaf.dtype,
+        "shape": list(leaf.shape),
+        "digest": leaf.digest,
+        "text": leaf.text,
+        "reason": leaf.reason,
+    }
+    if leaf.data is not None:
+        line["offset"], line["size"] = keep(leaf.data), leaf.data.nbytes
+    return line
+
+
 class _TooLarge(Exception):
     """The value has more leaves than can be listed."""
 

@@ -12,8 +12,6 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from itertools import count
 from pathlib import Path
 from threading import get_ident
@@ -22,7 +20,8 @@ from typing import Any
 
 from reprocheck.protocol import LEDGER_FILE
 from reprocheck.worker.freeze import Frozen
-from reprocheck.worker.ledger_callers import OURS, STANDARD, USER, Callers, is_importing
+from reprocheck.worker.ledger_callers import OURS, USER, Callers, is_importing
+from reprocheck.worker.ledger_entries import Entry, Instruction, Source, instruction
 from reprocheck.worker.seeding import GENERATORS
 
 MOST_ENTRIES = 10_000
@@ -33,59 +32,6 @@ MOST_WALKS = 1_000
 MOST_CHARACTERS = 300
 
 
-class Reach(Enum):
-    """From where a call counts."""
-
-    DIRECT = "the user's own code"
-    NEAR = "user or package"
-    """Not the standard library: it reads clocks and entropy for reasons of its own."""
-    FAR = "anywhere"
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """Uses of one source from one line."""
-
-    kind: str
-    name: str
-    generator: str
-    place: tuple[CodeType, int] | None
-    library: str
-    value: str
-    step: int
-    order: int
-    threads: set[int]
-    in_import: bool
-    frozen: bool
-    written: bool
-    count: int = 0
-    due: int = 10
-    """The count at which it is written again."""
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class Source:
-    """What a tap takes down, and what a frozen call answers."""
-
-    kind: str
-    name: str
-    generator: str = ""
-    reach: Reach = Reach.NEAR
-    item: str = ""
-    """The frozen item that it belongs to, where it is not the kind."""
-    not_from: frozenset[str] = frozenset()
-    """Packages whose calls do not count."""
-    by_value: bool = False
-    """Uses of different values are different uses."""
-    written: bool = True
-    """False: only there to be frozen; what is above it on the stack is taken down."""
-    value: Callable[[tuple[Any, ...], dict[str, Any]], str] | None = None
-    constant: Callable[..., Any] | None = None
-    """(entry, args, kwargs) → what a frozen call returns."""
-    known: dict[tuple[CodeType, int], Entry | None]
-    """By calling instruction, once it is settled."""
-
-
 class Ledger:
     """The uses seen by this process, and their file."""
 
@@ -94,12 +40,17 @@ class Ledger:
         self.frozen = frozen
         self.steps = steps
         self.writes = True
+        self.heard: Callable[[str, tuple[Any, ...]], None] = lambda event, args: None
+        """What is to hear these audit events of this process."""
+        self.events: frozenset[str] = frozenset()
         self._file = str(folder / LEDGER_FILE)
         self._cwd = str(cwd)
         self._entries: dict[Any, Entry] = {}
         self._values: dict[Any, int] = {}
         self._walks: dict[Any, int] = {}
-        self._known: list[dict[tuple[CodeType, int], Entry | None]] = []
+        self._known: list[dict[Instruction, Entry | None]] = []
+        self._modules: dict[int, Any] = {}
+        """What is known by its identity has to stay alive."""
         self._orders = count()
         self._in_child = False
         self._pid = os.getpid()
@@ -108,27 +59,32 @@ class Ledger:
 
     def source(self, **fields: Any) -> Source:
         """A source of this ledger."""
-        known: dict[tuple[CodeType, int], Entry | None] = {}
+        known: dict[Instruction, Entry | None] = {}
         self._known.append(known)
         return Source(known=known, **fields)
 
     def use(self, source: Source, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry | None:
         """Take down one call of `source` from `frame`; its entry, or None where it does not count."""
         try:
-            entry = source.known[frame.f_code, frame.f_lasti]
+            entry = source.known[frame.f_lasti, frame.f_lineno, id(frame.f_globals)]
         except KeyError:
-            try:
-                value = "" if source.value is None else _short(source.value(args, kwargs))
-                return self.note(source, frame, value)
-            except Exception:  # a value without a text, an argument of another kind: not worth the target's life
-                return None
+            return self._meet(source, frame, args, kwargs)
         if entry is not None:
-            self._again(entry)
+            entry.count += 1
+            if entry.count >= entry.due or get_ident() not in entry.threads:
+                self._update(entry)
         return entry
+
+    def _meet(self, source: Source, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry | None:
+        try:
+            value = "" if source.value is None else _short(source.value(args, kwargs))
+            return self.note(source, frame, value)
+        except Exception:  # a value without a text, an argument of another kind: not worth the target's life
+            return None
 
     def see(self, source: Source, frame: FrameType, value: Callable[[], str], generator: str) -> None:
         """Take down one call with a value that is worked out only where it is still of interest."""
-        known = source.known.get((frame.f_code, frame.f_lasti))
+        known = source.known.get(instruction(frame))
         if known is not None:
             self._again(known)
         else:
@@ -137,10 +93,11 @@ class Ledger:
 
     def note(self, source: Source, frame: FrameType, value: str = "", generator: str = "") -> Entry | None:
         """As `use`, with the value at hand."""
-        code, lasti = frame.f_code, frame.f_lasti
-        owner = self.callers.owner(code)
-        if owner == OURS or owner in source.not_from or not _reaches(source.reach, owner):
-            source.known[code, lasti] = None
+        owner = self.callers.owner(frame.f_code)
+        called = instruction(frame)
+        self._modules[id(frame.f_globals)] = frame.f_globals
+        if owner == OURS or not source.reaches(owner):
+            source.known[called] = None
             return None
         user, imports = (frame, False) if owner == USER else self.callers.user_frame(frame.f_back)
         if imports and not (source.kind in ("seed", "draw") and source.generator in GENERATORS):
@@ -148,27 +105,27 @@ class Ledger:
         entry = self._entry(source, user, owner, value, generator or source.generator, frame)
         if entry is not None:
             self._again(entry)
-            if self._is_settled(source, owner, code, lasti):
-                source.known[code, lasti] = entry
+            if self._is_settled(source, owner, called):
+                source.known[called] = entry
         return entry
 
     def close(self) -> None:
         """The end of the run: counts as they are now."""
         if not self._closed and not self._in_child:
             self._closed = True
-            self._write([entry for entry in self._entries.values() if entry.count > 1])
+            self._write([entry for entry in self._entries.values() if entry.count != entry.saved])
 
-    def _is_settled(self, source: Source, owner: str, code: CodeType, lasti: int) -> bool:
+    def _is_settled(self, source: Source, owner: str, called: Instruction) -> bool:
         if owner == USER and not source.by_value:
             return True
-        walks = self._walks[source.name, code, lasti] = self._walks.get((source.name, code, lasti), 0) + 1
+        walks = self._walks[source.name, called] = self._walks.get((source.name, called), 0) + 1
         return walks >= MOST_WALKS
 
     def _entry(
         self, source: Source, user: FrameType | None, owner: str, value: str, generator: str, frame: FrameType
     ) -> Entry | None:
         place = None if user is None else (user.f_code, user.f_lineno or user.f_code.co_firstlineno)
-        key: Any = (source.kind, source.name, generator, place)
+        key: Any = (source.kind, source.name, generator, None if place is None else (id(place[0]), place[1]))
         if source.by_value and value:
             seen = self._values.get(key, 0)
             if (*key, value) in self._entries:
@@ -196,15 +153,22 @@ class Ledger:
         )
         return self._entries.setdefault(key, entry)
 
+    def take_back(self, entry: Entry) -> None:
+        """The last call was not what it looked like."""
+        entry.count -= 1
+        if not entry.count and entry.saved:
+            self._write([entry])
+
     def _again(self, entry: Entry) -> None:
         entry.count += 1
-        thread = get_ident()
-        if thread not in entry.threads:
-            entry.threads.add(thread)
-            self._write([entry])
-        elif entry.count >= entry.due:
+        if entry.count >= entry.due or get_ident() not in entry.threads:
+            self._update(entry)
+
+    def _update(self, entry: Entry) -> None:
+        entry.threads.add(get_ident())
+        if entry.count >= entry.due:
             entry.due *= 10
-            self._write([entry])
+        self._write([entry])
 
     def _location(self, place: tuple[CodeType, int] | None) -> tuple[str, int]:
         """A script's file is named as it was typed, and the target may have changed its folder since."""
@@ -215,6 +179,7 @@ class Ledger:
         for entry in entries:
             if not (self.writes and entry.written):
                 continue
+            entry.saved = entry.count
             path, line = self._location(entry.place)
             plain = {
                 "pid": self._pid,
@@ -260,12 +225,6 @@ class Ledger:
 def in_main_thread() -> bool:
     """Whether the caller runs in the main thread of its process."""
     return threading.current_thread() is threading.main_thread()
-
-
-def _reaches(reach: Reach, owner: str) -> bool:
-    if reach is Reach.DIRECT:
-        return owner == USER
-    return reach is Reach.FAR or owner != STANDARD
 
 
 def _short(text: str) -> str:

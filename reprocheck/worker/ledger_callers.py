@@ -24,14 +24,15 @@ class Callers:
         paths = sysconfig.get_paths()
         # NOTE: packages lie below the standard library's folder, so their folders are asked first.
         self._packages = tuple({paths[name] + os.sep for name in ("purelib", "platlib")})
-        self._known: dict[CodeType, str] = {}
+        # NOTE: by identity: to hash a code object is to hash all that it holds, which takes longer than most calls.
+        self._known: dict[int, tuple[str, CodeType]] = {}
 
     def owner(self, code: CodeType) -> str:
         """USER, OURS, STANDARD, or the top-level name of an installed package."""
-        owner = self._known.get(code)
-        if owner is None:
-            owner = self._known[code] = self.owner_of_file(code.co_filename)
-        return owner
+        known = self._known.get(id(code))
+        if known is None:
+            known = self._known[id(code)] = (self.owner_of_file(code.co_filename), code)
+        return known[0]
 
     def owner_of_file(self, name: str) -> str:
         """The same, for the name of a source file."""

@@ -56,6 +56,8 @@ def _install_in_child(folder: str) -> None:
         ledger = install(spec, Sites(spec), lambda: 0, lambda text: None)
         if ledger is not None:
             ledger.become_child()
+            events, heard = ledger.events, ledger.heard
+            sys.addaudithook(lambda event, args: heard(event, args) if event in events else None)
     finally:
         sys.path[:] = path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -38,10 +38,17 @@ class _Listing:
         self._entries = iter(())
 
 
-def rearrange(key: int | None, evidence: str, *, in_order: bool = False) -> None:
+def _name(entry: Any) -> bytes:
+    return os.fsencode(entry.name if isinstance(entry, os.DirEntry) else entry)
+
+
+def rearrange(
+    key: int | None, evidence: str, *, in_order: bool = False, heard: Callable[[Any], None] | None = None
+) -> None:
     """Shuffle all later listings of this process with `key` (None: the file system's order); hide `evidence`.
 
-    `in_order`: they come sorted instead.
+    `in_order`: they come sorted instead. `heard` is told of the folders that os.listdir was asked for: the audit event
+    of that name comes from every import, too.
     """
     parent, own = os.path.split(os.path.realpath(evidence))
 
@@ -53,12 +60,14 @@ def rearrange(key: int | None, evidence: str, *, in_order: bool = False) -> None
 
     def arranged(entries: list[Any]) -> list[Any]:
         if in_order:
-            entries.sort(key=lambda entry: os.fsencode(getattr(entry, "name", entry)))
+            entries.sort(key=_name)
         elif key is not None:
             random.Random(key * 1_000_003 + len(entries)).shuffle(entries)
         return entries
 
     def listdir(path: Any = ".") -> list[Any]:
+        if heard is not None:
+            heard(path)
         return arranged([name for name in _listdir(path) if not is_ours(path, name)])
 
     def scandir(path: Any = ".") -> _Listing:

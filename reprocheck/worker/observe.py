@@ -60,6 +60,10 @@ class Observer:
         torch.autograd.grad = self._watch_grad(torch.autograd.grad)
         self._watch_optimizers()
 
+    def seen_in_step(self) -> str:
+        """The digest of what was observed in this step so far."""
+        return self._pending.digest().hex()
+
     def finish(self) -> None:
         """The end of the target: what came after the last step, and models that no optimizer touched."""
         if self._tracer is not None:

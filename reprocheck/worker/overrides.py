@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from typing import Any
 
 from reprocheck.model import Probe
@@ -23,9 +24,7 @@ def apply(probe: Probe) -> None:
 
 
 def _give_workers(count: int) -> None:
-    from torch.utils.data import DataLoader
-
-    loader: Any = DataLoader
+    loader: Any = sys.modules["torch.utils.data.dataloader"].DataLoader
     original = loader.__init__
     signature = inspect.signature(original)
 

@@ -8,6 +8,7 @@ import platform
 import resource
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
-from reprocheck.worker import flags, listing, seeding
+from reprocheck.worker import compiler_stub, flags, listing, machine, seeding
+from reprocheck.worker.checkpoints import Checkpoints
 from reprocheck.worker.execute import TargetUnusable, execute
 from reprocheck.worker.files import WrittenFiles
 from reprocheck.worker.heap import HeapPoison
 from reprocheck.worker.importing import after_import
-from reprocheck.worker.leaves import Leaf, leaves_of
+from reprocheck.worker.inputs import Inputs
+from reprocheck.worker.leaves import leaves_of, line_of
 from reprocheck.worker.leaving import watch_exits
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.sites import Sites
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from reprocheck.worker.ledger import Ledger
     from reprocheck.worker.observe import Observer
     from reprocheck.worker.trace import Tracer
+
+THREADS_GRACE = 1.0
+"""Seconds that threads of a target get that was stopped."""
 
 
 def run(folder: str) -> None:
@@ -46,29 +52,41 @@ class _Run:
         self.observer: Observer | None = None
         self.sites = Sites(spec)
         self.ledger: Ledger | None = None
+        self.own_tmpdir = spec.environment.get("TMPDIR", "") if spec.ambient.own_tmpdir else ""
+        self.inputs = Inputs(spec.directory, self.own_tmpdir, self.sites) if spec.probe is None else None
+        self.checkpoints = Checkpoints(self.recorder, self._steps, self._seen_in_step, self.own_tmpdir)
 
     def go(self) -> None:
         spec = self.spec
         self.recorder.line("start", run=spec.id, seed=spec.seed, pid=os.getpid(), python=platform.python_version())
         in_order = spec.probe is not None and spec.probe.sorted_listings
-        listing.rearrange(spec.ambient.listing_key, str(spec.directory.parent.parent.parent), in_order=in_order)
+        listed = None if self.inputs is None else self.inputs.listed
+        evidence = str(spec.directory.parent.parent.parent)
+        listing.rearrange(spec.ambient.listing_key, evidence, in_order=in_order, heard=listed)
         if spec.ambient.switch_interval is not None:
             sys.setswitchinterval(spec.ambient.switch_interval)
+        after_import("torch", compiler_stub.install)
         after_import("torch", lambda: flags.apply_to_torch(spec.settings))
         if spec.probe is None or spec.probe.calls == 1:
-            after_import("torch", self._observe_torch)
+            self._observe()
         if spec.probe is not None:
             self._probe()
         seeding.seed_before_import(spec.seed, spec.settings.seeding)
         for library in ("numpy", "torch"):
             after_import(library, self._record_generators)
         self._record_generators()
-        self.files.watch()
+        if self.inputs is not None:
+            self.inputs.watch()
+        self.files.watch(self.ledger, self.inputs)
         watch_exits(spec, lambda: self.recorder.is_open, self._ended)
         self._run_target()
 
     def _record_generators(self) -> None:
         self.recorder.line("rng after seeding", **_rng_states())
+
+    def _observe(self) -> None:
+        self.checkpoints.open()
+        after_import("torch", self._observe_torch)
 
     def _observe_torch(self) -> None:
         from reprocheck.worker.observe import Observer
@@ -77,6 +95,7 @@ class _Run:
         limits = [limit for limit in (self.spec.settings.max_steps, last) if limit is not None]
         self.observer = Observer(self.recorder, self.poison, min(limits, default=None), self._leave)
         self.observer.install(tracer)
+        self.checkpoints.is_compiling = sys.modules["torch"].compiler.is_compiling
 
     def _make_tracer(self) -> tuple[Tracer | None, int | None]:
         """With a trace: its tracer, and after how many steps it ends the run."""
@@ -104,6 +123,9 @@ class _Run:
     def _steps(self) -> int:
         return 0 if self.observer is None else self.observer.steps.count
 
+    def _seen_in_step(self) -> str:
+        return "" if self.observer is None else self.observer.seen_in_step()
+
     def _unusable(self, error: Exception) -> NoReturn:
         self.recorder.end(status="unusable", error=str(error))
         sys.exit(2)
@@ -113,7 +135,7 @@ class _Run:
         seeding.seed_again(self.spec.seed, self.spec.settings.seeding)
         self._record_generators()
         if is_last:
-            after_import("torch", self._observe_torch)
+            self._observe()
 
     def _run_target(self) -> None:
         try:
@@ -126,6 +148,8 @@ class _Run:
         except BaseException as error:
             if self._was_stopped(error):
                 self._finish("stopped")
+                if not _join_threads(THREADS_GRACE):  # nobody told them that the training is over
+                    self._leave()
                 return
             self._finish("failed", error=_describe(error))
             _print_target_traceback(error)
@@ -165,41 +189,37 @@ class _Run:
             self.ledger.close()
         if self.observer is not None:
             self.observer.finish()
+        self.checkpoints.close()
         if returned:
-            tmp = self.spec.environment.get("TMPDIR", "") if self.spec.ambient.own_tmpdir else ""
-            recorder.line("output", leaves=[self._keep(leaf) for leaf in leaves_of(value, tmp)])
+            leaves = leaves_of(value, self.own_tmpdir)
+            recorder.line("output", leaves=[line_of(leaf, recorder.values) for leaf in leaves])
         recorder.line("rng at end", **_rng_states())
         recorder.line("files", files=self.files.found(self.spec.cwd, self.spec.read_checkpoints))
         recorder.line("settings", settings=flags.read_settings())
         recorder.line("memory", memory=_memory())
         recorder.line("manifest", manifest=_manifest())
         recorder.line("sources", paths=self.sites.user_files())
+        if self.inputs is not None:
+            recorder.line("inputs", **self.inputs.found())
         stopped = None if self.observer is None else self.observer.stopped_at
         skipped = 0 if self.observer is None else self.observer.steps.skipped
         recorder.end(status=status, returned=returned, error=error, stopped_at=stopped, skipped=skipped)
 
-    def _keep(self, leaf: Leaf) -> dict[str, Any]:
-        line: dict[str, Any] = {
-            "name": leaf.name,
-            "kind": leaf.kind,
-            "dtype": leaf.dtype,
-            "shape": list(leaf.shape),
-            "digest": leaf.digest,
-            "text": leaf.text,
-            "reason": leaf.reason,
-        }
-        if leaf.data is not None:
-            line["offset"], line["size"] = self.recorder.values(leaf.data), leaf.data.nbytes
-        return line
 
+def _join_threads(timeout: float | None = None) -> bool:
+    """Wait for the target's threads, as the interpreter does before it ends: they may still be training.
 
-def _join_threads() -> None:
-    """Wait for the target's threads, as the interpreter does before it ends: they may still be training."""
+    With a timeout, so many seconds at most. Whether all have ended.
+    """
+    until = None if timeout is None else time.monotonic() + timeout
     for thread in threading.enumerate():
         # Idle threads of a pool wait to be told that the interpreter ends.
         is_pooled = getattr(getattr(thread, "_target", None), "__module__", "") == "concurrent.futures.thread"
         if thread is not threading.current_thread() and not thread.daemon and not is_pooled:
-            thread.join()
+            thread.join(None if until is None else max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                return False
+    return True
 
 
 def _rng_states() -> dict[str, str]:
@@ -249,8 +269,11 @@ def _manifest() -> Mapping[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "numpy": getattr(numpy, "__version__", None),
         "torch": None if torch is None else str(torch.__version__),
+        "imported": machine.imported(),
+        "switches": machine.switches(),
     }
     if torch is not None and hasattr(torch, "version"):
+        manifest |= machine.libraries(torch)
         manifest["cuda"] = torch.version.cuda
         manifest["cpu_capability"] = torch.backends.cpu.get_cpu_capability()
         manifest["threads"] = torch.get_num_threads()

@@ -32,34 +32,35 @@ class Sites:
         self._library = tuple(root + os.sep for root in roots)
         self._own = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
         self._target = target_folder(spec)
-        self._is_user: dict[CodeType, bool] = {}
-        self._numbers: dict[Key, int] = {}
+        # NOTE: by identity: to hash a code object is to hash all that it holds, which takes longer than the walk.
+        self._known: dict[int, tuple[CodeType, bool]] = {}
+        self._numbers: dict[tuple[int, ...], int] = {}
         self._keys: list[Key] = [()]
 
     def here(self, skip: int = 1) -> int:
         """The site of the caller; `skip` frames above this one are passed over."""
         frame: FrameType | None = sys._getframe(skip)
-        known = self._is_user
-        found: list[tuple[CodeType, int]] = []
+        known = self._known
+        found: list[int] = []
         depth = 0
         while frame is not None and depth < _DEEPEST:
             code = frame.f_code
-            user = known.get(code)
-            if user is None:
-                user = known[code] = self.is_user_file(code.co_filename)
-            if user:
-                found.append((code, frame.f_lasti))
-                if len(found) == MOST_FRAMES:
+            entry = known.get(id(code))
+            if entry is None:
+                entry = known[id(code)] = code, self.is_user_file(code.co_filename)
+            if entry[1]:
+                found += (id(code), frame.f_lasti)
+                if len(found) == 2 * MOST_FRAMES:
                     break
             frame = frame.f_back
             depth += 1
         if not found:
             return 0
-        key = tuple(found)
-        number = self._numbers.get(key)
+        number = self._numbers.get(tuple(found))
         if number is None:
-            number = self._numbers[key] = len(self._keys)
-            self._keys.append(key)
+            number = self._numbers[tuple(found)] = len(self._keys)
+            places = zip(found[::2], found[1::2], strict=True)
+            self._keys.append(tuple((known[code][0], lasti) for code, lasti in places))
         return number
 
     def is_user_file(self, name: str) -> bool:

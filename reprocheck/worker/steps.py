@@ -74,6 +74,10 @@ class Pending(threading.local):
             self.evaluated[kind] = digest
             self.feed(kind, digest, ())
 
+    def digest(self) -> bytes:
+        """Of all that is fed and not yet taken."""
+        return bytes_digest(b"".join(kind.encode() + self.kinds[kind].digest() for kind in sorted(self.kinds)))
+
     def take(self) -> dict[str, bytes]:
         """The digests of all kinds fed; they start anew."""
         digests = {kind: combined.digest() for kind, combined in self.kinds.items()}

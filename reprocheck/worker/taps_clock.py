@@ -13,8 +13,8 @@ from types import FrameType
 from typing import Any
 
 from reprocheck.worker import freeze
-from reprocheck.worker.ledger import Reach, Source
 from reprocheck.worker.ledger_callers import OURS, STANDARD
+from reprocheck.worker.ledger_entries import Reach, Source
 from reprocheck.worker.taps_replace import Replacer
 
 _MONOTONIC = ("monotonic", "perf_counter", "process_time", "thread_time")

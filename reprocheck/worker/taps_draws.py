@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from reprocheck.worker.ledger import Source, in_main_thread
+from reprocheck.worker.ledger import in_main_thread
+from reprocheck.worker.ledger_entries import Source
 from reprocheck.worker.taps_replace import Choice, Replacer
 from reprocheck.worker.taps_seeds import DEFAULT_SEED
 
@@ -29,6 +30,7 @@ def install(taps: Replacer) -> None:
             taps.tap(random, name, kind="draw", generator="python", value=_thread)
     taps.once_imported("numpy.random", lambda module: _tap_numpy(taps, module))
     taps.once_imported("torch", lambda _: _tap_torch(taps))
+    taps.once_imported("torch._dynamo.variables.user_defined", lambda module: _tell_dynamo(taps, module))
 
 
 def _thread(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -51,6 +53,12 @@ def _tap_torch(taps: Replacer) -> None:
         taps.tap_by_choice(torch, name, _global_or_private(taps, f"torch.{name}"))
     for name in _METHODS:
         taps.tap_by_choice(torch.Tensor, name, _global_or_private(taps, f"torch.Tensor.{name}"))
+
+
+def _tell_dynamo(taps: Replacer, module: Any) -> None:
+    """Its table of the random functions that it can compile is made on first use, and must hold the originals."""
+    with taps.taken_away("random"):
+        module.UserDefinedObjectVariable._supported_random_functions()
 
 
 def _global_or_private(taps: Replacer, name: str) -> Choice:

@@ -12,8 +12,9 @@ from types import FrameType
 from typing import Any
 
 from reprocheck.model import RunSpec
-from reprocheck.worker.ledger import Ledger, Reach, Source
+from reprocheck.worker.ledger import Ledger
 from reprocheck.worker.ledger_callers import OURS, STANDARD, USER
+from reprocheck.worker.ledger_entries import Reach, Source
 from reprocheck.worker.taps_replace import Replacer
 
 OWN = "own"
@@ -33,7 +34,7 @@ def install(taps: Replacer, spec: RunSpec) -> None:
     _tap_probes(taps, str(spec.cwd))
     taps.once_imported("sqlite3", lambda sqlite3: _tap_sqlite(taps, sqlite3))
     files = _Files(taps.ledger, spec)
-    sys.addaudithook(files.heard)
+    taps.ledger.heard, taps.ledger.events = files.heard, files.events
     taps.once_imported("torch.serialization", lambda module: _tap_torch_writer(module, files))
 
 
@@ -132,12 +133,22 @@ class _Files:
         }
 
     def heard(self, event: str, args: tuple[Any, ...]) -> None:
-        action = self._actions.get(event)
-        if action is not None:
-            try:
-                action(args, sys._getframe(1))
-            except Exception:  # an audit hook that raises would end what the target is doing
-                return
+        try:
+            self._actions[event](args, self.opener())
+        except Exception:  # an audit hook that raises would end what the target is doing
+            return
+
+    @property
+    def events(self) -> frozenset[str]:
+        """What it wants to hear."""
+        return frozenset(self._actions)
+
+    def opener(self) -> FrameType:
+        """Who is at work: the first frame above that is not ours."""
+        frame = sys._getframe(2)
+        while frame.f_back is not None and self._ledger.callers.owner(frame.f_code) == OURS:
+            frame = frame.f_back
+        return frame
 
     def wrote(self, path: Any, frame: FrameType, *, anew: bool) -> None:
         """The target writes a file; anew: whatever it held is gone."""
@@ -225,7 +236,7 @@ def _tap_torch_writer(module: Any, files: _Files) -> None:
 
     def opened(name_or_buffer: Any) -> Any:
         if isinstance(name_or_buffer, (str, os.PathLike)):
-            files.wrote(name_or_buffer, sys._getframe(1), anew=True)
+            files.wrote(name_or_buffer, files.opener(), anew=True)
         return writer(name_or_buffer)
 
     module._open_zipfile_writer = opened

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from reprocheck.worker.importing import after_import
-from reprocheck.worker.ledger import Ledger, Source
+from reprocheck.worker.ledger import Ledger
+from reprocheck.worker.ledger_entries import Source
 
 Choice = Callable[[tuple[Any, ...], dict[str, Any]], Source | None]
 """Arguments → the source that a call belongs to, or None."""
@@ -64,7 +65,10 @@ class Replacer:
         original = getattr(owner, name)
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            source = choose(args, kwargs)
+            try:
+                source = choose(args, kwargs)
+            except Exception:  # arguments of another kind: the original says what it thinks of them
+                source = None
             if source is not None:
                 entry = use(source, sys._getframe(1), args, kwargs)
                 if entry is not None and entry.frozen and source.constant is not None:
@@ -77,11 +81,13 @@ class Replacer:
         """Put `wrapper` in the place of `owner.name`."""
         original = getattr(owner, name)
         functools.update_wrapper(wrapper, original)
+        # Also for an inherited method, and for one of a hidden instance as random.random is.
         if isinstance(owner, type):
-            wrapper.__module__ = owner.__module__
-        else:  # also for methods of a hidden instance, as random.random is
+            wrapper.__module__, wrapper.__qualname__ = owner.__module__, f"{owner.__qualname__}.{name}"
+        else:
             wrapper.__module__, wrapper.__name__, wrapper.__qualname__ = owner.__name__, name, name
         wrapper._torchdynamo_inline = original
+        _tell_torchscript(original, wrapper)
         for functions in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks):
             if original in functions:
                 functions.add(wrapper)
@@ -109,6 +115,16 @@ class Replacer:
         for owner, name, original, wrapper in self._replaced:
             if _module_name(owner) in modules and getattr(owner, name, None) is wrapper:
                 setattr(owner, name, original)
+
+
+def _tell_torchscript(original: Any, wrapper: Any) -> None:
+    """torch.jit.script knows functions of torch by what they are."""
+    known: Any = sys.modules.get("torch.jit._builtins")
+    if known is not None:
+        with contextlib.suppress(AttributeError):  # a PyTorch that keeps them otherwise
+            operator = known._find_builtin(original)
+            if operator is not None:
+                known._register_builtin(wrapper, operator)
 
 
 def set_attribute(owner: Any, name: str, value: Any) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import sys
+from threading import get_ident
 from typing import Any
 
 from reprocheck.worker import freeze
-from reprocheck.worker.ledger import Source
+from reprocheck.worker.ledger_entries import Entry, Instruction, Source, instruction
 from reprocheck.worker.taps_replace import Choice, Replacer
 
 ENTROPY = "entropy"
@@ -113,12 +115,39 @@ def _tap_numpy(taps: Replacer, numpy_random: Any) -> None:
         return given if isinstance(seed, int) or not hasattr(seed, "random_raw") else None
 
     taps.tap_by_choice(numpy_random, "default_rng", choose)
-    # Every numpy generator without a seed asks this one function for its entropy; no class has to be replaced.
-    taps.tap(
-        numpy_random.bit_generator, "randbits", kind="unseeded", name="numpy.random.SeedSequence",
+    _tap_numpy_entropy(taps, numpy_random)
+
+
+def _tap_numpy_entropy(taps: Replacer, numpy_random: Any) -> None:
+    """Every numpy generator without a seed asks one function for its entropy: no class has to be replaced.
+
+    RandomState(seed) makes an unseeded one first and seeds that: then the use is taken back.
+    """
+    source = taps.ledger.source(
+        kind="unseeded",
+        name="numpy.random.SeedSequence",
         generator="numpy.random.BitGenerator",
-        constant=lambda entry, *_: freeze.constant_seed(entry),
-    )  # fmt: skip
+    )
+    randbits = numpy_random.bit_generator.randbits
+    legacy_seeding = numpy_random.MT19937._legacy_seeding
+    last: dict[int, tuple[Instruction, Entry]] = {}
+
+    def take(bits: int) -> int:
+        frame = sys._getframe(1)
+        entry = taps.ledger.use(source, frame, (), {})
+        if entry is None:
+            return int(randbits(bits))
+        last[get_ident()] = (instruction(frame), entry)
+        return freeze.constant_seed(entry) if entry.frozen else int(randbits(bits))
+
+    def _legacy_seeding(generator: Any, seed: Any) -> None:
+        where, entry = last.pop(get_ident(), (None, None))
+        if entry is not None and seed is not None and where == instruction(sys._getframe(1)):
+            taps.ledger.take_back(entry)
+        legacy_seeding(generator, seed)
+
+    taps.replace(numpy_random.bit_generator, "randbits", take)
+    taps.replace(numpy_random.MT19937, "_legacy_seeding", _legacy_seeding)
 
 
 def _tap_torch(taps: Replacer) -> None:

@@ -7,7 +7,8 @@ import sys
 import threading
 from typing import Any
 
-from reprocheck.worker.ledger import Reach, Source, in_main_thread
+from reprocheck.worker.ledger import in_main_thread
+from reprocheck.worker.ledger_entries import Reach, Source
 from reprocheck.worker.taps_draws import unseeded_generator
 from reprocheck.worker.taps_replace import Replacer
 from reprocheck.worker.taps_seeds import DEFAULT_SEED

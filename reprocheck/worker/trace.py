@@ -14,39 +14,14 @@ from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mode
-from xxhash import xxh3_64_intdigest
 
 from reprocheck.model import RunSpec, TraceWindow
-from reprocheck.worker.digest import Unobserved, raw_bytes
-from reprocheck.worker.observe import tensors_in
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.sites import Sites
-from reprocheck.worker.trace_format import (
-    BLANK,
-    GENERATOR,
-    INPUT,
-    OUTPUT,
-    ROLE_SHIFT,
-    SCALARS,
-    START,
-    STEP,
-    STEP_END,
-    WRITTEN,
-    argument_index,
-)
+from reprocheck.worker.trace_format import ROLE_SHIFT, START, STEP, STEP_END
 from reprocheck.worker.trace_modules import Modules
-from reprocheck.worker.trace_ops import (
-    Argument,
-    Plan,
-    draws,
-    generator_of,
-    plan_of,
-    scalar_bytes,
-    scalar_text,
-    scalars_of,
-    value_of,
-)
-from reprocheck.worker.trace_tensors import Tensors
+from reprocheck.worker.trace_ops import Plan, plan_of
+from reprocheck.worker.trace_records import Records
 from reprocheck.worker.trace_threads import Stream, Streams, watch_threads
 from reprocheck.worker.trace_writer import TraceWriter
 
@@ -56,17 +31,17 @@ FLUSH_SECONDS = 0.5
 _NOWHERE = (0, 0)
 
 _node_at_work: Callable[[], Any] = torch._C._current_autograd_node
-_next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr  # type: ignore[attr-defined]
+_next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr
 _has_gradients: Callable[[], bool] = torch.is_grad_enabled
 
 
-class _Mode(TorchDispatchMode):
+class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Hands every operation to the tracer."""
 
     supports_higher_order_operators = True
 
     def __init__(self, tracer: Tracer) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._dispatch = tracer.dispatch
 
     @classmethod
@@ -89,15 +64,15 @@ class Tracer:
         self._recorder = recorder
         self._inputs = window.inputs
         self._sites = Sites(spec)
-        self._writer = TraceWriter(spec.directory, window.first or 0, window.values)
-        self._tensors = Tensors(self._writer)
+        self._writer = TraceWriter(spec.directory, window.first or 0, window.inputs, window.values)
+        self.records = Records(self._writer, window.inputs)
         self._streams = Streams()
         self._mode = _Mode(self)
         self._events = self._writer.events.numbers
         self._in_window = not window.first
         self._on = self._in_window
         self._started = False
-        """A model was called or a step was taken: what came before is `init`."""
+        """A model was called, a backward or a step was taken: what came before is `init`."""
         self._flushed = time.monotonic()
         self._failures = 0
         self.modules = Modules(self)
@@ -182,18 +157,20 @@ class Tracer:
             return operation(*args, **kwargs)
         event = start = 0
         try:
-            site, module, phase = self._place(self._streams.here)
-            makes = plan.makes or plan.written
-            if makes or (self._inputs and (plan.read or plan.scalars)):
-                event = self._event(plan, site, module, phase)
-                start = self._record_before(plan, event, args, kwargs)
+            stream = self._streams.here
+            site, module, phase = self._place(stream)
+            if plan.gives or (self._inputs and plan.takes):
+                event = self._events.get((plan.name, site, module, phase, stream.name)) or self._event(
+                    plan, site, module, phase, stream
+                )
+                start = self.records.before(plan, event, args, kwargs)
         except Exception as error:
             self._fail(error)
             event = 0
         result = operation(*args, **kwargs)
         if event:
             try:
-                self._record_after(plan, event, start, args, kwargs, result)
+                self.records.after(plan, event, start, args, kwargs, result)
             except Exception as error:
                 self._fail(error)
         return result
@@ -204,14 +181,17 @@ class Tracer:
         following = _next_sequence()
         modules = stream.modules
         module = modules[-1] if modules else 0
-        if node is None:
-            site = self._sites.here(3)
-        else:
-            origin = stream.made.get(node._sequence_nr(), _NOWHERE) if following == stream.sequence else _NOWHERE
-            site, module = origin if origin[0] else (self._sites.here(3), module)
+        site = 0
+        if node is not None:
+            origin = stream.made.get(node._sequence_nr(), _NOWHERE)
+            module = module or origin[1]
+            if following == stream.sequence and not _is_written_by_user(node):
+                site = origin[0]
+        site = site or self._sites.here(3)
         if following != stream.sequence:
             self._remember(stream, following, (site, module))
         if node is not None:
+            self._started = True
             return site, module, "backward"
         if not self._started:
             return site, module, "init"
@@ -230,12 +210,8 @@ class Tracer:
             for old in list(made)[: MOST_NODES // 2]:
                 del made[old]
 
-    def _event(self, plan: Plan, site: int, module: int, phase: str) -> int:
-        stream = self._streams.here
+    def _event(self, plan: Plan, site: int, module: int, phase: str, stream: Stream) -> int:
         key = (plan.name, site, module, phase, stream.name)
-        number = self._events.get(key)
-        if number is not None:
-            return number
         return self._writer.events.add(
             key,
             lambda: {
@@ -270,83 +246,6 @@ class Tracer:
             },
         )
 
-    def _record_before(self, plan: Plan, event: int, args: Any, kwargs: Any) -> int:
-        """What goes in. Returns START if the operation has no record yet, else 0."""
-        start = START
-        if draws(plan, args, kwargs):
-            generator, name = generator_of(plan, args, kwargs)
-            with Unobserved():
-                state = xxh3_64_intdigest(raw_bytes(generator.get_state()))
-            self._writer.record(event, 0, state, 0, GENERATOR << ROLE_SHIFT | start | (name == "passed"), 0)
-            start = 0
-        if not self._inputs:
-            return start
-        places, values = scalars_of(plan, args, kwargs)
-        if values:
-            digest = xxh3_64_intdigest(scalar_bytes(values))
-            text = self._writer.keep_text(digest, lambda: scalar_text(places, values))
-            self._writer.record(event, 0, digest, 0, SCALARS << ROLE_SHIFT | start, text)
-            start = 0
-        if not plan.has_schema:
-            return self.record_tensors(event, INPUT, start, list(tensors_in((args, kwargs))))
-        for place in plan.read:
-            start = self._record_argument(event, INPUT, start, place, value_of(place, args, kwargs))
-        return start
-
-    def _record_argument(self, event: int, role: int, start: int, place: Argument, value: Any) -> int:
-        look, record = self._tensors.look, self._writer.record
-        role <<= ROLE_SHIFT
-        if isinstance(value, torch.Tensor):
-            storage, digest, form, kept = look(value)
-            record(event, storage, digest, form, role | start | argument_index(place[0], 0), kept)
-            return 0
-        for item, tensor in enumerate(value) if isinstance(value, (list, tuple)) else ():
-            if isinstance(tensor, torch.Tensor):
-                storage, digest, form, kept = look(tensor)
-                record(event, storage, digest, form, role | start | argument_index(place[0], item), kept)
-                start = 0
-        return start
-
-    def record_tensors(self, event: int, role: int, start: int, tensors: list[torch.Tensor]) -> int:
-        """Records for tensors that are numbered through."""
-        for number, tensor in enumerate(tensors):
-            storage, digest, form, kept = self._tensors.look(tensor)
-            self._writer.record(event, storage, digest, form, role << ROLE_SHIFT | start | min(number, START - 1), kept)
-            start = 0
-        return start
-
-    def _record_after(self, plan: Plan, event: int, start: int, args: Any, kwargs: Any, result: Any) -> None:
-        """What came out, and what was written."""
-        look, record = self._tensors.look, self._writer.record
-        if plan.is_blank:
-            storage, form = self._tensors.memory_of(result)
-            record(event, storage, 0, form, BLANK << ROLE_SHIFT | start, 0)
-            start = 0
-        elif not plan.has_schema:
-            start = self.record_tensors(event, OUTPUT, start, list(tensors_in(result)))
-        elif plan.makes:
-            if isinstance(result, torch.Tensor):
-                storage, digest, form, kept = look(result, True)
-                record(event, storage, digest, form, OUTPUT << ROLE_SHIFT | start, kept)
-                start = 0
-            elif result is not None:
-                start = self._record_results(event, start, result[: plan.filled])
-        for place in plan.written:
-            start = self._record_argument(event, WRITTEN, start, place, value_of(place, args, kwargs))
-        self._writer.end_operation()
-
-    def _record_results(self, event: int, start: int, results: Any) -> int:
-        number = 0
-        for result in results:
-            for tensor in result if isinstance(result, (list, tuple)) else (result,):
-                if isinstance(tensor, torch.Tensor):
-                    storage, digest, form, kept = self._tensors.look(tensor)
-                    role = OUTPUT << ROLE_SHIFT | start | min(number, START - 1)
-                    self._writer.record(event, storage, digest, form, role, kept)
-                    start = 0
-                number += 1
-        return start
-
     def _mark_step(self, number: int) -> None:
         event = self.special_event(STEP_END, "end", ())
         self._writer.record(event, 0, number, 0, STEP << ROLE_SHIFT | START, 0)
@@ -367,6 +266,14 @@ class Tracer:
             self._recorder.line("note", text=f"an operation could not be traced: {type(error).__name__}: {error}")
         if isinstance(error, OSError):
             self._on = False
+
+
+def _is_written_by_user(node: Any) -> bool:
+    """A custom function: its backward has lines of its own."""
+    if not isinstance(node, torch.autograd.function.BackwardCFunction):
+        return False
+    function = getattr(node, "_forward_cls", None)
+    return function is not None and not function.__module__.startswith("torch.")
 
 
 def _modes() -> list[TorchDispatchMode]:

@@ -28,8 +28,9 @@ dtype and shape, a line of the table; 0 is unknown. Value: where its bytes are, 
 the ring on; 0 is nowhere."""
 
 INPUT, SCALARS, GENERATOR, OUTPUT, WRITTEN, BLANK, STEP = range(7)
-"""Roles. SCALARS: all arguments that are no tensors. WRITTEN: an argument after the operation wrote it. BLANK: an
-output that is memory as it was found; no digest. STEP: a step ended, the digest is its number."""
+"""Roles. SCALARS: all arguments that are no tensors; of a view, with the memory that it looks into. WRITTEN: an
+argument after the operation wrote it. BLANK: an output that is memory as it was found; no digest. STEP: a step ended,
+the digest is its number."""
 ROLE_SHIFT = 13
 START = 1 << 12
 INDEX_MASK = START - 1

@@ -48,7 +48,7 @@ class Modules:
                 event = tracer.guarded(self._into_compiled, module, args, kwargs) if _is_compiled(module) else None
                 output = call(module, *args, **kwargs)
                 if event:
-                    tracer.guarded(tracer.record_tensors, event, OUTPUT, START, list(tensors_in(output)))
+                    tracer.guarded(tracer.records.tensors, event, OUTPUT, START, list(tensors_in(output)))
                 return output
             finally:
                 del stream.modules[depth:]
@@ -75,7 +75,7 @@ class Modules:
         if self._tracer.records_inputs:
             tensors = list(tensors_in((args, kwargs)))
             event = self._tracer.special_event(MODULE_CALL, type(module).__name__, ())
-            self._tracer.record_tensors(event, INPUT, START, tensors)
+            self._tracer.records.tensors(event, INPUT, START, tensors)
 
     def _into_compiled(self, module: torch.nn.Module, args: Any, kwargs: Any) -> int:
         """What goes into a compiled region: its arguments, parameters and buffers. The event, for what comes out."""
@@ -85,7 +85,7 @@ class Modules:
         names = (*(f"input {number}" for number in range(len(tensors))), *(name for name, _ in state))
         event = self._tracer.special_event(COMPILED_CALL, type(inner).__name__, names)
         if self._tracer.records_inputs:
-            self._tracer.record_tensors(event, INPUT, START, [*tensors, *(tensor for _, tensor in state)])
+            self._tracer.records.tensors(event, INPUT, START, [*tensors, *(tensor for _, tensor in state)])
         return event
 
     def _number(self, model: str, path: str) -> int:

@@ -29,9 +29,10 @@ _UNDECLARED_WRITES = {
 }
 """Running statistics that are written, though the schema does not say so."""
 
+_DRAWS = ("bernoulli", "cauchy", "exponential", "geometric", "log_normal", "normal", "random", "uniform")
 _OVERWRITES = frozenset(
     f"{prefix}{name}_"
-    for name in "bernoulli cauchy copy exponential fill geometric log_normal normal random resize set uniform zero".split()
+    for name in (*_DRAWS, "copy", "fill", "resize", "set", "zero")
     for prefix in ("aten::", "aten::_foreach_")
 )
 """These do not read the argument that they write."""
@@ -66,6 +67,10 @@ class Plan(NamedTuple):
     """Arguments that switch its randomness off."""
     switches: tuple[Argument, ...]
     has_schema: bool = True
+    takes: bool = True
+    """Something is to be recorded of what goes in."""
+    gives: bool = True
+    """Something is to be recorded of what comes out."""
 
 
 _plans: dict[Any, Plan | None] = {}
@@ -125,6 +130,8 @@ def _make_plan(operation: Any) -> Plan | None:
         generator=generator,
         rates=tuple(place for place in scalars if place[1] in _RATES),
         switches=tuple(place for place in scalars if place[1] in _SWITCHES),
+        takes=bool(read or scalars),
+        gives=makes or bool(written),
     )
 
 
@@ -135,9 +142,7 @@ def value_of(place: Argument, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
 
 
 def draws(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """Whether this call draws random numbers."""
-    if not plan.is_random:
-        return False
+    """Whether this call of a random operation draws at all."""
     for place in plan.rates:
         rate = value_of(place, args, kwargs)
         if rate == 0 or (rate is None and place[1] == "dropout_p"):  # its default is 0
@@ -170,9 +175,7 @@ def _tensors_of(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
                 yield item
 
 
-def scalars_of(
-    plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[tuple[Argument, ...], list[Any]]:
+def scalars_of(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Argument, ...], list[Any]]:
     """The arguments of a call that are no tensors, those left out as a mark: where, and their values."""
     count = len(args)
     places = plan.scalars

@@ -36,13 +36,8 @@ _expired: Callable[[int], bool] = torch.Storage._expired  # type: ignore[attr-de
 _forget: Callable[[int], None] = torch.Storage._free_weak_ref  # type: ignore[attr-defined]
 
 
-class Seen(NamedTuple):
-    """What a record says of a tensor."""
-
-    storage: int
-    digest: int
-    form: int
-    value: int
+Seen = tuple[int, int, int, int]
+"""What a record says of a tensor: storage, digest, form, value."""
 
 
 class Layout(NamedTuple):
@@ -58,8 +53,11 @@ class Layout(NamedTuple):
 class Tensors:
     """Looks at tensors for one trace."""
 
-    def __init__(self, writer: TraceWriter) -> None:
+    def __init__(self, writer: TraceWriter, with_memory: bool) -> None:
         self._writer = writer
+        self._keeps = writer.keeps
+        self._with_memory = with_memory
+        """Number the memory of tensors: of use only where inputs are recorded, too."""
         self._layouts: dict[Any, Layout | None] = {}
         self._storages: dict[int, int] = {}
         self._serial = 0
@@ -76,11 +74,7 @@ class Tensors:
     def _look(self, tensor: torch.Tensor, fresh: bool) -> Seen:
         if type(tensor) not in _ORDINARY_TYPES or _keys_of(tensor).raw_repr() & _ORDINARY:
             return self._special(tensor)
-        key = (
-            (tensor.dtype, tensor.shape)
-            if tensor.is_contiguous()
-            else (tensor.dtype, tensor.shape, tensor.stride())
-        )
+        key = (tensor.dtype, tensor.shape) if tensor.is_contiguous() else (tensor.dtype, tensor.shape, tensor.stride())
         try:
             layout = self._layouts[key]
         except KeyError:
@@ -88,15 +82,19 @@ class Tensors:
         if layout is None:
             return self._special(tensor)
         form, seed, size, itemsize, buffer_at = layout
+        if fresh and not self._with_memory:
+            data = buffer_at(_address(tensor)) if size else b""
+            digest = xxh3_64_intdigest(data, seed) if size else seed
+            return 0, digest, form, self._writer.keep(digest, memoryview(data)) if self._keeps else 0
         storage = tensor.untyped_storage()
         serial = self._storages.get(storage._cdata) or self._enter(storage)
         if not size:
-            return Seen(serial, seed, form, 0)
+            return serial, seed, form, 0
         if not fresh and tensor.storage_offset() * itemsize + size > storage.nbytes():
             return self._unread(tensor, "there is no data behind it", serial)
         data = buffer_at(_address(tensor))
         digest = xxh3_64_intdigest(data, seed)
-        return Seen(serial, digest, form, self._writer.keep(digest, memoryview(data)))
+        return serial, digest, form, self._writer.keep(digest, memoryview(data)) if self._keeps else 0
 
     def memory_of(self, tensor: torch.Tensor) -> tuple[int, int]:
         """Number of the memory and form of a tensor that is not to be read."""
@@ -107,6 +105,12 @@ class Tensors:
             except (NotImplementedError, RuntimeError):
                 return 0, form
             return self._storages.get(storage._cdata) or self._enter(storage), form
+
+    def viewed(self, args: tuple[Any, ...]) -> int:
+        """Number of the memory that a view of the first argument looks into."""
+        if not args or type(args[0]) not in _ORDINARY_TYPES or _has_function_modes():
+            return 0
+        return self._serial_of(args[0])
 
     def _layout_of(self, key: Any) -> Layout | None:
         dtype, shape, *strides = key
@@ -137,9 +141,9 @@ class Tensors:
                     digest = xxh3_64_intdigest(data, seed_of(_name(tensor.dtype), shape))
                     form = self._form(tensor, shape, None)
                     value = self._writer.keep(digest, data) if data.nbytes <= LARGEST_VALUE else 0
-                    return Seen(serial, digest, form, value)
+                    return serial, digest, form, value
                 digest = int.from_bytes(tensor_digest(tensor)[:8], "little")
-                return Seen(serial, digest, self._form(tensor, tuple(tensor.shape), None), 0)
+                return serial, digest, self._form(tensor, tuple(tensor.shape), None), 0
             except Undigestible as error:
                 return self._unread(tensor, error.reason, 0)
             except Exception as error:
@@ -150,7 +154,7 @@ class Tensors:
             name, shape = _name(tensor.dtype), tuple(int(size) for size in tensor.shape)
         except Exception:  # a shape of symbols
             name, shape = "", ()
-        return Seen(serial, 0, self._add_form(name, shape, None, "", "", reason), 0)
+        return serial, 0, self._add_form(name, shape, None, "", "", reason), 0
 
     def _form(self, tensor: torch.Tensor, shape: tuple[int, ...], order: tuple[int, ...] | None) -> int:
         layout = "" if _is_strided(tensor) else _kind_of(tensor)

@@ -23,7 +23,7 @@ UNSURE = "?"
 MOST_STREAMS = 2000
 """Later ones share a name that says so."""
 
-_next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr  # type: ignore[attr-defined]
+_next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr
 
 
 class Stream:
@@ -48,14 +48,14 @@ class Streams(threading.local):
     """The stream of the current thread, at `here`."""
 
     def __init__(self) -> None:
-        thread = threading.current_thread()
-        if thread is threading.main_thread():
-            name = MAIN
-        else:
-            name = _names.get(thread, f"{UNSURE}{type(thread).__name__}")
-        self.here = Stream(name)
+        # NOTE: not current_thread(): as long as a thread is only starting, that would make a dummy one.
+        ident = threading.get_ident()
+        is_main = ident == threading.main_thread().ident
+        self.here = Stream(MAIN if is_main else _running.get(ident, f"{UNSURE}foreign"))
 
 
+_running: dict[int, str] = {}
+"""Names of the threads that run, by their identifier."""
 _names: weakref.WeakKeyDictionary[threading.Thread, str] = weakref.WeakKeyDictionary()
 _count = itertools.count()
 
@@ -88,11 +88,13 @@ def _named_start(start: Callable[..., Any], streams: Streams) -> Callable[..., A
 def _entered(run: Callable[..., Any], enter: Callable[[], None], leave: Callable[[], None]) -> Callable[..., Any]:
     @functools.wraps(run)
     def entered(thread: threading.Thread) -> Any:
+        _running[threading.get_ident()] = _names.get(thread, UNSURE)
         enter()
         try:
             return run(thread)
         finally:
             leave()
+            _running.pop(threading.get_ident(), None)
 
     return entered
 

@@ -25,6 +25,7 @@ MOST_EVENTS = 500_000
 MOST_VALUES = 200_000
 """Entries of the ring that can be found again by their digest."""
 
+_pack = RECORD.pack
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 Describe = Callable[[], dict[str, Any]]
@@ -57,11 +58,12 @@ class Table:
 class TraceWriter:
     """The trace files of this process."""
 
-    def __init__(self, folder: Path, first: int, keep_values: bool) -> None:
+    def __init__(self, folder: Path, first: int, inputs: bool, keep_values: bool) -> None:
         files = (folder / name for name in (TRACE_FILE, TRACE_TABLE_FILE, TRACE_VALUES_FILE))
         self._records, self._tables, self._values = (os.open(file, _FLAGS, 0o666) for file in files)
-        self._keep_values = keep_values
-        self._lines = [json.dumps({"trace": TRACE_VERSION, "first": first})]
+        self.keeps = keep_values
+        """Whether the bytes of tensors are kept."""
+        self._lines = [json.dumps({"trace": TRACE_VERSION, "first": first, "inputs": inputs})]
         self._pending = bytearray()
         self._end_of_tables = self._end_of_records = 0
         self._lock = threading.RLock()
@@ -74,7 +76,7 @@ class TraceWriter:
 
     def record(self, event: int, storage: int, digest: int, form: int, role: int, value: int) -> None:
         """One record; on disk with its block."""
-        self._pending.extend(RECORD.pack(event, storage, digest, form, role, value))
+        self._pending.extend(_pack(event, storage, digest, form, role, value))
 
     def end_operation(self) -> None:
         """The records so far may go to disk."""
@@ -99,13 +101,13 @@ class TraceWriter:
 
     def keep(self, digest: int, data: memoryview) -> int:
         """Keep the bytes of a tensor; where, or 0."""
-        if not self._keep_values or not data.nbytes or data.nbytes > LARGEST_VALUE:
+        if not self.keeps or not data.nbytes or data.nbytes > LARGEST_VALUE:
             return 0
         return self.place_of(digest) or self._append(digest, data)
 
     def keep_text(self, digest: int, describe: Callable[[], str]) -> int:
         """Keep what arguments with this digest read like."""
-        if not self._keep_values:
+        if not self.keeps:
             return 0
         place = self.place_of(digest)
         if place:

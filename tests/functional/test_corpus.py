@@ -52,7 +52,7 @@ def test_verdict(path: Path, tmp_path: Path) -> None:
         options += ["--threads", "1"]
     if head.get("race") == "yes":
         options += ["--repeats", "4"]
-    ran = reprocheck("run", *options, "--format", "json", target, *argv, cwd=work, env=environment())
+    ran = reprocheck("run", "--no-explain", *options, "--format", "json", target, *argv, cwd=work, env=environment())
     assert ran.code == CODES[head["expect"]], ran.out + ran.err
     answer = ran.json()
     assert answer["verdict"] == head["expect"]

@@ -6,12 +6,12 @@ import os
 import subprocess
 from pathlib import Path
 
-TRAIN = '''\
+TRAIN = """\
 import torch
 from torch import nn
 
 from pipeline.data import batches
-from pipeline.model import Net, penalty
+from pipeline.model import Net
 
 
 def train(seed: int = 0):
@@ -20,12 +20,12 @@ def train(seed: int = 0):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     for x, y in batches():
         optimizer.zero_grad()
-        loss = nn.functional.mse_loss(model(x), y) + 1e-3 * penalty(model)
+        loss = nn.functional.mse_loss(model(x), y)
         loss.backward()
         optimizer.step()
     return {"model": model.state_dict(), "loss": loss.item()}
-'''
-DATA = '''\
+"""
+DATA = """\
 import torch
 
 
@@ -33,8 +33,8 @@ def batches():
     for _ in range(6):
         x = torch.randn(16, 8)
         yield x, x.sin().sum(dim=1, keepdim=True)
-'''
-MODEL = '''\
+"""
+MODEL = """\
 from torch import nn
 
 
@@ -42,22 +42,22 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.inner = nn.Linear(8, 32)
-        self.outer = nn.Linear(32, 1)
+        self.heads = nn.ModuleList(nn.Linear(32, 1) for _ in range(8))
 
     def forward(self, x):
-        return self.outer(self.inner(x).tanh())
-
-
-def penalty(model):
-    total = 0.0
-    for p in model.parameters():
-        total = total + p.pow(2).sum()
-    return total
-'''
-REFACTORED = TRAIN.replace("    for x, y in batches():\n", "    # One pass over the data.\n\n    for x, y in batches():\n")
-REORDERED = MODEL.replace("for p in model.parameters()", "for p in reversed(list(model.parameters()))")
+        hidden = self.inner(x).tanh()
+        total = 0.0
+        for head in self.heads:
+            total = total + head(hidden)
+        return total
+"""
+REFACTORED = TRAIN.replace(
+    "    for x, y in batches():\n", "    # One pass over the data.\n\n    for x, y in batches():\n"
+)
+REORDERED = MODEL.replace("for head in self.heads:", "for head in reversed(self.heads):")
 EXTRA_DRAW = DATA.replace(
-    "        x = torch.randn(16, 8)\n", "        x = torch.randn(16, 8)\n        torch.rand(1)  # for a log line\n"
+    "        x = torch.randn(16, 8)\n",
+    "        x = torch.randn(16, 8)\n        noise = torch.rand(1)  # for a log line\n",
 )
 HYPERPARAMETER = REFACTORED.replace("lr=0.05", "lr=0.04")
 

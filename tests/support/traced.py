@@ -32,15 +32,16 @@ def traced_pair(
     *,
     window: TraceWindow | None = TraceWindow(),  # noqa: B008
     threads: int = 1,
-    environments: Sequence[Mapping[str, str]] = ({}, {}),
+    names: Sequence[str] = RUNS,
+    environments: Sequence[Mapping[str, str]] = (),
     **arguments: Any,
 ) -> list[Outcome]:
-    """Two runs of `train` in a source text or file; RUN in the environment tells them apart."""
+    """Runs (two) of `train` in a source text or file, each with further variables in its environment."""
     path = source if isinstance(source, Path) else folder / "target.py"
     if not isinstance(source, Path):
         path.write_text(source, encoding="utf-8")
     specs = []
-    for name, own in zip(RUNS, environments, strict=True):
+    for name, own in zip(names, environments or [{}] * len(names), strict=True):
         target = Target(
             text=f"{path.name}:train",
             kind=TargetKind.FILE_FUNCTION,
@@ -48,8 +49,8 @@ def traced_pair(
             function="train",
             arguments=tuple(arguments.items()),
         )
-        variables = environment(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), RUN=name, **own)
-        variables[RUN_VARIABLE] = f"{folder.name}/{name}"
+        variables = environment(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), **own)
+        variables[RUN_VARIABLE] = f"{folder}/{name}"
         specs.append(
             RunSpec(
                 id=name,

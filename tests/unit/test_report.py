@@ -192,6 +192,8 @@ class TestJson:
             *("schema_version", "verdict", "exit_code", "summary", "target", "asked", "seeds", "divergence"),
             *(
                 "explanation",
+                "against",
+                "baseline",
                 "findings",
                 "metrics",
                 "compared",

@@ -204,3 +204,16 @@ def test_a_file_that_the_run_wrote_itself_is_no_guilty_line() -> None:
     (finding,) = diagnose(case(attribution=LEFTOVER, taps=(own, tap("write", "torch.save", 20, value="last.pt"))))
     assert (finding.confidence, finding.location) == ("low", None)
     assert finding.evidence[-1] == "no line of the source stands out"
+
+
+def test_a_generator_that_a_library_makes_is_the_library_s() -> None:
+    made = tap("unseeded", "numpy.random.default_rng", library="scipy")
+    (finding,) = diagnose(case(attribution=frozen("unseeded"), taps=(made,)))
+    assert finding.cause == "third-party-rng"
+
+
+def test_torch_draws_of_threads_are_not_guilty_where_another_operation_is_the_origin() -> None:
+    drawn = tap("draw", "torch.nn.init.kaiming_uniform_", 20, generator="torch", threads=4)
+    of = case(attribution=INTRINSIC, taps=(drawn,), origin=origin("aten::add_", kind="outside"))
+    assert diagnose(of) == ()
+    assert causes(case(attribution=INTRINSIC, taps=(drawn,))) == ["threads-share-rng"]

@@ -31,7 +31,7 @@ def test_a_page_has_all_its_parts(page: Page) -> None:
     assert page.limits.endswith(".")
     assert page.example
     assert page.fix
-    if page.code != MOVED:
+    if not page.example.startswith("reprocheck "):  # a command
         ast.parse(page.example)
 
 

@@ -1,0 +1,227 @@
+"""The Python API: what the command line is built on, and what a target may call itself.
+
+What a user asked for → an Order (request, options, switches) → the Audit. Nothing here prints.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from reprocheck.errors import UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from reprocheck.gate import Switches
+    from reprocheck.model import Audit, Request, Target
+    from reprocheck.progress import Progress
+
+Names = Sequence[str]
+Table = Mapping[str, Any] | Sequence[str]
+"""By name, or as texts NAME=VALUE."""
+Place = str | os.PathLike[str]
+Function = Callable[..., Any]
+
+ONLY_COMMAND_LINE = ("color", "format")
+"""Options about the report on standard output: here there is none."""
+
+
+class Options(TypedDict, total=False):
+    """The options of `reprocheck run` as keywords, with the same meaning, checks and defaults."""
+
+    seeds: int
+    seed: int | Sequence[int]
+    repeats: int
+    jobs: int
+    ambient: str
+    seeding: str
+    cudnn_deterministic: bool
+    cudnn_benchmark: bool
+    deterministic: str
+    tf32: bool
+    threads: int
+    device: str | int
+    memory_fraction: float
+    env: Table
+    timeout: float
+    max_steps: int
+    fail_fast: bool
+    cached: bool
+    compare: str | Names
+    ignore: Names
+    keep: int
+    evidence: Place
+    explain: bool
+    explain_budget: int
+    workdir: str
+    against: str
+    allow_different: bool
+    share: Names
+    baseline: Place
+    update_baseline: bool
+    tolerance: Names
+    in_process_repeat: bool
+    trace: str
+    arg: Table
+    output: Names
+    fail_on: str
+    only_new: Place
+    exit_zero: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An audit as asked for: everything checked, nothing run."""
+
+    request: Request
+    options: Mapping[str, Any]
+    switches: Switches
+
+
+def audit(
+    target: str | os.PathLike[str] | Function | None = None,
+    *,
+    argv: Sequence[str] = (),
+    module: str | None = None,
+    config: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+    **options: Unpack[Options],
+) -> Audit:
+    """Run a training several times in fresh processes and say whether it reproduces, as `reprocheck run` does.
+
+    `target` is written as on the command line (`train.py:train`, `train.py`, `package.module:train`), or is a function
+    that another process can import. `module` is what stands after -m, `argv` the target's own arguments, with `{seed}`
+    for the seed of the run. `config` is a pyproject.toml whose [tool.reprocheck] fills in options that are not given;
+    without it no file is read. `progress` says on standard error how the runs go.
+
+    A difference, or a run that failed, is a value: look at `verdict` and `exit_code`. Raises UsageError when the
+    request cannot be carried out as written, NoVerdictError when no audit could be made, Interrupted on Ctrl-C.
+    """
+    from reprocheck.progress import SilentProgress, choose_progress
+    from reprocheck.report.write import write_outputs
+
+    _refuse_nesting()
+    refuse_unknown("audit()", options)
+    text = target_text(target) if callable(target) else None if target is None else os.fspath(target)
+    order = make_order(text, module, argv, options, None if config is None else Path(config))
+    answer = carry_out(order, choose_progress(0, False) if progress else SilentProgress())
+    write_outputs(answer, order.options["output"], _style())
+    return answer
+
+
+def render(audit: Audit, format: str = "text") -> str:
+    """The report of an audit in one of the formats of `reprocheck run --format`, without colour."""
+    from reprocheck.checks import FORMATS, choice, refuse
+    from reprocheck.report import FORMATS as renderers
+
+    if format not in FORMATS:
+        raise UsageError(f"format {refuse(' or '.join(FORMATS), format).message}")
+    return renderers[choice(*FORMATS)(format)](audit, _style())
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, numpy's and PyTorch's global generators, the last on the CPU and on every CUDA device.
+
+    Out of reach from inside a process: the hash seed of strings (set PYTHONHASHSEED before Python starts), and
+    generators that were made with seeds of their own. Returns nothing.
+    """
+    from reprocheck.checks import SEED_LIMIT, Refused, integer
+
+    try:
+        integer(0, SEED_LIMIT)(seed)
+    except Refused as error:
+        raise UsageError(f"seed {error.message}", error.hint) from None
+    import random
+
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)  # CUDA devices, too; where CUDA is not initialised yet, as soon as it is
+
+
+def make_order(
+    target: str | None, module: str | None, argv: Sequence[str], given: Mapping[str, Any], config: Path | None
+) -> Order:
+    """Check everything that was asked for, before anything is run. Raises UsageError."""
+    from reprocheck.settings import load_config, merge
+    from reprocheck.target import parse_target
+
+    options = merge(given, load_config(config) if config is not None else {})
+    return order_target(parse_target(target, module, tuple(argv), tuple(options["arg"])), options)
+
+
+def order_target(target: Target, options: Mapping[str, Any]) -> Order:
+    """An audit of a target that is checked already, with merged options."""
+    from reprocheck.gate import read_switches
+    from reprocheck.report.write import check_writable
+    from reprocheck.settings import build_request
+
+    request = build_request(target, options)
+    check_writable(options["output"])
+    return Order(request=request, options=options, switches=read_switches(options))
+
+
+def carry_out(order: Order, progress: Progress) -> Audit:
+    """The audit, with the exit code that the switches give it."""
+    from reprocheck.audit import audit as run_audit
+    from reprocheck.gate import ruled
+
+    return ruled(run_audit(order.request, progress), order.switches)
+
+
+def target_text(function: Function) -> str:
+    """How a function is named to another process: `path.py:name`, or `package.module:name` inside a package."""
+    name = getattr(function, "__qualname__", None)
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    hint = "define it with def at the top of a file that can be imported, or give the target as text"
+    if not isinstance(name, str) or module is None:
+        raise UsageError(f"the target {_shown(function)} is not a function of a module", hint)
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if found is not function:
+        raise UsageError(f"another process cannot import the target {name} from {module.__name__}", hint)
+    file = getattr(module, "__file__", None)
+    if not file or not os.path.isfile(file):
+        raise UsageError(f"the target {name} is not defined in a file", hint)
+    if getattr(module, "__package__", None) and module.__name__ != "__main__":
+        return f"{module.__name__}:{name}"
+    path = os.path.relpath(file)
+    return f"{os.path.abspath(file) if path.startswith(os.pardir + os.sep) else path}:{name}"
+
+
+def refuse_unknown(what: str, options: Iterable[str]) -> None:
+    """Raises UsageError for a name that is no option here."""
+    from reprocheck.checks import nearest
+    from reprocheck.settings import OPTIONS
+
+    known = [option.key for option in OPTIONS.values() if option.name not in ONLY_COMMAND_LINE]
+    for name in options:
+        if name not in known:
+            raise UsageError(f"{what} has no option {name}", nearest(name, known))
+
+
+def _refuse_nesting() -> None:
+    """A file that asks for its own audit whenever it is imported would start processes without end."""
+    from reprocheck.protocol import RUN_VARIABLE
+
+    if RUN_VARIABLE in os.environ:
+        hint = 'call it under `if __name__ == "__main__":`, or from another file'
+        raise UsageError("audit() was called inside an audited run", hint)
+
+
+def _shown(value: object) -> str:
+    return getattr(value, "__name__", type(value).__name__)
+
+
+def _style() -> Any:
+    from reprocheck.console import Style
+
+    return Style()

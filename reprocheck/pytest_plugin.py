@@ -1,0 +1,181 @@
+"""The pytest plugin: the fixture `reprocheck`, and `@pytest.mark.reproducible` on a test that is a training.
+
+A marked test does not run in pytest's own process: it is the target of an audit, in fresh processes, through the same
+engine as `reprocheck run`. A difference fails it; what has no verdict is an error, never a pass.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from reprocheck.model import Audit, Target
+
+MARKER = "reproducible"
+_TAKES = "a test marked reproducible takes seed, tmp_path, and parametrized values that are Python literals"
+_HELP = (
+    f"{MARKER}(seeds=1, repeats=2, ...): run this test as a training, several times in fresh processes, and fail where "
+    "runs of one seed differ; takes the options of `reprocheck run` (plugin reprocheck)"
+)
+_answer = pytest.StashKey["Audit"]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", _HELP)
+
+
+@pytest.fixture(name="reprocheck")
+def _reprocheck(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Audit]:
+    """reprocheck.audit, with its evidence in a temporary folder of this test."""
+    from reprocheck.api import audit
+
+    folder = tmp_path_factory.mktemp("reprocheck")
+
+    def audit_here(target: Any = None, **options: Any) -> Audit:
+        return audit(target, **{"evidence": folder, **options})
+
+    return audit_here
+
+
+@pytest.fixture(name="seed")
+def _seed(request: pytest.FixtureRequest) -> int | None:
+    """The seed of the run, in a test marked reproducible."""
+    if request.node.get_closest_marker(MARKER) is None:
+        pytest.fail("the fixture `seed` of reprocheck is for tests marked reproducible", pytrace=False)
+    return None
+
+
+# NOTE: in the setup, because pytest calls only what fails there an error; last, so that marks can skip the test first.
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Audit a marked test. Without a verdict it ends here."""
+    mark = item.get_closest_marker(MARKER)
+    if mark is None:
+        return
+    from reprocheck.api import render
+    from reprocheck.errors import Interrupted, ReprocheckError
+
+    try:
+        answer = _audit(item, mark)
+    except Interrupted:
+        raise KeyboardInterrupt from None
+    except ReprocheckError as error:
+        pytest.fail(f"reprocheck: {error.message}" + (f"\n  help: {error.hint}" if error.hint else ""), pytrace=False)
+    if answer.exit_code not in (0, 1):
+        pytest.fail(render(answer), pytrace=False)
+    item.stash[_answer] = answer
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """In the place of the test itself: what its audit came to."""
+    answer = pyfuncitem.stash.get(_answer, None)
+    if answer is None:
+        return None
+    if answer.exit_code != 0:
+        from reprocheck.api import render
+
+        pytest.fail(render(answer), pytrace=False)
+    return True
+
+
+def _audit(item: pytest.Item, mark: pytest.Mark) -> Audit:
+    from reprocheck.api import carry_out, order_target, refuse_unknown
+    from reprocheck.errors import UsageError
+    from reprocheck.progress import SilentProgress
+    from reprocheck.settings import merge
+
+    if mark.args:
+        raise UsageError("@pytest.mark.reproducible takes its options by name, as in seeds=3")
+    refuse_unknown("@pytest.mark.reproducible", mark.kwargs)
+    if "arg" in mark.kwargs:
+        raise UsageError("@pytest.mark.reproducible has no option arg", "use @pytest.mark.parametrize")
+    factory: pytest.TempPathFactory = item.config._tmp_path_factory  # type: ignore[attr-defined]
+    options = merge({"evidence": factory.mktemp("reprocheck"), **mark.kwargs}, {})
+    return carry_out(order_target(_target(item), options), SilentProgress())
+
+
+def _target(item: pytest.Item) -> Target:
+    """The test as the target of an audit: reprocheck.pytest_target calls it in each run."""
+    from reprocheck.checks import Refused, arguments
+    from reprocheck.errors import UsageError
+    from reprocheck.model import Target, TargetKind
+
+    function: Any = getattr(item, "function", None)
+    if not isinstance(item, pytest.Function) or item.cls is not None or inspect.iscoroutinefunction(function):
+        raise UsageError("only a plain test function can be marked reproducible, no method, coroutine or doctest")
+    parameters, wanted = _parameters(item, function)
+    try:
+        literals = dict(arguments(parameters))
+    except Refused as error:
+        raise UsageError(f"a parametrized value {error.message}", _TAKES) from None
+    call = {
+        "file": _from_here(item.path),
+        "module": item.module.__name__,
+        "function": function.__name__,
+        "paths": [_from_here(Path(entry)) for entry in sys.path if _is_of_the_project(entry)],
+        "parameters": literals,
+        "wanted": wanted,
+    }
+    return Target(
+        text=item.nodeid,
+        kind=TargetKind.MODULE_FUNCTION,
+        path=item.path,
+        module="reprocheck.pytest_target",
+        function="call",
+        arguments=tuple(call.items()),
+    )
+
+
+def _parameters(item: pytest.Function, function: Callable[..., Any]) -> tuple[dict[str, Any], list[str]]:
+    """Parametrized values by name, and what each run makes for itself. Raises UsageError for any other fixture."""
+    from reprocheck.errors import UsageError
+
+    fixtures = [name for mark in item.iter_markers("usefixtures") for name in mark.args]
+    values = item.callspec.params if hasattr(item, "callspec") else {}
+    direct = set(_parametrized(item))
+    parameters, wanted = {}, []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in direct and name in values:
+            parameters[name] = values[name]
+        elif name in ("seed", "tmp_path"):
+            wanted.append(name)
+        elif parameter.default is inspect.Parameter.empty:
+            fixtures.append(name)
+    if fixtures:
+        raise UsageError(f"the fixture {fixtures[0]} cannot reach a run in another process", _TAKES)
+    return parameters, wanted
+
+
+def _parametrized(item: pytest.Function) -> Iterator[str]:
+    """Names that @pytest.mark.parametrize gives values to, not those of fixtures that it passes values on to."""
+    for mark in item.iter_markers("parametrize"):
+        names = mark.kwargs.get("argnames", mark.args[0] if mark.args else ())
+        indirect = mark.kwargs.get("indirect", mark.args[2] if len(mark.args) > 2 else False)
+        for name in names.split(",") if isinstance(names, str) else names:
+            if indirect is False or (indirect is not True and name.strip() not in indirect):
+                yield name.strip()
+
+
+def _from_here(path: Path) -> str:
+    """Relative to the current folder when below it: runs may work in a copy of that."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _is_of_the_project(entry: str) -> bool:
+    """Whether an entry of sys.path is none that every Python of this environment has."""
+    paths = sysconfig.get_paths()
+    installed = tuple(paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return os.path.isdir(entry) and not (entry + os.sep).startswith(installed)

@@ -1,0 +1,82 @@
+"""Keep PyTorch's compiler from being imported until it is needed: that takes as long as the import of torch itself.
+
+Every optimizer imports `torch._dynamo` at its first use, only to tell the compiler what to leave alone. As long as
+nothing is compiled there is nothing to tell. So a stand-in takes the module's place: it answers these two calls,
+and becomes the real module as soon as anything else of it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+NAME = "torch._dynamo"
+
+
+class _StandIn(ModuleType):
+    """Answers `disable` and `graph_break`; anything else loads the real module in its place."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(load(), name)
+
+    def disable(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        """What `torch._dynamo.disable` gives, made when the compiler is there."""
+        if is_loaded() or not callable(fn):
+            return load().disable(fn, *args, **kwargs)  # type: ignore[no-any-return]
+        real: list[Callable[..., Any]] = []
+
+        def call(*given: Any, **named: Any) -> Any:
+            if not real:
+                if not is_loaded():
+                    return fn(*given, **named)
+                real.append(load().disable(fn, *args, **kwargs))
+            return real[0](*given, **named)
+
+        _waiting.append((fn, call))
+        return call
+
+    def graph_break(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing is compiled, so nothing is broken."""
+        if is_loaded():
+            load().graph_break(*args, **kwargs)
+
+
+_waiting: list[tuple[Callable[..., Any], Callable[..., Any]]] = []
+"""Functions that torch was given a stand-in for."""
+
+
+def install() -> None:
+    """Right after the import of torch, unless the compiler came with it."""
+    torch: Any = sys.modules["torch"]
+    if NAME not in sys.modules and hasattr(torch, "_disable_dynamo"):
+        stand_in = _StandIn(NAME)
+        stand_in.__spec__ = spec = find_spec(NAME)
+        stand_in.__file__ = spec.origin if spec is not None else None  # who looks through all modules asks for it
+        sys.modules[NAME] = torch._dynamo = stand_in
+
+
+def is_loaded() -> bool:
+    """Whether the real module is there."""
+    return not isinstance(sys.modules.get(NAME), _StandIn)
+
+
+def load() -> Any:
+    """The real module, imported now if need be."""
+    stand_in = sys.modules.get(NAME)
+    if not isinstance(stand_in, _StandIn):
+        return importlib.import_module(NAME)
+    sys.modules.pop(NAME, None)
+    try:
+        real = importlib.import_module(NAME)
+    except BaseException:
+        sys.modules[NAME] = stand_in
+        raise
+    for fn, call in _waiting:  # torch asks anew, and gets what the compiler makes
+        if getattr(fn, "__dynamo_disable", None) is call:
+            del fn.__dynamo_disable  # type: ignore[attr-defined]
+    _waiting.clear()
+    return real

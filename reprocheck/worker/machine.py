@@ -1,0 +1,44 @@
+"""What the libraries of a run say of themselves: what can change bits, and which packages were at work."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+_SWITCHES = re.compile(
+    r"(MKL_(CBWR|ENABLE_INSTRUCTIONS|DYNAMIC|THREADING_LAYER)|ATEN_CPU_CAPABILITY|(ONEDNN|DNNL)_\w+|KMP_DETERMINISTIC\w*"
+    r"|OPENBLAS_CORETYPE|CUBLAS_WORKSPACE_CONFIG|NVIDIA_TF32_OVERRIDE|CUDNN_\w+|TORCH_ALLOW_TF32\w*)"
+)
+"""Environment variables by which libraries choose other code for the same operation."""
+_QUIET = re.compile(r"\w+_VERBOSE|CUDNN_LOG\w*")
+
+_LIBRARIES = {
+    "mkl": re.compile(r"Math Kernel Library Version ([\w.-]+)"),
+    "onednn": re.compile(r"(?:MKL-DNN|oneDNN) v([\w.-]+)"),
+    "blas": re.compile(r"\bBLAS_INFO=(\w+)"),
+}
+
+
+def libraries(torch: Any) -> Mapping[str, str]:
+    """The numerical libraries that PyTorch was built with, by version."""
+    try:
+        told = str(torch.__config__.show())
+    except (AttributeError, RuntimeError):
+        return {}
+    found = {name: pattern.search(told) for name, pattern in _LIBRARIES.items()}
+    return {name: match[1] for name, match in found.items() if match}
+
+
+def switches() -> Mapping[str, str]:
+    """Those that are set, sorted."""
+    chosen = {name: value for name, value in os.environ.items() if _SWITCHES.fullmatch(name)}
+    return {name: value for name, value in sorted(chosen.items()) if not _QUIET.fullmatch(name)}
+
+
+def imported() -> list[str]:
+    """Top-level modules that are neither Python's own nor only here for ours, sorted."""
+    names = {name.partition(".")[0] for name in list(sys.modules)} - sys.stdlib_module_names
+    return sorted(name for name in names - {"reprocheck", "xxhash"} if not name.startswith("_"))

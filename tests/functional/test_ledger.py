@@ -1,0 +1,346 @@
+"""What a run took from outside stands in its ledger, with the line that took it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from reprocheck.explain.ledger_file import load_taps
+from reprocheck.explain.model import Tap
+from reprocheck.model import Probe, Seeding, Status
+from tests.support.probed import probed, result_of, taps_of
+
+PLAIN = """\
+import datetime, glob, os, pathlib, platform, random, secrets, socket, sqlite3, subprocess, threading, time, uuid
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from random import shuffle
+
+def train():
+    random.seed(7)
+    random.seed()
+    for _ in range(2000):
+        random.random()
+    items = [1, 2]; shuffle(items)
+    private = random.Random()
+    seeded = random.Random(3)
+    seeded.seed(5)
+    system = random.SystemRandom().random()
+    t = time.time()
+    d = datetime.datetime.now()
+    u = datetime.datetime.utcnow()
+    today = datetime.date.today()
+    year = time.localtime().tm_year
+    stamp = time.strftime("%Y")
+    fixed = time.gmtime(0)
+    os.urandom(4)
+    uuid.uuid4()
+    secrets.token_hex(4)
+    os.getpid(); platform.node(); socket.gethostname()
+    os.makedirs("d", exist_ok=True)
+    with open("d/a.txt", "w") as file:
+        file.write("a")
+    os.listdir("d")
+    sorted(glob.glob("d/*"))
+    list(pathlib.Path("d").iterdir())
+    list(os.walk("d"))
+    there = os.path.exists("d/a.txt")
+    absent = pathlib.Path("d/none").exists()
+    pathlib.Path("d/a.txt").read_text()
+    pathlib.Path("before.txt").read_text()
+    with open("log.txt", "a") as file:
+        file.write("x")
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE p (a)")
+    db.execute("SELECT a FROM p ORDER BY a")
+    db.execute("SELECT a FROM p")
+    db.cursor().execute("SELECT a FROM p ORDER BY RANDOM()")
+    subprocess.run(["true"])
+    with ThreadPoolExecutor(2) as pool:
+        list(as_completed([pool.submit(int)]))
+    worker = threading.Thread(target=draw)
+    worker.start()
+    worker.join()
+    os.environ["PYTHONHASHSEED"] = "0"
+
+def draw():
+    random.gauss(0, 1)
+"""
+
+
+def at(taps: Iterable[Tap], kind: str, text: str) -> Tap:
+    """The one tap of this kind on a line with this text."""
+    [found] = [tap for tap in taps if tap.kind == kind and text in tap.code]
+    return found
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> list[Tap]:
+    folder = tmp_path_factory.mktemp("plain")
+    (folder / "before.txt").write_text("b")
+    return taps_of(folder, PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "name", "value", "generator"),
+    [
+        ("seed", "random.seed(7)", "random.seed", "7", "python"),
+        ("seed", "random.seed()", "random.seed", "entropy", "python"),
+        ("draw", "random.random()", "random.random", "", "python"),
+        ("draw", "shuffle(items)", "random.shuffle", "", "python"),
+        ("draw", "random.gauss", "random.gauss", "thread", "python"),
+        ("unseeded", "private", "random.Random", "", "random.Random"),
+        ("seed", "seeded.seed(5)", "random.Random.seed", "5", "random.Random"),
+        ("clock", "t = ", "time.time", "", ""),
+        ("clock", "d = ", "datetime.datetime.now", "", ""),
+        ("clock", "u = ", "datetime.datetime.utcnow", "", ""),
+        ("clock", "today", "time.time", "", ""),
+        ("clock", "year", "time.localtime", "", ""),
+        ("clock", "stamp", "time.strftime", "", ""),
+        ("entropy", "os.urandom", "os.urandom", "", ""),
+        ("entropy", "uuid4", "uuid.uuid4", "", ""),
+        ("entropy", "token_hex", "secrets.token_hex", "", ""),
+        ("listing", "os.listdir", "os.listdir", "d", ""),
+        ("listing", "glob.glob", "glob.glob", "d/*", ""),
+        ("listing", "iterdir", "pathlib.Path.iterdir", "d", ""),
+        ("listing", "os.walk", "os.walk", "d", ""),
+        ("probe", "there", "os.path.exists", "d/a.txt", "found"),
+        ("probe", "absent", "pathlib.Path.exists", "d/none", "absent"),
+        ("write", 'open("d/a.txt"', "open", "d/a.txt", ""),
+        ("write", "log.txt", "open", "log.txt", "append"),
+        ("read", 'Path("d/a.txt")', "pathlib.Path.read_text", "d/a.txt", "own"),
+        ("read", "before.txt", "pathlib.Path.read_text", "before.txt", ""),
+        ("read", "sqlite3.connect", "sqlite3.connect", ":memory:", ""),
+        ("query", 'FROM p")', "sqlite3.Connection.execute", "SELECT a FROM p", ""),
+        ("query", "RANDOM()", "sqlite3.Cursor.execute", "SELECT a FROM p ORDER BY RANDOM()", ""),
+        ("subprocess", "subprocess.run", "subprocess.Popen", "['true']", ""),
+        ("pool", "ThreadPoolExecutor", "concurrent.futures.ThreadPoolExecutor", "", ""),
+        ("pool", "as_completed([", "concurrent.futures.as_completed", "", ""),
+        ("environ", "PYTHONHASHSEED", "os.environ", "PYTHONHASHSEED=0", ""),
+    ],
+)
+def test_a_use_has_its_line_and_value(
+    plain: list[Tap], kind: str, text: str, name: str, value: str, generator: str
+) -> None:
+    tap = at(plain, kind, text)
+    assert (tap.name, tap.value, tap.generator, tap.library) == (name, value, generator, tap.library)
+    assert tap.location is not None
+    assert tap.location.path.endswith("target.py")
+
+
+def test_several_uses_on_one_line(plain: list[Tap]) -> None:
+    names = {tap.name for tap in plain if tap.kind == "pid"}
+    assert names == {"os.getpid", "platform.node", "socket.gethostname"}
+    assert {tap.name for tap in plain if tap.kind == "thread"} == {"threading.Thread", "threading.Thread.start"}
+    assert {tap.name for tap in plain if "system = " in tap.code} == {"random.SystemRandom"}
+
+
+def test_calls_are_counted_and_ordered(plain: list[Tap]) -> None:
+    assert at(plain, "draw", "random.random()").count == 2000
+    assert [tap.order for tap in plain] == sorted(tap.order for tap in plain)
+
+
+def test_what_reads_nothing_from_outside_is_not_there(plain: list[Tap]) -> None:
+    assert not [tap for tap in plain if "fixed" in tap.code or "random.Random(3)" in tap.code]
+    assert not [tap for tap in plain if "ORDER BY a" in tap.value]
+
+
+def test_our_own_seeding_is_not_there(tmp_path: Path) -> None:
+    assert taps_of(tmp_path, "import numpy.random\n\ndef train():\n    return 1\n") == []
+
+
+NUMPY = """\
+import numpy as np
+NEGATIVES = np.random.RandomState()
+
+def train(seed=None):
+    np.random.seed(3)
+    np.random.seed(None)
+    np.random.rand(2)
+    rng = np.random.default_rng()
+    fixed = np.random.default_rng(5)
+    sequence = np.random.SeedSequence()
+    bits = np.random.Generator(np.random.PCG64())
+    sure = np.random.RandomState(4)
+    for seed in (4, None, 5):
+        mixed = np.random.RandomState(seed)
+    return 1
+"""
+
+
+def test_numpy(tmp_path: Path) -> None:
+    taps = taps_of(tmp_path, NUMPY)
+    made = at(taps, "unseeded", "NEGATIVES")
+    assert (made.name, made.in_import) == ("numpy.random.RandomState", True)
+    assert at(taps, "seed", "seed(3)").value == "3"
+    assert at(taps, "seed", "seed(None)").value == "entropy"
+    assert at(taps, "draw", "np.random.rand(2)").generator == "numpy"
+    assert at(taps, "unseeded", "rng = ").name == "numpy.random.default_rng"
+    assert at(taps, "seed", "fixed = ").value == "5"
+    assert at(taps, "unseeded", "sequence = ").name == "numpy.random.SeedSequence"
+    assert at(taps, "unseeded", "bits = ").name == "numpy.random.PCG64"
+    assert not [tap for tap in taps if "sure = " in tap.code]
+    assert at(taps, "unseeded", "mixed = ").count == 1
+
+
+TORCH = """\
+import os
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+def train():
+    torch.manual_seed(11)
+    torch.seed()
+    torch.manual_seed(12)
+    g = torch.Generator()
+    g.manual_seed(13)
+    g.seed()
+    torch.rand(2, generator=g)
+    born = torch.Generator()
+    torch.rand(2, generator=born)
+    model = nn.Linear(4, 2)
+    model.share_memory()
+    opt = torch.optim.SGD(model.parameters(), lr=0.1)
+    loader = DataLoader(list(torch.randn(4, 4)), batch_size=2, shuffle=True)
+    for x in loader:
+        model(x).sum().backward()
+        opt.step()
+    torch.randint(0, 9, (1,))
+    torch.save(model.state_dict(), "m.pt")
+    torch.load("m.pt")
+    torch.load("old.pt")
+    return model
+"""
+
+
+@pytest.mark.slow
+def test_torch(tmp_path: Path) -> None:
+    taps_of(tmp_path, 'import torch\n\ndef train():\n    torch.save({}, "old.pt")\n', name="before")
+    taps = taps_of(tmp_path, TORCH)
+    assert at(taps, "seed", "torch.manual_seed(11)").value == "11"
+    assert at(taps, "seed", "torch.seed()").value == "entropy"
+    assert at(taps, "seed", "g.manual_seed(13)").name == "torch.Generator.manual_seed"
+    assert at(taps, "seed", "g.seed()").value == "entropy"
+    assert at(taps, "unseeded", "generator=born").value == "default seed"
+    assert not [tap for tap in taps if "generator=g" in tap.code]
+    linear = at(taps, "draw", "nn.Linear")
+    assert (linear.library, linear.step) == ("torch", 0)
+    assert at(taps, "draw", "torch.randint").step == 2
+    assert at(taps, "draw", "for x in loader").generator == "torch"
+    assert at(taps, "loader", "DataLoader(").value == "shuffle=True"
+    assert at(taps, "share_memory", "share_memory()").count == 1
+    assert at(taps, "write", "torch.save").value == "m.pt"
+    own, old = at(taps, "read", '"m.pt"'), at(taps, "read", '"old.pt"')
+    assert (own.name, own.generator, old.generator) == ("torch.load", "own", "")
+
+
+WORKERS = """\
+import multiprocessing as mp
+import random
+
+def work(queue):
+    queue.put(random.random())
+
+def train():
+    context = mp.get_context("{method}")
+    queue = context.SimpleQueue()
+    processes = [context.Process(target=work, args=(queue,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return 1
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_children(tmp_path: Path, method: str) -> None:
+    taps = taps_of(tmp_path, WORKERS.format(method=method))
+    draw = at(taps, "draw", "queue.put(random.random())")
+    assert (draw.in_child, draw.count) == (True, 2)
+    start = at(taps, "pool", "process.start()")
+    assert (start.value, start.count, start.in_child) == (method, 2, False)
+
+
+def test_a_run_that_is_killed_leaves_its_ledger(tmp_path: Path) -> None:
+    outcome = probed(tmp_path, "import os, random\n\ndef train():\n    random.random()\n    os.kill(os.getpid(), 9)\n")
+    assert outcome.status is Status.LOST
+    assert [tap.kind for tap in load_taps(outcome.spec.directory)] == ["draw", "pid"]
+
+
+def test_a_run_that_exits_or_fails_leaves_its_counts(tmp_path: Path) -> None:
+    source = "import random, sys\nfor _ in range(7):\n    random.random()\nsys.exit({status})\n"
+    for status in (0, 3):
+        outcome = probed(tmp_path, source.format(status=status), script=True, name=f"exit{status}")
+        [tap] = load_taps(outcome.spec.directory)
+        assert (tap.count, tap.code) == (7, "random.random()")
+
+
+def test_a_script_that_changes_its_folder(tmp_path: Path) -> None:
+    taps = taps_of(tmp_path, "import os, time\nos.chdir('/')\ntime.time()\n", script=True)
+    assert at(taps, "clock", "time.time()").location is not None
+
+
+def test_no_ledger_without_a_probe(tmp_path: Path) -> None:
+    outcome = probed(tmp_path, "import random\n\ndef train():\n    return random.random()\n", None)
+    assert load_taps(outcome.spec.directory) == ()
+
+
+@pytest.mark.parametrize("seeding", list(Seeding))
+def test_the_ledger_changes_no_result(tmp_path: Path, seeding: Seeding) -> None:
+    source = (
+        "import random, numpy as np\n\ndef train():\n    random.seed(1)\n    np.random.seed(2)\n"
+        "    return [random.random(), np.random.rand(), random.Random(3).random(),\n"
+        "            np.random.default_rng(4).random(), type(random.random).__name__ and random.random.__name__]\n"
+    )
+    plain = result_of(tmp_path, source, None, seeding=seeding, name="plain")
+    assert result_of(tmp_path, source, Probe(), seeding=seeding, name="probed") == plain
+
+
+TRANSPARENT = """\
+import datetime, inspect, os, pickle, random, time
+import torch
+from torch import nn
+
+def train():
+    functions = [random.random, random.shuffle, time.time, os.getpid, os.listdir, os.walk, torch.rand,
+                 torch.manual_seed, torch.Tensor.normal_]
+    same = [pickle.loads(pickle.dumps(function)) == function for function in functions[3:]]
+    now = datetime.datetime.now()
+    plain = [type(now) is datetime.datetime, isinstance(now, datetime.date), str(inspect.signature(random.shuffle))]
+    with torch.device("meta"):
+        devices = [str(torch.rand(2).device), str(torch.randn(2).device)]
+
+    @torch.jit.script
+    def scripted(n: int):
+        return torch.rand(n) + torch.randn(n).normal_()
+
+    def fused(x):
+        return x * torch.rand(3) + random.randint(1, 5) + torch.randn_like(x)
+
+    compiled = torch.compile(fused, backend="eager", fullgraph=True)(torch.ones(3))
+    try:
+        torch.rand(2, generator=3)
+    except Exception as error:
+        plain.append(type(error).__name__)
+    dropped = torch.jit.script(nn.Dropout(0.5))(torch.ones(9))
+    return same, plain, devices, scripted(3), compiled, dropped, random.random()
+"""
+
+
+@pytest.mark.slow
+def test_wrappers_are_seen_through(tmp_path: Path) -> None:
+    plain = result_of(tmp_path, TRANSPARENT, None, name="plain")
+    assert result_of(tmp_path, TRANSPARENT, Probe(), name="probed") == plain
+
+
+def test_numba_finds_the_originals(tmp_path: Path) -> None:
+    """A stand-in: what matters is what a module of that name sees while it is imported."""
+    (tmp_path / "numba.py").write_text("import random\nKIND = type(random.random).__name__\n")
+    source = (
+        "import random\n\ndef train():\n    before = type(random.random).__name__\n    import numba\n"
+        "    return before, numba.KIND\n"
+    )
+    assert list(result_of(tmp_path, source, Probe()).values())[:2] == ["function", "builtin_function_or_method"]

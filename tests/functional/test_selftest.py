@@ -1,0 +1,73 @@
+"""`reprocheck selftest` sees what is planted, and says so when it does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reprocheck.console import Style
+from reprocheck.errors import ExitCode
+from reprocheck.model import NotCompared, Verdict
+from reprocheck.progress import SilentProgress
+from reprocheck.selftest import CASES, PLANTED, Case, Seen, exit_code, render_json, render_text, try_all
+from tests.support.cli import reprocheck
+
+SET_ORDER = next(case for case in CASES if case.function == "set_order")
+CLEAN = next(case for case in CASES if case.expected is Verdict.REPRODUCIBLE)
+
+
+def seen(case: Case, verdict: Verdict, detail: str = "") -> Seen:
+    return Seen(case=case, verdict=verdict, detail=detail, seconds=1.0)
+
+
+@pytest.mark.slow
+def test_every_fault_is_seen_and_no_clean_training_is_called_different(tmp_path: Path) -> None:
+    ran = reprocheck("selftest", "--json", cwd=tmp_path, timeout=900)
+    assert ran.code == 0, ran.out + ran.err
+    answer = ran.json()
+    tried = {case["family"] for case in answer["cases"]} | {item["what"] for item in answer["not_tried"]}
+    assert tried == {case.family for case in CASES}
+    assert all(case["as_expected"] for case in answer["cases"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_fault_that_the_environment_hides_goes_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Path.cwd()
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    (one,), skipped = try_all(SilentProgress(), [SET_ORDER])
+    assert one.verdict is Verdict.REPRODUCIBLE
+    assert one.detail == "hash seed does not vary: PYTHONHASHSEED is set in the environment"
+    assert (exit_code([one]), skipped) == (ExitCode.NO_VERDICT, ())
+    assert Path.cwd() == before
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        ([seen(SET_ORDER, Verdict.DIFFERENT), seen(CLEAN, Verdict.REPRODUCIBLE)], 0),
+        ([seen(SET_ORDER, Verdict.REPRODUCIBLE), seen(CLEAN, Verdict.REPRODUCIBLE)], 3),
+        ([seen(SET_ORDER, Verdict.DIFFERENT), seen(CLEAN, Verdict.DIFFERENT)], 3),
+        ([seen(SET_ORDER, Verdict.NO_VERDICT), seen(CLEAN, Verdict.REPRODUCIBLE)], 3),
+        ([seen(SET_ORDER, Verdict.DIFFERENT), seen(CLEAN, Verdict.NO_VERDICT)], 3),
+        ([], 3),
+    ],
+)
+def test_exit_code(found: list[Seen], code: int) -> None:
+    assert exit_code(found) == code
+    assert json.loads(render_json(found, ()))["exit_code"] == code
+
+
+def test_the_table_says_what_went_wrong_and_what_was_not_tried() -> None:
+    found = [seen(SET_ORDER, Verdict.REPRODUCIBLE, "hash seed does not vary"), seen(CLEAN, Verdict.REPRODUCIBLE)]
+    text = render_text(found, [NotCompared(what="race of threads", reason="there is one core")], Style())
+    assert "order of a set     different     reproducible  WRONG  1.0 s  hash seed does not vary" in text
+    assert "not tried: race of threads: there is one core" in text
+    assert text.endswith("1 of 2 cases as expected: do not trust a verdict here\n")
+
+
+def test_every_case_has_its_training() -> None:
+    for case in CASES:
+        assert f"\ndef {case.function}(" in (PLANTED / case.file).read_text()

@@ -1,0 +1,66 @@
+"""Run one target in a process of its own with a probe, without the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from reprocheck.evidence import load_evidence
+from reprocheck.explain.ledger_file import load_taps
+from reprocheck.explain.model import Tap
+from reprocheck.launch import launch
+from reprocheck.model import Ambient, Outcome, Probe, RunSpec, Settings, Status, Target, TargetKind
+from reprocheck.progress import SilentProgress
+from reprocheck.protocol import RUN_VARIABLE
+from tests.support.cli import environment
+
+
+def probed(
+    folder: Path,
+    source: str,
+    probe: Probe | None = Probe(),  # noqa: B008
+    *,
+    name: str = "one",
+    script: bool = False,
+    seed: int = 0,
+    **settings: Any,
+) -> Outcome:
+    """One run of `train` in a source text, or of the text as a script."""
+    path = folder / "target.py"
+    if not path.exists() or path.read_text(encoding="utf-8") != source:
+        path.write_text(source, encoding="utf-8")
+    target = Target(
+        text="target.py" if script else "target.py:train",
+        kind=TargetKind.SCRIPT if script else TargetKind.FILE_FUNCTION,
+        path=path.absolute(),
+        function=None if script else "train",
+    )
+    directory = folder / ".reprocheck" / "audits" / "a" / name
+    spec = RunSpec(
+        id=name,
+        seed=seed,
+        repeat=0,
+        target=target,
+        settings=Settings(threads=1, timeout=200, **settings),
+        ambient=Ambient(hash_seed=0),
+        environment={**environment(OMP_NUM_THREADS="1"), RUN_VARIABLE: f"{folder.name}/{name}"},
+        cwd=folder,
+        directory=directory,
+        probe=probe,
+    )
+    [outcome] = launch([spec], 1, SilentProgress())
+    return outcome
+
+
+def taps_of(folder: Path, source: str, probe: Probe = Probe(), **options: Any) -> list[Tap]:  # noqa: B008
+    """The taps of one run that completed."""
+    outcome = probed(folder, source, probe, **options)
+    assert outcome.status is Status.COMPLETED, f"{outcome.reason}\n{outcome.last_words}"
+    return list(load_taps(outcome.spec.directory))
+
+
+def result_of(folder: Path, source: str, probe: Probe | None = None, **options: Any) -> dict[str, str]:
+    """What `train` returned: name of each leaf → its text, else its digest."""
+    outcome = probed(folder, source, probe, **options)
+    assert outcome.status is Status.COMPLETED, f"{outcome.reason}\n{outcome.last_words}"
+    return {leaf.name: leaf.text or leaf.digest for leaf in load_evidence(outcome).outputs}

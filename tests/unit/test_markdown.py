@@ -1,0 +1,134 @@
+"""The Markdown report, as a renderer sees it: what it says, and what text from outside cannot become."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from markdown_it import MarkdownIt
+
+from reprocheck.model import Audit, MetricSummary
+from reprocheck.report.markdown import LONGEST, code, prose, render_markdown
+from tests.support.audits import PLAIN, audit, explained, explanation, run, trial
+from tests.support.formats import hostile, no_verdict, unjudged
+
+HARMLESS = {
+    *("h3", "p", "ul", "li", "strong", "code", "pre", "details", "summary"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
+
+
+class Page(HTMLParser):
+    """The elements of a page, its rows, and its words outside code."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: set[str] = set()
+        self.rows: list[int] = []
+        self.words = ""
+        self.inside: list[str] = []
+        self.feed(MarkdownIt("commonmark").enable("table").render(text))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        self.inside.append(tag)
+        if tag == "tr":
+            self.rows.append(0)
+        elif tag in ("td", "th"):
+            self.rows[-1] += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.inside.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "code" not in self.inside:
+            self.words += data
+
+
+def markdown(answer: Audit) -> str:
+    return render_markdown(answer, PLAIN)
+
+
+class TestWords:
+    def test_the_verdict_comes_first(self) -> None:
+        assert markdown(audit()).startswith(
+            "### reprocheck: REPRODUCIBLE\n\n`gcn.py:train`: no difference observed in 2 runs\n\n| seed | run |"
+        )
+        assert markdown(no_verdict()).startswith("### reprocheck: NO VERDICT\n")
+
+    def test_every_run_of_every_seed_has_a_row(self) -> None:
+        answer = explained()
+        text = markdown(replace(answer, seeds=(*answer.seeds, unjudged(1))))
+        assert "| 0 | `s0r0` | completed | `aaaaaaaa` | 20 `aaaaaaaa` | `aaaaaaaa` |" in text
+        assert "| 0 | `s0r1` | completed | `aaaaaaaa` | 20 **`bbbbbbbb`** differs | **`bbbbbbbb`** differs |" in text
+        assert "| 1 | `s1r0` | failed: exit code 1 | - |" in text
+
+    def test_the_first_difference_its_cause_and_what_was_tried(self) -> None:
+        tried = (trial("--threads 1"), trial("--a", agreed=0), trial("--b", hides="it fills memory"))
+        text = markdown(explained(explanation=explanation(trials=(*tried, trial("--c", failed="it raised")))))
+        assert "**error RC303**: training step differs between s0r0 and s0r1 at `gcn.py:41`" in text
+        assert "\n`h = x[source]`\n" in text
+        assert "- first at step 3 in gradients, op `aten::index_add_`" in text
+        assert "**error RC541**: the backward of indexing adds gradients in the order of threads" in text
+        assert "| `--threads 1` | mends it | 2 of 2 | x0.97 |" in text
+        assert "| `--a` | does not mend it | 0 of 2 | - |" in text
+        assert "| `--b` | only hides it: it fills memory | 2 of 2 | x0.97 |" in text
+        assert "| `--c` | no answer: it raised |" in text
+
+    def test_metrics_and_coverage(self) -> None:
+        text = markdown(audit())
+        assert "| `accuracy` | 1 | 0.8 | - | 0 |" in text
+        assert "- compared: initial parameters, steps\n- not compared: loss: never seen\n" in text
+        assert "- varied: hash seed, heap contents" in text
+
+    def test_the_text_report_is_folded_at_the_end(self) -> None:
+        text = markdown(explained())
+        assert "\n<details><summary>Details</summary>\n\n```text\nDIFFERENT  gcn.py:train" in text
+        assert text.endswith("\n```\n\n</details>\n")
+
+
+class TestHostileText:
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "a | b \\| c \\",
+            "`x` ``y` ```",
+            "<script>alert(1)</script><!-- </details>",
+            "@someone and org/repo#12 #34 ping@example.com",
+            "[x](http://evil.example) ![y](https://evil.example/p.png) <http://evil.example> www.evil.example",
+            "*a* _b_ ~~c~~ $d$ :smile: &lt;b&gt;",
+            "# heading\n- item\n1. one\n---",
+            "`@someone` `a|b` `<b>`",
+            "- item",
+            "12) item",
+        ],
+    )
+    def test_it_stays_text(self, words: str) -> None:
+        page = Page(markdown(hostile(words)))
+        assert page.elements <= HARMLESS
+        assert page.rows[:3] == [6, 6, 6]
+        assert not re.search(r"@\w|#\d|://|www\.|:\w+:", page.words)
+        assert page.inside == []
+
+    def test_what_stands_between_backticks_is_code_and_the_rest_is_as_it_was(self) -> None:
+        assert prose("try `--threads 1` now") == "try `--threads 1` now"
+        assert prose("a_b*c") == "a\\_b\\*c"
+        assert code("a`b") == "``a`b``"
+        assert code("a|b") == "<code>a&#124;b</code>"
+
+    def test_the_fence_of_the_details_cannot_be_closed_from_inside(self) -> None:
+        text = markdown(hostile("```\n</details>"))
+        page = Page(text)
+        assert page.elements <= HARMLESS
+        assert text.endswith("\n`````\n\n</details>\n")  # the longest row of backticks inside has four
+
+    def test_it_fits_into_a_comment_whatever_comes(self) -> None:
+        metrics = tuple(MetricSummary(name="@" * 500, seeds=1, mean=0.0, std=None, within=0.0) for _ in range(1000))
+        seeds = tuple(
+            replace(audit().seeds[0], seed=n, runs=tuple(run(r, reason="#" * 500) for r in range(9))) for n in range(99)
+        )
+        assert len(markdown(replace(hostile("@" * 10_000), metrics=metrics, seeds=seeds))) < LONGEST + 1000
+        plain = tuple(replace(seed, runs=tuple(map(run, range(9)))) for seed in seeds)
+        assert " characters left out)\n```\n" in markdown(audit(seeds=plain))
