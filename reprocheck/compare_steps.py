@@ -129,6 +129,8 @@ def _differs(left: memoryview, right: memoryview, kind: str) -> bool:
 def _first_kind(left: memoryview, right: memoryview, *, also_absent: bool) -> str | None:
     for index, kind in enumerate(STEP_KINDS):
         pair = digest_at(left, index), digest_at(right, index)
+        if kind in ("parameters", "buffers") and not also_absent:  # a tail has those of all models, in no order
+            continue
         if kind in DECIDING_KINDS and pair[0] != pair[1] and (also_absent or EMPTY_DIGEST not in pair):
             return kind
     return None
@@ -163,15 +165,15 @@ def _by_optimizer(data: Records, keys: Sequence[str]) -> object:
             for index, kind in enumerate(STEP_KINDS)
             if kind in DECIDING_KINDS and kind not in _OF_THE_MODEL
         ]
-        if flags & FLAG_BACKWARD:  # made before there was any optimizer: all of it counts in run order
+        # What was made before there was any optimizer, and what is left at the end, counts in run order.
+        if flags & (FLAG_BACKWARD | FLAG_TAIL):
             order.append((*of_model, *own))
             continue
         if flags & FLAG_THREAD:
             own.extend(of_model)
         elif any(digest != EMPTY_DIGEST for digest in of_model):
             order.append(of_model)
-        if not flags & FLAG_TAIL:  # a tail belongs to no optimizer
-            optimizers[optimizer].append(b"".join(own))
+        optimizers[optimizer].append(b"".join(own))
     for optimizer, steps in optimizers.items():
         key = keys[optimizer] if optimizer < len(keys) else ""
         streams[key].append(b"".join(steps))

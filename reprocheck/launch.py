@@ -141,7 +141,8 @@ def _start(spec: RunSpec) -> _Active:
                 start_new_session=True,
             )
     except OSError as error:
-        raise NoVerdictError(f"cannot start run {spec.id}: {error.strerror or error} ({error.filename})") from error
+        place = error.filename or spec.directory.parent
+        raise NoVerdictError(f"cannot start run {spec.id}: {error.strerror or error} ({place})") from error
     return _Active(spec, process, time.monotonic())
 
 

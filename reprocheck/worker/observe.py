@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ class Observer:
             module_class.__call__ = tracer.modules.watch_calls(module_class.__call__, self._label_of)
         module_class.__call__ = self._watch_calls(module_class.__call__)
         torch.autograd.backward = self._watch_backward(torch.autograd.backward)
+        torch.autograd.grad = self._watch_grad(torch.autograd.grad)
         self._watch_optimizers()
 
     def seen_in_step(self) -> str:
@@ -72,6 +74,7 @@ class Observer:
     def _finish(self) -> None:
         if self._has_optimizer and not self.steps.count:
             self._recorder.line("note", text="an optimizer was made, but no step of it was seen (a compiled one?)")
+        gc.collect()  # which models are still there must not hang on when garbage was last collected
         self.steps.tail(self._pending)
         self.roots.record_rest()
 
@@ -114,7 +117,8 @@ class Observer:
         made = {ref.cdata for ref in self._pending.outputs if not ref.expired()}  # type: ignore[no-untyped-call]
         inputs = [t for t in tensors_in((args, kwargs)) if t.grad_fn is None and _storage(t) not in made]
         self._pending.roots[root] = None
-        self._pending.feed("batch", root.label.encode() if is_main_thread() else b"", inputs)
+        feed = self._pending.feed if torch.is_grad_enabled() else self._pending.feed_evaluation
+        feed("batch", root.label.encode() if is_main_thread() else b"", inputs)
         return True
 
     def _returned(self, output: Any) -> None:
@@ -123,7 +127,7 @@ class Observer:
             if _storage(tensor) is not None:
                 self._pending.outputs.append(StorageWeakRef(tensor.untyped_storage()))  # type: ignore[no-untyped-call]
         if not torch.is_grad_enabled():
-            self._pending.feed("forward", b"", outputs)
+            self._pending.feed_evaluation("forward", b"", outputs)
 
     def _watch_backward(self, backward: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(backward)
@@ -142,6 +146,30 @@ class Observer:
 
         hide_from_compiler(observed)
         return observed
+
+    def _watch_grad(self, grad: Callable[..., Any]) -> Callable[..., Any]:
+        """`torch.autograd.grad`: the backward pass of those who update their parameters by hand."""
+
+        @functools.wraps(grad)
+        def observed(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            result = grad(outputs, inputs, *args, **kwargs)
+            if torch.compiler.is_compiling() or not self._recorder.is_open or not self._by_hand or _transforming():
+                return result
+            with Unobserved():
+                self._guarded(self._after_grad, outputs, list(tensors_in(inputs)), result)
+            self._stop_if_done()
+            return result
+
+        hide_from_compiler(observed)
+        return observed
+
+    def _after_grad(self, outputs: Any, inputs: list[torch.Tensor], result: Any) -> None:
+        bare = self._has_no_model
+        if not any(isinstance(t, torch.nn.Parameter) or (bare and t.is_leaf) for t in inputs):
+            return  # a slope with respect to data
+        self._before_backward(list(tensors_in(outputs)))
+        self.steps.backward(inputs if bare else [], self._pending, list(tensors_in(result)))
+        self._poison.after_step(self.steps.count)
 
     @property
     def _by_hand(self) -> bool:
@@ -224,8 +252,14 @@ class Observer:
 
 def hide_from_compiler(function: Callable[..., Any]) -> None:
     """torch.compile runs this frame as it is and compiles what it calls."""
-    with contextlib.suppress(AttributeError):  # a PyTorch without it: compiled models have one more graph break
-        torch._C._dynamo.eval_frame.skip_code(function.__code__)  # type: ignore[attr-defined]
+    compiler: Any = torch._C._dynamo.eval_frame
+    if hasattr(compiler, "skip_code"):  # older releases
+        compiler.skip_code(function.__code__)
+        return
+    with contextlib.suppress(AttributeError):  # a PyTorch without it: compiled code may run past the observation
+        action = compiler._FrameAction
+        strategy = compiler._FrameExecStrategy(action.SKIP, action.DEFAULT)
+        compiler.set_code_exec_strategy(function.__code__, strategy)
 
 
 def tensors_in(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
@@ -247,6 +281,11 @@ def tensors_in(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
 def _by_key(items: dict[Any, Any], depth: int) -> Iterator[torch.Tensor]:
     for _, item in sorted(items.items(), key=key_text):
         yield from tensors_in(item, depth + 1)
+
+
+def _transforming() -> bool:
+    """Whether a torch.func transform is under way: its tensors stand for others."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def _storage(tensor: torch.Tensor) -> int | None:

@@ -237,3 +237,22 @@ def test_threads_do_not_hide_batches_swapped_between_optimizers() -> None:
 def test_records_without_digests_are_no_observation() -> None:
     assert not has_observations(encode([Rec(), Rec({"rng torch": "t", "hyperparameters": "h"})]))
     assert has_observations(encode([Rec(), tail(forward="f")]))
+
+
+def test_more_steps_are_told_though_the_other_run_s_last_parameters_differ() -> None:
+    a, b = encode([*steps(3), tail(parameters="last", buffers="last")]), encode([*steps(4), tail(parameters="z")])
+    found, _ = compare_steps(a, b, ("k",), ("k",))
+    assert found is not None
+    assert (found.step, found.kind, found.counts) == (3, "steps", (3, 4))
+
+
+def test_reordered_optimizers_do_not_hide_other_parameters_at_the_end() -> None:
+    first, second = [of("p", 0, 0), of("q", 0, 1)], [of("q", 0, 0), of("p", 0, 1)]
+    equal = compare_steps(
+        encode([*first, tail(parameters="z")]), encode([*second, tail(parameters="z")]), ("p", "q"), ("q", "p")
+    )
+    assert equal == (None, True)
+    found, _ = compare_steps(
+        encode([*first, tail(parameters="z")]), encode([*second, tail(parameters="y")]), ("p", "q"), ("q", "p")
+    )
+    assert found is not None
