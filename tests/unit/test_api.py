@@ -92,7 +92,11 @@ def local_function() -> Any:
     return local
 
 
-@pytest.mark.parametrize("function", [lambda: 1, local_function(), Path().exists, len], ids=repr)
+@pytest.mark.parametrize(
+    "function",
+    [lambda: 1, local_function(), Path().exists, len],
+    ids=["lambda", "local function", "method", "built-in"],
+)
 def test_what_another_process_cannot_import_is_refused(function: Any) -> None:
     with pytest.raises(UsageError) as error:
         reprocheck.audit(function)
