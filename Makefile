@@ -29,10 +29,10 @@ demo: $(VENV)/.test
 	$(BIN)/reprocheck run examples/wine_mlp.py -- --epochs 10 --seed {seed}
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

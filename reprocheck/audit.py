@@ -206,12 +206,12 @@ class _Why:
 def _explain(
     here: _Side, base: _Side | None, against: Against | None, revision: Revision | None, progress: Progress
 ) -> _Why:
-    """Why the first seed that differs does; else where the revisions part; else why seeds have no effect.
+    """Why the first seed that differs does; else where the revisions part; else what no seed reaches.
 
     A bug of ours here costs no verdict.
     """
     try:
-        from reprocheck.explain.explain import explain_difference, explain_seed, placed
+        from reprocheck.explain.explain import explain_difference, explain_seeds, placed
         from reprocheck.explain.revisions import explain_revisions
 
         for one, seed in zip(here.runs, here.seeds, strict=True):
@@ -226,9 +226,8 @@ def _explain(
             explanation = explain_revisions(here.planner, base.planner, progress, pair, against.divergence, revision)
             return _Why(explanation=explanation, not_done=explanation.not_done)
         firsts = _whole_firsts(here)
-        equal = equal_seeds(firsts)
-        if equal:
-            return _Why(findings=explain_seed(here.planner, progress, firsts[0], equal))
+        if len(firsts) > 1:
+            return _Why(findings=explain_seeds(here.planner, progress, firsts, equal_seeds(firsts)))
     except Exception as error:
         reason = f"a bug in reprocheck, please report it: {type(error).__name__}: {error}"
         return _Why(not_done=(NotCompared(what="explanation", reason=reason),))

@@ -243,6 +243,11 @@ def _beside_divergence(item: Beside, runs: tuple[str, str]) -> Divergence:
     return Divergence(stage=item.what, step=None, kind=item.what, names=(), tensors=(), runs=runs, note=item.detail)
 
 
+def same_initial(a: Evidence, b: Evidence) -> bool:
+    """Whether two seeds start from equal parameters, of which there are some."""
+    return bool(a.initial) and {r.name: r.digest for r in a.initial} == {r.name: r.digest for r in b.initial}
+
+
 def same_history(a: Evidence, b: Evidence) -> bool:
     """Whether two seeds gave equal initial parameters and equal steps: then the seed does not reach the run."""
     initial = {r.name: r.digest for r in a.initial} == {r.name: r.digest for r in b.initial}

@@ -17,9 +17,12 @@ from reprocheck.model import Divergence, Evidence, Finding, NotCompared, Probe
 from reprocheck.plan import Planner
 from reprocheck.progress import Progress
 from reprocheck.rules import diagnose, remedies
+from reprocheck.rules.difference import equal_starts
 
 SEED_STEPS = 3
 """Steps that a run takes to see how the seed gets lost."""
+_OF_ALL_SEEDS = frozenset({"constant-init", "unseeded-generator"})
+"""What the source may hold that is the same for every seed."""
 
 
 def explain_difference(
@@ -55,12 +58,22 @@ def explain_difference(
     return explanation, _settled(found, trials)
 
 
-def explain_seed(
-    planner: Planner, progress: Progress, first: Evidence, equal_seeds: Sequence[tuple[int, int]]
+def explain_seeds(
+    planner: Planner,
+    progress: Progress,
+    firsts: Sequence[Evidence],
+    equal: Sequence[tuple[int, int]],
 ) -> tuple[Finding, ...]:
-    """Why the seed does not reach a target that reproduces: one more run, with its ledger. Raises Interrupted."""
+    """Why seeds have no effect, or not on all that is drawn, in a target that reproduces. Raises Interrupted.
+
+    `firsts` has a run of each seed, `equal` the pairs of seeds whose runs agree. One more run, with its ledger, is
+    made only where it may find something: seeds agree, or the source has a generator that nobody seeds.
+    """
+    first = firsts[0]
     lab = Lab(planner, progress, planner.request.explain_budget)
-    if lab.left < 1:
+    hits = scan(Path(path) for path in _sources(first))
+    start = equal_starts(firsts)
+    if lab.left < 1 or not (equal or any(hit.pattern in _OF_ALL_SEEDS for hit in hits)):
         return ()
     ran = lab.run("following the seed", [lab.spec(first, limit=SEED_STEPS, probe=Probe())])[0]
     if not isinstance(ran, Evidence):
@@ -69,8 +82,9 @@ def explain_seed(
         request=planner.request,
         divergence=None,
         taps=load_taps(ran.spec.directory),
-        hits=scan(Path(path) for path in _sources(ran)),
-        equal_seeds=tuple(equal_seeds),
+        hits=hits,
+        equal_seeds=tuple(equal),
+        equal_starts=start,
         settings_at_end=first.settings_at_end,
         manifest=first.manifest,
     )

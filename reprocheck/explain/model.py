@@ -184,6 +184,8 @@ class Case:
     """Of every file of the user's code that was imported or run."""
     equal_seeds: tuple[tuple[int, int], ...] = ()
     """Pairs of seeds with equal histories."""
+    equal_starts: tuple[tuple[int, int], ...] = ()
+    """Pairs of seeds with equal initial parameters."""
     settings_at_end: Mapping[str, Any] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

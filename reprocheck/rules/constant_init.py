@@ -12,16 +12,19 @@ PAGE = Page(
     slug="constant-init",
     title="every parameter is set to one constant",
     severity=WARNING,
-    checks="The source gives all parameters of a model, weights as well, the same number.",
+    checks="Seeds start from equal parameters, and the source gives all of a model, weights as well, the same number.",
     why="Hidden units that start equal stay equal, and the seed has no part in the initial weights.",
     example="for p in model.parameters():\n    nn.init.constant_(p, 0.1)",
     fix="initialise weights with `nn.init.kaiming_uniform_` or `xavier_uniform_`, only biases with a constant",
-    limits="Read from the source: whether the weights are filled again later is not looked at.",
+    limits="It takes two seeds that start from equal parameters; the line is read from the source.",
 )
 
 
 def match(case: Case) -> Match | None:
-    evidence = tuple(f"seeds {one} and {other} gave equal runs" for one, other in case.equal_seeds[:1])
+    if not case.equal_starts:
+        return None
+    one, other = case.equal_starts[0]
+    evidence = (f"seeds {one} and {other} start from equal parameters",)
     marks = hits(case, "constant-init")
     return find(case, sources=(INTRINSIC,), hits=marks, shown=True, cap=MEDIUM, evidence=evidence)
 

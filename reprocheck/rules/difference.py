@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from reprocheck.compare import same_history
+from reprocheck.compare import same_history, same_initial
 from reprocheck.model import Against, Divergence, Evidence, Finding, MetricShift, Settings, TensorDifference
 
 _CLOCK_NAMES = re.compile(r"(?i)(sec|time|duration|elapsed|latency|throughput|speed|per_s|fps|_ms$)")
@@ -116,10 +116,19 @@ def _told_apart(a: float, b: float) -> tuple[str, str]:
 
 def equal_seeds(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:
     """Pairs of seeds with equal histories, each seed with the first that it equals."""
+    return _equal(evidence, same_history)
+
+
+def equal_starts(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:
+    """Pairs of seeds with equal initial parameters, each seed with the first that it equals."""
+    return _equal(evidence, same_initial)
+
+
+def _equal(evidence: Sequence[Evidence], same: Callable[[Evidence, Evidence], bool]) -> tuple[tuple[int, int], ...]:
     found = []
     for index, one in enumerate(evidence):
         for other in evidence[:index]:
-            if same_history(one, other):
+            if same(one, other):
                 found.append((other.spec.seed, one.spec.seed))
                 break
     return tuple(found)

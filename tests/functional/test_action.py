@@ -186,6 +186,7 @@ def test_what_cannot_be_audited_is_told_and_fails(project: Path, given: dict[str
         assert "no verdict reached (exit code 2)" in ended.summary
 
 
+@pytest.mark.slow
 def test_an_older_report_is_not_taken_for_this_one_s(project: Path) -> None:
     older = project / "temp" / "reprocheck"
     older.mkdir(parents=True)
@@ -210,6 +211,7 @@ def test_nothing_in_an_input_is_run_or_expanded(project: Path) -> None:
     assert not (project / "owned").exists()
 
 
+@pytest.mark.slow
 def test_a_baseline_is_made_kept_and_compared_with(project: Path) -> None:
     given = {"target": "t.py:same", "options": QUICK, "baseline": "baseline.json"}
     missing = act("Audit", project, **given)
@@ -236,6 +238,7 @@ def test_what_is_asked_for_is_installed(project: Path) -> None:
     assert "some thing-1.0" in ended.out + ended.err
 
 
+@pytest.mark.slow
 def test_by_default_the_action_installs_itself(project: Path) -> None:
     (project / "pyproject.toml").write_text("[build-system]\nrequires = []\nbuild-backend = 'no_such_backend'\n")
     env = environment(GITHUB_ACTION_PATH=str(project), PIP_NO_INDEX="1")
@@ -274,6 +277,7 @@ def test_the_gitlab_template_runs_and_fails_as_the_command(project: Path) -> Non
         assert (project / name).exists()
 
 
+@pytest.mark.slow
 def test_the_pre_commit_hook_runs_with_its_arguments(project: Path) -> None:
     keys = dict(re.findall(r"^(?:- |  )([a-z_]+): (.*)$", HOOKS, re.MULTILINE))
     assert (keys["id"], keys["pass_filenames"], keys["stages"]) == ("reprocheck", "false", "[pre-push, manual]")

@@ -137,6 +137,7 @@ def test_moved_numbers_beside_the_spread_over_seeds(project: Project) -> None:
     assert (project.folder / "count.py").read_text() == MOVED
 
 
+@pytest.mark.slow
 def test_allowed_to_move_but_not_to_stop_reproducing(project: Project) -> None:
     project.write({"count.py": MOVED})
     words = ("count.py:train", "--against", "HEAD", "--allow-different")
@@ -162,6 +163,7 @@ def test_a_revision_that_fails_gives_no_verdict(project: Project) -> None:
     assert "broken then" in ran.out
 
 
+@pytest.mark.slow
 def test_only_one_side_takes_steps(project: Project) -> None:
     """What one side does and the other does not is a difference, not a gap."""
     project.write({"count.py": COUNT.replace("'loss': 0.5 + seed", "'loss': 0.5 + seed, 'accuracy': 1.0")})
@@ -184,6 +186,7 @@ def test_every_kind_of_target_runs_the_code_of_its_side(project: Project, words:
     assert [change["here"]["path"] for change in against(ran)["changes"]] == ["pkg/part.py"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "base"), [("count.py", "HEAD:pipeline/count.py"), ("../count.py", "HEAD:count.py")])
 def test_from_a_subfolder(project: Project, name: str, base: str) -> None:
     project.commit("below", {"pipeline/count.py": COUNT})
@@ -201,6 +204,7 @@ def test_a_target_by_its_absolute_path(project: Project) -> None:
     assert ran.code == 1, ran.out + ran.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cause", ["by path", "installed"])
 def test_a_revision_that_runs_other_code_has_no_verdict(project: Project, tmp_path: Path, cause: str) -> None:
     part = project.folder if cause == "by path" else tmp_path / "site"
@@ -249,6 +253,7 @@ def test_in_fresh_copies_of_the_folder(project: Project) -> None:
     assert against(ran)["here"]["location"] == {"path": "count.py", "line": 2}
 
 
+@pytest.mark.slow
 def test_what_the_runs_write_is_no_change(project: Project) -> None:
     text = COUNT.replace("    return", "    open('weights.bin', 'w').write('1')\n    return")
     project.commit("writes", {"count.py": text})

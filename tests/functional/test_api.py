@@ -174,6 +174,7 @@ def test_a_script_with_arguments_and_a_module(target: str, tmp_path: Path) -> No
     assert quick(None, module="s", compare="stdout").exit_code == 0  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_function_object_and_audits_in_one_second(target: str, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         textwrap.dedent("""
@@ -232,6 +233,7 @@ def test_checkpoints_alone_are_enough_for_a_verdict(target: str) -> None:
     assert (answer.exit_code, answer.compared) == (0, ("checkpoints",))
 
 
+@pytest.mark.slow
 def test_many_calls_stay_bounded_and_every_one_counts(target: str) -> None:
     calls = 6 * checkpoints.SINGLE_CALLS
     same = quick(f"{target}:many", arg={"calls": calls})
@@ -283,6 +285,7 @@ def test_a_value_that_raises_does_not_end_the_target(target: str) -> None:
     assert "checkpoint 'hostile' could not be recorded: RuntimeError" in answer.seeds[0].notes
 
 
+@pytest.mark.slow
 def test_calls_from_threads_have_no_order(target: str) -> None:
     assert reprocheck.audit(f"{target}:threads", explain=False).exit_code == 0
     found = quick(f"{target}:threads", arg={"differs": True}).divergence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,10 +50,18 @@ def run(folder: Path, *words: str, code: int) -> Ran:
     return ran
 
 
+@pytest.fixture(scope="module")
+def numbers_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("numbers")
+    (folder / "t.py").write_text(NUMBERS)
+    run(folder, "t.py:train", "--baseline", "b.json", "--update-baseline", code=0)
+    return folder
+
+
 @pytest.fixture
-def numbers(tmp_path: Path) -> Path:
-    (tmp_path / "t.py").write_text(NUMBERS)
-    run(tmp_path, "t.py:train", "--baseline", "b.json", "--update-baseline", code=0)
+def numbers(numbers_once: Path, tmp_path: Path) -> Path:
+    """A baseline of some numbers, in a folder of the test's own."""
+    shutil.copytree(numbers_once, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
@@ -165,6 +174,7 @@ def test_what_is_refused_before_anything_is_run(numbers: Path, words: tuple[str,
     assert list((numbers / ".reprocheck" / "audits").iterdir()) == audits
 
 
+@pytest.mark.slow
 def test_an_update_in_a_configuration_is_refused(numbers: Path) -> None:
     (numbers / "pyproject.toml").write_text('[tool.reprocheck]\nbaseline = "b.json"\ntolerance = ["loss=1"]\n')
     (numbers / "sub").mkdir()

@@ -74,6 +74,7 @@ def test_what_is_compiled_later_is_compiled_alike() -> None:
     assert with_stub["weights"] == without["weights"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

@@ -138,6 +138,7 @@ def test_a_tolerance_for_metrics(saved: Path) -> None:
     diff(saved, "latest~1", "latest", "--tolerance", "loss=10%", code=1)
 
 
+@pytest.mark.slow
 def test_manifests_of_two_machines(saved: Path, copy: Path) -> None:
     edit(copy / "copy" / "audit.json", '"python": "', '"python": "9.')
     edit(copy / "copy" / "audit.json", '"platform": "Linux', '"platform": "Other')
@@ -159,6 +160,7 @@ def edit(path: Path, before: str, after: str) -> None:
     path.write_text(text.replace(before, after))
 
 
+@pytest.mark.slow
 def test_nothing_to_compare_is_no_verdict(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(NUMBERS)
     audit(tmp_path, "t.py:nothing", "--output", "json=none.json", code=3)

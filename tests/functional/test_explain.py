@@ -12,7 +12,7 @@ import pytest
 from tests.functional.test_corpus import FOLDER, headers
 from tests.support.cli import Ran, environment, reprocheck
 
-FIRST_TIER = {"numpy_generator_unseeded", "vocabulary_from_set"}
+FIRST_TIER = {"vocabulary_from_set"}
 EXPLAINED = (
     "auto_resume",
     "class_folders_iterdir",
@@ -81,6 +81,7 @@ def mended(answer: dict[str, Any]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_a_changed_line_is_tried_in_memory_and_the_file_stays(tmp_path: Path) -> None:
     ran, _, path = explain("numpy_generator_unseeded", tmp_path)
     answer = ran.json()
@@ -171,6 +172,7 @@ def train():
 """
 
 
+@pytest.mark.slow
 def test_runs_in_fresh_copies_of_the_folder_see_no_leftovers(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(LEFTOVER)
     words = ("run", "--threads", "1", "--no-explain", "t.py:train")

@@ -29,7 +29,7 @@ def train(wait=0.1, steps=600, part=3):
 """
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_a_difference_ends_the_runs_under_way(tmp_path: Path, jobs: str) -> None:
     (tmp_path / "t.py").write_text(TARGET)
     words = ["--fail-fast", "--no-explain", "--threads", "1", "--jobs", jobs, "--format", "json", "--seeds", "2"]
@@ -45,6 +45,7 @@ def test_a_difference_ends_the_runs_under_way(tmp_path: Path, jobs: str) -> None
     assert time.monotonic() - started < 60  # 600 steps of 0.1 s, twice, would take two minutes
 
 
+@pytest.mark.slow
 def test_without_a_difference_nothing_is_ended(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(TARGET)
     words = ["--fail-fast", "--threads", "1", "--jobs", "2", "--arg", "wait=0.01", "--arg", "steps=20"]

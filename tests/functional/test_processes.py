@@ -202,6 +202,7 @@ def test_jobs_do_not_change_the_answer(tmp_path: Path) -> None:
 QUICK = "import os\ndef train():\n    return sorted(os.listdir())\n"
 
 
+@pytest.mark.slow
 def test_jobs_keep_the_order_of_runs(tmp_path: Path) -> None:
     ran = run(tmp_path, "def train(seed):\n    return seed\n", "--jobs", "3", "--seeds", "3", "--format", "json")
     assert ran.code == 0, ran.out + ran.err
@@ -210,6 +211,7 @@ def test_jobs_keep_the_order_of_runs(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_keep_one_leaves_the_newest_audit(tmp_path: Path) -> None:
     first, second = (run(tmp_path, QUICK, "--keep", "1", "--format", "json").json() for _ in range(2))
     left = list((tmp_path / ".reprocheck" / "audits").iterdir())
@@ -245,6 +247,7 @@ def test_the_target_does_not_see_the_evidence(tmp_path: Path, evidence: str) -> 
     assert evidence not in names
 
 
+@pytest.mark.slow
 @linux
 def test_a_child_that_hides_its_session_and_its_environment_is_ended(tmp_path: Path) -> None:
     (tmp_path / "hides.py").write_text(

@@ -264,6 +264,7 @@ def test_relative():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["prepend", "importlib"])
 def test_modules_of_packages_are_imported_as_pytest_does(tmp_path: Path, mode: str) -> None:
     package = tmp_path / "inner" / "pkg"
@@ -302,7 +303,9 @@ def test_marked(number):
 """
 
 
-@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    "words", [pytest.param((), id="alone", marks=pytest.mark.slow), pytest.param(("-n", "2"), id="xdist")]
+)
 def test_fixture_and_marks_keep_their_evidence_apart(tmp_path: Path, words: tuple[str, ...]) -> None:
     (tmp_path / "test_fixture.py").write_text(FIXTURE)
     session = pytest_session(tmp_path, *words)
@@ -315,9 +318,12 @@ def test_fixture_and_marks_keep_their_evidence_apart(tmp_path: Path, words: tupl
 def test_nothing_shows_when_it_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n")
     with_plugin, without = (pytest_session(tmp_path, "-p", "no:randomly", load=load) for load in (True, False))
-    shown = [[line for line in one.out.splitlines() if "===" not in line] for one in (with_plugin, without)]
+    shown = [
+        [line for line in one.out.splitlines() if "===" not in line and not line.startswith("plugins: ")]
+        for one in (with_plugin, without)
+    ]
     assert shown[0] == shown[1]
-    assert "reprocheck" not in with_plugin.out
+    assert "reprocheck" not in "".join(shown[0])
 
 
 def test_loading_it_imports_nothing_heavy() -> None:

@@ -124,6 +124,7 @@ def place(origin: Origin | None) -> tuple[str, str, int, str, int]:
     return origin.kind, origin.call.op, origin.call.step, origin.call.phase, frame.location.line
 
 
+@pytest.mark.slow
 def test_equal_runs_have_equal_traces_whatever_the_allocator_gives(faulted: Locate) -> None:
     assert faulted("", MALLOC_PERTURB_="190") is None
 
@@ -221,6 +222,7 @@ def test_what_an_event_knows(base: Path) -> None:
     assert {"init", "forward", "backward", "optimizer"} <= phases
 
 
+@pytest.mark.slow
 def test_a_window_begins_late_and_ends_the_run(base: Path, tmp_path: Path) -> None:
     traced_pair(tmp_path, TRAINING, window=TraceWindow(first=1, last=1), names=RUNS[:1])
     late = load_trace(tmp_path / "evidence" / RUNS[0])
@@ -232,6 +234,7 @@ def test_a_window_begins_late_and_ends_the_run(base: Path, tmp_path: Path) -> No
     assert end["stopped_at"] == 2
 
 
+@pytest.mark.slow
 def test_the_trace_changes_no_bit(tmp_path: Path) -> None:
     traced, plain = tmp_path / "traced", tmp_path / "plain"
     for folder in (traced, plain):

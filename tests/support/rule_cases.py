@@ -498,8 +498,8 @@ CASES: dict[str, tuple[Make, Make]] = {
         lambda: case(divergence=None, hits=(hit("seed-parameter-unused"),)),
     ),
     "constant-init": (
+        lambda: case(divergence=None, equal_starts=((0, 1),), hits=(hit("constant-init"),)),
         lambda: case(divergence=None, hits=(hit("constant-init"),)),
-        lambda: case(divergence=None),
     ),
     "functional-dropout": (
         lambda: case(divergence=None, hits=(hit("functional-dropout"),)),
