@@ -261,6 +261,7 @@ def gitlab(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_gitlab_template_runs_and_fails_as_the_command(project: Path) -> None:
     good = gitlab(project, REPROCHECK_TARGET="t.py:same", REPROCHECK_OPTIONS=f"{QUICK} --ignore *x*")
     assert good.returncode == 0, good.stderr

@@ -126,6 +126,7 @@ def test_the_same_numbers(project: Project) -> None:
     assert "no difference from HEAD" in ran.out.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_moved_numbers_beside_the_spread_over_seeds(project: Project) -> None:
     project.write({"count.py": MOVED, "untracked.md": "kept"})
     ran = gate(project, "count.py:train", "--against", "HEAD", "--seeds", "3")
@@ -146,6 +147,7 @@ def test_allowed_to_move_but_not_to_stop_reproducing(project: Project) -> None:
     assert gate(project, *words).code == 1
 
 
+@pytest.mark.slow
 def test_a_revision_that_does_not_reproduce_cannot_be_compared_with(project: Project) -> None:
     project.commit("noise", {"count.py": "import os\n\n" + COUNT.replace("0.5", "os.getpid()")})
     project.write({"count.py": COUNT})

@@ -256,6 +256,7 @@ def test_many_names_stay_bounded_and_every_one_counts(target: str) -> None:
     assert answer.divergence.names == (checkpoints.OTHER_NAMES,)
 
 
+@pytest.mark.slow
 def test_another_number_of_calls_is_a_difference(target: str) -> None:
     more = reprocheck.audit(f"{target}:more", explain=False).divergence
     assert more is not None

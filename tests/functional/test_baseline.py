@@ -141,6 +141,7 @@ def test_numbers_are_written_and_compared(numbers: Path) -> None:
     run(numbers, "t.py:train", "--baseline", "b.json", code=0)
 
 
+@pytest.mark.slow
 def test_what_does_not_reproduce_is_not_written(numbers: Path) -> None:
     before = (numbers / "b.json").read_bytes()
     edit(numbers / "t.py", '"name": "n"', '"name": os.getpid()')

@@ -13,10 +13,7 @@ from tests.support.cli import environment, reprocheck
 
 FOLDER = Path(__file__).parent.parent / "targets"
 CODES = {"reproducible": 0, "different": 1, "no_verdict": 3}
-FIRST_TIER = {
-    "linear_adam", "dataloader_workers", "manual_sgd_tensors", "own_dispatch_mode", "closes_stdio", "empty_parameter",
-    "listdir_order", "pid_seed", "eval_sampling", "exits_at_once",
-}  # fmt: skip
+FIRST_TIER = {"manual_sgd_tensors", "own_dispatch_mode", "empty_parameter", "pid_seed", "exits_at_once"}
 """The rest runs in the second tier."""
 
 

@@ -101,6 +101,7 @@ def test_what_only_hides_the_cause_is_said_to(tmp_path: Path) -> None:
     assert answer["explanation"]["attribution"]["factors"] == ["heap contents"]
 
 
+@pytest.mark.slow
 def test_no_explain_makes_no_further_run(tmp_path: Path) -> None:
     ran, _, _ = explain("vocabulary_from_set", tmp_path, "--no-explain")
     answer = ran.json()

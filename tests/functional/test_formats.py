@@ -117,6 +117,7 @@ class TestNoVerdict:
         assert (folder / "broken.markdown").read_text().startswith("### reprocheck: NO VERDICT\n")
         assert json.loads((folder / "broken.json").read_text())["exit_code"] == 3
 
+    @pytest.mark.slow
     def test_no_switch_makes_a_pass_of_it(self, folder: Path) -> None:
         ran = run(folder, "--arg", "fail=True", "--fail-on", "never", "--exit-zero", "--format", "json")
         assert (ran.code, ran.json()["exit_code"]) == (3, 3)

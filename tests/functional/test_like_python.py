@@ -91,6 +91,7 @@ def test_a_script_may_start_itself_anew(argv: str, tmp_path: Path) -> None:
     assert ran.json()["seeds"][0]["runs"][0]["steps"]
 
 
+@pytest.mark.slow
 def test_another_program_takes_the_place_of_the_target(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text("import os\nos.execvp('true', ['true'])\n")
     ran = reprocheck("run", "script.py", cwd=tmp_path)

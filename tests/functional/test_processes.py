@@ -146,6 +146,7 @@ def test_an_interrupt_ends_everything(
     assert out == ""
 
 
+@pytest.mark.slow
 def test_the_temporary_folders_of_runs_are_removed(tmp_path: Path) -> None:
     tmp = tmp_path / "tmp"
     tmp.mkdir()
@@ -160,6 +161,7 @@ def test_the_temporary_folders_of_runs_are_removed(tmp_path: Path) -> None:
     assert list(tmp.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_max_steps_ends_runs_cleanly(tmp_path: Path) -> None:
     ran = run(tmp_path, TRAIN, "--max-steps", "2", "--threads", "1", "--jobs", "2")
     assert ran.code == 0, ran.out + ran.err

@@ -303,9 +303,8 @@ def test_marked(number):
 """
 
 
-@pytest.mark.parametrize(
-    "words", [pytest.param((), id="alone", marks=pytest.mark.slow), pytest.param(("-n", "2"), id="xdist")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [pytest.param((), id="alone"), pytest.param(("-n", "2"), id="xdist")])
 def test_fixture_and_marks_keep_their_evidence_apart(tmp_path: Path, words: tuple[str, ...]) -> None:
     (tmp_path / "test_fixture.py").write_text(FIXTURE)
     session = pytest_session(tmp_path, *words)

@@ -154,6 +154,7 @@ def test_a_generator_in_another_state(faulted: Locate) -> None:
     assert "default generator" in origin.argument
 
 
+@pytest.mark.slow
 def test_numbers_from_outside(faulted: Locate) -> None:
     origin = faulted("outside@2")
     assert place(origin) == ("outside", "aten::lift_fresh", 2, "forward", line_of(TRAINING, "# outside"))
@@ -250,6 +251,7 @@ def test_the_trace_changes_no_bit(tmp_path: Path) -> None:
     assert results[0] == results[1]
 
 
+@pytest.mark.slow
 def test_a_watch_tells_that_ended_runs_parted(base: Path, tmp_path: Path) -> None:
     own = {"FAULT": "forward@0"}
     traced_pair(tmp_path, TRAINING, window=TraceWindow(last=0), names=RUNS[1:], environments=(own,))
