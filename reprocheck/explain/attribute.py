@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 
 from reprocheck.explain.agree import limit_of
+from reprocheck.explain.generators import drawn_before_seeded
 from reprocheck.explain.lab import Lab, Ran, why_failed
 from reprocheck.explain.model import Arm, Attribution, Tap
 from reprocheck.explain.replay import Replay, reads_what_was_written
@@ -218,15 +219,8 @@ class Attributor:
             "does it agree when reprocheck seeds every generator?",
             settings=replace(settings, seeding=Seeding.ALL),
         )
-        return self._answer("seeding", self._unseeded_generators()) if arm.same else None
-
-    def _unseeded_generators(self) -> list[str]:
-        """Global generators that the target drew from before it seeded them."""
-        first: dict[str, Tap] = {}
-        for tap in self.seen.taps:
-            if tap.kind in ("seed", "draw") and tap.generator in ("python", "numpy", "torch", "cuda"):
-                first.setdefault(tap.generator, tap)
-        return [generator for generator, tap in first.items() if tap.kind == "draw"]
+        drawn = drawn_before_seeded(self.seen.taps, settings.seeding)
+        return self._answer("seeding", list(drawn)) if arm.same else None
 
     def _frozen(self) -> Attribution | None:
         kinds = [kind for kind in FROZEN_KINDS if self._tapped(kind)]

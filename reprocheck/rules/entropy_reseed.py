@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.explain.generators import ENTROPY
 from reprocheck.explain.model import Case
 from reprocheck.rules.model import ERROR, Match, Page, Rule
-from reprocheck.rules.scene import ENTROPY, find, taps, with_hits
+from reprocheck.rules.scene import find, taps, with_hits
 
 PAGE = Page(
     code="RC505",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.explain.generators import ENTROPY, GLOBAL, drawn_before_seeded
 from reprocheck.explain.model import Case, Remedy, Tap
 from reprocheck.model import Seeding
-from reprocheck.rules.scene import ENTROPY, GLOBAL, taps
+from reprocheck.rules.scene import taps
 
 SEED_EVERYTHING = Remedy(
     text="--seeding all",
@@ -21,28 +22,12 @@ def left_to_chance(case: Case) -> dict[str, Tap]:
     """
     attribution = case.attribution
     by_experiment = attribution is not None and attribution.kind == "seeding"
-    spared = _seeded_by_reprocheck(case.request.settings.seeding)
-    if spared >= set(GLOBAL) and not by_experiment:
-        return {}
     guilty = set(attribution.factors) & set(GLOBAL) if attribution is not None and by_experiment else set()
-    first: dict[str, Tap] = {}
-    for tap in sorted(taps(case, "seed", "draw"), key=lambda tap: tap.order):
-        if tap.generator in GLOBAL and not tap.in_child and tap.value != ENTROPY:
-            first.setdefault(tap.generator, tap)
-    return {
-        generator: tap
-        for generator, tap in first.items()
-        if tap.kind == "draw" and (generator in guilty if guilty else by_experiment or generator not in spared)
-    }
+    chance = drawn_before_seeded(taps(case, "seed", "draw", "unseeded"), case.request.settings.seeding)
+    return {generator: tap for generator, tap in chance.items() if not guilty or generator in guilty}
 
 
 def seeds_of(case: Case, generator: str) -> tuple[Tap, ...]:
     """Where the target itself seeds a global generator with a value."""
     every = (*case.taps, *case.other_taps)
     return tuple(tap for tap in every if tap.kind == "seed" and tap.generator == generator and tap.value != ENTROPY)
-
-
-def _seeded_by_reprocheck(seeding: Seeding) -> set[str]:
-    if seeding is Seeding.ALL:
-        return set(GLOBAL)
-    return {"torch", "cuda"} if seeding is Seeding.TORCH else set()

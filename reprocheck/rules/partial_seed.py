@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from reprocheck.explain.generators import GLOBAL
 from reprocheck.explain.model import Case
 from reprocheck.model import Seeding
 from reprocheck.rules.global_generators import SEED_EVERYTHING, left_to_chance, seeds_of
 from reprocheck.rules.model import ERROR, Match, Page, Rule
-from reprocheck.rules.scene import GLOBAL, find
+from reprocheck.rules.scene import find
 
 PAGE = Page(
     code="RC502",

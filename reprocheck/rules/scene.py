@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from reprocheck.explain.generators import ENTROPY
 from reprocheck.explain.model import Case, Remedy, SourceHit, Tap
 from reprocheck.model import Edit, Location
 from reprocheck.rules.model import HIGH, LOW, MEDIUM, Match
 from reprocheck.rules.standing import Standing, standing, told
-
-GLOBAL = ("python", "numpy", "torch", "cuda")
-"""Generators that a whole process shares."""
-ENTROPY = "entropy"
-"""Value of a seed that was taken from the system."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

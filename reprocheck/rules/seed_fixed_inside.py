@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.explain.generators import GLOBAL
 from reprocheck.explain.model import Case
 from reprocheck.rules.model import WARNING, Match, Page, Rule
-from reprocheck.rules.scene import GLOBAL, find, hits, on_lines, taps
+from reprocheck.rules.scene import find, hits, on_lines, taps
 from reprocheck.rules.standing import INTRINSIC
 
 PAGE = Page(

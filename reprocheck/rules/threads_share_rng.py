@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.explain.generators import GLOBAL
 from reprocheck.explain.model import Case
 from reprocheck.rules.model import ERROR, Match, Page, Rule
-from reprocheck.rules.scene import GLOBAL, find, taps
+from reprocheck.rules.scene import find, taps
 from reprocheck.rules.standing import RACE
 
 PAGE = Page(

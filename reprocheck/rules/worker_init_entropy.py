@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.explain.generators import ENTROPY
 from reprocheck.explain.model import Case, Remedy
 from reprocheck.rules.model import ERROR, Match, Page, Rule
-from reprocheck.rules.scene import ENTROPY, find, on_lines, taps, value_differs, with_hits
+from reprocheck.rules.scene import find, on_lines, taps, value_differs, with_hits
 from reprocheck.rules.standing import CLOCK
 
 NO_WORKERS = Remedy(text="num_workers=0 in every DataLoader", overrides=(("loader_workers", 0),), cost=5)

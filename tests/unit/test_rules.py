@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reprocheck.explain.model import Arm, Attribution, Case, Remedy
-from reprocheck.model import Deterministic
+from reprocheck.model import Deterministic, Seeding, Settings
 from reprocheck.rules import diagnose, pages, remedies
 from reprocheck.rules.registry import RULES
-from tests.support.cases import INTRINSIC, LEFTOVER, ambient, at, case, differs, frozen, hit, origin, seeding, tap
+from tests.support.cases import INTRINSIC, LEFTOVER, ambient, at, case, differs, frozen, hit, origin, tap
 from tests.support.rule_cases import CASES, HASH, HEAP, LISTING, LOADER
 
 TARGETS = Path(__file__).parent.parent / "targets"
@@ -135,10 +136,21 @@ def test_where_nothing_differed_there_is_no_error() -> None:
         assert all(finding.severity != "error" for finding in diagnose(without))
 
 
-def test_a_seed_that_only_reprocheck_sets_is_a_warning() -> None:
-    of = case(divergence=None, attribution=seeding("numpy"), taps=(tap("draw", "normal", generator="numpy"),))
-    (finding,) = diagnose(of)
-    assert (finding.cause, finding.severity, finding.confidence) == ("no-seed", "warning", "high")
+def test_what_nobody_seeds_is_a_warning_where_nothing_differed() -> None:
+    drawn = (tap("draw", "normal", generator="numpy"),)
+    (finding,) = diagnose(case(divergence=None, settings=Settings(seeding=Seeding.NONE), taps=drawn))
+    assert (finding.cause, finding.severity) == ("no-seed", "warning")
+    assert not diagnose(case(divergence=None, settings=Settings(seeding=Seeding.ALL), taps=drawn))
+
+
+def test_a_file_that_one_run_alone_has_is_not_left_over_to_the_other() -> None:
+    def of(other: str) -> Case:
+        own = (tap("write", "open", value="/tmp/a/best.pt"), tap("read", "torch.load", value="/tmp/a/best.pt"))
+        others = tuple(replace(one, value=other) for one in own)
+        return case(divergence=differs("metric", step=None), attribution=INTRINSIC, taps=own, other_taps=others)
+
+    assert "best-file" not in [finding.cause for finding in diagnose(of("/tmp/b/best.pt"))]
+    assert "best-file" in [finding.cause for finding in diagnose(of("/tmp/a/best.pt"))]
 
 
 def test_a_hash_seed_without_a_line_takes_the_line_of_the_origin() -> None:
