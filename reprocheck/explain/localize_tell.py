@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 MOST_RECORDS = 4096
 """Of one memory that are looked at."""
+_TAKES_MEMORY = frozenset({"aten::set_"})
+"""Operations by which a tensor takes over memory that others filled: a file that is loaded, a worker's batch."""
 UNSURE = "?"
 """In the name of a thread whose place in the order hangs on scheduling."""
 
@@ -79,6 +81,8 @@ class Teller:
         base = self._with_tensor(base, suspect)
         if suspect.kind == "input":
             return self._input(base, event, a, suspect)
+        if event.op in _TAKES_MEMORY:
+            return replace(base, kind="outside", argument="argument 1 (source)")
         notes = [self._other_writers(suspect.a, event)]
         if not self._a.inputs:
             notes.append("what went into it was not recorded: its inputs may have differed")

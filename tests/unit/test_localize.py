@@ -254,6 +254,14 @@ def test_a_tensor_never_seen_before_comes_from_outside(pair: Pair) -> None:
     assert (origin.kind, origin.argument, origin.is_batch) == ("outside", "argument 1 (other)", False)
 
 
+def test_memory_that_is_taken_over_comes_from_outside(pair: Pair) -> None:
+    pair.op("aten::set_", [(3, "blank")], writes=[(3, "abcd|abce")])
+    origin = pair.locate()
+    assert origin is not None
+    assert (origin.kind, origin.argument) == ("outside", "argument 1 (source)")
+    assert origin.values is not None
+
+
 def test_what_goes_into_a_model_is_its_batch(pair: Pair) -> None:
     pair.op("module::Net", [(1, "x|y")], kind=MODULE_CALL, line=5)
     pair.op("aten::mm", [(1, "x|y")], [(3, "r|s")])
