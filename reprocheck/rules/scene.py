@@ -125,7 +125,7 @@ def find(
 
 def changed_line(edit: Edit) -> Remedy:
     """The remedy of changing one source line."""
-    return Remedy(text=f"line {edit.line}: `{edit.after.strip()}`", edits=(edit,))
+    return Remedy(text=f"{edit.after.strip()}  # line {edit.line}", edits=(edit,))
 
 
 def origin_place(case: Case) -> tuple[Location | None, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.explain.localize import TraceWatch, locate
+from reprocheck.explain.localize import locate
 from reprocheck.explain.model import Origin
 from reprocheck.explain.trace_file import load_trace
 from reprocheck.model import TraceWindow
@@ -249,11 +249,3 @@ def test_the_trace_changes_no_bit(tmp_path: Path) -> None:
         steps = (folder / "evidence" / RUNS[0] / "steps.bin").read_bytes()
         results.append(([leaf["digest"] for leaf in output["leaves"]], steps))
     assert results[0] == results[1]
-
-
-@pytest.mark.slow
-def test_a_watch_tells_that_ended_runs_parted(base: Path, tmp_path: Path) -> None:
-    own = {"FAULT": "forward@0"}
-    traced_pair(tmp_path, TRAINING, window=TraceWindow(last=0), names=RUNS[1:], environments=(own,))
-    assert TraceWatch(base, tmp_path / "evidence" / RUNS[1]).parted()
-    assert not TraceWatch(base, base).parted()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reprocheck.evidence import EvidenceUnreadable
-from reprocheck.explain.localize import ENOUGH, TraceWatch, locate
+from reprocheck.explain.localize import locate
 from reprocheck.explain.model import Origin
 from reprocheck.explain.trace_file import load_trace
 from reprocheck.protocol import TRACE_FILE, TRACE_TABLE_FILE, TRACE_VALUES_FILE
@@ -387,50 +387,6 @@ def test_values_that_were_overwritten_are_not_invented(pair: Pair) -> None:
     assert origin is not None
     assert origin.values is None
     assert origin.values_reason
-
-
-def test_a_watch_waits_until_it_is_certain(pair: Pair) -> None:
-    watch = TraceWatch(pair.a.folder, pair.b.folder)
-    assert not watch.parted()
-
-    def flush() -> None:
-        for run in pair.runs:
-            run.writer.flush()
-
-    pair.fill(100)
-    flush()
-    assert not watch.parted()
-    pair.op("aten::mm", [(1, "in")], [(3, "p|q")])
-    flush()
-    assert not watch.parted()
-    pair.fill(ENOUGH)
-    flush()
-    assert watch.parted()
-
-
-def test_a_watch_is_content_with_the_end_of_a_step(pair: Pair) -> None:
-    watch = TraceWatch(pair.a.folder, pair.b.folder)
-    pair.op("aten::mm", [(1, "in")], [(3, "p|q")])
-    for run in pair.runs:
-        run.writer.flush()
-    assert not watch.parted()
-    pair.step()
-    pair.a.writer.flush()
-    assert not watch.parted()
-    pair.b.writer.flush()
-    assert watch.parted()
-
-
-def test_a_watch_is_not_taken_in_by_noise(pair: Pair) -> None:
-    watch = TraceWatch(pair.a.folder, pair.b.folder)
-    pair.op("aten::unknown", [(1, "in")], [(3, "out"), (4, "p|q")])
-    for run in pair.runs:
-        run.writer.flush()
-    assert not watch.parted()
-    pair.fill(ENOUGH)
-    for run in pair.runs:
-        run.writer.flush()
-    assert not watch.parted()
 
 
 DAMAGES = {

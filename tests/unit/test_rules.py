@@ -168,7 +168,7 @@ def named(of: Case, text: str) -> Remedy:
 
 def test_the_changed_line_comes_before_what_hides_the_cause() -> None:
     found = remedies(case(attribution=HASH, hits=(hit("set-iteration", edit=True),)))
-    assert [remedy.text for remedy in found] == ["line 10: `mended 10`", "PYTHONHASHSEED=0"]
+    assert [remedy.text for remedy in found] == ["mended 10  # line 10", "PYTHONHASHSEED=0"]
     assert [bool(remedy.hides) for remedy in found] == [False, True]
     assert found[1].environment == (("PYTHONHASHSEED", "0"),)
 
