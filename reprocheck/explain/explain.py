@@ -13,6 +13,7 @@ from reprocheck.explain.model import Attribution, Case, Explanation, Trial
 from reprocheck.explain.remedy import try_remedies
 from reprocheck.explain.replay import Replay, replay
 from reprocheck.explain.scan import scan
+from reprocheck.explain.torch_warnings import nondeterministic
 from reprocheck.model import Divergence, Evidence, Finding, NotCompared, Probe
 from reprocheck.plan import Planner
 from reprocheck.progress import Progress
@@ -42,6 +43,7 @@ def explain_difference(
         hits=scan(Path(path) for path in _sources(seen.first)),
         settings_at_end=a.settings_at_end,
         manifest=a.manifest,
+        warnings=nondeterministic((a, b)),
     )
     found = diagnose(case)
     trials = try_remedies(lab, remedies(case), a, b, attribution)
