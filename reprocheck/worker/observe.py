@@ -169,7 +169,7 @@ class Observer:
             return  # a slope with respect to data
         self._before_backward(list(tensors_in(outputs)))
         self.steps.backward(inputs if bare else [], self._pending, list(tensors_in(result)))
-        self._poison.after_step(self.steps.count)
+        self._step_taken()
 
     @property
     def _by_hand(self) -> bool:
@@ -189,9 +189,7 @@ class Observer:
     def _after_backward(self, leaves: list[torch.Tensor]) -> None:
         if self._by_hand:
             self.steps.backward(leaves, self._pending)
-            self._poison.after_step(self.steps.count)
-            if self._tracer is not None:
-                self._tracer.step_ends(self.steps.count)
+            self._step_taken()
 
     def _watch_optimizers(self) -> None:
         optimizer_class: Any = torch.optim.Optimizer
@@ -217,14 +215,18 @@ class Observer:
             self._leave_if_stopped()
             with Unobserved():
                 self._guarded(self.steps.after, optimizer, self._pending)
-            self._poison.after_step(self.steps.count)
-            if self._tracer is not None:
-                self._tracer.step_ends(self.steps.count)
+            self._step_taken()
             self._stop_if_done()
 
         optimizer_class.__init__ = __init__
         register_optimizer_step_pre_hook(before)
         register_optimizer_step_post_hook(after)
+
+    def _step_taken(self) -> None:
+        """Tell of a step, of whatever kind: all that count steps must hear of each."""
+        self._poison.after_step(self.steps.count)
+        if self._tracer is not None:
+            self._tracer.step_ends(self.steps.count)
 
     def _stop_if_done(self) -> None:
         if self._max_steps is not None and self.steps.count >= self._max_steps and self._recorder.is_open:

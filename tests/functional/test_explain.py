@@ -176,3 +176,12 @@ def test_runs_in_fresh_copies_of_the_folder_see_no_leftovers(tmp_path: Path) -> 
     assert reprocheck(*words, "--workdir", "fresh", cwd=tmp_path).code == 0
     assert not (tmp_path / "note.txt").exists()
     assert reprocheck(*words, cwd=tmp_path).code == 1
+
+
+@pytest.mark.slow
+def test_updates_by_torch_autograd_grad_are_steps_of_the_trace(tmp_path: Path) -> None:
+    ran, head, path = explain("manual_update_autograd_grad", tmp_path)
+    answer = ran.json()
+    assert not [item for item in answer["not_compared"] if item["what"] in ("operations", "localization")]
+    frame = answer["explanation"]["origin"]["call"]["frames"][0]
+    assert frame["location"]["line"] in lines_with(head["line"], path), frame
