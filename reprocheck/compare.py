@@ -3,7 +3,7 @@ where digests differ."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -19,6 +19,7 @@ from reprocheck.model import (
     Evidence,
     NotCompared,
     Request,
+    TensorRecord,
 )
 from reprocheck.protocol import RECORD_SIZE, THREAD_MARK, count_steps
 
@@ -245,13 +246,17 @@ def _beside_divergence(item: Beside, runs: tuple[str, str]) -> Divergence:
 
 def same_initial(a: Evidence, b: Evidence) -> bool:
     """Whether two seeds start from equal parameters, of which there are some."""
-    return bool(a.initial) and {r.name: r.digest for r in a.initial} == {r.name: r.digest for r in b.initial}
+    return bool(a.initial) and _digests(a.initial) == _digests(b.initial)
 
 
 def same_history(a: Evidence, b: Evidence) -> bool:
     """Whether two seeds gave equal initial parameters and equal steps: then the seed does not reach the run."""
-    initial = {r.name: r.digest for r in a.initial} == {r.name: r.digest for r in b.initial}
-    outputs = {r.name: r.digest for r in a.outputs} == {r.name: r.digest for r in b.outputs}
+    initial = _digests(a.initial) == _digests(b.initial)
+    outputs = _digests(a.outputs) == _digests(b.outputs)
     steps, _ = compare_steps(a.steps, b.steps, a.optimizers, b.optimizers)
     observed = bool(a.initial or count_steps(a.steps) or a.outputs)
     return observed and initial and steps is None and (outputs or count_steps(a.steps) != 0)
+
+
+def _digests(records: Iterable[TensorRecord]) -> dict[str, str]:
+    return {record.name: record.digest for record in records}

@@ -9,7 +9,7 @@ from pathlib import Path
 from reprocheck.explain.attribute import Attributor
 from reprocheck.explain.lab import Lab
 from reprocheck.explain.ledger_file import load_taps
-from reprocheck.explain.model import Attribution, Case, Explanation, Trial
+from reprocheck.explain.model import Attribution, Case, Explanation, Tap, Trial
 from reprocheck.explain.remedy import try_remedies
 from reprocheck.explain.replay import Replay, replay
 from reprocheck.explain.scan import scan
@@ -22,8 +22,6 @@ from reprocheck.rules.difference import equal_starts
 
 SEED_STEPS = 3
 """Steps that a run takes to see how the seed gets lost."""
-_OF_ALL_SEEDS = frozenset({"constant-init", "unseeded-generator"})
-"""What the source may hold that is the same for every seed."""
 
 
 def explain_difference(
@@ -68,25 +66,23 @@ def explain_seeds(
 ) -> tuple[Finding, ...]:
     """Why seeds have no effect, or not on all that is drawn, in a target that reproduces. Raises Interrupted.
 
-    `firsts` has a run of each seed, `equal` the pairs of seeds whose runs agree. One more run, with its ledger, is
+    `firsts` has a run of each seed, `equal` the pairs of seeds whose runs agree. One more run, for its ledger, is
     made only where it may find something: seeds agree, or the source has a generator that nobody seeds.
     """
     first = firsts[0]
     lab = Lab(planner, progress, planner.request.explain_budget)
-    hits = scan(Path(path) for path in _sources(first))
-    start = equal_starts(firsts)
-    if lab.left < 1 or not (equal or any(hit.pattern in _OF_ALL_SEEDS for hit in hits)):
-        return ()
-    ran = lab.run("following the seed", [lab.spec(first, limit=SEED_STEPS, probe=Probe())])[0]
-    if not isinstance(ran, Evidence):
-        return ()
+    hits = scan(Path(path) for path in first.sources)
+    taps: tuple[Tap, ...] = ()
+    if lab.left >= 1 and (equal or any(hit.pattern == "unseeded-generator" for hit in hits)):
+        ran = lab.run("following the seed", [lab.spec(first, limit=SEED_STEPS, probe=Probe())])[0]
+        taps = load_taps(ran.spec.directory) if isinstance(ran, Evidence) else ()
     case = Case(
         request=planner.request,
         divergence=None,
-        taps=load_taps(ran.spec.directory),
+        taps=taps,
         hits=hits,
         equal_seeds=tuple(equal),
-        equal_starts=start,
+        equal_starts=equal_starts(firsts),
         settings_at_end=first.settings_at_end,
         manifest=first.manifest,
     )

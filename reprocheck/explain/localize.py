@@ -7,12 +7,9 @@ from pathlib import Path
 
 from reprocheck.explain.localize_pairs import Keys, Side, first_difference, pairs_from, threads_of
 from reprocheck.explain.localize_suspects import Court
-from reprocheck.explain.localize_tell import Teller
+from reprocheck.explain.localize_tell import UNSURE, Teller
 from reprocheck.explain.model import Origin
 from reprocheck.explain.trace_file import load_trace
-
-UNSURE = "?"
-"""In the name of a thread whose place in the order hangs on scheduling."""
 
 
 def locate(a: Path, b: Path, runs: tuple[str, str], across: bool = False) -> Origin | None:

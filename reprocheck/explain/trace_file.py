@@ -153,7 +153,7 @@ def _load(folder: Path) -> Trace:
     if tables.end is not None and tables.end > len(records):
         raise ValueError("records are missing")
     if tables.end is None and not tables.started:
-        raise ValueError("its tables are empty")
+        raise EvidenceUnreadable(f"the trace in {folder} is empty: the run ended before what was to be traced")
     if len(records):
         for name, table in (("event", tables.events), ("form", tables.forms)):
             if int(records[name].max()) > len(table):

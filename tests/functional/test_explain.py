@@ -185,3 +185,13 @@ def test_updates_by_torch_autograd_grad_are_steps_of_the_trace(tmp_path: Path) -
     assert not [item for item in answer["not_compared"] if item["what"] in ("operations", "localization")]
     frame = answer["explanation"]["origin"]["call"]["frames"][0]
     assert frame["location"]["line"] in lines_with(head["line"], path), frame
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["constant_init", "generator_default_seed", "seed_unused"])
+def test_what_no_seed_reaches_is_told_where_nothing_differs(name: str, tmp_path: Path) -> None:
+    ran, head, path = explain(name, tmp_path)
+    assert ran.code == 0, ran.out + ran.err
+    found = next(finding for finding in ran.json()["findings"] if finding["cause"] == head["finding"])
+    assert found["severity"] != "error"
+    assert found["location"]["line"] in lines_with(head["line"], path), found
