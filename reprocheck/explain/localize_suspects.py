@@ -28,6 +28,9 @@ from reprocheck.worker.trace_format import (
 
 MOST_PAIRS = 200_000
 """Pairs looked at after the first difference."""
+TAKES_MEMORY = frozenset({"aten::set_"})
+"""Operations by which a tensor takes over memory that others filled: a file that is loaded, a worker's batch. Such
+batches come in the order in which workers are done, some of them for nothing: until one is read, it has no effect."""
 _WHOLE = 1 << 62
 
 Couple = tuple["Entry | None", "Entry | None"]
@@ -46,6 +49,8 @@ class Suspect:
     is_doubtful: bool = False
     """It may be memory that nobody filled and nobody reads."""
     matters: bool = False
+    rejoined: bool = False
+    """Equal values were read where it had led: it may be another way to the same."""
     instead: Op | None = None
     """extra: what the other run did at that point."""
     last: int = 0
@@ -84,9 +89,9 @@ class Court:
         return self._verdict()
 
     def _verdict(self) -> Suspect | None:
-        for suspect in self.suspects:
-            if suspect.matters or suspect.results:
-                return suspect
+        guilty = [suspect for suspect in self.suspects if suspect.matters or suspect.results]
+        if guilty:
+            return min(guilty, key=lambda one: one.rejoined)  # of equals the first
         return next((suspect for suspect in self.suspects if suspect.kind == "extra"), None)
 
     def _hear(self, pair: Pair) -> None:
@@ -122,6 +127,8 @@ class Court:
             self._mark(source, x, y)
             if x is None or x.storage in unfilled or (not guilty and source.is_doubtful):
                 continue
+            if event.op in TAKES_MEMORY:
+                continue
             source.results.add(x.storage)
             source.matters = source.matters or (event.phase == "optimizer" and x.role == WRITTEN)
 
@@ -133,7 +140,7 @@ class Court:
 
     def _first(self, guilty: list[Suspect]) -> Suspect:
         """To whom a difference is put down that has several reasons."""
-        return min(guilty, key=lambda suspect: (suspect.is_doubtful, self.suspects.index(suspect)))
+        return min(guilty, key=lambda one: (one.is_doubtful, one.rejoined, self.suspects.index(one)))
 
     def _explain(self, pair: Pair, event: Event, x: Entry | None, y: Entry | None) -> Suspect:
         """Whom a difference in what went in is due to: an earlier suspect, or a new one."""
@@ -181,6 +188,10 @@ class Court:
 
     def _agreed(self, x: Entry, y: Entry) -> None:
         """A tensor that is equal: what differed in its memory is overwritten, if it covers all of it."""
+        if x.role == INPUT:
+            for side, record in zip(self._memory, (x, y), strict=True):
+                if record.storage in side:
+                    side[record.storage].rejoined = True
         suspect = self._memory[0].get(x.storage)
         if suspect is None:
             return

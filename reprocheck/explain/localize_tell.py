@@ -15,7 +15,7 @@ from reprocheck.explain.localize_pairs import (
     operations_before,
     step_at,
 )
-from reprocheck.explain.localize_suspects import Suspect
+from reprocheck.explain.localize_suspects import TAKES_MEMORY, Suspect
 from reprocheck.explain.model import Frame, OpCall, Origin
 from reprocheck.explain.source_lines import source_line
 from reprocheck.explain.trace_file import Event, Form, Trace
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 MOST_RECORDS = 4096
 """Of one memory that are looked at."""
-_TAKES_MEMORY = frozenset({"aten::set_"})
-"""Operations by which a tensor takes over memory that others filled: a file that is loaded, a worker's batch."""
 UNSURE = "?"
 """In the name of a thread whose place in the order hangs on scheduling."""
 
@@ -81,7 +79,7 @@ class Teller:
         base = self._with_tensor(base, suspect)
         if suspect.kind == "input":
             return self._input(base, event, a, suspect)
-        if event.op in _TAKES_MEMORY:
+        if event.op in TAKES_MEMORY:
             return replace(base, kind="outside", argument="argument 1 (source)")
         notes = [self._other_writers(suspect.a, event)]
         if not self._a.inputs:

@@ -256,10 +256,23 @@ def test_a_tensor_never_seen_before_comes_from_outside(pair: Pair) -> None:
 
 def test_memory_that_is_taken_over_comes_from_outside(pair: Pair) -> None:
     pair.op("aten::set_", [(3, "blank")], writes=[(3, "abcd|abce")])
+    pair.op("aten::relu", [(3, "abcd|abce")], [(4, "x|y")])
     origin = pair.locate()
     assert origin is not None
     assert (origin.kind, origin.argument) == ("outside", "argument 1 (source)")
     assert origin.values is not None
+
+
+def test_batches_that_arrive_in_another_order_are_no_difference(pair: Pair) -> None:
+    pair.op("aten::set_", [(1, "blank")], writes=[(1, "b0|b1")], line=85)
+    pair.op("aten::set_", [(2, "blank")], writes=[(2, "b1|b0")], line=85)
+    pair.op("aten::set_", [(3, "blank")], writes=[(3, "b2|b3")], line=85)  # fetched ahead, never used
+    for run, memory in zip(pair.runs, (1, 2), strict=True):
+        run.op("aten::mm", [(memory, "b0"), (9, "w")], [(4, "r")], line=7)
+    pair.op("aten::relu", [(4, "r")], [(5, "p|q")], line=12)
+    origin = pair.locate()
+    assert origin is not None
+    assert (origin.kind, origin.call.frames[0].location.line) == ("op", 12)
 
 
 def test_what_goes_into_a_model_is_its_batch(pair: Pair) -> None:
@@ -326,6 +339,27 @@ def test_an_extra_operation_without_effect_is_told_only_for_want_of_another(pair
     origin = pair.locate()
     assert origin is not None
     assert (origin.kind, origin.call.frames[0].location.line) == ("op", 12)
+
+
+def test_a_rewriting_that_gives_the_same_is_not_blamed_for_a_later_one(pair: Pair) -> None:
+    pair.fill(20)
+    for run, q, memory, between in ((pair.a, "qs", 11, "att"), (pair.b, "q", 12, "raw")):
+        if run is pair.a:
+            run.op("aten::mul", [(1, "q")], [(10, "qs")], line=62)
+        run.op("aten::bmm", [(10, q), (2, "k")], [(11, between)], line=62)
+        if run is pair.b:
+            run.op("aten::mul", [(11, "raw")], [(12, "att")], line=62)
+        run.op("aten::softmax", [(memory, "att")], [(13, "soft")], line=63)
+    pair.fill(20)
+    pair.a.op("aten::mul", [(4, "x")], [(14, "xx")], line=27)
+    pair.a.op("aten::mul", [(14, "xx")], [(15, "xxx")], line=27)
+    pair.b.op("aten::pow", [(4, "x")], [(15, "x^3")], line=27)
+    pair.op("aten::tanh", [(15, "xxx|x^3")], [(16, "u|v")], line=28)
+    pair.op("aten::bmm_backward", [(16, "u|v"), (10, "qs|q")], [(17, "s|t")], line=62, phase="backward")
+    pair.op("aten::add_", [(17, "s|t")], writes=[(18, "w|z")], phase="optimizer")
+    origin = pair.locate()
+    assert origin is not None
+    assert (origin.kind, origin.call.frames[0].location.line) == ("extra", 27)
 
 
 def test_streams_that_never_meet_again(pair: Pair) -> None:
