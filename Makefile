@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Every install goes through the constraints, so that none of them pulls another torch.
 INSTALL := $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: demo test test-slow lint typecheck docs venv clean
+.PHONY: demo test test-slow bench bench-quick lint typecheck docs venv clean
 
 venv: $(VENV)/.test
 
@@ -33,6 +33,13 @@ test: $(VENV)/.test
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+
+# Nothing else should be running. Writes docs/benchmarks.*
+bench: $(VENV)/.test
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks --write
+
+bench-quick: $(VENV)/.test
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks --quick
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

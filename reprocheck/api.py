@@ -59,6 +59,7 @@ class Options(TypedDict, total=False):
     explain: bool
     explain_budget: int
     workdir: str
+    isolation: str
     against: str
     allow_different: bool
     share: Names

@@ -49,6 +49,7 @@ from reprocheck.report.json_v1 import render_json
 from reprocheck.revision import PREFIX, Revision, check_out, moved_planner, refuse_missing, remove
 from reprocheck.rules.difference import equal_seeds, find_divergence, find_moved, find_seed_without_effect
 from reprocheck.store import create_audit_folder, keep_report, prune
+from reprocheck.templates import Templates
 
 
 def audit(request: Request, progress: Progress) -> Audit:
@@ -59,15 +60,16 @@ def audit(request: Request, progress: Progress) -> Audit:
     tmp = Path(tempfile.mkdtemp(prefix="reprocheck-"))
     planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=tmp)
     try:
-        with _other_revision(planner) as (revision, base_planner):
-            sides, cached = _run_sides([planner, *([base_planner] if base_planner else [])], progress, folder)
+        with Templates(request.isolation) as templates, _other_revision(planner) as (revision, base_planner):
+            planners = [planner, *([base_planner] if base_planner else [])]
+            sides, cached = _run_sides(planners, progress, folder, templates)
             here, base = sides[0], sides[1] if base_planner else None
             against = None
             if revision is not None and base is not None:
                 why_not = why_not_own_code(revision, _evidence(base), request.share)
                 against = compare_sides(revision, request, base.runs, base.seeds, here.runs, here.seeds, why_not)
                 against = with_changes(against, revision, _evidence(base), _evidence(here))
-            why = _explain(here, base, against, revision, progress) if request.explain else _Why()
+            why = _explain(here, base, against, revision, progress, templates) if request.explain else _Why()
             against = against and placed_against(against, why.explanation)
     except Interrupted as error:
         raise Interrupted("interrupted", f"the evidence so far is in {_shown(folder)}") from error
@@ -121,7 +123,9 @@ class _Side:
     seeds: tuple[SeedAudit, ...]
 
 
-def _run_sides(planners: Sequence[Planner], progress: Progress, folder: Path) -> tuple[list[_Side], Reuse]:
+def _run_sides(
+    planners: Sequence[Planner], progress: Progress, folder: Path, templates: Templates
+) -> tuple[list[_Side], Reuse]:
     request = planners[0].request
     plans = [plan_runs(planner) for planner in planners]
     cached = reuse(request, plans[0], folder) if request.cached else Reuse()
@@ -129,7 +133,7 @@ def _run_sides(planners: Sequence[Planner], progress: Progress, folder: Path) ->
     specs = [spec for plan in plans for spec in plan if spec.id not in reused]
     progress.started(len(specs))
     fail_fast = FailFast() if request.fail_fast else None
-    outcomes = [*cached.outcomes, *launch(specs, request.jobs, progress, fail_fast)]
+    outcomes = [*cached.outcomes, *launch(specs, request.jobs, progress, fail_fast, templates)]
     _refuse_unusable(outcomes, folder, request.against)
     sides = []
     for planner, plan in zip(planners, plans, strict=True):
@@ -204,14 +208,20 @@ class _Why:
 
 
 def _explain(
-    here: _Side, base: _Side | None, against: Against | None, revision: Revision | None, progress: Progress
+    here: _Side,
+    base: _Side | None,
+    against: Against | None,
+    revision: Revision | None,
+    progress: Progress,
+    templates: Templates,
 ) -> _Why:
-    """Why the first seed that differs does; else where the revisions part; else what no seed reaches.
+    """Why the first seed that differs does; else where the revisions part; else what the seeds do.
 
     A bug of ours here costs no verdict.
     """
     try:
-        from reprocheck.explain.explain import explain_difference, explain_seeds, placed
+        from reprocheck.explain.agreement import explain_agreement
+        from reprocheck.explain.explain import explain_difference, placed
         from reprocheck.explain.revisions import explain_revisions
 
         for one, seed in zip(here.runs, here.seeds, strict=True):
@@ -226,8 +236,9 @@ def _explain(
             explanation = explain_revisions(here.planner, base.planner, progress, pair, against.divergence, revision)
             return _Why(explanation=explanation, not_done=explanation.not_done)
         firsts = _whole_firsts(here)
-        if len(firsts) > 1:
-            return _Why(findings=explain_seeds(here.planner, progress, firsts, equal_seeds(firsts)))
+        if firsts:
+            findings, not_done = explain_agreement(here.planner, progress, firsts, equal_seeds(firsts), templates)
+            return _Why(findings=findings, not_done=not_done)
     except Exception as error:
         reason = f"a bug in reprocheck, please report it: {type(error).__name__}: {error}"
         return _Why(not_done=(NotCompared(what="explanation", reason=reason),))

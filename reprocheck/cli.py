@@ -5,37 +5,27 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from reprocheck import __version__, checks
-from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
-from reprocheck.settings import OPTIONS
-from reprocheck.tolerance import Tolerance
-
-_EPILOG = "Exit codes:\n\n" + "\n\n".join(f"{int(code)} {text}" for code, text in EXIT_CODE_MEANINGS.items())
+from reprocheck.cli_cost import cost
+from reprocheck.cli_options import ARGV, EPILOG, MODULE, QUIET, TARGET, VERBOSE, order_of
+from reprocheck.cli_options import option as _option
+from reprocheck.cli_resume import resume
+from reprocheck.errors import ExitCode
 
 app = typer.Typer(
     name="reprocheck",
     help="Audit whether a PyTorch training reproduces.",
-    epilog=_EPILOG,
+    epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-
-def _option(name: str, *flags: str, metavar: str | None = None) -> Any:
-    option = OPTIONS[name]
-    default = "" if option.default in (None, (), False, Tolerance()) else f" [default: {_shown(option.default)}]"
-    return typer.Option(*(flags or (f"--{name}",)), help=option.help + default, metavar=metavar, show_default=False)
-
-
-def _shown(value: Any) -> str:
-    return str(getattr(value, "value", value))
 
 
 def _show_version(value: bool) -> None:
@@ -53,24 +43,12 @@ def _root(
     pass
 
 
-@app.command(epilog=_EPILOG, context_settings={"allow_extra_args": False})
+@app.command(epilog=EPILOG, context_settings={"allow_extra_args": False})
 def run(
     context: typer.Context,
-    target: Annotated[
-        str | None,
-        typer.Argument(help="script.py:function, script.py, or package.module:function", show_default=False),
-    ] = None,
-    argv: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="The target's own arguments, after --; {seed} in them stands for the seed of the run.",
-            show_default=False,
-        ),
-    ] = None,
-    module: Annotated[
-        str | None,
-        typer.Option("-m", "--module", help="Run a module as python -m does.", metavar="MODULE"),
-    ] = None,
+    target: TARGET = None,
+    argv: ARGV = None,
+    module: MODULE = None,
     seeds: Annotated[int | None, _option("seeds", metavar="N")] = None,
     seed: Annotated[list[int] | None, _option("seed", metavar="SEED")] = None,
     repeats: Annotated[int | None, _option("repeats", metavar="R")] = None,
@@ -99,6 +77,7 @@ def run(
     explain: Annotated[bool | None, _option("explain", "--explain/--no-explain")] = None,
     explain_budget: Annotated[int | None, _option("explain-budget", metavar="RUNS")] = None,
     workdir: Annotated[str | None, _option("workdir", metavar="here|fresh")] = None,
+    isolation: Annotated[str | None, _option("isolation", metavar="template|process")] = None,
     against: Annotated[str | None, _option("against", metavar="REV")] = None,
     allow_different: Annotated[bool | None, _option("allow-different", "--allow-different")] = None,
     share: Annotated[list[str] | None, _option("share", metavar="PATH")] = None,
@@ -117,23 +96,22 @@ def run(
     only_new: Annotated[str | None, _option("only-new", metavar="FILE")] = None,
     exit_zero: Annotated[bool | None, _option("exit-zero", "--exit-zero/--no-exit-zero")] = None,
     color: Annotated[str | None, _option("color", metavar="auto|always|never")] = None,
-    quiet: Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress; -qq: no report either.")] = 0,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A plain line for every event of a run.")] = False,
+    quiet: QUIET = 0,
+    verbose: VERBOSE = False,
 ) -> None:
     """Run a training several times in fresh processes and say whether it reproduces."""
-    from reprocheck.api import carry_out, make_order
+    from reprocheck.api import carry_out
     from reprocheck.console import decide_style
     from reprocheck.progress import choose_progress
     from reprocheck.report import FORMATS
     from reprocheck.report.write import append_step_summary, print_report, write_outputs
-    from reprocheck.settings import find_pyproject
 
     given = {
         name: value
         for name, value in context.params.items()
         if name not in ("target", "argv", "module", "quiet", "verbose")
     }
-    order = make_order(target, module, argv or (), given, find_pyproject(Path.cwd()))
+    order = order_of(target, module, argv, given)
     options = order.options
     answer = carry_out(order, choose_progress(quiet, verbose))
     style = decide_style(options["color"], sys.stdout)
@@ -144,7 +122,7 @@ def run(
     raise typer.Exit(answer.exit_code)
 
 
-@app.command(epilog=_EPILOG)
+@app.command(epilog=EPILOG)
 def diff(
     a: Annotated[str, typer.Argument(help="A saved audit (folder, latest, latest~1), a JSON report or a baseline.")],
     b: Annotated[str, typer.Argument(help="What to compare it with.")],
@@ -167,7 +145,7 @@ def diff(
     raise typer.Exit(int(answer.exit_code))
 
 
-@app.command(epilog=_EPILOG)
+@app.command(epilog=EPILOG)
 def explain(
     rule: Annotated[str | None, typer.Argument(help="A code or a cause; without it all are listed.")] = None,
 ) -> None:
@@ -178,7 +156,7 @@ def explain(
     print_report(page_of(rule))
 
 
-@app.command("gpu-info", epilog=_EPILOG)
+@app.command("gpu-info", epilog=EPILOG)
 def gpu_info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     require: Annotated[bool, typer.Option("--require", help="Exit 3 where no GPU can be used.")] = False,
@@ -189,7 +167,7 @@ def gpu_info(
     raise typer.Exit(gpu_info_command(as_json=as_json, require=require))
 
 
-@app.command(epilog=_EPILOG)
+@app.command(epilog=EPILOG)
 def selftest(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress.")] = 0,
@@ -204,6 +182,10 @@ def selftest(
     style = decide_style("auto", sys.stdout)
     print_report(render_json(seen, skipped) if as_json else render_text(seen, skipped, style))
     raise typer.Exit(int(exit_code(seen)))
+
+
+app.command(epilog=EPILOG)(resume)
+app.command(epilog=EPILOG)(cost)
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ def _load(outcome: Outcome) -> Evidence:
         initial=tuple(_initial([line for line in lines if line["record"] == "initial"])),
         steps=steps,
         optimizers=_optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
-        outputs=tuple(_tensor(leaf) for leaf in one.get("output", {}).get("leaves", ())),
+        outputs=tuple(tensor_record(leaf) for leaf in one.get("output", {}).get("leaves", ())),
         has_output=bool(end["returned"]),
         files=tuple(FileRecord(**file) for file in one["files"]["files"]),
         stdout=folder / STDOUT_FILE,
@@ -163,7 +163,7 @@ def _initial(lines: list[dict[str, Any]]) -> Iterator[TensorRecord]:
     for line in lines:
         prefix = f"{line['root']}." if line["root"] and len(roots - {""}) > 1 else ""
         for tensor in line["tensors"]:
-            yield _tensor({**tensor, "name": prefix + tensor["name"]}, line["step"])
+            yield tensor_record({**tensor, "name": prefix + tensor["name"]}, line["step"])
 
 
 def _checkpoint(line: Mapping[str, Any]) -> CheckpointRecord:
@@ -175,12 +175,13 @@ def _checkpoint(line: Mapping[str, Any]) -> CheckpointRecord:
         step=None if step is None else int(step),
         digest=str(line["digest"]),
         before=str(line["before"]),
-        tensors=tuple(_tensor(leaf) for leaf in line["leaves"]),
+        tensors=tuple(tensor_record(leaf) for leaf in line["leaves"]),
         unread=int(line["unread"]),
     )
 
 
-def _tensor(line: Mapping[str, Any], step: int = 0) -> TensorRecord:
+def tensor_record(line: Mapping[str, Any], step: int = 0) -> TensorRecord:
+    """One line of evidence as a record."""
     return TensorRecord(
         name=str(line["name"]),
         kind=str(line["kind"]),

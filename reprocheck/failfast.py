@@ -12,6 +12,8 @@ from reprocheck.protocol import FLAG_TAIL, FLAG_THREAD, KIND_COUNT, RECORD_SIZE,
 class FailFast:
     """Looks at the step records as they come. The chain of a record stands for all before it."""
 
+    reason = "ended at the first difference (--fail-fast)"
+
     def __init__(self) -> None:
         self._started: dict[tuple[str, int], list[RunSpec]] = {}
         self._seen: dict[str, int] = {}

@@ -14,12 +14,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from reprocheck.errors import Interrupted, NoVerdictError
 from reprocheck.evidence import read_end, read_tail
-from reprocheck.failfast import FailFast
-from reprocheck.model import Outcome, RunSpec, Status
+from reprocheck.model import Isolation, Outcome, RunSpec, Status
+from reprocheck.processes import WORKER, Process, end_processes
 from reprocheck.progress import Progress
 from reprocheck.protocol import (
     RECORD_SIZE,
@@ -31,21 +31,32 @@ from reprocheck.protocol import (
     count_steps,
     encode_spec,
 )
+from reprocheck.templates import Template, TemplateLost, Templates
 from reprocheck.workdir import copy_folder
 
-WORKER = Path(__file__).parent / "worker" / "__main__.py"
 POLL_SECONDS = 0.02
 PROGRESS_SECONDS = 0.5
 DISK_FULL = 1 << 16
 """Free bytes below which a lost run is put down to the disk."""
-GRACE_SECONDS = 3.0
-"""Between asking a run to end and ending it."""
+
+
+class Watch(Protocol):
+    """Looks at runs under way, and says when there is no need for them to go on."""
+
+    reason: str
+    """Why a run was ended, in words."""
+
+    def started(self, spec: RunSpec) -> None:
+        """A run is under way."""
+
+    def parted(self) -> bool:
+        """Whether runs have parted. Asked again and again."""
 
 
 @dataclass
 class _Active:
     spec: RunSpec
-    process: subprocess.Popen[bytes]
+    process: Process
     started: float
     reported: float = 0.0
 
@@ -54,43 +65,60 @@ class _Active:
         return time.monotonic() - self.started
 
 
-def launch(specs: Sequence[RunSpec], jobs: int, progress: Progress, fail_fast: FailFast | None = None) -> list[Outcome]:
+def launch(
+    specs: Sequence[RunSpec],
+    jobs: int,
+    progress: Progress,
+    watch: Watch | None = None,
+    templates: Templates | None = None,
+) -> list[Outcome]:
     """Run all, at most `jobs` at a time, in order. Raises Interrupted (children ended) on Ctrl-C or SIGTERM.
 
-    With `fail_fast`, runs under way are ended as STOPPED once two have parted, and no more are started.
+    With `watch`, runs under way are ended as STOPPED once two have parted, and no more are started. Without
+    `templates`, every run is an interpreter of its own.
     """
+    templates = templates or Templates(Isolation.PROCESS)
+    templates.place(specs)
     outcomes: dict[str, Outcome] = {}
     waiting = list(specs)
     active: list[_Active] = []
     last_start: dict[int, float] = {}
+
+    def ended(run: _Active, outcome: Outcome) -> None:
+        active.remove(run)
+        templates.ended(run.spec)
+        outcomes[run.spec.id] = outcome
+        progress.run_ended(run.spec.id, outcome.status, outcome.seconds, steps_so_far(run.spec))
+
     with _signals() as stop:
         try:
             while (waiting or active) and not stop.is_set():
-                while waiting and len(active) < jobs and _may_start(waiting[0], last_start):
+                while (
+                    waiting
+                    and len(active) < jobs
+                    and templates.are_ready(waiting)
+                    and _may_start(waiting[0], last_start)
+                ):
                     spec = waiting.pop(0)
                     last_start[spec.seed] = time.time()
-                    active.append(_start(spec))
-                    if fail_fast is not None:
-                        fail_fast.started(spec)
+                    active.append(_start(spec, templates.take(spec)))
+                    if watch is not None:
+                        watch.started(spec)
                     progress.run_started(spec.id, len(specs) - len(waiting))
                 for run in list(active):
                     outcome = _check(run, progress)
                     if outcome is not None:
-                        active.remove(run)
-                        outcomes[run.spec.id] = outcome
-                        progress.run_ended(run.spec.id, outcome.status, outcome.seconds, steps_so_far(run.spec))
+                        ended(run, outcome)
                         if outcome.usage:
                             waiting.clear()
-                if fail_fast is not None and active and fail_fast.parted():
+                if watch is not None and active and watch.parted():
                     waiting.clear()
                     for run in list(active):
-                        active.remove(run)
-                        outcomes[run.spec.id] = outcome = _stop(run)
-                        progress.run_ended(run.spec.id, outcome.status, outcome.seconds, steps_so_far(run.spec))
+                        ended(run, _stop(run, watch.reason))
                 stop.wait(POLL_SECONDS)
         finally:
             for run in active:
-                end_processes(run.process, run.spec)
+                _end(run)
     if stop.is_set():
         raise Interrupted("interrupted")
     return [outcomes[spec.id] for spec in specs if spec.id in outcomes]
@@ -121,7 +149,7 @@ def _may_start(spec: RunSpec, last_start: dict[int, float]) -> bool:
     return last is None or now >= last + spec.ambient.start_gap or now < last
 
 
-def _start(spec: RunSpec) -> _Active:
+def _start(spec: RunSpec, template: Template | None) -> _Active:
     try:
         spec.directory.mkdir(parents=True)
         if spec.copy_of is not None:
@@ -130,20 +158,31 @@ def _start(spec: RunSpec) -> _Active:
             shutil.rmtree(spec.environment["TMPDIR"], ignore_errors=True)
             Path(spec.environment["TMPDIR"]).mkdir(parents=True)
         (spec.directory / SPEC_FILE).write_text(encode_spec(spec), encoding="utf-8")
-        with _output(spec, STDOUT_FILE) as stdout, _output(spec, STDERR_FILE) as stderr:
-            process = subprocess.Popen(
-                [sys.executable, str(WORKER), str(spec.directory)],
-                cwd=spec.cwd,
-                env=dict(spec.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-            )
+        process = _process(spec, template)
     except OSError as error:
         place = error.filename or spec.directory.parent
         raise NoVerdictError(f"cannot start run {spec.id}: {error.strerror or error} ({place})") from error
     return _Active(spec, process, time.monotonic())
+
+
+def _process(spec: RunSpec, template: Template | None) -> Process:
+    with _output(spec, STDOUT_FILE) as stdout, _output(spec, STDERR_FILE) as stderr:
+        if template is not None:
+            with suppress(TemplateLost):
+                return template.fork(spec.directory)
+        return subprocess.Popen(
+            [sys.executable, str(WORKER), str(spec.directory)],
+            cwd=spec.cwd,
+            env=dict(spec.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+
+
+def _end(run: _Active) -> None:
+    end_processes(run.process, run.spec.environment[RUN_VARIABLE])
 
 
 def _output(spec: RunSpec, name: str) -> BinaryIO:
@@ -155,10 +194,10 @@ def _check(run: _Active, progress: Progress) -> Outcome | None:
     timeout = run.spec.settings.timeout
     if code is not None:
         seconds = run.seconds
-        end_processes(run.process, run.spec)
+        _end(run)
         return _conclude(run.spec, code, seconds)
     if timeout is not None and run.seconds > timeout:
-        end_processes(run.process, run.spec)
+        _end(run)
         return Outcome(
             spec=run.spec,
             status=Status.TIMED_OUT,
@@ -172,9 +211,8 @@ def _check(run: _Active, progress: Progress) -> Outcome | None:
     return None
 
 
-def _stop(run: _Active) -> Outcome:
-    end_processes(run.process, run.spec)
-    reason = "ended at the first difference (--fail-fast)"
+def _stop(run: _Active, reason: str) -> Outcome:
+    _end(run)
     return Outcome(spec=run.spec, status=Status.STOPPED, reason=reason, seconds=run.seconds)
 
 
@@ -218,70 +256,3 @@ def steps_so_far(spec: RunSpec) -> int:
             return max(0, count - 1) + count_steps(file.read(RECORD_SIZE))
     except OSError:
         return 0
-
-
-def end_processes(process: subprocess.Popen[bytes], spec: RunSpec) -> None:
-    """End a run with its children and theirs: politely, then for good."""
-    descendants: dict[int, str] = {}
-    if process.poll() is None:
-        descendants = _descendants(process.pid)
-        _signal_group(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_SECONDS)
-    _signal_group(process.pid, signal.SIGKILL)
-    process.wait()
-    left = [pid for pid, started in descendants.items() if _parent_and_start(pid)[1] == started]
-    for pid in {*left, *_marked(spec.environment[RUN_VARIABLE])}:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
-
-
-def _descendants(pid: int) -> dict[int, str]:
-    """Everything below a process, whatever its session and environment (Linux); with each one's time of start."""
-    children: dict[int, list[tuple[int, str]]] = {}
-    for entry in _processes():
-        parent, started = _parent_and_start(entry)
-        children.setdefault(parent, []).append((entry, started))
-    found: dict[int, str] = {}
-    todo = [pid]
-    while todo:
-        below = children.get(todo.pop(), [])
-        found.update(below)
-        todo += [child for child, _ in below]
-    return found
-
-
-def _parent_and_start(pid: int) -> tuple[int, str]:
-    """Together with its number, the time of its start tells a process from a later one."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return -1, ""
-    return int(fields[1]), fields[19].decode()
-
-
-def _processes() -> list[int]:
-    try:
-        return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
-    except OSError:
-        return []
-
-
-def _marked(name: str) -> list[int]:
-    """Processes that carry this run's variable, in whatever session they hide (Linux)."""
-    marker = f"{RUN_VARIABLE}={name}".encode()
-    found = []
-    for pid in _processes():
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                if marker in file.read().split(b"\0"):
-                    found.append(pid)
-        except OSError:
-            continue
-    return found

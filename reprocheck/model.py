@@ -50,6 +50,15 @@ class Workdir(str, Enum):
     """Every run in a copy of its own of the current folder."""
 
 
+class Isolation(str, Enum):
+    """Where a run comes from."""
+
+    TEMPLATE = "template"
+    """Forked from a warm process that has imported torch, another one for each run of a seed."""
+    PROCESS = "process"
+    """An interpreter started for it alone."""
+
+
 class TraceMode(str, Enum):
     """When operations are traced."""
 
@@ -135,6 +144,7 @@ class Request:
     explain_budget: int = 12
     """Further runs that an explanation may take."""
     workdir: Workdir = Workdir.HERE
+    isolation: Isolation = Isolation.TEMPLATE
     against: str | None = None
     """A git revision to compare with."""
     allow_different: bool = False
@@ -201,6 +211,20 @@ class TraceWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Where a run is ended from within, as a cluster ends it for a more urgent job."""
+
+    after: int
+    """Optimizer steps that are complete by then."""
+    kill: bool = False
+    """SIGKILL at once, instead of SIGTERM and a time of grace."""
+    grace: float = 5.0
+    """Seconds from SIGTERM to SIGKILL."""
+    steps: int = 20
+    """Steps that it may take after SIGTERM: then it has not listened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """What an explaining run does beyond an ordinary one."""
 
@@ -219,6 +243,11 @@ class Probe:
     """torch.utils.deterministic.fill_uninitialized_memory."""
     calls: int = 1
     """Calls of the target function in this one process; the last one counts."""
+    states: bool = False
+    """Write down what a training has to restore, step by step (`reprocheck resume`)."""
+    cut: Cut | None = None
+    times: bool = False
+    """Write down when each step ended (`reprocheck cost`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +272,8 @@ class RunSpec:
     """The folder that `cwd` is made a copy of right before the run; None: `cwd` is there already."""
     probe: Probe | None = None
     """None for the runs that a verdict rests on, unless they are traced or call the function twice."""
+    compared_with: tuple[str, ...] | None = None
+    """Runs that it must not come from one template with; None: all of its seed."""
 
 
 class Status(str, Enum):

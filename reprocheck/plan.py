@@ -68,16 +68,18 @@ class Planner:
         probe: Probe | None = None,
         fresh: bool | None = None,
         tmpdir: str | None = None,
+        work: Path | None = None,
     ) -> RunSpec:
         """One run; what is not given is as the request says.
 
-        `fresh`: in a copy of the folder. `tmpdir`: the run whose temporary directory it gets, emptied; else its own.
+        `fresh`: in a copy of the folder, made at `work` where that is given. `tmpdir`: the run whose temporary
+        directory it gets, emptied; else its own.
         """
         run_id = self.prefix + run_id
         settings = settings or self.request.settings
         environment = base_environment(settings, self.environ)
         fresh = self.request.workdir is Workdir.FRESH if fresh is None else fresh
-        cwd = self.tmp / run_id / "folder" if fresh else self.cwd
+        cwd = (work or self.tmp / run_id / "folder") if fresh else self.cwd
         return RunSpec(
             id=run_id,
             seed=seed,
@@ -101,18 +103,21 @@ class Planner:
 
 
 def plan_runs(planner: Planner) -> tuple[RunSpec, ...]:
-    """Every run of the audit, repeats of one seed side by side."""
+    """Every run of the audit: repeats one after the other, or, where two that part end them, side by side."""
     request = planner.request
     probe = None
     if request.trace is TraceMode.ALWAYS:
         probe = Probe(ledger=False, trace=TraceWindow(inputs=False, values=False))
     specs = []
-    for seed in request.seeds:
-        for repeat in range(request.repeats):
-            specs.append(planner.spec(f"s{seed}r{repeat}", seed, repeat, planner.ambient(repeat), probe=probe))
-        if request.in_process_repeat:
-            twice = replace(probe or Probe(ledger=False), calls=2)
-            specs.append(planner.spec(f"s{seed}twice", seed, request.repeats, planner.ambient(0), probe=twice))
+    repeats = range(request.repeats)
+    order = [(seed, repeat) for repeat in repeats for seed in request.seeds]
+    if request.fail_fast:
+        order.sort(key=lambda run: request.seeds.index(run[0]))
+    for seed, repeat in order:
+        specs.append(planner.spec(f"s{seed}r{repeat}", seed, repeat, planner.ambient(repeat), probe=probe))
+    for seed in request.seeds if request.in_process_repeat else ():
+        twice = replace(probe or Probe(ledger=False), calls=2)
+        specs.append(planner.spec(f"s{seed}twice", seed, request.repeats, planner.ambient(0), probe=twice))
     return tuple(specs)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from reprocheck.model import (
     Ambient,
+    Cut,
     Deterministic,
     Edit,
     Probe,
@@ -39,7 +40,12 @@ TRACE_FILE = "trace.bin"
 TRACE_TABLE_FILE = "trace.jsonl"
 TRACE_VALUES_FILE = "trace-values.bin"
 LEDGER_FILE = "ledger.jsonl"
+STATES_FILE = "states.jsonl"
+TIMES_FILE = "times.bin"
 EVIDENCE_FOLDER = ".reprocheck"
+
+TEMPLATE = "--template"
+"""In place of a run folder: the worker is to fork runs. The number of its socket follows."""
 
 RUN_VARIABLE = "REPROCHECK_RUN"
 """Set in the environment of a run (and so of its children): which run it is."""
@@ -73,6 +79,9 @@ STEP_HEADER = Struct("<IIHH")
 """Number (0-based, in run order), optimizer (index into the evidence's optimizers), flags, zero."""
 RECORD_SIZE = STEP_HEADER.size + DIGEST_SIZE * (KIND_COUNT + 1)
 """Header, one digest a kind, and the chain: a digest of the deciding kinds of this and all earlier records."""
+
+TIME_RECORD = Struct("<dd")
+"""Of one step: when it ended, and how long observation has taken by then; seconds."""
 
 FLAG_TAIL = 1
 """What was observed after the last optimizer step; not a step itself."""
@@ -166,6 +175,7 @@ def _probe(plain: dict[str, Any]) -> Probe:
         **{
             **plain,
             "trace": None if plain["trace"] is None else TraceWindow(**plain["trace"]),
+            "cut": None if plain["cut"] is None else Cut(**plain["cut"]),
             "frozen": tuple(plain["frozen"]),
             "edits": tuple(Edit(**edit) for edit in plain["edits"]),
         }

@@ -16,7 +16,17 @@ from typing import Any
 from reprocheck import checks
 from reprocheck.checks import Check, Refused
 from reprocheck.errors import UsageError
-from reprocheck.model import AmbientMode, Deterministic, Request, Seeding, Settings, Target, TraceMode, Workdir
+from reprocheck.model import (
+    AmbientMode,
+    Deterministic,
+    Isolation,
+    Request,
+    Seeding,
+    Settings,
+    Target,
+    TraceMode,
+    Workdir,
+)
 from reprocheck.tolerance import Tolerance
 
 if sys.version_info >= (3, 11):
@@ -127,6 +137,13 @@ _TABLE = (
         check=checks.member(Workdir),
         default=Workdir.HERE,
         help="Where runs work: here, or each in a fresh copy of the current folder.",
+    ),
+    Option(
+        name="isolation",
+        check=checks.member(Isolation),
+        default=Isolation.TEMPLATE,
+        help="Where runs come from: forked from a process that has imported torch (template), or each an interpreter "
+        "of its own (process).",
     ),
     Option(
         name="against",
@@ -314,6 +331,7 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
         explain=options["explain"],
         explain_budget=options["explain_budget"],
         workdir=options["workdir"],
+        isolation=options["isolation"],
         baseline=options["baseline"],
         update_baseline=options["update_baseline"],
         tolerance=options["tolerance"],

@@ -16,10 +16,10 @@ REPORT_FILE = "audit.json"
 """The JSON report, in the folder of every finished audit."""
 
 
-def create_audit_folder(evidence: Path) -> Path:
-    """A new, empty folder for one audit. Raises UsageError when it cannot be made."""
+def create_audit_folder(evidence: Path, kind: str = AUDITS) -> Path:
+    """A new, empty folder for one audit, or for what `kind` names. Raises UsageError when it cannot be made."""
     try:
-        audits = evidence / AUDITS
+        audits = evidence / kind
         audits.mkdir(parents=True, exist_ok=True)
         ignore = evidence / ".gitignore"
         if not ignore.exists():
@@ -51,10 +51,10 @@ def _make_folder(folder: Path) -> Path:
     raise AssertionError
 
 
-def prune(evidence: Path, keep: int) -> None:
+def prune(evidence: Path, keep: int, kind: str = AUDITS) -> None:
     """Remove all but the newest `keep` audits."""
     try:
-        audits = sorted(entry for entry in (evidence / AUDITS).iterdir() if entry.is_dir() and not entry.is_symlink())
+        audits = sorted(entry for entry in (evidence / kind).iterdir() if entry.is_dir() and not entry.is_symlink())
     except OSError:
         return
     for folder in audits[:-keep]:

@@ -21,7 +21,7 @@ MOST_FILES = 100_000
 def copy_folder(source: Path, destination: Path) -> None:
     """Copy what a training may read. Raises NoVerdictError when it is too much or cannot be read."""
     try:
-        reason = _too_much(source)
+        reason = too_much(source)
         if reason:
             raise NoVerdictError(
                 f"cannot copy {source} for a run of its own: {reason}",
@@ -43,14 +43,15 @@ def _is_plain(path: str) -> bool:
     return os.path.islink(path) or os.path.isfile(path) or os.path.isdir(path)
 
 
-def _too_much(source: Path) -> str:
+def too_much(source: Path, most_bytes: int = MOST_BYTES, most_files: int = MOST_FILES) -> str:
+    """Why a folder is not to be copied; empty when it may be."""
     size = count = 0
     for one in _sizes(source):
         size, count = size + one, count + 1
-        if size > MOST_BYTES:
-            return f"it holds more than {MOST_BYTES // 2**30} GiB"
-        if count > MOST_FILES:
-            return f"it holds more than {MOST_FILES} files"
+        if size > most_bytes:
+            return f"it holds more than {most_bytes // 2**20:,} MiB"
+        if count > most_files:
+            return f"it holds more than {most_files:,} files"
     return ""
 
 

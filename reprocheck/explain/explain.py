@@ -8,20 +8,15 @@ from pathlib import Path
 
 from reprocheck.explain.attribute import Attributor
 from reprocheck.explain.lab import Lab
-from reprocheck.explain.ledger_file import load_taps
-from reprocheck.explain.model import Attribution, Case, Explanation, Tap, Trial
+from reprocheck.explain.model import Attribution, Case, Explanation, Trial
 from reprocheck.explain.remedy import try_remedies
 from reprocheck.explain.replay import Replay, replay
 from reprocheck.explain.scan import scan
 from reprocheck.explain.torch_warnings import nondeterministic
-from reprocheck.model import Divergence, Evidence, Finding, NotCompared, Probe
+from reprocheck.model import Divergence, Evidence, Finding, NotCompared
 from reprocheck.plan import Planner
 from reprocheck.progress import Progress
 from reprocheck.rules import diagnose, remedies
-from reprocheck.rules.difference import equal_starts
-
-SEED_STEPS = 3
-"""Steps that a run takes to see how the seed gets lost."""
 
 
 def explain_difference(
@@ -38,7 +33,7 @@ def explain_difference(
         attribution=attribution,
         taps=seen.taps,
         other_taps=seen.other_taps,
-        hits=scan(Path(path) for path in _sources(seen.first)),
+        hits=scan(Path(path) for path in a.sources),
         settings_at_end=a.settings_at_end,
         manifest=a.manifest,
         warnings=nondeterministic((a, b)),
@@ -58,37 +53,6 @@ def explain_difference(
     return explanation, _settled(found, trials)
 
 
-def explain_seeds(
-    planner: Planner,
-    progress: Progress,
-    firsts: Sequence[Evidence],
-    equal: Sequence[tuple[int, int]],
-) -> tuple[Finding, ...]:
-    """Why seeds have no effect, or not on all that is drawn, in a target that reproduces. Raises Interrupted.
-
-    `firsts` has a run of each seed, `equal` the pairs of seeds whose runs agree. One more run, for its ledger, is
-    made only where it may find something: seeds agree, or the source has a generator that nobody seeds.
-    """
-    first = firsts[0]
-    lab = Lab(planner, progress, planner.request.explain_budget)
-    hits = scan(Path(path) for path in first.sources)
-    taps: tuple[Tap, ...] = ()
-    if lab.left >= 1 and (equal or any(hit.pattern == "unseeded-generator" for hit in hits)):
-        ran = lab.run("following the seed", [lab.spec(first, limit=SEED_STEPS, probe=Probe())])[0]
-        taps = load_taps(ran.spec.directory) if isinstance(ran, Evidence) else ()
-    case = Case(
-        request=planner.request,
-        divergence=None,
-        taps=taps,
-        hits=hits,
-        equal_seeds=tuple(equal),
-        equal_starts=equal_starts(firsts),
-        settings_at_end=first.settings_at_end,
-        manifest=first.manifest,
-    )
-    return diagnose(case)
-
-
 def placed(divergence: Divergence, explanation: Explanation | None, causes: Sequence[Finding]) -> Divergence:
     """The first difference with its operation and line.
 
@@ -102,10 +66,6 @@ def placed(divergence: Divergence, explanation: Explanation | None, causes: Sequ
     if origin.kind != "op" and causes and causes[0].location is not None and causes[0].confidence != "low":
         location = causes[0].location
     return replace(divergence, op=origin.call.op, location=location)
-
-
-def _sources(evidence: Evidence | None) -> tuple[str, ...]:
-    return () if evidence is None else evidence.sources
 
 
 def _settled(found: Sequence[Finding], trials: Sequence[Trial]) -> tuple[Finding, ...]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 from reprocheck.evidence import EvidenceUnreadable, load_evidence
 from reprocheck.explain.agree import first_difference
-from reprocheck.launch import launch
+from reprocheck.launch import Watch, launch
 from reprocheck.model import Ambient, Evidence, Outcome, Probe, RunSpec, Settings, Status
 from reprocheck.plan import Planner
 from reprocheck.progress import Progress
+from reprocheck.templates import Templates
 
 Ran = Evidence | Outcome
 """The evidence of a run that completed, or what became of it."""
@@ -19,9 +21,18 @@ Ran = Evidence | Outcome
 class Lab:
     """Makes runs for an explanation. Every experiment says how it differs from a run of the audit, its reference."""
 
-    def __init__(self, planner: Planner, progress: Progress, budget: int, base: Planner | None = None) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        progress: Progress,
+        budget: int,
+        base: Planner | None = None,
+        templates: Templates | None = None,
+    ) -> None:
+        """`templates`: to fork runs from, beside those that an experiment warms up for itself."""
         self._planner = planner
         self._base = base
+        self._templates = templates
         self.request = planner.request
         self.spent = 0
         self._progress = progress
@@ -32,6 +43,10 @@ class Lab:
         """Runs that may still be made."""
         return self._budget - self.spent
 
+    def ambient(self, repeat: int) -> Ambient:
+        """The ambient factors of one repeat of the audit."""
+        return self._planner.ambient(repeat)
+
     def spec(
         self,
         reference: Evidence,
@@ -41,6 +56,7 @@ class Lab:
         settings: Settings | None = None,
         probe: Probe | None = None,
         fresh: bool | None = None,
+        compared_with: tuple[str, ...] | None = None,
     ) -> RunSpec:
         """A run like `reference`; what is given is otherwise. `limit`: steps after which it ends."""
         settings = settings or self.request.settings
@@ -52,7 +68,7 @@ class Lab:
         self.spent += 1
         of_base = self._base is not None and reference.spec.id.startswith(self._base.prefix)
         planner = self._base if of_base and self._base is not None else self._planner
-        return planner.spec(
+        spec = planner.spec(
             f"x{self.spent:02d}",
             reference.spec.seed,
             reference.spec.repeat,
@@ -62,15 +78,17 @@ class Lab:
             fresh=fresh,
             tmpdir=reference.spec.id,
         )
+        return replace(spec, compared_with=compared_with)
 
-    def run(self, question: str, specs: Sequence[RunSpec]) -> list[Ran]:
-        """Make the runs. Raises Interrupted."""
+    def run(self, question: str, specs: Sequence[RunSpec], watch: Watch | None = None) -> list[Ran]:
+        """Make the runs; those under way when `watch` says so are STOPPED. Raises Interrupted."""
         self._progress.stage(question)
         ran: list[Ran] = []
         # Runs with one temporary directory go one after the other.
         shared = len({spec.environment.get("TMPDIR") for spec in specs}) < len(specs)
-        for outcome in launch(specs, 1 if shared else self.request.jobs, self._progress):
-            ran.append(_evidence(outcome))
+        jobs = 1 if shared else self.request.jobs
+        with nullcontext(self._templates) if self._templates else Templates(self.request.isolation) as templates:
+            ran += [_evidence(outcome) for outcome in launch(specs, jobs, self._progress, watch, templates)]
         return ran
 
     def agree(self, a: Ran, b: Ran, limit: int | None) -> bool | None:

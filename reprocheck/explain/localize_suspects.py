@@ -2,7 +2,8 @@
 
 Memory that nobody filled differs between any two runs and means nothing until something depends on it. So a
 difference is only a suspect at first. It is one that matters when a step of an optimizer or the Python code of the
-target took it in, or when a result that it led to waits to be read where the traces end.
+target took it in, or when a result that it led to waits to be read where the traces end. Where none does, it is one
+that a model was called with.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Suspect:
     matters: bool = False
     rejoined: bool = False
     """Equal values were read where it had led: it may be another way to the same."""
+    called: bool = False
+    """A model was called with it: that is observed, whatever becomes of it."""
     instead: Op | None = None
     """extra: what the other run did at that point."""
     last: int = 0
@@ -92,7 +95,7 @@ class Court:
         guilty = [suspect for suspect in self.suspects if suspect.matters or suspect.results]
         if guilty:
             return min(guilty, key=lambda one: one.rejoined)  # of equals the first
-        return next((suspect for suspect in self.suspects if suspect.kind == "extra"), None)
+        return next((suspect for suspect in self.suspects if suspect.called or suspect.kind == "extra"), None)
 
     def _hear(self, pair: Pair) -> None:
         self._complete_extra(pair)
@@ -172,6 +175,8 @@ class Court:
         assert pair.a is not None
         if event.kind == COMPILED_CALL and guilty:
             self._compiled[pair.a.key] = guilty[0]
+        if event.kind == MODULE_CALL and guilty:
+            self._first(guilty).called = True
         gave_tensors = any(entry.role in (OUTPUT, WRITTEN) for entry in pair.a.entries)
         if event.kind not in (MODULE_CALL, COMPILED_CALL) and not gave_tensors and guilty:
             read = [entry for entry in pair.a.entries if entry.role == INPUT]

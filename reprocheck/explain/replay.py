@@ -11,7 +11,8 @@ from reprocheck.explain.lab import Lab, Ran, why_failed
 from reprocheck.explain.ledger_file import load_taps
 from reprocheck.explain.localize import locate
 from reprocheck.explain.model import Origin, Tap
-from reprocheck.model import Divergence, Evidence, NotCompared, Probe, TraceWindow
+from reprocheck.explain.watch import TraceWatch
+from reprocheck.model import Divergence, Evidence, NotCompared, Outcome, Probe, Status, TraceWindow
 from reprocheck.protocol import count_steps
 
 MOST_PAIRS = 3
@@ -29,7 +30,8 @@ class Replay:
     other_taps: tuple[Tap, ...] = ()
     first: Evidence | None = None
     second: Evidence | None = None
-    """The traced runs: with the ambient factors of the first and of the second run that differed."""
+    """The traced runs, if they went as far as they were to: with the ambient factors of the first and of the second run
+    that differed."""
     diverged: int = 0
     pairs: int = 0
     """Traced pairs that diverged, of how many."""
@@ -48,20 +50,22 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
         if lab.left < (2 if attempt == 0 else KEPT_FOR_OTHERS):
             break
         first, second = _traced_pair(lab, a, b, window)
-        if not isinstance(first, Evidence) or not isinstance(second, Evidence):
+        stopped = any(map(_is_stopped, (first, second)))
+        if not stopped and not (isinstance(first, Evidence) and isinstance(second, Evidence)):
             if window is None:
                 reason = why_failed(first, second)
                 return Replay(not_done=(NotCompared(what="localization", reason=f"a traced run gave none: {reason}"),))
             window = None  # the target does not bear the trace: take the ledger alone
             continue
-        parted = first_difference(first, second, lab.request, limit_of(divergence))
+        one, other = (run if isinstance(run, Evidence) else None for run in (first, second))
+        parted = first_difference(one, other, lab.request, limit_of(divergence)) if one and other else None
         origin, unread = _origin(first, second, across) if window is not None else (answer.origin, ())
         answer = Replay(
             origin=origin,
             taps=load_taps(first.spec.directory),
             other_taps=load_taps(second.spec.directory),
-            first=first,
-            second=second,
+            first=one,
+            second=other,
             diverged=answer.diverged + (parted is not None or origin is not None),
             pairs=answer.pairs + 1,
             not_done=unread,
@@ -70,9 +74,9 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
             break
         if parted is None and reads_what_was_written((*answer.taps, *answer.other_taps), a, b):
             break  # what earlier runs left behind is the same for both now
-        if parted is not None and _is_earlier(parted, divergence):
+        if one and other and parted is not None and _is_earlier(parted, divergence):
             divergence = parted
-            window = window_of(parted, first, second)
+            window = window_of(parted, one, other)
     return answer
 
 
@@ -81,8 +85,12 @@ def window_of(divergence: Divergence, a: Evidence, b: Evidence) -> TraceWindow:
     if has_step(divergence):
         step = divergence.step or 0
         return TraceWindow(first=step if step and divergence.stage != "init" else None, last=step)
-    steps = min(count_steps(a.steps), count_steps(b.steps))
-    return TraceWindow(first=steps or None, last=None)
+    return TraceWindow(first=_steps(a, b) or None, last=None)
+
+
+def _steps(a: Evidence, b: Evidence) -> int:
+    """Optimizer steps that both runs finished."""
+    return min(count_steps(a.steps), count_steps(b.steps))
 
 
 def reads_what_was_written(taps: Iterable[Tap], *runs: Evidence) -> bool:
@@ -103,12 +111,18 @@ def _is_earlier(parted: Divergence, divergence: Divergence) -> bool:
 
 
 def _traced_pair(lab: Lab, a: Evidence, b: Evidence, window: TraceWindow | None) -> tuple[Ran, Ran]:
-    probe = Probe(trace=window)
-    ran = lab.run("tracing operations", [lab.spec(a, probe=probe), lab.spec(b, probe=probe)])
+    specs = [lab.spec(run, probe=Probe(trace=window)) for run in (a, b)]
+    endless = window is not None and (window.last is None or window.last >= _steps(a, b))
+    ran = lab.run("tracing operations", specs, TraceWatch(*(spec.directory for spec in specs)) if endless else None)
     return ran[0], ran[1]
 
 
-def _origin(first: Evidence, second: Evidence, across: bool) -> tuple[Origin | None, tuple[NotCompared, ...]]:
+def _is_stopped(run: Ran) -> bool:
+    """Ended, with its trace so far, because the pair had parted."""
+    return isinstance(run, Outcome) and run.status is Status.STOPPED
+
+
+def _origin(first: Ran, second: Ran, across: bool) -> tuple[Origin | None, tuple[NotCompared, ...]]:
     try:
         runs = first.spec.id, second.spec.id
         return locate(first.spec.directory, second.spec.directory, runs, across), ()

@@ -169,20 +169,20 @@ def _load(folder: Path) -> Trace:
     )
 
 
-def map_records(path: Path) -> Records:
-    """The whole records in a file."""
+def map_records(path: Path, start: int = 0) -> Records:
+    """The whole records in a file from number `start` on."""
     import numpy as np
 
-    count = path.stat().st_size // RECORD.size
+    count = max(0, path.stat().st_size // RECORD.size - start)
     dtype = np.dtype(RECORD_FIELDS)
     if not count:
         return np.empty(0, dtype)
-    return np.memmap(path, dtype, "r", 0, (count,))
+    return np.memmap(path, dtype, "r", start * RECORD.size, (count,))
 
 
 @dataclass
 class Tables:
-    """The lines of trace.jsonl."""
+    """The lines of trace.jsonl, read as they come."""
 
     events: dict[int, Event] = field(default_factory=dict)
     forms: dict[int, Form] = field(default_factory=dict)
@@ -190,12 +190,15 @@ class Tables:
     inputs: bool = False
     started: bool = False
     end: int | None = None
+    consumed: int = 0
+    """Bytes of whole lines read so far."""
 
     def read_from(self, data: bytes) -> None:
-        """Take in the whole lines; a last one without its end is left out."""
+        """Take in what follows the bytes that were consumed; a last line without its end is left for later."""
         length = data.rfind(b"\n") + 1
         for text in data[:length].decode("utf-8", "replace").splitlines():
             self._take(json.loads(text))
+        self.consumed += length
 
     def _take(self, line: Any) -> None:
         if "event" in line:

@@ -19,7 +19,8 @@ PAGE = Page(
     example="torch.manual_seed(1)\nnoise = np.random.normal(size=10)  # numpy was not seeded",
     fix="also seed the generator that is drawn from: `random.seed(seed)`, `np.random.seed(seed)`, "
     "`torch.manual_seed(seed)`",
-    limits="Seen only where reprocheck does not seed that generator itself (`--seeding none` or `torch`).",
+    limits="Seen only where reprocheck does not seed that generator itself (`--seeding none` or `torch`), or in "
+    "its own experiment without seeding.",
 )
 
 

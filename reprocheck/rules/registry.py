@@ -77,7 +77,7 @@ from reprocheck.rules import (
     worker_race,
 )
 from reprocheck.rules.generic import generic_remedies
-from reprocheck.rules.model import CONFIDENCES, ERROR, LOW, WARNING, Match, Page, Rule
+from reprocheck.rules.model import CONFIDENCES, ERROR, LOW, NOTE, WARNING, Match, Page, Rule
 from reprocheck.rules.scene import origin_place
 
 MOST_CAUSES = 3
@@ -223,11 +223,10 @@ def _distinct(pairs: list[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:
 
 
 def _finding(case: Case, page: Page, match: Match) -> Finding:
-    severity = WARNING if page.severity == ERROR and case.divergence is None else page.severity
     return Finding(
         code=page.code,
         cause=page.slug,
-        severity=severity,
+        severity=_severity(case, page),
         confidence=match.confidence,
         message=page.title,
         location=match.location,
@@ -236,3 +235,12 @@ def _finding(case: Case, page: Page, match: Match) -> Finding:
         help=page.fix,
         edit=match.edit,
     )
+
+
+def _severity(case: Case, page: Page) -> str:
+    """What would be an error is a warning where nothing differs, and less for a function that is left to be seeded by
+    who calls it."""
+    if page.severity != ERROR or case.divergence is not None:
+        return page.severity
+    of_seeding = case.attribution is not None and case.attribution.kind == "seeding"
+    return NOTE if of_seeding and case.request.target.function is not None else WARNING

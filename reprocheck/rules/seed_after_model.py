@@ -16,7 +16,8 @@ PAGE = Page(
     why="The initial weights come from the system's entropy; all later numbers repeat and make the fault hard to see.",
     example="model = nn.Linear(4, 8)\ntorch.manual_seed(42)  # too late for the weights",
     fix="seed before the model is built, or build the model in a function that is called after seeding",
-    limits="Seen only where reprocheck does not seed that generator itself (`--seeding none` or `torch`).",
+    limits="Seen only where reprocheck does not seed that generator itself (`--seeding none` or `torch`), or in "
+    "its own experiment without seeding.",
 )
 
 

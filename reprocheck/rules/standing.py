@@ -31,7 +31,9 @@ def standing(case: Case, *sources: str) -> Standing:
     if attribution.kind in ("ambient", "frozen", "process"):
         return Standing.SHOWN if set(sources) & set(attribution.factors) else Standing.AGAINST
     if attribution.kind in ("leftover", "seeding"):
-        return Standing.SHOWN if attribution.kind in sources else Standing.AGAINST
+        # Where nothing differs, that seeding is needed excludes nothing else.
+        other = Standing.OPEN if case.divergence is None else Standing.AGAINST
+        return Standing.SHOWN if attribution.kind in sources else other
     open_ = [source for source in sources if not _is_excluded(attribution, source)]
     return Standing.OPEN if open_ else Standing.AGAINST
 
@@ -62,6 +64,8 @@ def told(case: Case) -> tuple[str, ...]:
         return ("only a second call in the same process differs",)
     if attribution.kind == "leftover":
         return ("the runs agree when each starts in a fresh copy of the folder",)
+    if attribution.kind == "seeding" and any(arm.name == "seeding none" and arm.differed for arm in attribution.arms):
+        return (f"it repeats only because reprocheck seeds {factors}: a run with --seeding none differs",)
     if attribution.kind == "seeding":
         return (f"the runs agree when reprocheck seeds {factors or 'every generator'}",)
     if attribution.kind == "intrinsic" and of:

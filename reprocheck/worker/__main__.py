@@ -1,4 +1,4 @@
-"""Entry of a run: `python .../reprocheck/worker/__main__.py RUN_FOLDER`.
+"""Entry of a run: `python .../reprocheck/worker/__main__.py RUN_FOLDER`, or of a template that forks runs.
 
 Started by path, so that neither the target's folder nor the current one can shadow what we import; import-safe,
 because children that the target spawns may import it as their main module.
@@ -12,11 +12,17 @@ def main() -> None:
         # Python put this file's folder first on the path; a module of the target must not find ours there.
         sys.path.pop(0)
     try:
-        from reprocheck.worker.run import run
+        import reprocheck.worker  # noqa: F401
     except ModuleNotFoundError:  # not installed, but run from its source folder
         sys.path.append(__file__.rsplit("/", 3)[0])
-        from reprocheck.worker.run import run
-    run(sys.argv[1])
+    from reprocheck.worker.run import run
+
+    folder = sys.argv[1]
+    if folder == "--template":
+        from reprocheck.worker.template import serve
+
+        folder = serve(int(sys.argv[2]))
+    run(folder)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ from reprocheck.worker.roots import Roots, is_main_thread
 from reprocheck.worker.steps import Pending, StepWriter, graph_leaves, key_text
 
 if TYPE_CHECKING:
+    from reprocheck.worker.states import Preemption, States
+    from reprocheck.worker.times import Times
     from reprocheck.worker.trace import Tracer
 
 
@@ -45,6 +48,9 @@ class Observer:
         self._has_optimizer = False
         self._failures: set[str] = set()
         self._tracer: Tracer | None = None
+        self._cut: Preemption | None = None
+        self._times: Times | None = None
+        self._own_seconds = 0.0
         self.roots = Roots(recorder)
         self.steps = StepWriter(recorder, self.roots)
         self.stopped_at: int | None = None
@@ -60,6 +66,15 @@ class Observer:
         torch.autograd.grad = self._watch_grad(torch.autograd.grad)
         self._watch_optimizers()
 
+    def follow_states(self, states: States, cut: Preemption | None) -> None:
+        """Write down what a training has to restore, and end it where it is to be cut."""
+        self.steps.states = states
+        self._cut = cut
+
+    def follow_times(self, times: Times) -> None:
+        """Write down when each step ended."""
+        self._times = times
+
     def seen_in_step(self) -> str:
         """The digest of what was observed in this step so far."""
         return self._pending.digest().hex()
@@ -68,6 +83,8 @@ class Observer:
         """The end of the target: what came after the last step, and models that no optimizer touched."""
         if self._tracer is not None:
             self._tracer.close()
+        if self._times is not None:
+            self._times.flush()
         with Unobserved():
             self._guarded(self._finish)
 
@@ -119,6 +136,8 @@ class Observer:
         self._pending.roots[root] = None
         feed = self._pending.feed if torch.is_grad_enabled() else self._pending.feed_evaluation
         feed("batch", root.label.encode() if is_main_thread() else b"", inputs)
+        if self.steps.states is not None and torch.is_grad_enabled():
+            self._pending.feed("training batch", b"", inputs)  # without evaluations, which belong to no step
         return True
 
     def _returned(self, output: Any) -> None:
@@ -227,6 +246,10 @@ class Observer:
         self._poison.after_step(self.steps.count)
         if self._tracer is not None:
             self._tracer.step_ends(self.steps.count)
+        if self._times is not None:
+            self._times.step_taken(self._own_seconds)
+        if self._cut is not None:
+            self._cut.step_taken(self.steps.count)
 
     def _stop_if_done(self) -> None:
         if self._max_steps is not None and self.steps.count >= self._max_steps and self._recorder.is_open:
@@ -242,6 +265,7 @@ class Observer:
 
     def _guarded(self, observe: Callable[..., Any], *args: Any) -> Any:
         """Observation must not end the target: what fails is noted in the evidence."""
+        started = time.perf_counter()
         try:
             return observe(*args)
         except Exception as error:
@@ -250,6 +274,8 @@ class Observer:
                 self._failures.add(text)
                 self._recorder.line("note", text=text)
             return None
+        finally:
+            self._own_seconds += time.perf_counter() - started
 
 
 def hide_from_compiler(function: Callable[..., Any]) -> None:

@@ -76,6 +76,13 @@ class Recorder:
             self._values_end += data.nbytes
             return start
 
+    def flush(self) -> None:
+        """Put the step records on disk: the process may be about to be killed."""
+        with self._lock:
+            if self.is_open:
+                with self._writing():
+                    self._flush_steps()
+
     def end(self, **content: Any) -> None:
         """The closing record: without it a run has no verdict."""
         with self._lock:

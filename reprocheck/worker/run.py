@@ -95,6 +95,17 @@ class _Run:
         limits = [limit for limit in (self.spec.settings.max_steps, last) if limit is not None]
         self.observer = Observer(self.recorder, self.poison, min(limits, default=None), self._leave)
         self.observer.install(tracer)
+        if self.spec.probe is not None and self.spec.probe.times:
+            from reprocheck.worker.times import Times
+
+            self.observer.follow_times(Times(self.spec.directory))
+        if self.spec.probe is not None and self.spec.probe.states:
+            from reprocheck.worker.states import Preemption, States
+
+            states = States(self.spec.directory, self._steps)
+            states.watch_torch()
+            cut = self.spec.probe.cut
+            self.observer.follow_states(states, None if cut is None else Preemption(cut, states, self.recorder))
         self.checkpoints.is_compiling = sys.modules["torch"].compiler.is_compiling
 
     def _make_tracer(self) -> tuple[Tracer | None, int | None]:

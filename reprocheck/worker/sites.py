@@ -79,8 +79,9 @@ class Sites:
         found = set()
         for module in list(sys.modules.values()):
             name = getattr(module, "__file__", None)
-            if isinstance(name, str) and name.endswith(".py") and self.is_user_file(name):
-                found.add(os.path.abspath(name))
+            # torch.ops and torch.classes call themselves "_ops.py", which is in no folder at all.
+            if isinstance(name, str) and os.path.isabs(name) and name.endswith(".py") and self.is_user_file(name):
+                found.add(os.path.normpath(name))
         return sorted(found)
 
     def frames(self, site: int) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -24,6 +24,9 @@ from reprocheck.worker.digest import Combined, bytes_digest
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.roots import Root, Roots, is_main_thread, is_uninitialized
 from reprocheck.worker.seeding import GENERATORS, state_digest
+
+if TYPE_CHECKING:
+    from reprocheck.worker.states import States
 
 KEYED_OPTIMIZERS = 10_000
 """Optimizers whose initial parameters are fingerprinted as their key; a target may make one a step."""
@@ -118,6 +121,7 @@ class StepWriter:
         self._lock = threading.Lock()
         self.count = 0
         self.skipped = 0
+        self.states: States | None = None
 
     def before(self, optimizer: torch.optim.Optimizer) -> None:
         """Before a step: the first time, take down the parameters as they are still untouched."""
@@ -135,6 +139,8 @@ class StepWriter:
                     combined.tensor(parameter)
                 key = combined.digest().hex()
             self._recorder.line("optimizer", index=plan.index, key=key, type=type(optimizer).__name__)
+        if self.states is not None and is_main_thread():
+            self.states.write("start", **self._state_of(optimizer, plan))
 
     def after(self, optimizer: torch.optim.Optimizer, pending: Pending) -> None:
         """After a step: write its record."""
@@ -154,7 +160,44 @@ class StepWriter:
         kinds["parameters"] = self._digest([*plan.parameters, *self._unowned(roots)])
         kinds["buffers"] = self._buffers(roots)
         kinds["optimizer state"] = self._state(optimizer, plan)
+        if self.states is not None and is_main_thread():
+            self.states.write("step", kinds=kinds, **self._state_of(optimizer, plan), models=self._models())
         self._write(kinds, plan.index, 0)
+
+    def _state_of(self, optimizer: torch.optim.Optimizer, plan: Plan) -> dict[str, Any]:
+        """What belongs to this optimizer alone, whatever models were met by now.
+
+        In no order: names, by which parameters are put in order, come from the models.
+        """
+        states = [optimizer.state.get(parameter) for parameter in plan.parameters]
+        return {
+            "step": self.count,
+            "optimizer": plan.index,
+            "parameters": self._in_any_order([parameter] for parameter in plan.parameters).hex(),
+            "gradients": self._in_any_order([p.grad] for p in plan.parameters if p.grad is not None).hex(),
+            "state": bytes_digest(b"".join(sorted(_state_digest(state) for state in states if state))).hex(),
+            "entries": sum(bool(optimizer.state.get(parameter)) for parameter in plan.parameters),
+            "hyperparameters": _hyperparameters(optimizer).hex(),
+            "rates": [float(group["lr"]) for group in optimizer.param_groups if "lr" in group],
+        }
+
+    def _models(self) -> list[dict[str, Any]]:
+        """Each model by itself: a run that was started again has not met all of them yet."""
+        models = []
+        for root in self._roots:
+            module = root.module()
+            if root.in_main_thread and module is not None:
+                parameters = [p for p in module.parameters() if not is_uninitialized(p)]
+                owned = any((own := self._owned.get(id(p))) is not None and own() is p for p in parameters)
+                models.append(
+                    {
+                        "label": root.label,
+                        "owned": owned,
+                        "parameters": self._digest(parameters).hex(),
+                        "buffers": self._digest(buffers).hex() if (buffers := list(root.live_buffers())) else "",
+                    }
+                )
+        return models
 
     def backward(
         self, leaves: list[torch.Tensor], pending: Pending, gradients: list[torch.Tensor] | None = None
@@ -268,6 +311,12 @@ def _fallback_names(optimizer: torch.optim.Optimizer, index: int) -> Named:
             own = given[p] if given else f"group{g}.parameter{p}"
             names.append((f"{prefix}.{own}", parameter))
     return names
+
+
+def _state_digest(state: Any) -> bytes:
+    combined = Combined()
+    _feed(combined, state, 0)
+    return combined.digest()
 
 
 def key_text(pair: tuple[Any, Any]) -> str:

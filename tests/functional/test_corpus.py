@@ -29,7 +29,7 @@ def headers(path: Path) -> dict[str, str]:
 
 def cases() -> list[object]:
     found = []
-    for path in sorted(FOLDER.glob("*/*.py")):
+    for path in sorted((*FOLDER.glob("clean/*.py"), *FOLDER.glob("faulty/*.py"))):
         marks = () if path.stem in FIRST_TIER else (pytest.mark.slow,)
         found.append(pytest.param(path, marks=marks, id=f"{path.parent.name}/{path.stem}"))
     return found

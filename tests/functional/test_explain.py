@@ -195,3 +195,35 @@ def test_what_no_seed_reaches_is_told_where_nothing_differs(name: str, tmp_path:
     found = next(finding for finding in ran.json()["findings"] if finding["cause"] == head["finding"])
     assert found["severity"] != "error"
     assert found["location"]["line"] in lines_with(head["line"], path), found
+
+
+ENDLESS = """\
+import os
+import time
+import torch
+
+torch.manual_seed(0)
+model = torch.nn.Linear(4, 4)
+with torch.no_grad():
+    hidden = torch.ones(4) + torch.tensor([float(os.getpid())])  # another in every run
+    total = model(hidden).sum()
+    for _ in range(3000):
+        total = total + 1
+open("out.txt", "w").write(str(total.item()))
+time.sleep(float(os.environ.get("PATIENCE", "0")))
+open(os.environ["MARKS"], "a").write("at the end\\n")
+"""
+
+
+@pytest.mark.slow
+def test_traces_without_an_end_in_sight_are_compared_while_they_are_written(tmp_path: Path) -> None:
+    """The second run of the traced pair never comes to its end: it is ended once its operations have parted."""
+    folder, marks = tmp_path / "project", tmp_path / "marks"
+    folder.mkdir()
+    (folder / "infer.py").write_text(ENDLESS)
+    words = ("--compare=files", "--threads=1", "--explain-budget=2", "--env=PATIENCE=8", f"--env=MARKS={marks}")
+    ran = reprocheck("run", *words, "--format", "json", "infer.py", cwd=folder, env=environment())
+    assert ran.code == 1, ran.out + ran.err
+    origin = ran.json()["explanation"]["origin"]
+    assert "os.getpid" in origin["call"]["frames"][0]["code"]
+    assert marks.read_text().count("at the end") == 3  # two runs of the audit, and the first one of the pair

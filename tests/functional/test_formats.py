@@ -16,8 +16,7 @@ import torch
 
 
 def train(pid: bool = False, fail: bool = False, seed: int = 0):
-    if seed:
-        torch.manual_seed(seed)
+    torch.manual_seed(seed)
     model = torch.nn.Linear(2, 1)
     if pid:
         with torch.no_grad():

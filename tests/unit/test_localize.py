@@ -12,6 +12,7 @@ from reprocheck.evidence import EvidenceUnreadable
 from reprocheck.explain.localize import locate
 from reprocheck.explain.model import Origin
 from reprocheck.explain.trace_file import load_trace
+from reprocheck.explain.watch import ENOUGH, TraceWatch
 from reprocheck.protocol import TRACE_FILE, TRACE_TABLE_FILE, TRACE_VALUES_FILE
 from reprocheck.worker.trace_format import (
     BLANK,
@@ -421,6 +422,60 @@ def test_values_that_were_overwritten_are_not_invented(pair: Pair) -> None:
     assert origin is not None
     assert origin.values is None
     assert origin.values_reason
+
+
+def test_a_batch_that_differs_is_found_though_all_that_came_of_it_is_equal(pair: Pair) -> None:
+    pair.op("aten::lift_fresh", [(1, "x|y")], [(1, "x|y")], line=3)
+    pair.op("module::Net", [(1, "x|y")], kind=MODULE_CALL, line=5)
+    pair.op("aten::tanh", [(1, "x|y")], [(2, "one")], line=6)  # it saturates
+    pair.op("aten::sum", [(2, "one")], [(3, "sum")], line=7)
+    origin = pair.locate()
+    assert origin is not None
+    assert origin.call.frames[0].location.line == 3
+
+
+def test_a_watch_waits_until_it_is_certain(pair: Pair) -> None:
+    watch = TraceWatch(pair.a.folder, pair.b.folder)
+    assert not watch.parted()
+
+    def flush() -> None:
+        for run in pair.runs:
+            run.writer.flush()
+
+    pair.fill(100)
+    flush()
+    assert not watch.parted()
+    pair.op("aten::mm", [(1, "in")], [(3, "p|q")])
+    flush()
+    assert not watch.parted()
+    pair.fill(ENOUGH)
+    flush()
+    assert watch.parted()
+
+
+def test_a_watch_is_content_with_the_end_of_a_step(pair: Pair) -> None:
+    watch = TraceWatch(pair.a.folder, pair.b.folder)
+    pair.op("aten::mm", [(1, "in")], [(3, "p|q")])
+    for run in pair.runs:
+        run.writer.flush()
+    assert not watch.parted()
+    pair.step()
+    pair.a.writer.flush()
+    assert not watch.parted()
+    pair.b.writer.flush()
+    assert watch.parted()
+
+
+def test_a_watch_is_not_taken_in_by_noise(pair: Pair) -> None:
+    watch = TraceWatch(pair.a.folder, pair.b.folder)
+    pair.op("aten::unknown", [(1, "in")], [(3, "out"), (4, "p|q")])
+    for run in pair.runs:
+        run.writer.flush()
+    assert not watch.parted()
+    pair.fill(ENOUGH)
+    for run in pair.runs:
+        run.writer.flush()
+    assert not watch.parted()
 
 
 DAMAGES = {

@@ -43,10 +43,15 @@ def factors(spec: RunSpec) -> dict[str, Any]:
 
 def test_one_run_for_each_seed_and_repeat() -> None:
     specs = plan(request(seeds=(3, 1), repeats=2))
-    assert [(s.id, s.seed, s.repeat) for s in specs] == [("s3r0", 3, 0), ("s3r1", 3, 1), ("s1r0", 1, 0), ("s1r1", 1, 1)]
+    assert [(s.id, s.seed, s.repeat) for s in specs] == [("s3r0", 3, 0), ("s1r0", 1, 0), ("s3r1", 3, 1), ("s1r1", 1, 1)]
     assert [s.directory for s in specs] == [Path("/e/audit") / s.id for s in specs]
     assert [s.environment[RUN_VARIABLE] for s in specs] == [f"audit/{s.id}" for s in specs]
     assert all(s.cwd == Path("/w") and s.target is TARGET for s in specs)
+
+
+def test_repeats_of_a_seed_stand_side_by_side_where_the_first_that_parts_ends_them() -> None:
+    specs = plan(request(seeds=(3, 1), repeats=2, fail_fast=True))
+    assert [s.id for s in specs] == ["s3r0", "s3r1", "s1r0", "s1r1"]
 
 
 def test_every_factor_differs_between_two_repeats() -> None:
@@ -63,7 +68,7 @@ def test_all_of_four_repeats_differ_in_every_factor() -> None:
 
 
 def test_the_same_repeat_of_two_seeds_has_the_same_factors() -> None:
-    a, _, b, _ = (factors(spec) | {"temporary directory": None} for spec in plan(request(seeds=(0, 1))))
+    a, b, _, _ = (factors(spec) | {"temporary directory": None} for spec in plan(request(seeds=(0, 1))))
     assert a == b
 
 

@@ -1,0 +1,84 @@
+"""Whole audits beside plain runs of the same script: start-up, and what is left of it in a longer training."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.figures import Line, Skipped, figure
+
+TINY = """
+import torch
+torch.manual_seed(0)
+model = torch.nn.Linear(8, 1)
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+for _ in range(3):
+    optimizer.zero_grad()
+    model(torch.randn(4, 8)).sum().backward()
+    optimizer.step()
+"""
+CNN = """
+import torch, torch.nn as nn
+torch.manual_seed(0)
+model = nn.Sequential(
+    nn.Conv2d(3, 32, 3), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.Flatten(),
+    nn.Linear(64 * 28 * 28, 10),
+)
+optimizer = torch.optim.Adam(model.parameters())
+x, y = torch.randn(32, 3, 32, 32), torch.randint(0, 10, (32,))
+for _ in range(200):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(x), y).backward()
+    optimizer.step()
+"""
+AUDIT = ("-m", "reprocheck", "run", "--threads", "1")
+
+
+def lines(quick: bool) -> Iterator[Line]:
+    """Wall time of commands, one after the other."""
+    rounds = 1 if quick else 5
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "tiny.py").write_text(TINY)
+        Path(folder, "cnn.py").write_text(CNN)
+        six, two = ("--seeds", "3", "--repeats", "2"), ("--repeats", "2")
+        cases = [
+            ("six runs of a tiny script", "tiny.py", 6, six, 0.45),
+            ("the same, --isolation process", "tiny.py", 6, (*six, "--isolation", "process"), None),
+            ("two runs of a tiny script", "tiny.py", 2, two, None),
+        ]
+        if quick:
+            cases = cases[-1:]
+        else:
+            cases.append(("two runs of a CNN of 200 steps", "cnn.py", 2, two, None))
+        for name, script, count, words, target in cases:
+            ratios = []
+            for _ in range(rounds):
+                plain = sum(wall(script, folder=folder) for _ in range(count // 2))
+                own = wall(*AUDIT, *words, script, folder=folder)
+                plain += sum(wall(script, folder=folder) for _ in range(count - count // 2))
+                ratios.append(own / plain)
+            yield figure("whole audits", f"{name} / as many plain runs", ratios, target=target)
+        start = [wall("-m", "reprocheck", "--help", folder=folder) for _ in range(rounds)]
+        yield figure("whole audits", "reprocheck --help", start, unit="s")
+    if shutil.which("reprotest") is None:
+        yield Skipped("whole audits", "reprotest", "it is not installed; it re-runs builds and compares files")
+
+
+def wall(*words: str, folder: str) -> float:
+    """Seconds of one command."""
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - start

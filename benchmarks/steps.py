@@ -1,0 +1,115 @@
+"""What the observation of every step costs beside the plain step, and beside hooks that take SHA-256 of the state."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import optimizer as optimizers
+
+from benchmarks.figures import Line, against, figure
+from benchmarks.workloads import BLOCK, build
+from reprocheck.worker.heap import HeapPoison
+from reprocheck.worker.observe import Observer
+from reprocheck.worker.recorder import Recorder
+
+LIMITS = {"mlp": 1.10, "cnn": 1.03, "gpt": 1.03, "lstm": 1.03}
+"""Tighter for steps of 20 ms and more."""
+
+
+class Observed:
+    """The observation of a run, which can be taken away again."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        before = self._state()
+        self._observer = Observer(Recorder(folder), HeapPoison(None), None, lambda: None)
+        self._observer.install(None)
+        self._own = self._state()
+        self._restore(before)
+        self._plain = before
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Observed inside."""
+        self._restore(self._own)
+        try:
+            yield
+        finally:
+            self._restore(self._plain)
+
+    @staticmethod
+    def _state() -> tuple[Any, ...]:
+        hooks = optimizers._global_optimizer_pre_hooks, optimizers._global_optimizer_post_hooks
+        init = torch.optim.Optimizer.__init__
+        return nn.Module.__call__, torch.autograd.backward, torch.autograd.grad, init, *(dict(one) for one in hooks)
+
+    @staticmethod
+    def _restore(state: tuple[Any, ...]) -> None:
+        module: Any = nn.Module
+        optimizer: Any = torch.optim.Optimizer
+        module.__call__, torch.autograd.backward, torch.autograd.grad, optimizer.__init__, pre, post = state
+        for hooks, own in (
+            (optimizers._global_optimizer_pre_hooks, pre),
+            (optimizers._global_optimizer_post_hooks, post),
+        ):
+            hooks.clear()
+            hooks.update(own)
+
+
+@contextmanager
+def sha256_by_hook() -> Iterator[None]:
+    """What people write by hand: SHA-256 of parameters, gradients and optimizer state after every step."""
+
+    def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        digest = hashlib.sha256()
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                state = optimizer.state.get(parameter, {}).values()
+                for tensor in (parameter, parameter.grad, *(one for one in state if isinstance(one, torch.Tensor))):
+                    if tensor is not None:
+                        digest.update(tensor.detach().numpy().tobytes())
+        digest.digest()
+
+    handle = optimizers.register_optimizer_step_post_hook(after)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def lines(quick: bool) -> Iterator[Line]:
+    """On every workload."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("mlp",) if quick else BLOCK:
+            yield from _on(name, Path(folder), quick)
+
+
+def _on(name: str, folder: Path, quick: bool) -> Iterator[Line]:
+    step, count = build(name), 2 if quick else 2 * BLOCK[name]
+    observed = Observed(folder / name)
+
+    def block() -> None:
+        for _ in range(count):
+            step()
+
+    def under(context: Callable[[], Any]) -> Callable[[], None]:
+        def run() -> None:
+            with context():
+                block()
+
+        return run
+
+    schemes = {"ours": under(observed.on), "sha256": under(sha256_by_hook), "again": block}
+    ratios = against(block, schemes, 1 if quick else 11)
+    group = f"observation of a step, {name}"
+    yield figure(group, "all kinds", ratios["ours"], target=LIMITS[name])
+    yield figure(group, "SHA-256 of the state, by a hook", ratios["sha256"])
+    yield figure(group, "plain against plain (noise)", ratios["again"])

@@ -1,0 +1,226 @@
+"""`reprocheck cost`, as one page: rows → interleaved runs → compare → prices → the cheapest that reproduces."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from reprocheck.compare import compare
+from reprocheck.cost.measure import (
+    base_of,
+    interval_places,
+    noise_ratio,
+    peak_memory,
+    ratio_to_plain,
+    step_seconds,
+)
+from reprocheck.cost.model import Bill, Price, Row
+from reprocheck.cost.rows import AGAIN, PLAIN, why_not
+from reprocheck.errors import ExitCode, UsageError
+from reprocheck.evidence import EvidenceUnreadable, load_evidence
+from reprocheck.launch import launch
+from reprocheck.model import Comparison, Evidence, NotCompared, Outcome, Probe, Request, Seeding, Settings, Status
+from reprocheck.plan import Planner
+from reprocheck.progress import Progress
+from reprocheck.store import create_audit_folder, prune
+
+COSTS = "costs"
+"""The folder for evidence of these runs: they are no audits, and `diff latest` does not mean them."""
+
+
+@dataclass
+class _Runs:
+    """What there is of one row so far."""
+
+    row: Row
+    evidence: list[Evidence] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    """Of each run with the first."""
+    failed: Outcome | None = None
+    """It is not run again after this."""
+
+
+def price(request: Request, rows: Sequence[Row], rounds: int, progress: Progress) -> Bill:
+    """Make the runs and the bill. Raises UsageError, NoVerdictError or Interrupted."""
+    clock = time.monotonic()
+    folder = create_audit_folder(request.evidence, COSTS)
+    tmp = Path(tempfile.mkdtemp(prefix="reprocheck-"))
+    request = replace(request, repeats=max(2, rounds))
+    planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=tmp)
+    try:
+        ran, not_run = _run_all(planner, rows, rounds, progress)
+    except UsageError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    finally:
+        progress.finished()
+        shutil.rmtree(tmp, ignore_errors=True)
+        prune(request.evidence, request.keep, COSTS)
+    bill = _bill(request, ran, not_run, rounds)
+    return replace(bill, directory=folder, seconds=time.monotonic() - clock)
+
+
+def _run_all(
+    planner: Planner, rows: Sequence[Row], rounds: int, progress: Progress
+) -> tuple[list[_Runs], tuple[NotCompared, ...]]:
+    """Round after round, each begun by another row. The first plain run says what applies here."""
+    ran = [_Runs(row) for row in (PLAIN, AGAIN, *rows)]
+    progress.started(rounds * len(ran))
+    _run(planner, ran[0], 0, progress)
+    if ran[0].failed is not None:
+        return ran, ()
+    manifest = ran[0].evidence[0].manifest
+    not_run = tuple(reason for one in ran if (reason := why_not(one.row, manifest)) is not None)
+    ran = [one for one in ran if one.row.name not in {item.what for item in not_run}]
+    progress.started(rounds * len(ran) - 1)
+    for number in range(rounds):
+        begin = number % len(ran)
+        for one in (*ran[begin:], *ran[:begin]):
+            if one.failed is None and not (number == 0 and one is ran[0]):
+                _run(planner, one, number, progress)
+    return ran, not_run
+
+
+def _run(planner: Planner, one: _Runs, number: int, progress: Progress) -> None:
+    name = f"{one.row.name.replace(' ', '-')}-{number + 1}"
+    spec = planner.spec(
+        name,
+        planner.request.seeds[0],
+        number,
+        planner.ambient(number),
+        settings=_settings(planner.request.settings, one.row),
+        probe=Probe(ledger=False, times=True, **_fields(one.row.overrides)),
+    )
+    (outcome,) = launch([spec], 1, progress)
+    if outcome.usage:
+        raise UsageError(outcome.reason)
+    if outcome.status is not Status.COMPLETED:
+        one.failed = outcome
+        return
+    try:
+        evidence = load_evidence(outcome)
+    except EvidenceUnreadable as error:
+        one.failed = replace(outcome, status=Status.LOST, reason=error.message)
+        return
+    one.evidence.append(evidence)
+    if len(one.evidence) > 1:
+        one.comparisons.append(compare(one.evidence[0], evidence, planner.request))
+
+
+def _settings(settings: Settings, row: Row) -> Settings:
+    settings = replace(settings, **_fields(row.settings), env=(*settings.env, *row.environment))
+    return settings if row.seeded else replace(settings, seeding=Seeding.NONE)
+
+
+def _fields(pairs: Sequence[tuple[str, object]]) -> dict[str, Any]:
+    return dict(pairs)
+
+
+def _bill(request: Request, ran: Sequence[_Runs], not_run: tuple[NotCompared, ...], rounds: int) -> Bill:
+    plain, again = ran[0], ran[1]
+    failed = plain.failed or again.failed
+    of_gpu = bool(plain.evidence) and bool(plain.evidence[0].memory.get("cuda"))
+    if failed is not None:
+        summary = f"no prices: the plain run {failed.spec.id} {_ended(failed)}"
+        prices = [Price(row=one.row, runs=len(one.evidence), reproduces=None) for one in ran[:1]]
+        per, words = "step", failed.last_words
+    else:
+        per = "step" if all(step_seconds(one) is not None for one in (*plain.evidence, *again.evidence)) else "run"
+        prices, words = _prices(ran, per, of_gpu), ""
+        summary = _summary(prices)
+    return Bill(
+        request=request,
+        exit_code=ExitCode.OK if failed is None else ExitCode.NO_VERDICT,
+        summary=summary,
+        prices=tuple(prices),
+        cheapest=_cheapest(prices),
+        rounds=rounds,
+        coverage=interval_places(rounds)[1],
+        per=per,
+        memory_of="gpu" if of_gpu else "host",
+        not_run=not_run,
+        last_words=words,
+    )
+
+
+def _prices(ran: Sequence[_Runs], per: str, of_gpu: bool) -> list[Price]:
+    times = [[_seconds(one, per) for one in runs.evidence] for runs in ran]
+    peaks = [[peak_memory(one, of_gpu) for one in runs.evidence] for runs in ran]
+    prices = []
+    for place, runs in enumerate(ran):
+        whole = runs.failed is None
+        reproduces, reason = _judge(runs)
+        price = Price(
+            row=runs.row,
+            runs=len(runs.evidence),
+            reproduces=reproduces,
+            reason=reason,
+            divergence=next((c.divergence for c in runs.comparisons if c.divergence is not None), None),
+        )
+        if whole:
+            price = replace(price, **_quantity("seconds", "time_ratio", times, place))
+            price = replace(price, **_quantity("memory", "memory_ratio", peaks, place))
+        prices.append(price)
+    return prices
+
+
+def _quantity(name: str, ratio: str, values: Sequence[Sequence[float | None]], place: int) -> dict[str, Any]:
+    """The median of one row, and its ratio to the plain rows, where all were measured."""
+    plain, again, own = ([v for v in values[x] if v] for x in (0, 1, place))
+    if not own or len({len(plain), len(again), len(own)}) > 1 or len(own) < len(values[0]):
+        return {}
+    noise = noise_ratio(plain, again)
+    found = {name: statistics.median(own)}
+    if place == 0:
+        return found
+    return {**found, ratio: noise if place == 1 else ratio_to_plain(own, base_of(plain, again), noise)}
+
+
+def _seconds(evidence: Evidence, per: str) -> float | None:
+    """A run with fewer steps than the plain ones has no time of a step."""
+    return step_seconds(evidence) if per == "step" else evidence.seconds
+
+
+def _judge(runs: _Runs) -> tuple[bool | None, str]:
+    if runs.failed is not None:
+        return None, _ended(runs.failed)
+    if any(comparison.divergence is not None for comparison in runs.comparisons):
+        return False, ""
+    if not runs.comparisons:
+        return None, "one run has nothing to be compared with"
+    if not all(comparison.compared for comparison in runs.comparisons):
+        return None, "nothing was compared: no step and no returned value was seen"
+    return True, ""
+
+
+def _ended(outcome: Outcome) -> str:
+    return f"failed: {outcome.reason}" if outcome.status is Status.FAILED else outcome.reason or outcome.status.value
+
+
+def _cheapest(prices: Sequence[Price]) -> str:
+    """Of those that reproduce; what makes no difference costs what plain costs, and then the order of rows decides."""
+
+    def cost(entry: tuple[int, Price]) -> tuple[float, int]:
+        place, price = entry
+        ratio = price.time_ratio
+        return (ratio.middle if ratio is not None and ratio.differs else 1.0), place
+
+    found = [(place, price) for place, price in enumerate(prices) if price.reproduces and price.row is not AGAIN]
+    return min(found, key=cost)[1].row.name if found else ""
+
+
+def _summary(prices: Sequence[Price]) -> str:
+    name = _cheapest(prices)
+    if not name:
+        return "under no setting do the runs agree"
+    if name == PLAIN.name:
+        return "it reproduces as it is: no setting is needed"
+    chosen = next(price for price in prices if price.row.name == name)
+    return f"the cheapest setting that reproduces is {name} ({chosen.row.what})"

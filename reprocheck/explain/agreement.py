@@ -1,0 +1,143 @@
+"""What seeds have to do with it where all runs agree: they reach nothing, or it is reprocheck that sets them.
+
+reprocheck seeds the generators before the target is imported, and so hides that the target does not. One short run
+without that, in a copy of the folder, shows it; a second one, seeded again, that it was nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reprocheck.explain.generators import drawn_before_seeded
+from reprocheck.explain.lab import Lab, Ran, why_failed
+from reprocheck.explain.ledger_file import load_taps
+from reprocheck.explain.model import Arm, Attribution, Case, SourceHit, Tap
+from reprocheck.explain.scan import scan
+from reprocheck.model import Evidence, Finding, Location, NotCompared, Probe, Request, RunSpec, Seeding, Target
+from reprocheck.plan import Planner
+from reprocheck.progress import Progress
+from reprocheck.protocol import count_steps
+from reprocheck.rules import diagnose
+from reprocheck.rules.difference import equal_starts
+from reprocheck.templates import Templates
+from reprocheck.workdir import too_much
+
+STEPS = 10
+"""Optimizer steps after which these runs end."""
+MOST_BYTES, MOST_FILES = 256 * 2**20, 10_000
+"""Of a folder that is copied for a question that nobody asked."""
+WHAT = "a run without reprocheck's seeding"
+
+
+def explain_agreement(
+    planner: Planner,
+    progress: Progress,
+    firsts: Sequence[Evidence],
+    equal: Sequence[tuple[int, int]],
+    templates: Templates,
+) -> tuple[tuple[Finding, ...], tuple[NotCompared, ...]]:
+    """What is wrong with the seeds of a target that reproduces, and what could not be asked. Raises Interrupted.
+
+    `firsts` has a run of each seed, `equal` the pairs of seeds whose runs agree.
+    """
+    first = firsts[0]
+    lab = Lab(planner, progress, planner.request.explain_budget, templates=templates)
+    limit = STEPS if count_steps(first.steps) > STEPS else None
+    hits = scan(Path(path) for path in first.sources)
+    case = Case(
+        request=planner.request,
+        divergence=None,
+        hits=hits,
+        equal_seeds=tuple(equal),
+        equal_starts=equal_starts(firsts),
+        settings_at_end=first.settings_at_end,
+        manifest=first.manifest,
+    )
+    why_not = _why_not(planner)
+    depends = False
+    if not why_not:
+        ran = lab.run("does it reproduce without reprocheck's seeding?", [_unseeded(lab, first, limit)])[0]
+        why_not = why_failed(ran)
+        depends = lab.agree(first, ran, limit) is False
+    if depends:
+        case, why_not = _dependent(lab, first, case, limit)
+    elif lab.left >= 1 and _is_worth_a_run(equal, hits):
+        ran = lab.run("following the seed", [lab.spec(first, limit=limit, probe=Probe())])[0]
+        case = replace(case, taps=_taps(ran, first))
+    not_done = (NotCompared(what=WHAT, reason=why_not),) if why_not and _is_of_interest(planner.request) else ()
+    return diagnose(case), not_done
+
+
+def _is_of_interest(request: Request) -> bool:
+    return request.settings.seeding is not Seeding.NONE and request.explain_budget > 0
+
+
+def _why_not(planner: Planner) -> str:
+    """Why a run without our seeding is not made, in words; the run must not touch what the audit's runs wrote."""
+    request = planner.request
+    if not _is_of_interest(request):
+        return "not asked for"
+    if request.cached:
+        return "--cached makes no further run; --seeding none shows it"
+    if _reaches_out(request.target, planner.cwd):
+        return "it could write outside of a copy of the folder; --seeding none shows it"
+    large = too_much(planner.cwd, MOST_BYTES, MOST_FILES)
+    return f"the folder is not copied for it, for {large}; --seeding none shows it" if large else ""
+
+
+def _reaches_out(target: Target, folder: Path) -> bool:
+    """Whether the target lies outside of the folder, or is told an absolute path."""
+    words = (*target.argv, *(value for _, value in target.arguments if isinstance(value, str)))
+    outside = target.path is not None and not target.path.is_relative_to(folder)
+    return outside or any(os.path.isabs(word.rpartition("=")[2]) for word in words)
+
+
+def _is_worth_a_run(equal: Sequence[tuple[int, int]], hits: Sequence[SourceHit]) -> bool:
+    """Seeds agree, or the source has a generator that nobody seeds."""
+    return bool(equal) or any(hit.pattern == "unseeded-generator" for hit in hits)
+
+
+def _unseeded(lab: Lab, first: Evidence, limit: int | None, probe: Probe | None = None) -> RunSpec:
+    """A run like the last repeat of the first seed, but for our seeding: all repeats agree."""
+    request = lab.request
+    settings = replace(request.settings, seeding=Seeding.NONE)
+    ambient = lab.ambient(request.repeats - 1)
+    compared_with = (first.spec.id,)
+    return lab.spec(
+        first, limit=limit, ambient=ambient, settings=settings, probe=probe, fresh=True, compared_with=compared_with
+    )
+
+
+def _dependent(lab: Lab, first: Evidence, case: Case, limit: int | None) -> tuple[Case, str]:
+    """The case of a target that repeats because we seed, if that is shown; else why it is not."""
+    if lab.left < 2:
+        return case, f"--explain-budget {lab.request.explain_budget} was used up"
+    ran = lab.run("what is drawn from before it is seeded?", [_unseeded(lab, first, limit, Probe())])[0]
+    case = replace(case, taps=_taps(ran, first))
+    drawn = drawn_before_seeded(case.taps, Seeding.NONE)
+    if not drawn:
+        return case, why_failed(ran) or "it differs, and no generator was seen to be drawn from before it was seeded"
+    control = lab.run("and seeded, in the same folder?", [lab.spec(first, limit=limit, fresh=True)])[0]
+    if not lab.agree(first, control, limit):
+        return case, why_failed(control) or "it differs, but so does a seeded one in a copy of the folder"
+    arm = Arm(name="seeding none", question="does it agree without reprocheck's seeding?", runs=1, agreed=0, differed=1)
+    request = replace(case.request, settings=replace(case.request.settings, seeding=Seeding.NONE))
+    return replace(
+        case, request=request, attribution=Attribution(kind="seeding", factors=tuple(drawn), arms=(arm,))
+    ), ""
+
+
+def _taps(ran: Ran, first: Evidence) -> tuple[Tap, ...]:
+    """The ledger of a run, its places moved from a copy of the folder to the folder itself."""
+    if not isinstance(ran, Evidence):
+        return ()
+    return tuple(replace(tap, location=_moved(tap.location, ran, first)) for tap in load_taps(ran.spec.directory))
+
+
+def _moved(location: Location | None, ran: Evidence, first: Evidence) -> Location | None:
+    if location is None or not Path(location.path).is_relative_to(ran.spec.cwd):
+        return location
+    return replace(location, path=str(first.spec.cwd / Path(location.path).relative_to(ran.spec.cwd)))

@@ -1,0 +1,1 @@
+"""`reprocheck resume`: is stopping and starting again equal to never stopping?"""

@@ -1,0 +1,203 @@
+"""Why a resumed run goes another way: what was not restored, claimed only as far as the states show it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reprocheck.resume.align import state_before
+from reprocheck.resume.model import Cause, Difference, History, StepState
+from reprocheck.resume.steps import generators_off, models_off, numbers_text, scalers_text
+
+_HELP = {
+    "parameters": "save and load the state_dict of the model after the last change of the step",
+    "optimizer-state": "save and load `optimizer.state_dict()`, too",
+    "optimizer-settings": "restore the optimizer from its state_dict after all changes of its settings",
+    "scheduler": "save and load `scheduler.state_dict()`, and make the scheduler before loading",
+    "scaler": "save and load `scaler.state_dict()`, too",
+    "rng": "save and load the states of the generators: torch.get_rng_state(), random.getstate(), numpy's, CUDA's",
+    "loader-position": "save how many batches of the epoch were used and skip them, with the order of that epoch",
+    "epoch-counter": "save the number of the next epoch or step, and start the loop from it",
+    "buffers": "save `model.state_dict()`, which has the buffers, not `model.parameters()` alone",
+    "ema": "save and load the averaged model, too",
+    "other-state": "save what is kept over steps: averaged weights, running sums, histories",
+    "unknown": "compare by hand what goes into this step: epoch- and step-dependent values, modes, states of your own",
+}
+
+
+def find_causes(a: History, b: History, k: int, difference: Difference, *, count_decides: bool) -> tuple[Cause, ...]:
+    """What was not restored, the earliest first. `a` was not stopped; `b` begins at its step `k`."""
+    found = [*_shown_at_start(a, b, k), *_data(a, b, k, difference, count_decides)]
+    slugs = {cause.slug for cause in found}
+    found += [cause for cause in _later(a, b, k) if cause.slug not in slugs]
+    if count_decides and "epoch-counter" not in slugs:
+        found += _count(a, b, k)
+    return tuple(found or [_remaining(a, b, k, difference)])
+
+
+def cause(slug: str, confidence: str, message: str, *evidence: str) -> Cause:
+    """With the help that belongs to it."""
+    return Cause(slug=slug, confidence=confidence, message=message, evidence=evidence, help=_HELP[slug])
+
+
+def _shown_at_start(a: History, b: History, k: int) -> Iterator[Cause]:
+    """States that can be looked at right after the resumption."""
+    parameters, state = state_before(a, k)
+    start, ours, theirs = b.starts[0], b.steps[0], a.steps[k]
+    if start.parameters != parameters:
+        initial = start.parameters == state_before(a, 0)[0]
+        shown = "they are those that the run began with" if initial else "they are those of no step of the other run"
+        yield cause("parameters", "high", "the parameters are not restored", shown)
+    if start.state != state:
+        if not start.entries:
+            shown = "it is empty; in the run that was not stopped it is not"
+        else:
+            shown = "it has entries, but others than those of the run that was not stopped"
+        yield cause("optimizer-state", "high", "the state of the optimizer is not restored", shown)
+    if ours.rates != theirs.rates:
+        sure = "high" if start.state == state else "medium"
+        yield cause("scheduler", sure, "the learning rate is not restored", _rates(ours, theirs))
+    elif ours.hyperparameters != theirs.hyperparameters:
+        shown = "settings of the optimizer other than the learning rate differ"
+        yield cause("optimizer-settings", "medium", "settings of the optimizer are not restored", shown)
+    if ours.scalers != theirs.scalers:
+        yield cause("scaler", "high", "the gradient scaler is not restored", scalers_text(ours, theirs))
+    yield from _models(ours, theirs, start.parameters == parameters)
+
+
+def _models(ours: StepState, theirs: StepState, parameters_equal: bool) -> Iterator[Cause]:
+    averaged = [model.label for model in models_off(theirs, ours, "parameters") if not model.owned]
+    if averaged:
+        shown = f"parameters of {', '.join(averaged)}, which no optimizer holds, differ"
+        yield cause("ema", "high", "a model beside the trained one is not restored", shown)
+    buffers = [model.label for model in models_off(theirs, ours, "buffers") if model.owned]
+    if buffers and parameters_equal and ours.batch == theirs.batch and ours.loss == theirs.loss:
+        shown = f"buffers of {', '.join(buffers)} differ after a step with equal parameters and batch"
+        yield cause("buffers", "high", "buffers of the model are not restored", shown)
+
+
+def _data(a: History, b: History, k: int, difference: Difference, count_decides: bool) -> Iterator[Cause]:
+    """Batches: another place of the loader, another step or epoch number, or another state of a generator."""
+    place = next((i for i, (x, y) in enumerate(zip(a.steps[k:], b.steps, strict=False)) if x.batch != y.batch), None)
+    if place is None:
+        parted = 0 if difference.step is None else min(difference.step - k, len(b.steps) - 1)
+        off = generators_off(a.steps[k + parted], b.steps[parted])
+        if difference.step is not None and off and not _explained(a, b, k):
+            yield _generators(a, b, k, parted, off)
+        return
+    off = generators_off(a.steps[k + place], b.steps[place])
+    ours = b.steps[place]
+    places = [j for j, step in enumerate(a.steps) if step.batch == ours.batch]
+    rewound = _rewound(a, ours, off)
+    if off and rewound is not None:
+        yield _generators(a, b, k, place, off)
+    counted = bool(places) and count_decides and len(b.steps) != len(a.steps) - k
+    if counted and any(len(b.steps) == len(a.steps) - (j - place) for j in places):
+        shown = f"the batch at step {k + place} is that of step {_nearest(places, k + place)}"
+        total = f"it takes {len(b.steps)} steps, where {len(a.steps) - k} were left"
+        yield cause("epoch-counter", "high", "the number of the epoch or step is not restored", shown, total)
+    elif places and (not off or rewound is None):
+        shown = f"the batch at step {k + place} is that of step {_nearest(places, k + place)}"
+        yield cause("loader-position", "high", "the data goes on from another place", shown)
+    elif not places:
+        yield from _new_batch(a, b, k, place, off, rewound)
+
+
+def _new_batch(a: History, b: History, k: int, place: int, off: list[str], rewound: int | None) -> Iterator[Cause]:
+    """A batch that the run that was not stopped never had."""
+    shown = f"the batch at step {k + place} is none of the run that was not stopped"
+    if not off:
+        more = "every generator is in the same state"
+        yield cause("loader-position", "medium", "the data comes in another order", shown, more)
+        return
+    before = a.steps[k - 1].generators if k else {}
+    back = {name for name, state in b.restored if before.get(name) == state}
+    if back.issuperset(off):
+        more = f"{_names(off)} was set back to its state before step {k}, and then an order was drawn anew"
+        yield cause("loader-position", "high", "the loader begins a new pass over the data", shown, more)
+    elif rewound is None:
+        more = f"{_names(off)} is in another state after the step"
+        yield cause("rng", "medium", "generators are not restored", shown, more)
+
+
+def _generators(a: History, b: History, k: int, place: int, off: list[str]) -> Cause:
+    rewound = _rewound(a, b.steps[place], off)
+    if rewound is not None:
+        shown = f"after step {k + place} {_names(off)} is in the state that it has after step {rewound}"
+        return cause("rng", "high", "generators are not restored", shown)
+    shown = f"{_names(off)} is in another state after step {k + place}"
+    return cause("rng", "medium", "generators are not restored", shown)
+
+
+def _rewound(a: History, ours: StepState, off: list[str]) -> int | None:
+    """The step of the other run after which the generators were in this state; the earliest."""
+    if not off:
+        return None
+    for j, step in enumerate(a.steps):
+        if all(step.generators.get(name) == ours.generators.get(name) for name in off):
+            return j
+    return None
+
+
+def _explained(a: History, b: History, k: int) -> bool:
+    """Whether what is known not to be restored makes the first loss differ by itself."""
+    ours, theirs = b.steps[0], a.steps[k]
+    if ours.scalers != theirs.scalers:
+        return True
+    if b.starts[0].parameters != state_before(a, k)[0]:
+        return True
+    # NOTE: the state of an optimizer changes no loss but that of the next step.
+    return ours.loss == theirs.loss and (ours.rates != theirs.rates or b.starts[0].state != state_before(a, k)[1])
+
+
+def _later(a: History, b: History, k: int) -> Iterator[Cause]:
+    """Settings that begin to differ after some equal steps."""
+    for index, (theirs, ours) in enumerate(zip(a.steps[k:], b.steps, strict=False)):
+        if ours.rates != theirs.rates:
+            if index:
+                equal = f"equal for {index} step{'s' if index > 1 else ''} after the resumption"
+                text = "the schedule of the learning rate is not restored"
+                yield cause("scheduler", "high", text, f"at step {k + index}: {_rates(ours, theirs)}", equal)
+            break
+    for index, (theirs, ours) in enumerate(zip(a.steps[k:], b.steps, strict=False)):
+        if ours.scalers != theirs.scalers:
+            if index and ours.parameters == theirs.parameters:
+                shown = f"at step {k + index}: {scalers_text(ours, theirs)}"
+                yield cause("scaler", "high", "the gradient scaler is not restored", shown)
+            break
+
+
+def _count(a: History, b: History, k: int) -> Iterator[Cause]:
+    left, taken = len(a.steps) - k, len(b.steps)
+    if left != taken:
+        shown = f"it takes {taken} steps, where {left} were left"
+        yield cause("epoch-counter", "high", "the number of the epoch or step is not restored", shown)
+
+
+def _remaining(a: History, b: History, k: int, difference: Difference) -> Cause:
+    """Nothing that is observed was seen to be lost."""
+    if difference.kind == "numbers in the outputs":
+        shown = "every step is equal; only numbers that are returned differ"
+        return cause("other-state", "medium", "numbers that are kept over steps are not restored", shown)
+    if difference.step is None or difference.kind == "saved tensors":
+        averaged = any(word in difference.detail.lower() for word in ("ema", "avg", "average", "shadow", "swa"))
+        shown = f"every step is equal; {difference.detail} differ"
+        if averaged:
+            return cause("ema", "medium", "averaged weights are not restored", shown)
+        return cause("other-state", "medium", "a state beside model and optimizer is not restored", shown)
+    if difference.kind == "loss":
+        shown = "batch, parameters, generators and all else that is observed are equal"
+        return cause("epoch-counter", "low", "a value that goes into the loss is not restored", shown)
+    shown = f"{difference.kind} part at step {difference.step} with everything before equal"
+    return cause("unknown", "low", "a state that is not observed is not restored", shown)
+
+
+def _nearest(places: list[int], step: int) -> int:
+    return min(places, key=lambda j: abs(j - step))
+
+
+def _names(generators: list[str]) -> str:
+    return "the generator of " + " and ".join(generators)
+
+
+def _rates(ours: StepState, theirs: StepState) -> str:
+    return f"learning rate {numbers_text(ours.rates)}, was to be {numbers_text(theirs.rates)}"

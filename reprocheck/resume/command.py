@@ -1,0 +1,42 @@
+"""The words of `reprocheck resume` → an order; the formats of its answer."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+
+from reprocheck import checks
+from reprocheck.console import Style
+from reprocheck.errors import UsageError
+from reprocheck.model import Request
+from reprocheck.report.resume_json import render_resume_json
+from reprocheck.report.resume_text import render_resume_text
+from reprocheck.resume.answer import resume as answer
+from reprocheck.resume.model import Answer, ResumeOrder
+
+__all__ = ["FORMATS", "answer", "make_resume_order"]
+
+FORMATS: dict[str, Callable[[Answer, Style], str]] = {"json": render_resume_json, "text": render_resume_text}
+
+
+def make_resume_order(request: Request, at: int | None, kill: bool, grace: float, extra: Sequence[str]) -> ResumeOrder:
+    """Check what only this command takes. Raises UsageError."""
+    if len(request.seeds) > 1:
+        request = _one_seed(request)
+    if request.target.function is not None:
+        try:
+            arguments = checks.arguments(list(extra))
+        except checks.Refused as error:
+            raise UsageError(f"--resume-arg {error.message}", "the target is a function") from None
+        return ResumeOrder(request=request, at=at, kill=kill, grace=grace, arguments=arguments)
+    try:
+        words = tuple(word for text in extra for word in shlex.split(text))
+    except ValueError as error:
+        raise UsageError(f"--resume-arg: {str(error).lower()}", "quote it as for a shell") from None
+    return ResumeOrder(request=request, at=at, kill=kill, grace=grace, words=words)
+
+
+def _one_seed(request: Request) -> Request:
+    from dataclasses import replace
+
+    return replace(request, seeds=request.seeds[:1])

@@ -1,0 +1,106 @@
+"""A target that repeats only because reprocheck seeds it: told, with the line that draws; all others are left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cli import environment, reprocheck
+
+WHAT = "a run without reprocheck's seeding"
+TRAINING = """\
+import sys
+{imports}
+import numpy as np
+import torch
+
+{seeds}
+weights = torch.nn.Linear(3, 1)
+data = torch.tensor(np.random.rand(8, 3), dtype=torch.float32)
+optimizer = torch.optim.SGD(weights.parameters(), 0.1)
+for _ in range(3):
+    optimizer.zero_grad()
+    weights(data).sum().backward()
+    optimizer.step()
+open("steps.txt", "a").write("one run\\n")
+"""
+SEED_TORCH, SEED_NUMPY = "torch.manual_seed(1)", "np.random.seed(1)"
+
+
+def audit(
+    folder: Path, *seeds: str, imports: str = "", options: tuple[str, ...] = (), argv: tuple[str, ...] = ()
+) -> Any:
+    (folder / "train.py").write_text(TRAINING.format(seeds="; ".join(seeds), imports=imports))
+    words = ("run", "--threads", "1", "--format", "json", *options, "train.py", *(("--", *argv) if argv else ()))
+    ran = reprocheck(*words, cwd=folder, env=environment())
+    assert ran.code == 0, ran.out + ran.err
+    answer = ran.json()
+    assert answer["verdict"] == "reproducible"
+    return answer
+
+
+def causes(answer: Any) -> dict[str, Any]:
+    return {finding["cause"]: finding for finding in answer["findings"]}
+
+
+def not_tried(answer: Any) -> list[str]:
+    return [item["reason"] for item in answer["not_compared"] if item["what"] == WHAT]
+
+
+def test_the_generator_that_only_reprocheck_seeds_is_named_with_its_line(tmp_path: Path) -> None:
+    answer = audit(tmp_path, SEED_TORCH)
+    found = causes(answer)["partial-seed"]
+    assert found["severity"] == "warning"
+    assert "np.random.rand" in found["source"]
+    assert Path(found["location"]["path"]).name == "train.py"
+    assert any("only because reprocheck seeds numpy" in text for text in found["evidence"])
+    # The further runs leave the user's folder alone.
+    assert (tmp_path / "steps.txt").read_text().count("one run") == 2
+
+
+@pytest.mark.slow
+def test_a_script_that_seeds_all_it_draws_from_is_left_alone(tmp_path: Path) -> None:
+    answer = audit(tmp_path, SEED_TORCH, SEED_NUMPY)
+    assert not answer["findings"]
+    assert not not_tried(answer)
+
+
+@pytest.mark.slow
+def test_a_script_without_any_seed(tmp_path: Path) -> None:
+    found = causes(audit(tmp_path))["no-seed"]
+    assert "torch.nn.Linear" in found["source"]
+
+
+@pytest.mark.slow
+def test_a_difference_that_the_copied_folder_makes_is_not_put_down_to_the_seed(tmp_path: Path) -> None:
+    by_folder = f"import os; numbers = sys.modules  # {tmp_path.name}"
+    seed = "torch.manual_seed(1 if os.getcwd().endswith('home') else 2)"
+    home = tmp_path / "home"
+    home.mkdir()
+    answer = audit(home, seed, imports=by_folder)
+    assert not answer["findings"]
+    assert "copy of the folder" in not_tried(answer)[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "argv"),
+    [((), ("--out=/nowhere/at/all",)), (("--cached",), ())],
+    ids=["absolute path", "cached"],
+)
+def test_what_could_touch_other_files_is_not_run(
+    options: tuple[str, ...], argv: tuple[str, ...], tmp_path: Path
+) -> None:
+    answer = audit(tmp_path, SEED_TORCH, options=options, argv=argv)
+    assert not answer["findings"]
+    assert "--seeding none" in not_tried(answer)[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [("--no-explain",), ("--explain-budget", "0"), ("--seeding", "none")])
+def test_nobody_asked(options: tuple[str, ...], tmp_path: Path) -> None:
+    answer = audit(tmp_path, SEED_TORCH, SEED_NUMPY, options=options)
+    assert not not_tried(answer)
+    assert not answer["findings"]

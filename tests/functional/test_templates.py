@@ -1,0 +1,179 @@
+"""Runs that are forked from warm templates are what runs in interpreters of their own are."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reprocheck.model import Isolation, Request, RunSpec, Settings, Target, TargetKind
+from reprocheck.plan import Planner, plan_runs
+from reprocheck.protocol import STEPS_FILE
+from reprocheck.templates import Template, TemplateLost, Templates
+from tests.functional.test_corpus import FOLDER, headers
+from tests.support.cli import environment, reprocheck
+
+ORIGIN = "import os; print('forked' if '--template' in open(f'/proc/{os.getppid()}/cmdline').read() else 'own')\n"
+WORDS = ("run", "--threads", "1", "--no-explain", "--compare", "stdout", "--format", "json")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="templates need Linux")
+
+
+def audit(folder: Path, source: str, *words: str, env: dict[str, str] | None = None) -> tuple[Any, list[str]]:
+    """The answer, and what each run printed."""
+    (folder / "target.py").write_text(source)
+    ran = reprocheck(*WORDS, *words, "target.py", cwd=folder, env=env or environment())
+    answer = ran.json()
+    latest = max((folder / ".reprocheck" / "audits").iterdir())
+    return answer, [path.read_text() for path in sorted(latest.glob("*/stdout.txt"))]
+
+
+def is_forked(printed: str) -> bool:
+    return printed.startswith("forked\n")
+
+
+def test_runs_come_from_templates_unless_they_are_not_to(tmp_path: Path) -> None:
+    _, printed = audit(tmp_path, ORIGIN)
+    assert [is_forked(text) for text in printed] == [True, True]
+    _, printed = audit(tmp_path, ORIGIN, "--isolation", "process")
+    assert [is_forked(text) for text in printed] == [False, False]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["hash('text')", "id(object())", "random.random()", "np.random.rand()", "torch.rand(1).item()", "os.getpid()"],
+)
+def test_what_nobody_fixed_differs_between_two_runs(tmp_path: Path, value: str) -> None:
+    """A plain fork of one process would give both runs the same."""
+    source = f"{ORIGIN}import random\nimport numpy as np, torch\nopen('value.txt', 'w').write(repr({value}))\n"
+    words = ("--seeding", "none", "--compare", "stdout,files")
+    env = {name: value for name, value in environment().items() if name != "PYTHONHASHSEED"}
+    answer, printed = audit(tmp_path, source, *words, env=env)
+    assert answer["verdict"] == "different"
+    assert all(map(is_forked, printed))
+
+
+def test_two_runs_of_a_seed_never_share_a_template_even_where_nothing_varies(tmp_path: Path) -> None:
+    source = f"{ORIGIN}import torch\nopen('value.txt', 'w').write(repr(id(torch)))\n"
+    answer, _ = audit(tmp_path, source, "--ambient", "fixed", "--compare", "stdout,files")
+    assert answer["verdict"] == "different"
+
+
+def test_a_variable_set_before_torch_is_imported_counts(tmp_path: Path) -> None:
+    """The run begins anew, and leaves what it printed behind once."""
+    source = f"{ORIGIN}os.environ['OMP_NUM_THREADS'] = '1'\nimport torch\nprint('threads', torch.get_num_threads())\n"
+    (tmp_path / "target.py").write_text(source)
+    words = (*WORDS[:1], *WORDS[3:])
+    ran = reprocheck(*words, "target.py", cwd=tmp_path, env=environment())
+    assert ran.code == 0, ran.err
+    printed = [path.read_text() for path in tmp_path.glob(".reprocheck/audits/*/*/stdout.txt")]
+    assert len(printed) == 2
+    for text in printed:
+        assert text.endswith("threads 1\n")
+        assert text.count("\n") == 2
+
+
+def test_a_module_of_the_target_by_the_name_of_an_imported_one_is_found(tmp_path: Path) -> None:
+    (tmp_path / "sympy").mkdir()
+    (tmp_path / "sympy" / "__init__.py").write_text("OWN = True\n")
+    answer, printed = audit(tmp_path, ORIGIN + "import torch, sympy\nprint(sympy.OWN)\n")
+    assert answer["verdict"] == "reproducible"
+    assert all(text.endswith("True\n") for text in printed)
+
+
+def test_torch_looks_as_if_nobody_had_imported_it(tmp_path: Path) -> None:
+    source = ORIGIN + (
+        "import sys, importlib.util\n"
+        "assert not {'torch', 'numpy'} & set(sys.modules)\n"
+        "assert importlib.util.find_spec('torch').origin.endswith('__init__.py')\n"
+        "assert 'torch' not in sys.modules\n"
+        "import torch.nn\n"
+        "import numpy, importlib\n"
+        "assert torch.__spec__.loader is not None and torch.__spec__.name == 'torch'\n"
+        "assert sys.modules['torch'] is torch and sys.modules['numpy'] is numpy\n"
+        "assert importlib.util.find_spec('torch') is torch.__spec__\n"
+        "from torch.utils.data import DataLoader\n"
+        "print(torch.__version__)\n"
+    )
+    answer, printed = audit(tmp_path, source)
+    assert answer["verdict"] == "reproducible", answer
+    assert all(map(is_forked, printed))
+
+
+def test_a_run_has_its_own_name_folder_and_temporary_directory(tmp_path: Path) -> None:
+    source = ORIGIN + (
+        "import tempfile\n"
+        "own = open('/proc/self/environ').read().split('\\0')\n"
+        "assert f'REPROCHECK_RUN={os.environ[\"REPROCHECK_RUN\"]}' in own, own\n"
+        "assert tempfile.gettempdir() == os.environ['TMPDIR']\n"
+        "assert os.getsid(0) == os.getpid()\n"
+    )
+    answer, printed = audit(tmp_path, source, "--seeds", "2")
+    assert answer["verdict"] == "reproducible", answer
+    assert all(map(is_forked, printed))
+
+
+def planned(folder: Path, seeds: int) -> tuple[RunSpec, ...]:
+    (folder / "target.py").write_text("import time, os\ntime.sleep(60)\n")
+    target = Target(text="target.py", kind=TargetKind.SCRIPT, path=folder / "target.py")
+    request = Request(target=target, settings=Settings(threads=1), seeds=tuple(range(seeds)))
+    return plan_runs(
+        Planner(request=request, environ=environment(), cwd=folder, directory=folder / "evidence", tmp=folder / "tmp")
+    )
+
+
+def test_one_template_for_the_repeats_of_all_seeds(tmp_path: Path) -> None:
+    specs = planned(tmp_path, 3)
+    with Templates(Isolation.TEMPLATE) as templates:
+        templates.place(specs)
+        assert not templates.are_ready(specs)
+        until = time.monotonic() + 60
+        while not templates.are_ready(specs) and time.monotonic() < until:
+            time.sleep(0.05)
+        taken = {spec.id: templates.take(spec) for spec in specs}
+        assert None not in taken.values()
+        assert taken["s0r0"] is taken["s1r0"] is taken["s2r0"]
+        assert taken["s0r1"] is taken["s1r1"] is taken["s2r1"]
+        assert taken["s0r0"] is not taken["s0r1"]
+
+
+def test_a_template_that_is_gone_is_told_and_so_are_its_runs(tmp_path: Path) -> None:
+    template = Template(environment(), tmp_path)
+    try:
+        until = time.monotonic() + 60
+        while template.is_warming and time.monotonic() < until:
+            time.sleep(0.05)
+        os.kill(template._process.pid, signal.SIGKILL)
+        template._process.wait()
+        with pytest.raises(TemplateLost):
+            template.fork(tmp_path)
+    finally:
+        template.close()
+
+
+SAME = sorted(
+    path
+    for path in (FOLDER / "clean").glob("*.py")
+    if "target" in (head := headers(path)) and "options" not in head  # no clocks among the values
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SAME[::10], ids=lambda path: path.stem)
+def test_forked_runs_have_the_digests_of_runs_in_interpreters_of_their_own(path: Path, tmp_path: Path) -> None:
+    head = headers(path)
+    target = str(path) if head["target"] == "script" else f"{path}:{head['target']}"
+    steps = []
+    for isolation in ("template", "process"):
+        folder = tmp_path / isolation
+        folder.mkdir()
+        ran = reprocheck(*WORDS, "--seed", "3", "--isolation", isolation, target, cwd=folder)
+        assert ran.code == 0, ran.out
+        files = sorted(folder.glob(f".reprocheck/audits/*/s3*/{STEPS_FILE}"))
+        steps.append([file.read_bytes() for file in files])
+        steps[-1].append(json.dumps(ran.json()["metrics"], sort_keys=True).encode())
+    assert steps[0] == steps[1]
