@@ -88,8 +88,20 @@ def _no_compiler(callback: object) -> object:
     return None
 
 
+def _unknown() -> object:
+    return "unknown"
+
+
 _set_compiler: Callable[[object], object] = getattr(torch._C._dynamo.eval_frame, "set_eval_frame", _no_compiler)
 """Takes and gives back the callback by which torch.compile looks at every frame that is entered."""
+_compiler: Callable[[], object] = getattr(torch._C._dynamo.eval_frame, "get_eval_frame_callback", _unknown)
+_function_modes: Callable[[], int] = torch._C._len_torch_function_stack
+_tracing: Callable[[], object] = torch._C._get_tracing_state
+
+
+def _nobody_looks() -> bool:
+    """Whether reading the attributes of a plain tensor is seen by no mode, no tracing and no compiler."""
+    return not _function_modes() and _tracing() is None and _compiler() is None
 
 
 class Unobserved:
@@ -110,7 +122,7 @@ class Unobserved:
         self._dispatch = torch._C._ExcludeDispatchKeyGuard(_OBSERVERS)
         self._function.__enter__()
         self._dispatch.__enter__()  # type: ignore[no-untyped-call]
-        self._tracing = torch._C._get_tracing_state()
+        self._tracing = _tracing()
         if self._tracing is not None:
             torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
         torch._C._autograd._enable_record_function(False)
@@ -131,15 +143,17 @@ class Unobserved:
 
 def tensor_digest(tensor: torch.Tensor) -> bytes:
     """The digest of one tensor."""
-    if not _here.depth:
+    if not (_here.depth or _nobody_looks()):
         with Unobserved():
             return tensor_digest(tensor)
-    if not _is_ordinary(tensor):
-        found = _special(tensor)
-        if isinstance(found, bytes):
-            return found
-        tensor = found
-    header, data = _contents(tensor)
+    found = _ordinary(tensor)
+    if found is None:
+        with Unobserved():
+            other = _special(tensor)
+            if isinstance(other, bytes):
+                return other
+            tensor, found = other, _contents(other)
+    header, data = found
     state = xxh3_128(header)
     state.update(data)
     return state.digest()
@@ -150,10 +164,12 @@ def raw_bytes(tensor: torch.Tensor) -> memoryview:
     if not _here.depth:
         with Unobserved():
             return raw_bytes(tensor)
-    if not _is_ordinary(tensor):
+    found = _ordinary(tensor)
+    if found is None:
         with _readable(tensor):
             tensor = _dense(tensor)
-    _, data = _contents(tensor)
+        found = _contents(tensor)
+    _, data = found
     if not isinstance(data, bytes):
         data.owner = tensor  # type: ignore[attr-defined]  # an address alone keeps no tensor alive
     return memoryview(data).cast("B")
@@ -199,8 +215,11 @@ class Combined:
             with Unobserved():
                 return self.tensor(tensor)
         try:
-            found = tensor if _is_ordinary(tensor) else _special(tensor)
-            header, data = (_PARTS, found) if isinstance(found, builtins.bytes) else _contents(found)
+            found = _ordinary(tensor)
+            if found is None:
+                other = _special(tensor)  # kept until the end: an address alone keeps no tensor alive
+                found = (_PARTS, other) if isinstance(other, builtins.bytes) else _contents(other)
+            header, data = found
         except Undigestible as error:
             self.skipped += 1
             header, data = _header(f"undigestible {error.reason}"), b""
@@ -228,9 +247,19 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _is_ordinary(tensor: torch.Tensor) -> bool:
-    """Whether its values are the bytes at its address: the dispatch keys tell every other kind."""
-    return type(tensor) in _ORDINARY_TYPES and not _keys_of(tensor).raw_repr() & _ORDINARY and tensor.is_contiguous()
+def _ordinary(tensor: torch.Tensor) -> tuple[bytes, Buffer] | None:
+    """Header and bytes of a tensor whose values are the bytes at its address; of others, which their keys tell, None.
+
+    It has the lines of `_contents`, because a call costs as much as the hash of a small tensor.
+    """
+    if type(tensor) not in _ORDINARY_TYPES or _keys_of(tensor).raw_repr() & _ORDINARY or not tensor.is_contiguous():
+        return None
+    header, itemsize, size, buffer_at = _form(tensor.dtype, tensor.shape)
+    if not size:
+        return header, b""
+    if tensor.storage_offset() * itemsize + size > tensor.untyped_storage().nbytes():
+        raise Undigestible(_NO_DATA)
+    return header, buffer_at(_address(tensor))
 
 
 _NO_DATA = "there is no data behind it: a freed storage, or a wrapper around tensors it does not show"
