@@ -206,7 +206,7 @@ class Combined:
 
     def bytes(self, label: builtins.bytes) -> None:
         """Add plain bytes, such as a name or a generator's state."""
-        self._state.update(_header(f"bytes {len(label)}"))
+        self._state.update(_bytes_header(len(label)))
         self._state.update(label)
 
     def tensor(self, tensor: torch.Tensor) -> None:
@@ -237,6 +237,11 @@ def array_digest(array: np.ndarray[Any, Any]) -> bytes:
 def _header(text: str) -> bytes:
     encoded = text.encode("utf-8", "surrogatepass")
     return len(encoded).to_bytes(4, "little") + encoded
+
+
+@lru_cache(maxsize=256)
+def _bytes_header(size: int) -> bytes:
+    return _header(f"bytes {size}")
 
 
 _PARTS = _header("parts")

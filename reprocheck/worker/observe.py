@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from reprocheck.worker.digest import Unobserved
@@ -131,8 +130,8 @@ class Observer:
                 self._pending.take()
         if not torch.is_grad_enabled():
             self._poison.wake()
-        made = {ref.cdata for ref in self._pending.outputs if not ref.expired()}  # type: ignore[no-untyped-call]
-        inputs = [t for t in tensors_in((args, kwargs)) if t.grad_fn is None and _storage(t) not in made]
+        made = self._pending.is_made
+        inputs = [t for t in tensors_in((args, kwargs)) if t.grad_fn is None and not made(_storage(t))]
         self._pending.roots[root] = None
         feed = self._pending.feed if torch.is_grad_enabled() else self._pending.feed_evaluation
         feed("batch", root.label.encode() if is_main_thread() else b"", inputs)
@@ -144,7 +143,7 @@ class Observer:
         outputs = list(tensors_in(output))
         for tensor in outputs:
             if _storage(tensor) is not None:
-                self._pending.outputs.append(StorageWeakRef(tensor.untyped_storage()))  # type: ignore[no-untyped-call]
+                self._pending.returned(tensor.untyped_storage())
         if not torch.is_grad_enabled():
             self._pending.feed_evaluation("forward", b"", outputs)
 

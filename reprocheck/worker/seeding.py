@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 import sys
 from array import array
@@ -14,6 +15,8 @@ from reprocheck.worker.importing import after_import
 
 GENERATORS = ("python", "numpy", "torch", "cuda")
 """In the order of the `rng` kinds of a step record."""
+MT19937_BYTES = 4 * 624 + 4
+"""624 words and the position in them."""
 
 
 def seed_before_import(seed: int, seeding: Seeding) -> None:
@@ -65,11 +68,34 @@ def _numpy_state() -> bytes | None:
     numpy: Any = sys.modules.get("numpy")
     if numpy is None or "numpy.random" not in sys.modules:
         return None
+    words = _mt19937_words(numpy)
+    if words and words == _numpy_last.words:
+        return _numpy_last.state
     state = numpy.random.get_state(legacy=False)
     if state["bit_generator"] != "MT19937":
         return repr(state).encode()
     tail = (state["state"]["pos"], state["has_gauss"], state["gauss"])
-    return bytes(state["state"]["key"].tobytes()) + repr(tail).encode()
+    found = bytes(state["state"]["key"].tobytes()) + repr(tail).encode()
+    # NOTE: with a gauss kept, the next draw would use it up and leave the words as they are.
+    _numpy_last.words, _numpy_last.state = (b"" if state["has_gauss"] else words), found
+    return found
+
+
+def _mt19937_words(numpy: Any) -> bytes:
+    """What numpy's global generator has in memory; asking for its state copies it word by word. Empty if unknown."""
+    generator = numpy.random.get_bit_generator() if hasattr(numpy.random, "get_bit_generator") else None
+    if type(generator).__name__ != "MT19937":
+        return b""
+    return ctypes.string_at(generator.ctypes.state_address, MT19937_BYTES)
+
+
+class _Numpy:
+    """The state that was read last, and the words that it belongs to."""
+
+    words = state = b""
+
+
+_numpy_last = _Numpy()
 
 
 def _torch_state() -> bytes | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +49,21 @@ class Pending(threading.local):
         """Tensors fed so far that had no readable data."""
         self.roots: dict[Root, None] = {}
         """Models called since the last step."""
-        self.outputs: deque[StorageWeakRef] = deque(maxlen=RECENT_OUTPUTS)
-        """What models gave lately, to tell a batch from what a model made itself (a GAN's fake images)."""
+        self._made: dict[int, StorageWeakRef] = {}
+        """Memory of what models gave lately."""
+
+    def returned(self, storage: torch.UntypedStorage) -> None:
+        """A model gave a tensor in this memory."""
+        reference = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+        self._made.pop(reference.cdata, None)
+        self._made[reference.cdata] = reference
+        if len(self._made) > RECENT_OUTPUTS:
+            del self._made[next(iter(self._made))]
+
+    def is_made(self, storage: int | None) -> bool:
+        """Whether a model made what is in this memory: fake images of a GAN are no batch."""
+        reference = self._made.get(storage) if storage is not None else None
+        return reference is not None and not reference.expired()  # type: ignore[no-untyped-call]
 
     def feed(self, kind: str, label: bytes, tensors: Iterable[torch.Tensor]) -> None:
         """Add tensors to the digest of a kind."""

@@ -1,0 +1,56 @@
+"""Fingerprints of the generators' states."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from reprocheck.worker import seeding
+from reprocheck.worker.seeding import state_digest
+
+MOVES = {
+    "nothing": lambda: None,
+    "one normal, the other is kept": lambda: np.random.randn(),
+    "a uniform": lambda: np.random.rand(3),
+    "many": lambda: np.random.rand(700),
+    "three normals": lambda: np.random.normal(size=3),
+    "another seed": lambda: np.random.seed(7),
+    "an older state": lambda: np.random.set_state(KEPT),
+}
+KEPT = np.random.RandomState(3).get_state()
+
+
+def asked_anew() -> bytes | None:
+    seeding._numpy_last.words = b""
+    return state_digest("numpy")
+
+
+def test_the_short_way_to_the_state_of_numpy_gives_what_the_long_one_gives() -> None:
+    order = random.Random(0)
+    np.random.seed(0)
+    for _ in range(300):
+        name = order.choice(sorted(MOVES))
+        MOVES[name]()
+        short = state_digest("numpy")
+        assert short == state_digest("numpy") == asked_anew(), name
+
+
+def test_a_normal_that_is_kept_counts() -> None:
+    np.random.seed(0)
+    np.random.randn()
+    with_one = state_digest("numpy")
+    np.random.randn()
+    assert state_digest("numpy") != with_one
+
+
+@pytest.mark.parametrize(
+    ("generator", "draw"), [("python", random.random), ("numpy", np.random.rand), ("torch", lambda: torch.rand(1))]
+)
+def test_a_draw_changes_the_state(generator: str, draw) -> None:
+    before = state_digest(generator)
+    assert state_digest(generator) == before
+    draw()
+    assert state_digest(generator) != before
