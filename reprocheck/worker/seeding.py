@@ -83,7 +83,7 @@ def _numpy_state() -> bytes | None:
 
 def _mt19937_words(numpy: Any) -> bytes:
     """What numpy's global generator has in memory; asking for its state copies it word by word. Empty if unknown."""
-    generator = numpy.random.get_bit_generator() if hasattr(numpy.random, "get_bit_generator") else None
+    generator: Any = numpy.random.get_bit_generator() if hasattr(numpy.random, "get_bit_generator") else None
     if type(generator).__name__ != "MT19937":
         return b""
     return ctypes.string_at(generator.ctypes.state_address, MT19937_BYTES)
