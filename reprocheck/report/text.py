@@ -63,15 +63,13 @@ def _opening(audit: Audit, pen: Pen) -> list[str]:
             *_why_none(audit, pen),
         ]
     if audit.verdict is Verdict.REPRODUCIBLE:
-        return [f"{pen.paint('REPRODUCIBLE', 'green')}  {target}  {against or _no_difference(audit, pen)}"]
+        return [f"{pen.paint('REPRODUCIBLE', 'green')}  {target}  {against or _no_difference(audit)}"]
     return [f"{pen.paint('DIFFERENT', 'red')}  {target}  {against or _first_difference(audit, pen)}"]
 
 
-def _no_difference(audit: Audit, pen: Pen) -> str:
+def _no_difference(audit: Audit) -> str:
     runs = sum(len(seed.runs) for seed in audit.seeds)
-    varied = pen.text(", ".join(audit.varied)) or "nothing"
-    how_many = f"{count(runs, 'run')} of {count(len(audit.seeds), 'seed')}"
-    return f"no difference observed in {how_many}; varied: {varied}"
+    return f"no difference observed in {count(runs, 'run')} of {count(len(audit.seeds), 'seed')}"
 
 
 def _first_difference(audit: Audit, pen: Pen) -> str:

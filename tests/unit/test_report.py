@@ -80,9 +80,7 @@ def hostile() -> Audit:
 class TestText:
     def test_a_pass_is_worded_modestly(self) -> None:
         text = render_text(audit(), PLAIN)
-        assert text.splitlines()[0] == (
-            "REPRODUCIBLE  gcn.py:train  no difference observed in 2 runs of 1 seed; varied: hash seed, heap contents"
-        )
+        assert text.splitlines()[0] == "REPRODUCIBLE  gcn.py:train  no difference observed in 2 runs of 1 seed"
         assert "s0r0  completed  aaaaaaaa  20 aaaaaaaa  aaaaaaaa  1.2 s  312 MiB, cuda:0 1.0 GiB\n" in text
         assert "*" not in text
         assert "loss: never seen" in text
