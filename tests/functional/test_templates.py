@@ -164,14 +164,14 @@ SAME = sorted(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", SAME[::10], ids=lambda path: path.stem)
-def test_forked_runs_have_the_digests_of_runs_in_interpreters_of_their_own(path: Path, tmp_path: Path) -> None:
+def test_isolation_jobs_and_trace_change_no_digest(path: Path, tmp_path: Path) -> None:
     head = headers(path)
     target = str(path) if head["target"] == "script" else f"{path}:{head['target']}"
     steps = []
-    for isolation in ("template", "process"):
+    for isolation, *words in (("template",), ("process", "--jobs", "2", "--trace", "always")):
         folder = tmp_path / isolation
         folder.mkdir()
-        ran = reprocheck(*WORDS, "--seed", "3", "--isolation", isolation, target, cwd=folder)
+        ran = reprocheck(*WORDS, "--seed", "3", "--isolation", isolation, *words, target, cwd=folder)
         assert ran.code == 0, ran.out
         files = sorted(folder.glob(f".reprocheck/audits/*/s3*/{STEPS_FILE}"))
         steps.append([file.read_bytes() for file in files])
