@@ -26,7 +26,7 @@ from reprocheck.errors import Interrupted, UsageError
 from reprocheck.evidence import EvidenceUnreadable, load_evidence
 from reprocheck.explain.model import Explanation
 from reprocheck.failfast import FailFast
-from reprocheck.judge import SeedRuns, judge_seed, overall, summarize, summarize_metrics, unique
+from reprocheck.judge import SeedRuns, judge_seed, overall, summarize, unique
 from reprocheck.launch import launch
 from reprocheck.manifest import make_manifest
 from reprocheck.model import (
@@ -48,6 +48,7 @@ from reprocheck.protocol import VALUES_FILE
 from reprocheck.report.json_v1 import render_json
 from reprocheck.revision import PREFIX, Revision, check_out, moved_planner, refuse_missing, remove
 from reprocheck.rules.difference import equal_seeds, find_divergence, find_moved, find_seed_without_effect
+from reprocheck.seed_statistics import summarize_metrics
 from reprocheck.store import create_audit_folder, keep_report, prune
 from reprocheck.templates import Templates
 

@@ -17,6 +17,8 @@ from typing import TextIO
 PLAIN_WIDTH = 100
 SYMBOLS = "…±"
 """What a report writes outside ASCII."""
+PLOT_SYMBOLS = "\u25cb\u25cf\u253c\u2500"
+"""And a plot: a run, the first run of a seed, the mean, its interval."""
 
 LONGEST = 400
 """Characters of one piece of text from outside; more is cut, and said to be."""
@@ -36,15 +38,19 @@ class Style:
     """Columns of the terminal; PLAIN_WIDTH where there is none."""
     ascii: bool = False
     """Write ASCII only."""
+    plots: bool = False
+    """A person looks at a terminal that can show a plot."""
 
 
 def decide_style(color: str, stream: TextIO) -> Style:
     """The style for a stream. `color` is always, never or auto."""
     terminal = is_terminal(stream)
+    ascii_only = not _carries(stream, SYMBOLS)
     return Style(
         colour=_wants_colour(color, terminal),
         width=max(20, shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns) if terminal else PLAIN_WIDTH,
-        ascii=not _carries(stream, SYMBOLS),
+        ascii=ascii_only,
+        plots=terminal and os.environ.get("TERM") != "dumb" and (ascii_only or _carries(stream, PLOT_SYMBOLS)),
     )
 
 

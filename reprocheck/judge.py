@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
-import statistics
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from reprocheck.compare import UNMEASURED
@@ -16,7 +13,6 @@ from reprocheck.model import (
     Beside,
     Comparison,
     Evidence,
-    MetricSummary,
     NotCompared,
     Outcome,
     RunSummary,
@@ -139,37 +135,6 @@ def metrics_of(evidence: Evidence) -> dict[str, float]:
             except ValueError:
                 continue
     return metrics
-
-
-def summarize_metrics(seeds: Sequence[SeedAudit]) -> tuple[MetricSummary, ...]:
-    """Each metric over the seeds, beside its spread within one seed."""
-    values: dict[str, list[list[float]]] = {}
-    for seed in seeds:
-        per_seed: dict[str, list[float]] = {}
-        for run in seed.runs:
-            for name, value in run.metrics.items():
-                per_seed.setdefault(name, []).append(value)
-        for name, found in per_seed.items():
-            values.setdefault(name, []).append(found)
-    return tuple(_metric(name, found) for name, found in values.items())
-
-
-def _metric(name: str, per_seed: list[list[float]]) -> MetricSummary:
-    firsts = [found[0] for found in per_seed]
-    with suppress(ValueError, OverflowError):  # infinities of both signs; sums beyond the greatest float
-        return _finite_metric(name, firsts, per_seed)
-    return MetricSummary(name=name, seeds=len(firsts), mean=math.nan, std=None, within=math.nan)
-
-
-def _finite_metric(name: str, firsts: list[float], per_seed: list[list[float]]) -> MetricSummary:
-    finite = all(math.isfinite(value) for found in per_seed for value in found)
-    return MetricSummary(
-        name=name,
-        seeds=len(firsts),
-        mean=statistics.fmean(firsts),
-        std=statistics.stdev(firsts) if len(firsts) > 1 and finite else None,
-        within=max(max(found) - min(found) for found in per_seed) if finite else math.nan,
-    )
 
 
 def overall(seeds: Sequence[SeedAudit]) -> tuple[Verdict, ExitCode]:

@@ -547,15 +547,34 @@ class SeedAudit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSummary:
-    """One metric over seeds (mean and standard deviation of the first runs) beside its spread within a seed."""
+    """One metric over seeds, each of which counts once by the mean of its runs, and its spread within a seed.
+
+    All but the names and counts are None or NaN where they cannot be had; `notes` say why.
+    """
 
     name: str
     seeds: int
+    """That have it."""
     mean: float
     std: float | None
     """Sample standard deviation over seeds; None with one seed."""
     within: float
     """Greatest max - min among repeats of one seed."""
+    runs: int = 0
+    """That have it, over all seeds."""
+    minimum: float | None = None
+    """Of the seeds, as `maximum`."""
+    maximum: float | None = None
+    interval: tuple[float, float] | None = None
+    """Holds the mean over all seeds that there are with a chance of 95 %, by Student's t; None with one seed."""
+    seed_std: float | None = None
+    """Standard deviation that comes from the seed: what is left of `std` without the part that repeats show."""
+    within_std: float | None = None
+    """Standard deviation that remains when the seed is fixed, pooled over seeds; None with one run a seed."""
+    notes: tuple[str, ...] = ()
+    """What a reader has to know of it, in words."""
+    values: tuple[tuple[int, tuple[float, ...]], ...] = ()
+    """Seed, and the metric in each of its runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,4 +166,11 @@ def _metric(metric: MetricSummary) -> Plain:
         "mean": metric.mean,
         "std": metric.std,
         "within": metric.within,
+        "runs": metric.runs,
+        "min": metric.minimum,
+        "max": metric.maximum,
+        "interval": metric.interval,
+        "seed_std": metric.seed_std,
+        "within_std": metric.within_std,
+        "notes": metric.notes,
     }

@@ -13,6 +13,7 @@ from reprocheck.console import Pen, Style
 from reprocheck.explain.model import Explanation
 from reprocheck.model import Audit, RunSummary, SeedAudit, Status
 from reprocheck.report.text import render_text
+from reprocheck.report.text_metrics import ONE_SEED, SEEDS, number, one_seed_cells, over_seeds_cells
 from reprocheck.report.told import Told, told
 from reprocheck.report.wording import count, prefix_length, short, shown_path, shown_target
 
@@ -146,11 +147,12 @@ def _fixes(explanation: Explanation | None) -> list[str]:
 
 
 def _metrics(audit: Audit) -> list[str]:
-    rows = [
-        [code(metric.name), str(metric.seeds), f"{metric.mean:.6g}", _number(metric.std), f"{metric.within:.4g}"]
-        for metric in audit.metrics
-    ]
-    return _table(["metric", "seeds", "mean", "std over seeds", "spread within a seed"], rows)
+    over_seeds = len(audit.seeds) > 1
+    cells = over_seeds_cells if over_seeds else one_seed_cells
+    rows = [[code(metric.name), *cells(metric)] for metric in audit.metrics]
+    noted = [metric for metric in audit.metrics if metric.notes]
+    notes = [f"- {code(metric.name)}: {'; '.join(metric.notes)}" for metric in noted[:MOST_ROWS]]
+    return [*_table(SEEDS if over_seeds else ONE_SEED, rows), *([""] if notes else []), *notes]
 
 
 def _shifts(audit: Audit) -> list[str]:
@@ -158,13 +160,9 @@ def _shifts(audit: Audit) -> list[str]:
     if against is None:
         return []
     rows = [
-        [code(shift.name), f"{shift.base:.6g}", f"{shift.here:.6g}", _number(shift.in_std)] for shift in against.shifts
+        [code(shift.name), f"{shift.base:.6g}", f"{shift.here:.6g}", number(shift.in_std)] for shift in against.shifts
     ]
     return _table(["metric", code(against.text), "here", "shift in std over seeds"], rows)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
 
 
 def _coverage(audit: Audit) -> list[str]:

@@ -15,6 +15,7 @@ from reprocheck.report.text_baseline import baseline_lines
 from reprocheck.report.text_diagnostics import finding_lines
 from reprocheck.report.text_difference import DIVERGENCE_CODES, difference_lines, shown_location, where
 from reprocheck.report.text_explanation import closing_lines, trial_lines, why_notes
+from reprocheck.report.text_metrics import metrics_lines
 from reprocheck.report.text_reused import reused_lines
 from reprocheck.report.wording import (
     count,
@@ -44,7 +45,7 @@ def render_text(audit: Audit, style: Style) -> str:
         against_lines(audit, pen, _seed),
         *_diagnoses(audit, pen),
         baseline_lines(audit.baseline, pen),
-        _metrics(audit, pen),
+        metrics_lines(audit, pen),
         _beside(audit, pen),
         _settings(audit, pen),
         _coverage(audit, pen),
@@ -202,19 +203,6 @@ def _diagnoses(audit: Audit, pen: Pen) -> Iterator[list[str]]:
         code = next((finding.code for finding in (*causes, *audit.findings)), "")
         yield closing_lines(explanation, code, pen)
     yield from (finding_lines(finding, pen) for finding in others if finding not in causes)
-
-
-def _metrics(audit: Audit, pen: Pen) -> list[str]:
-    if not audit.metrics:
-        return []
-    rows = [["metric", "seeds", "mean", "std over seeds", "spread within a seed"]]
-    for metric in audit.metrics[:MOST_ITEMS]:
-        std = "-" if metric.std is None else f"{metric.std:.4g}"
-        rows.append([pen.text(metric.name), str(metric.seeds), f"{metric.mean:.6g}", std, f"{metric.within:.4g}"])
-    lines = aligned(rows, right=(1, 2, 3, 4), colours={}, pen=pen)
-    if len(audit.metrics) > MOST_ITEMS:
-        lines.append(f"and {len(audit.metrics) - MOST_ITEMS} more")
-    return ["metrics", *(_INDENT + line for line in lines)]
 
 
 def _beside(audit: Audit, pen: Pen) -> list[str]:

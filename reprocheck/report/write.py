@@ -43,7 +43,7 @@ def check_writable(outputs: Sequence[tuple[str, Path]]) -> None:
 
 def write_outputs(audit: Audit, outputs: Sequence[tuple[str, Path]], style: Style) -> None:
     """Write every report, each by a temporary file in its folder. One that fails does not stop the others."""
-    file_style = replace(style, colour=False, ascii=False)  # a file is no terminal, and is UTF-8
+    file_style = replace(style, colour=False, ascii=False, plots=False)  # a file is no terminal, and is UTF-8
     failures: list[OutputError] = []
     for form, path in outputs:
         text = FORMATS[form](audit, file_style)
