@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import statistics
@@ -10,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reprocheck.compare import compare
 from reprocheck.cost.measure import (
@@ -21,18 +22,20 @@ from reprocheck.cost.measure import (
     ratio_to_plain,
     step_seconds,
 )
-from reprocheck.cost.model import Bill, Price, Row
-from reprocheck.cost.rows import AGAIN, PLAIN, why_not
+from reprocheck.cost.model import Bill, Price, Ratio, Row
+from reprocheck.cost.rows import AGAIN, FILLED, PLAIN, UNFILLED, settings_of, why_not
 from reprocheck.errors import ExitCode, UsageError
 from reprocheck.evidence import EvidenceUnreadable, load_evidence
 from reprocheck.launch import launch
-from reprocheck.model import Comparison, Evidence, NotCompared, Outcome, Probe, Request, Seeding, Settings, Status
+from reprocheck.model import Comparison, Evidence, NotCompared, Outcome, Probe, Request, Status
 from reprocheck.plan import Planner
 from reprocheck.progress import Progress
 from reprocheck.store import create_audit_folder, prune
 
 COSTS = "costs"
 """The folder for evidence of these runs: they are no audits, and `diff latest` does not mean them."""
+_WARM_UP_STEPS = 10
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -70,33 +73,51 @@ def price(request: Request, rows: Sequence[Row], rounds: int, progress: Progress
 def _run_all(
     planner: Planner, rows: Sequence[Row], rounds: int, progress: Progress
 ) -> tuple[list[_Runs], tuple[NotCompared, ...]]:
-    """Round after round, each begun by another row. The first plain run says what applies here."""
+    """Round after round. Before them a short plain run: it warms up the machine, says what applies here, and is no part
+    of the prices.
+    """
     ran = [_Runs(row) for row in (PLAIN, AGAIN, *rows)]
-    progress.started(rounds * len(ran))
-    _run(planner, ran[0], 0, progress)
-    if ran[0].failed is not None:
-        return ran, ()
-    manifest = ran[0].evidence[0].manifest
+    progress.started(1 + rounds * len(ran))
+    first = _Runs(PLAIN)
+    _run(planner, first, "warm-up", 0, progress, _WARM_UP_STEPS)
+    if first.failed is not None:
+        return [first], ()
+    manifest = first.evidence[0].manifest
     not_run = tuple(reason for one in ran if (reason := why_not(one.row, manifest)) is not None)
     ran = [one for one in ran if one.row.name not in {item.what for item in not_run}]
-    progress.started(rounds * len(ran) - 1)
+    progress.started(rounds * len(ran))
     for number in range(rounds):
-        begin = number % len(ran)
-        for one in (*ran[begin:], *ran[:begin]):
-            if one.failed is None and not (number == 0 and one is ran[0]):
-                _run(planner, one, number, progress)
+        for one in in_round(ran, number):
+            if one.failed is None:
+                _run(planner, one, f"{one.row.name.replace(' ', '-')}-{number + 1}", number, progress)
+        if any(one.failed is not None for one in ran[:2]):
+            break
     return ran, not_run
 
 
-def _run(planner: Planner, one: _Runs, number: int, progress: Progress) -> None:
-    name = f"{one.row.name.replace(' ', '-')}-{number + 1}"
+def in_round(ran: Sequence[_T], number: int) -> list[_T]:
+    """The order of one round: a plain run at each end, and every other round backwards.
+
+    What slows down the machine bit by bit shows as noise between the two, and weighs on every setting from both sides.
+    """
+    plain, again, *others = ran
+    order = [plain, *others, again]
+    return order[::-1] if number % 2 else order
+
+
+def _run(
+    planner: Planner, one: _Runs, name: str, number: int, progress: Progress, most_steps: int | None = None
+) -> None:
+    settings = settings_of(planner.request.settings, one.row)
+    if most_steps is not None:
+        settings = replace(settings, max_steps=min(most_steps, settings.max_steps or most_steps))
     spec = planner.spec(
         name,
         planner.request.seeds[0],
         number,
         planner.ambient(number),
-        settings=_settings(planner.request.settings, one.row),
-        probe=Probe(ledger=False, times=True, **_fields(one.row.overrides)),
+        settings=settings,
+        probe=Probe(ledger=False, times=True, **dict[str, Any](one.row.overrides)),
     )
     (outcome,) = launch([spec], 1, progress)
     if outcome.usage:
@@ -114,33 +135,26 @@ def _run(planner: Planner, one: _Runs, number: int, progress: Progress) -> None:
         one.comparisons.append(compare(one.evidence[0], evidence, planner.request))
 
 
-def _settings(settings: Settings, row: Row) -> Settings:
-    settings = replace(settings, **_fields(row.settings), env=(*settings.env, *row.environment))
-    return settings if row.seeded else replace(settings, seeding=Seeding.NONE)
-
-
-def _fields(pairs: Sequence[tuple[str, object]]) -> dict[str, Any]:
-    return dict(pairs)
-
-
 def _bill(request: Request, ran: Sequence[_Runs], not_run: tuple[NotCompared, ...], rounds: int) -> Bill:
-    plain, again = ran[0], ran[1]
-    failed = plain.failed or again.failed
-    of_gpu = bool(plain.evidence) and bool(plain.evidence[0].memory.get("cuda"))
+    failed = next((one.failed for one in ran[:2] if one.failed is not None), None)
+    of_gpu = any(one.memory.get("cuda") for one in ran[0].evidence)
+    fill = None
     if failed is not None:
         summary = f"no prices: the plain run {failed.spec.id} {_ended(failed)}"
         prices = [Price(row=one.row, runs=len(one.evidence), reproduces=None) for one in ran[:1]]
         per, words = "step", failed.last_words
     else:
-        per = "step" if all(step_seconds(one) is not None for one in (*plain.evidence, *again.evidence)) else "run"
+        per = "step" if all(step_seconds(one) is not None for runs in ran[:2] for one in runs.evidence) else "run"
         prices, words = _prices(ran, per, of_gpu), ""
+        fill = _fill(ran, per)
         summary = _summary(prices)
     return Bill(
         request=request,
         exit_code=ExitCode.OK if failed is None else ExitCode.NO_VERDICT,
         summary=summary,
         prices=tuple(prices),
-        cheapest=_cheapest(prices),
+        cheapest=cheapest_of(prices),
+        fill=fill,
         rounds=rounds,
         coverage=interval_places(rounds)[1],
         per=per,
@@ -183,6 +197,16 @@ def _quantity(name: str, ratio: str, values: Sequence[Sequence[float | None]], p
     return {**found, ratio: noise if place == 1 else ratio_to_plain(own, base_of(plain, again), noise)}
 
 
+def _fill(ran: Sequence[_Runs], per: str) -> Ratio | None:
+    """What filling memory costs on top of deterministic algorithms, round by round."""
+    by_name = {one.row.name: [_seconds(evidence, per) for evidence in one.evidence] for one in ran if not one.failed}
+    names = (PLAIN.name, AGAIN.name, UNFILLED, FILLED)
+    plain, again, without, filled = ([value for value in by_name.get(name, ()) if value] for name in names)
+    if not plain or len({len(plain), len(again), len(without), len(filled)}) > 1:
+        return None
+    return ratio_to_plain(filled, without, noise_ratio(plain, again))
+
+
 def _seconds(evidence: Evidence, per: str) -> float | None:
     """A run with fewer steps than the plain ones has no time of a step."""
     return step_seconds(evidence) if per == "step" else evidence.seconds
@@ -204,20 +228,25 @@ def _ended(outcome: Outcome) -> str:
     return f"failed: {outcome.reason}" if outcome.status is Status.FAILED else outcome.reason or outcome.status.value
 
 
-def _cheapest(prices: Sequence[Price]) -> str:
-    """Of those that reproduce; what makes no difference costs what plain costs, and then the order of rows decides."""
+def cheapest_of(prices: Sequence[Price]) -> str:
+    """Of those that reproduce; what makes no difference costs what plain costs, and then the order of rows decides.
+
+    What has no time comes last: it may have done something else.
+    """
 
     def cost(entry: tuple[int, Price]) -> tuple[float, int]:
         place, price = entry
         ratio = price.time_ratio
-        return (ratio.middle if ratio is not None and ratio.differs else 1.0), place
+        if ratio is None:
+            return (1.0 if price.row is PLAIN else math.inf), place
+        return (ratio.middle if ratio.differs else 1.0), place
 
     found = [(place, price) for place, price in enumerate(prices) if price.reproduces and price.row is not AGAIN]
     return min(found, key=cost)[1].row.name if found else ""
 
 
 def _summary(prices: Sequence[Price]) -> str:
-    name = _cheapest(prices)
+    name = cheapest_of(prices)
     if not name:
         return "under no setting do the runs agree"
     if name == PLAIN.name:

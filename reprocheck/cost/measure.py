@@ -68,7 +68,9 @@ def interval_places(count: int) -> tuple[int, float]:
 
 
 def noise_ratio(plain: Sequence[float], again: Sequence[float]) -> Ratio:
-    """Two rows that are one: which of a pair is called the first means nothing, so the interval lies evenly about 1."""
+    """Two rows that are one. Which of a pair is called the first means nothing: the interval lies evenly about 1, and
+    they never differ. What they show is how far apart equal runs come out here.
+    """
     ratios = sorted(max(b / a, a / b) for a, b in zip(plain, again, strict=True))
     widest = ratios[len(ratios) - 1 - interval_places(len(ratios))[0]]
     middle = statistics.median(b / a for a, b in zip(plain, again, strict=True))

@@ -7,15 +7,19 @@ seeds, since no setting makes an unseeded training reproduce, and adds one setti
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from reprocheck.checks import nearest, shown
 from reprocheck.cost.model import Row
 from reprocheck.errors import UsageError
-from reprocheck.model import Deterministic, NotCompared
+from reprocheck.model import Deterministic, NotCompared, Seeding, Settings
 
 PLAIN = Row(name="plain", what="as it is, nothing set", seeded=False)
 AGAIN = Row(name="plain again", what="the same once more: the noise", seeded=False)
+
+UNFILLED, FILLED = "deterministic-unfilled", "deterministic-warn"
+"""Deterministic algorithms without and with the fill of uninitialised memory."""
 
 _WARN = ("deterministic", Deterministic.WARN)
 _CUDNN = (("cudnn_deterministic", True), ("cudnn_benchmark", False))
@@ -34,12 +38,12 @@ ROWS = (
     Row(name="cudnn-benchmark-off", what="--no-cudnn-benchmark", settings=_CUDNN[1:], needs="cuda"),
     Row(name="cudnn-deterministic", what="--cudnn-deterministic", settings=_CUDNN[:1], needs="cuda"),
     Row(
-        name="deterministic-unfilled",
+        name=UNFILLED,
         what="--deterministic warn, memory not filled",
         settings=(_WARN,),
         overrides=(("fill_memory", False),),
     ),
-    Row(name="deterministic-warn", what="--deterministic warn", settings=(_WARN,)),
+    Row(name=FILLED, what="--deterministic warn, memory filled", settings=(_WARN,)),
     Row(name="one-thread", what="--threads 1", settings=(("threads", 1),), needs="threads"),
     Row(
         name="deterministic",
@@ -77,3 +81,19 @@ def why_not(row: Row, manifest: Mapping[str, Any]) -> NotCompared | None:
     }
     reason = reasons.get(row.needs, "")
     return NotCompared(what=row.name, reason=reason) if reason else None
+
+
+def settings_of(asked: Settings, row: Row) -> Settings:
+    """What the runs of a row are told. Of what was asked only the place counts (threads, devices, environment, limits):
+    a determinism setting of the configuration would be in every row, plain ones, too.
+    """
+    base = Settings(
+        seeding=Seeding.ALL if row.seeded else Seeding.NONE,
+        threads=asked.threads,
+        device=asked.device,
+        memory_fraction=asked.memory_fraction,
+        env=(*asked.env, *row.environment),
+        timeout=asked.timeout,
+        max_steps=asked.max_steps,
+    )
+    return replace(base, **dict[str, Any](row.settings))

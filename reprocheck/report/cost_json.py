@@ -31,6 +31,7 @@ def render_cost_json(bill: Bill, style: Style) -> str:
         "coverage": bill.coverage,
         "per": bill.per,
         "memory_of": bill.memory_of,
+        "fill": _ratio(bill.fill),
         "prices": {price.row.name: _price(price) for price in bill.prices},
         "seconds": bill.seconds,
         "directory": shown_path(bill.directory),

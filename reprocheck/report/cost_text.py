@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reprocheck.console import Pen, Style, aligned
 from reprocheck.cost.model import Bill, Price, Ratio
+from reprocheck.cost.rows import AGAIN, UNFILLED
 from reprocheck.errors import ExitCode
 from reprocheck.report.text_difference import where
 from reprocheck.report.wording import shown_path, shown_target, size
@@ -20,6 +21,7 @@ def render_cost_text(bill: Bill, style: Style) -> str:
     sections = [
         _opening(bill, pen),
         _table(bill, pen),
+        _worth_knowing(bill),
         _presets(bill),
         _legend(bill) if bill.exit_code is ExitCode.OK else [],
         [f"{item.what}: not run: {pen.text(item.reason)}" for item in bill.not_run],
@@ -49,9 +51,7 @@ def _table(bill: Bill, pen: Pen) -> list[str]:
         time, memory = price.time_ratio, price.memory_ratio
         seconds = "-" if price.seconds is None else _seconds(price.seconds)
         peak = "-" if price.memory is None else size(price.memory)
-        rows.append(
-            [price.row.name, _reproduces(price), seconds, _ratio(price, time, pen), peak, _ratio(price, memory, pen)]
-        )
+        rows.append([price.row.name, _reproduces(price), seconds, _ratio(time), peak, _ratio(memory)])
     lines = [_INDENT + line for line in aligned(rows, right=(2, 4), colours=colours, pen=pen)]
     return [*lines, *_remarks(bill, pen)]
 
@@ -64,6 +64,19 @@ def _remarks(bill: Bill, pen: Pen) -> list[str]:
         elif price.reason:
             lines.append(f"{price.row.name}: {pen.text(price.reason)}")
     return [*([""] if lines else []), *lines]
+
+
+def _worth_knowing(bill: Bill) -> list[str]:
+    """The noise, and the fill apart from deterministic algorithms."""
+    if bill.exit_code is not ExitCode.OK:
+        return []
+    again = next(price for price in bill.prices if price.row is AGAIN)
+    found = [("time", again.time_ratio), ("peak memory", again.memory_ratio)]
+    seen = [f"x{ratio.high:.3f} in {what}" for what, ratio in found if ratio is not None]
+    lines = [f"noise: two plain runs of one round come out up to {' and '.join(seen)} apart"] if seen else []
+    if bill.fill is not None:
+        lines.append(f"fill of uninitialised memory alone: {_ratio(bill.fill)} in time, on top of {UNFILLED}")
+    return lines
 
 
 def _presets(bill: Bill) -> list[str]:
@@ -89,7 +102,7 @@ def _reproduces(price: Price) -> str:
     return "failed" if price.reproduces is None and price.seconds is None else words[price.reproduces]
 
 
-def _ratio(price: Price, ratio: Ratio | None, pen: Pen) -> str:
+def _ratio(ratio: Ratio | None) -> str:
     if ratio is None:
         return ""
     interval = f"({ratio.low:.2f} to {ratio.high:.2f})"

@@ -27,11 +27,14 @@ SEEDS = (
 
 
 def metrics_lines(audit: Audit, pen: Pen) -> list[str]:
-    """The section, or nothing where no metric was seen."""
+    """The section, or nothing where one seed gave no metric."""
     metrics = audit.metrics[:MOST_METRICS]
-    if not metrics:
-        return []
     over_seeds = len(audit.seeds) > 1
+    if not metrics:
+        seeds = count(len(audit.seeds), "seed")
+        return (
+            [f"metrics over {seeds}: none were seen; numbers that a function returns are metrics"] if over_seeds else []
+        )
     if over_seeds:
         title = f"metrics over {count(len(audit.seeds), 'seed')}"
         rows = [list(SEEDS), *([pen.text(metric.name), *over_seeds_cells(metric)] for metric in metrics)]

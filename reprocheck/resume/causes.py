@@ -15,8 +15,11 @@ _HELP = {
     "scheduler": "save and load `scheduler.state_dict()`, and make the scheduler before loading",
     "scaler": "save and load `scaler.state_dict()`, too",
     "rng": "save and load the states of the generators: torch.get_rng_state(), random.getstate(), numpy's, CUDA's",
-    "loader-position": "save how many batches of the epoch were used and skip them, with the order of that epoch",
+    "loader-position": "save how many batches of the epoch were used and skip them, with the order of that epoch: its "
+    "number, or the state of the loader's generator",
     "epoch-counter": "save the number of the next epoch or step, and start the loop from it",
+    "mode": "call `model.train()` after loading, as before the first step",
+    "frozen": "freeze and unfreeze by the number of the step, not once on the way: a state_dict has no `requires_grad`",
     "buffers": "save `model.state_dict()`, which has the buffers, not `model.parameters()` alone",
     "ema": "save and load the averaged model, too",
     "other-state": "save what is kept over steps: averaged weights, running sums, histories",
@@ -30,7 +33,7 @@ def find_causes(a: History, b: History, k: int, difference: Difference, *, count
     slugs = {cause.slug for cause in found}
     found += [cause for cause in _later(a, b, k) if cause.slug not in slugs]
     if count_decides and "epoch-counter" not in slugs:
-        found += _count(a, b, k)
+        found += _count(a, b, k, difference)
     return tuple(found or [_remaining(a, b, k, difference)])
 
 
@@ -65,12 +68,21 @@ def _shown_at_start(a: History, b: History, k: int) -> Iterator[Cause]:
 
 
 def _models(ours: StepState, theirs: StepState, parameters_equal: bool) -> Iterator[Cause]:
+    for slug, what, text, unit in (
+        ("mode", "evaluating", "the model is not in the mode that it was in", "modules in evaluation mode"),
+        ("frozen", "frozen", "other parameters take gradients", "parameters that take no gradient"),
+    ):
+        for model in models_off(theirs, ours, what)[:1]:
+            was = next((getattr(other, what) for other in theirs.models if other.kind == model.kind), 0)
+            shown = f"{unit}, in {model.label}: {getattr(model, what)}, was to be {was}"
+            yield cause(slug, "high", text, shown)
     averaged = [model.label for model in models_off(theirs, ours, "parameters") if not model.owned]
     if averaged:
         shown = f"parameters of {', '.join(averaged)}, which no optimizer holds, differ"
         yield cause("ema", "high", "a model beside the trained one is not restored", shown)
     buffers = [model.label for model in models_off(theirs, ours, "buffers") if model.owned]
-    if buffers and parameters_equal and ours.batch == theirs.batch and ours.loss == theirs.loss:
+    same_step = parameters_equal and ours.batch == theirs.batch and ours.loss == theirs.loss
+    if buffers and same_step and not models_off(theirs, ours, "evaluating"):
         shown = f"buffers of {', '.join(buffers)} differ after a step with equal parameters and batch"
         yield cause("buffers", "high", "buffers of the model are not restored", shown)
 
@@ -141,7 +153,7 @@ def _rewound(a: History, ours: StepState, off: list[str]) -> int | None:
 def _explained(a: History, b: History, k: int) -> bool:
     """Whether what is known not to be restored makes the first loss differ by itself."""
     ours, theirs = b.steps[0], a.steps[k]
-    if ours.scalers != theirs.scalers:
+    if ours.scalers != theirs.scalers or models_off(theirs, ours, "evaluating"):
         return True
     if b.starts[0].parameters != state_before(a, k)[0]:
         return True
@@ -166,10 +178,15 @@ def _later(a: History, b: History, k: int) -> Iterator[Cause]:
             break
 
 
-def _count(a: History, b: History, k: int) -> Iterator[Cause]:
+def _count(a: History, b: History, k: int, difference: Difference) -> Iterator[Cause]:
     left, taken = len(a.steps) - k, len(b.steps)
-    if left != taken:
-        shown = f"it takes {taken} steps, where {left} were left"
+    if left == taken:
+        return
+    shown = f"it takes {taken} steps, where {left} were left"
+    if difference.kind == "number of steps":
+        text = "the number of the epoch or step, or what else ends the training, is not restored"
+        yield cause("epoch-counter", "medium", text, shown, "the steps that both take are equal")
+    else:
         yield cause("epoch-counter", "high", "the number of the epoch or step is not restored", shown)
 
 

@@ -94,6 +94,9 @@ def _restored(a: History, b: History, k: int, stopped: bool) -> Iterator[Restore
         yield Restored(what="gradient scaler", same=same, detail="" if same else scalers_text(ours, theirs))
     if any(model.buffers for model in ours.models):
         yield _buffers(ours, theirs, start.parameters == parameters)
+    for what, field in (("mode of the model", "evaluating"), ("trained parameters", "frozen")):
+        off = [model.label for model in models_off(theirs, ours, field)]
+        yield Restored(what=what, same=not off, detail=", ".join(off))
     others = [model for model in ours.models if not model.owned]
     if others:
         off = [model.label for model in models_off(theirs, ours, "parameters") if not model.owned]

@@ -38,6 +38,14 @@ def refuse_failed(outcome: Outcome, who: str) -> None:
 
 def refuse_cut(through: History, cut: History, outcome: Outcome, at: int) -> None:
     """Raises NoAnswer where run B was not ended as meant, or is not run A up to there."""
+    found = [path for path in cut.loads if path not in through.loads]
+    if found:
+        reason = (
+            f"run B loaded {found[0]} before it was stopped, which run A had left outside the folder that it works in"
+        )
+        raise NoAnswer(
+            "not-fresh", reason, "let it save to a relative path: every run works in its own copy of the folder"
+        )
     if not cut.handler:
         reason = f"run B {outcome.reason or outcome.status.value} after {count(len(cut.steps), 'step')}, before the cut"
         raise NoAnswer("not-reproducible", reason, "`reprocheck run` says whether it reproduces when nobody stops it")

@@ -36,6 +36,10 @@ class ModelState:
     """An optimizer holds parameters of it."""
     parameters: str
     buffers: str
+    evaluating: int = 0
+    """Of its modules, itself among them: those in evaluation mode."""
+    frozen: int = 0
+    """Parameters that take no gradient."""
 
     @property
     def kind(self) -> str:

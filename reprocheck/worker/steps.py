@@ -207,6 +207,8 @@ class StepWriter:
                         "owned": owned,
                         "parameters": self._digest(parameters).hex(),
                         "buffers": self._digest(buffers).hex() if (buffers := list(root.live_buffers())) else "",
+                        "evaluating": sum(not part.training for part in module.modules()),
+                        "frozen": sum(not parameter.requires_grad for parameter in parameters),
                     }
                 )
         return models

@@ -67,6 +67,8 @@ def test_the_state_of_the_optimizer_is_forgotten(folder: Path) -> None:
         ("buffers", 5, 5, "buffers of Sequential", "buffers"),
         ("parameters", 5, 5, "parameters", "parameters"),
         ("weight", 5, 5, "loss", "epoch-counter"),
+        ("mode", 5, 5, "loss", "mode"),
+        ("frozen", 5, 5, "gradients", "frozen"),
     ],
 )
 def test_what_is_forgotten_is_named(folder: Path, forget: str, every: int, step: int, kind: str, cause: str) -> None:
@@ -129,6 +131,11 @@ def test_what_cannot_be_judged(folder: Path) -> None:
     assert (answer["verdict"], answer["reason"]) == ("no_verdict", "not-reproducible")
     answer = resume(folder, "functions.py:believes_that_it_is_done")
     assert (answer["verdict"], causes(answer)) == ("different", ["epoch-counter"])
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    answer = resume(folder, "functions.py:saves_elsewhere", "--arg", f"folder={str(elsewhere)!r}")
+    assert (answer["verdict"], answer["reason"]) == ("no_verdict", "not-fresh")
+    assert "elsewhere/state.pt before it was stopped" in answer["summary"]
     answer = resume(folder, "functions.py:no_optimizer")
     assert (answer["verdict"], answer["reason"]) == ("no_verdict", "no-steps")
 

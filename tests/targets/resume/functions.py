@@ -87,5 +87,15 @@ def believes_that_it_is_done():
     return model.state_dict()
 
 
+def saves_elsewhere(folder: str):
+    """Saves to an absolute path, where its own earlier run finds it."""
+    model, optimizer = made()
+    place = os.path.join(folder, "state.pt")
+    if os.path.exists(place):
+        model.load_state_dict(torch.load(place))
+    for _ in steps(model, optimizer, 0, 6, torch.ones(3, 2, 4)):
+        torch.save(model.state_dict(), place)
+
+
 def no_optimizer():
     return torch.ones(3)

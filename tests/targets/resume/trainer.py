@@ -76,6 +76,10 @@ if os.path.exists(args.file) and (args.resume or not args.resume_only_with_flag)
     step = state["step"]
     if args.forget == "epoch":
         step -= STEPS
+    if args.forget == "mode":
+        model.eval()
+    if args.forget == "frozen":
+        model[0].bias.requires_grad_(False)
 
 for epoch in range(step // STEPS, EPOCHS):
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(epoch)).split(8)
