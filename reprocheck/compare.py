@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from reprocheck.compare_checkpoints import AT_END, compare_checkpoints
 from reprocheck.compare_near import Pair, beyond_tolerance
 from reprocheck.compare_pairs import pair_differs, pairs_by_name, tensor_divergence
-from reprocheck.compare_steps import StepDifference, compare_steps, has_observations
+from reprocheck.compare_steps import StepDifference, compare_steps, has_observations, hashed_elsewhere
 from reprocheck.model import (
     Beside,
     Compare,
@@ -25,6 +25,7 @@ from reprocheck.protocol import RECORD_SIZE, THREAD_MARK, count_steps
 
 UNMEASURED = "their digests differ, and a tolerance can only be measured on values"
 """Why steps do not decide where a tolerance was asked for."""
+ELSEWHERE = "one run had its tensors read on a GPU, the other on the host: that makes other digests of equal values"
 
 
 def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
@@ -41,7 +42,10 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
         found.append((step, 0, divergence))
     steps, reordered = compare_steps(a.steps, b.steps, a.optimizers, b.optimizers)
     unmeasured = steps is not None and not request.tolerance.is_exact
-    if unmeasured:
+    if hashed_elsewhere(a.steps, b.steps):
+        steps, unmeasured = None, False
+        missing.append(NotCompared(what="steps", reason=ELSEWHERE))
+    elif unmeasured:
         missing.append(NotCompared(what="steps", reason=UNMEASURED))
     elif has_observations(a.steps) or has_observations(b.steps):
         compared.append("steps")

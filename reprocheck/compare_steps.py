@@ -14,6 +14,7 @@ from reprocheck.protocol import (
     DECIDING_KINDS,
     EMPTY_DIGEST,
     FLAG_BACKWARD,
+    FLAG_DEVICE,
     FLAG_TAIL,
     FLAG_THREAD,
     KIND_COUNT,
@@ -87,6 +88,16 @@ def has_observations(data: Records) -> bool:
     """Whether any record holds a digest that decides."""
     deciding = [index for index, kind in enumerate(STEP_KINDS) if kind in DECIDING_KINDS]
     return any(digest_at(record, index) != EMPTY_DIGEST for record in records(data) for index in deciding)
+
+
+def hashed_elsewhere(a: Records, b: Records) -> bool:
+    """Whether the first step where the histories part was read on a device in one run only: that alone parts them."""
+    common = min(len(a), len(b)) // RECORD_SIZE
+    first = _first_parting(a, b, common)
+    if first == common:
+        return False
+    flags = [STEP_HEADER.unpack_from(_record(data, first))[2] for data in (a, b)]
+    return bool((flags[0] ^ flags[1]) & FLAG_DEVICE)
 
 
 def history_digest(data: Records, keys: Sequence[str]) -> str:

@@ -90,6 +90,9 @@ FLAG_BACKWARD = 2
 FLAG_THREAD = 4
 """The step was taken outside the main thread: its place in the order means nothing."""
 
+FLAG_DEVICE = 8
+"""Tensors were read on a CUDA device, where digests are made in another way than on the host."""
+
 EMPTY_DIGEST = bytes(DIGEST_SIZE)
 """A kind that was not observed in a step."""
 

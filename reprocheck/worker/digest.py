@@ -26,6 +26,8 @@ import torch
 from torch.nn.parameter import is_lazy
 from xxhash import xxh3_128, xxh3_128_digest
 
+from reprocheck.worker import device_digest
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -48,6 +50,9 @@ def _key_set(names: Iterable[str]) -> torch._C.DispatchKeySet:
 
 _ORDINARY = ~_key_set(("CPU", "ADInplaceOrView", "AutogradCPU", "AutocastCPU")).raw_repr()
 """Dispatch keys outside this mask make a tensor special: conjugate, sparse, quantized, fake, CUDA, ..."""
+
+_ON_CUDA = ~_key_set(("CUDA", "ADInplaceOrView", "AutogradCUDA", "AutocastCUDA")).raw_repr()
+"""The same for tensors whose values lie on a CUDA device."""
 
 _ORDINARY_TYPES = frozenset({torch.Tensor, torch.nn.Parameter})
 
@@ -133,6 +138,8 @@ class Unobserved:
         _here.depth -= 1
         if _here.depth:
             return
+        if device_digest.here.waiting:  # the target may change them from now on
+            device_digest.launch()
         torch._C._autograd._enable_record_function(True)
         if self._tracing is not None:
             torch._C._set_tracing_state(self._tracing)  # type: ignore[attr-defined]
@@ -186,23 +193,54 @@ def bytes_digest(data: bytes) -> bytes:
     return xxh3_128_digest(data)
 
 
+class Later:
+    """A digest that a device has yet to do its part for."""
+
+    __slots__ = ("_slots", "_stream")
+
+    def __init__(self, stream: bytes, slots: list[device_digest.Slot]) -> None:
+        self._stream = stream
+        self._slots = slots
+
+    @property
+    def is_here(self) -> bool:
+        """Whether `digest` would not wait for the device."""
+        return all(slot.results.is_here for slot in self._slots)
+
+    def digest(self) -> bytes:
+        """Waits for the device; raises LookupError if it failed."""
+        if not self._slots[-1].results.is_sent:
+            with Unobserved():
+                device_digest.send()
+        return xxh3_128_digest(self._stream + b"".join(s.results.row(s.device, s.number) for s in self._slots))
+
+
 class Combined:
     """One digest over many tensors and bytes, in order.
 
     Each contribution starts with a header that gives its length and form, so no other sequence of
-    contributions makes the same stream.
+    contributions makes the same stream. Tensors on a CUDA device are read there, unless `on_host`: the digest
+    is another one then than that of equal tensors elsewhere.
     """
 
-    __slots__ = ("_state", "skipped")
+    __slots__ = ("_on_host", "_slots", "_state", "skipped")
 
-    def __init__(self) -> None:
+    def __init__(self, on_host: bool = False) -> None:
         self._state = xxh3_128()
+        self._slots: list[device_digest.Slot] = []
+        self._on_host = on_host
         self.skipped = 0
         """Tensors that could not be read; only the reason went into the digest."""
 
     def digest(self) -> builtins.bytes:
-        """The digest of all contributions so far."""
-        return self._state.digest()
+        """The digest of all contributions so far. Waits for the device if a tensor lies on one."""
+        later = self.later()
+        return later if isinstance(later, builtins.bytes) else later.digest()
+
+    def later(self) -> builtins.bytes | Later:
+        """The same, without waiting."""
+        digest = self._state.digest()
+        return Later(digest, self._slots.copy()) if self._slots else digest
 
     def bytes(self, label: builtins.bytes) -> None:
         """Add plain bytes, such as a name or a generator's state."""
@@ -217,6 +255,8 @@ class Combined:
         try:
             found = _ordinary(tensor)
             if found is None:
+                found = self._on_device(tensor)
+            if found is None:
                 other = _special(tensor)  # kept until the end: an address alone keeps no tensor alive
                 found = (_PARTS, other) if isinstance(other, builtins.bytes) else _contents(other)
             header, data = found
@@ -225,6 +265,20 @@ class Combined:
             header, data = _header(f"undigestible {error.reason}"), b""
         self._state.update(header)
         self._state.update(data)
+
+    def _on_device(self, tensor: torch.Tensor) -> tuple[builtins.bytes, Buffer] | None:
+        if self._on_host or not tensor.is_cuda or type(tensor) not in _ORDINARY_TYPES:
+            return None
+        if _keys_of(tensor).raw_repr() & _ON_CUDA or not tensor.numel():
+            return None
+        with _readable(tensor):
+            _refuse_placeholder(tensor)
+            _refuse_without_data(tensor)
+            slot = device_digest.take(tensor)
+        if slot is None:
+            return None
+        self._slots.append(slot)
+        return _header(f"on device {_name(tensor.dtype)} {tuple(tensor.shape)}"), b""
 
 
 def array_digest(array: np.ndarray[Any, Any]) -> bytes:

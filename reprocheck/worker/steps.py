@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,14 @@ from reprocheck.protocol import (
     DECIDING_KINDS,
     EMPTY_DIGEST,
     FLAG_BACKWARD,
+    FLAG_DEVICE,
     FLAG_TAIL,
     FLAG_THREAD,
     STEP_HEADER,
     STEP_KINDS,
 )
-from reprocheck.worker.digest import Combined, bytes_digest
+from reprocheck.worker import device_digest
+from reprocheck.worker.digest import Combined, Later, bytes_digest
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.roots import Root, Roots, is_main_thread, is_uninitialized
 from reprocheck.worker.seeding import GENERATORS, state_digest
@@ -33,8 +36,11 @@ GRAPH_NODES = 10_000
 """Nodes of an autograd graph looked at to find its leaves."""
 
 RECENT_OUTPUTS = 64
+MOST_WAITING = 64
+"""Steps whose record may wait for a device."""
 
 Named = list[tuple[str, torch.Tensor]]
+Digests = dict[str, bytes | Later]
 
 
 class Pending(threading.local):
@@ -93,9 +99,9 @@ class Pending(threading.local):
         """Of all that is fed and not yet taken."""
         return bytes_digest(b"".join(kind.encode() + self.kinds[kind].digest() for kind in sorted(self.kinds)))
 
-    def take(self) -> dict[str, bytes]:
+    def take(self) -> Digests:
         """The digests of all kinds fed; they start anew."""
-        digests = {kind: combined.digest() for kind, combined in self.kinds.items()}
+        digests = {kind: combined.later() for kind, combined in self.kinds.items()}
         self.skipped += sum(combined.skipped for combined in self.kinds.values())
         self.kinds, self.evaluated = {}, {}
         self.roots = {}
@@ -130,6 +136,8 @@ class StepWriter:
         self._others = _Others()
         self._optimizers = 0
         self._chain = EMPTY_DIGEST
+        self._waiting: deque[tuple[int, int, int, Digests]] = deque()
+        """Number, optimizer, flags and digests of steps that are not written yet."""
         self._lock = threading.Lock()
         self.count = 0
         self.skipped = 0
@@ -146,7 +154,7 @@ class StepWriter:
             self._arrange(plan, optimizer)
             key = ""
             if plan.index < KEYED_OPTIMIZERS:
-                combined = Combined()
+                combined = Combined(on_host=True)
                 for parameter in plan.parameters:
                     combined.tensor(parameter)
                 key = combined.digest().hex()
@@ -167,13 +175,14 @@ class StepWriter:
                 self._arrange(plan, optimizer)
         roots = self._roots_of_step(pending)
         kinds = self._take(pending)
-        kinds["gradients"] = self._digest(parameter.grad for parameter in plan.parameters)
+        kinds["gradients"] = self._later(parameter.grad for parameter in plan.parameters)
         kinds["hyperparameters"] = _hyperparameters(optimizer)
-        kinds["parameters"] = self._digest([*plan.parameters, *self._unowned(roots)])
+        kinds["parameters"] = self._later([*plan.parameters, *self._unowned(roots)])
         kinds["buffers"] = self._buffers(roots)
         kinds["optimizer state"] = self._state(optimizer, plan)
         if self.states is not None and is_main_thread():
-            self.states.write("step", kinds=kinds, **self._state_of(optimizer, plan), models=self._models())
+            known = {kind: digest if isinstance(digest, bytes) else digest.digest() for kind, digest in kinds.items()}
+            self.states.write("step", kinds=known, **self._state_of(optimizer, plan), models=self._models())
         self._write(kinds, plan.index, 0)
 
     def _state_of(self, optimizer: torch.optim.Optimizer, plan: Plan) -> dict[str, Any]:
@@ -220,10 +229,10 @@ class StepWriter:
         roots = self._roots_of_step(pending)
         kinds = self._take(pending)
         parameters = self._unowned(roots) or leaves
-        kinds["gradients"] = self._digest(
+        kinds["gradients"] = self._later(
             (parameter.grad for parameter in parameters) if gradients is None else gradients
         )
-        kinds["parameters"] = self._digest(parameters)
+        kinds["parameters"] = self._later(parameters)
         kinds["buffers"] = self._buffers(roots)
         self._write(kinds, 0, FLAG_BACKWARD)
 
@@ -234,13 +243,14 @@ class StepWriter:
         kinds["parameters"] = self._in_any_order(list(module.parameters()) for module in modules)
         kinds["buffers"] = self._in_any_order(list(module.buffers()) for module in modules)
         self._write(kinds, 0, FLAG_TAIL)
+        self._write_waiting(wait=True)
 
     def _in_any_order(self, groups: Iterable[list[torch.Tensor]]) -> bytes:
         """Of models: which was called first may hang on a set, and means nothing."""
         found = sorted(self._digest(t for t in group if not is_uninitialized(t)) for group in groups if group)
         return bytes_digest(b"".join(found)) if found else EMPTY_DIGEST
 
-    def _take(self, pending: Pending) -> dict[str, bytes]:
+    def _take(self, pending: Pending) -> Digests:
         kinds = pending.take()
         self.skipped, pending.skipped = self.skipped + pending.skipped, 0
         return kinds
@@ -278,6 +288,10 @@ class StepWriter:
         return [parameter for parameter in alive if parameter is not None]
 
     def _digest(self, tensors: Iterable[torch.Tensor | None]) -> bytes:
+        later = self._later(tensors)
+        return later if isinstance(later, bytes) else later.digest()
+
+    def _later(self, tensors: Iterable[torch.Tensor | None]) -> bytes | Later:
         combined = Combined()
         for tensor in tensors:
             if tensor is None:
@@ -285,35 +299,62 @@ class StepWriter:
             else:
                 combined.tensor(tensor)
         self.skipped += combined.skipped
-        return combined.digest()
+        return combined.later()
 
-    def _state(self, optimizer: torch.optim.Optimizer, plan: Plan) -> bytes:
+    def _state(self, optimizer: torch.optim.Optimizer, plan: Plan) -> bytes | Later:
         combined = Combined()
         for parameter in plan.parameters:
             state = optimizer.state.get(parameter)
             if state:
                 _feed(combined, state, 0)
-        return combined.digest()
+        return combined.later()
 
-    def _buffers(self, roots: list[Root]) -> bytes:
+    def _buffers(self, roots: list[Root]) -> bytes | Later:
         buffers = [buffer for root in roots for buffer in root.live_buffers()]
-        return self._digest(buffers) if buffers else EMPTY_DIGEST
+        return self._later(buffers) if buffers else EMPTY_DIGEST
 
-    def _write(self, kinds: dict[str, bytes], optimizer: int, flags: int) -> None:
+    def _write(self, kinds: Digests, optimizer: int, flags: int) -> None:
         if is_main_thread():
             for generator in GENERATORS:
                 kinds[f"rng {generator}"] = state_digest(generator) or EMPTY_DIGEST
         else:
             flags |= FLAG_THREAD
-        body = b"".join(kinds.get(kind, EMPTY_DIGEST) for kind in STEP_KINDS)
-        deciding = b"".join(kinds.get(kind, EMPTY_DIGEST) for kind in STEP_KINDS if kind in DECIDING_KINDS)
+        if any(isinstance(digest, Later) for digest in kinds.values()):
+            flags |= FLAG_DEVICE
+            device_digest.send()
+        while device_digest.problems:
+            self._recorder.line("note", text=device_digest.problems.pop())
         with self._lock:
-            self._chain = bytes_digest(self._chain + optimizer.to_bytes(4, "little") + deciding)
-            header = STEP_HEADER.pack(self.count & 0xFFFFFFFF, optimizer, flags, 0)
-            self._recorder.step(header + body + self._chain)
+            self._waiting.append((self.count, optimizer, flags, kinds))
+            self._write_waiting(wait=False)
             if not flags & FLAG_TAIL:
                 self.count += 1
                 self._roots.step = self.count
+
+    def _write_waiting(self, wait: bool) -> None:
+        """Write the records of steps whose digests are there, in order; or wait for all."""
+        while self._waiting:
+            number, optimizer, flags, kinds = self._waiting[0]
+            must = wait or self.states is not None or len(self._waiting) > MOST_WAITING
+            if not must and any(isinstance(digest, Later) and not digest.is_here for digest in kinds.values()):
+                return
+            self._waiting.popleft()
+            digests = [self._ready(kinds.get(kind, EMPTY_DIGEST)) for kind in STEP_KINDS]
+            deciding = b"".join(
+                digest for kind, digest in zip(STEP_KINDS, digests, strict=True) if kind in DECIDING_KINDS
+            )
+            self._chain = bytes_digest(self._chain + optimizer.to_bytes(4, "little") + deciding)
+            header = STEP_HEADER.pack(number & 0xFFFFFFFF, optimizer, flags, 0)
+            self._recorder.step(header + b"".join(digests) + self._chain)
+
+    def _ready(self, digest: bytes | Later) -> bytes:
+        if isinstance(digest, bytes):
+            return digest
+        try:
+            return digest.digest()
+        except LookupError:  # the device failed: not observed, and told so
+            self.skipped += 1
+            return EMPTY_DIGEST
 
 
 def _fallback_names(optimizer: torch.optim.Optimizer, index: int) -> Named:

@@ -1,0 +1,130 @@
+"""The digest that is taken on a GPU: what it tells apart, and that the device computes what the host would."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.fingerprint import changes
+from reprocheck.worker import device_digest
+from reprocheck.worker.device_digest import CHUNK, FIRST, PLACE, SECOND, reference
+from reprocheck.worker.digest import Combined, Later, Unobserved, raw_bytes
+
+WORD = 2**64
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+def by_the_book(data: bytes) -> bytes:
+    a = b = 0
+    data += bytes(-len(data) % 8)
+    for place in range(len(data) // 8):
+        x = int.from_bytes(data[8 * place : 8 * place + 8], "little") ^ ((place + 1) * PLACE % WORD)
+        r = (x * FIRST % WORD) ^ (x * FIRST // WORD)
+        a += r
+        b += ((r ^ (r >> 32)) * SECOND % WORD) ^ x
+    return (a % WORD).to_bytes(8, "little") + (b % WORD).to_bytes(8, "little")
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 64, 1000, 4099])
+def test_the_reference_is_the_formula(size: int) -> None:
+    data = np.random.default_rng(size).bytes(size)
+    assert reference(data) == by_the_book(data)
+
+
+def test_sparse_changes_never_collide_not_even_in_half_of_the_digest() -> None:
+    words = np.random.default_rng(0).integers(0, 2**64, 64, dtype=np.uint64)
+    words[32:] = 0
+    seen = {reference(words.tobytes())}
+    halves = [set(), set()]
+    count = 1
+    bits = [(place, bit) for place in (0, 1, 31, 32, 33, 63) for bit in range(64)]
+    for one in bits:
+        for other in bits:
+            if one < other:
+                changed = words.copy()
+                for place, bit in (one, other):
+                    changed[place] ^= np.uint64(1 << bit)
+                digest = reference(changed.tobytes())
+                seen.add(digest)
+                halves[0].add(digest[:8])
+                halves[1].add(digest[8:])
+                count += 1
+    assert len(seen) == count
+    assert [len(half) for half in halves] == [count - 1, count - 1]
+
+
+def test_every_order_of_a_few_values_has_its_own() -> None:
+    generator = np.random.default_rng(0)
+    base = np.arange(512, dtype=np.float32)
+    digests = {reference(generator.permutation(base).tobytes()) for _ in range(2000)}
+    assert len(digests) == 2000
+
+
+@pytest.mark.parametrize("name", [name for name in changes() if "dtype" not in name and "shape" not in name])
+def test_no_change_of_bytes_is_missed(name: str) -> None:
+    one, other = changes()[name]
+    if name == "zeros appended":  # up to a word they are one: the header holds the length
+        other = torch.zeros(66)
+    assert reference(bytes(raw_bytes(one))) != reference(bytes(raw_bytes(other)))
+
+
+def on_device(tensors: list[torch.Tensor]) -> list[bytes]:
+    with Unobserved():
+        slots = [device_digest.take(tensor) for tensor in tensors]
+        assert not device_digest.problems, device_digest.problems
+        device_digest.send()
+    return [slot.results.row(slot.device, slot.number) for slot in slots if slot is not None]
+
+
+@needs_gpu
+def test_the_device_computes_the_reference() -> None:
+    torch.manual_seed(0)
+    sizes = [1, 3, 8, 1000, 8 * CHUNK, 8 * CHUNK + 1, 8 * CHUNK - 5, 3_000_001]
+    tensors = [torch.randint(0, 256, (size,), dtype=torch.uint8) for size in sizes]
+    tensors += [torch.randn(300, 700), torch.randn(7, 9).double(), torch.randn(99).bfloat16(), torch.rand(9) > 0.5]
+    there = [tensor.cuda() for tensor in tensors]
+    shifted = torch.randn(1001).half().cuda()[1:]  # not at a multiple of 8 bytes
+    strided = torch.randn(64, 48).cuda().t()
+    digests = on_device([*there, shifted, strided])
+    wanted = [reference(bytes(raw_bytes(tensor))) for tensor in [*tensors, shifted, strided]]
+    assert digests == wanted
+
+
+@needs_gpu
+def test_a_later_write_does_not_count_and_nothing_waits() -> None:
+    tensor = torch.randn(1 << 20, device="cuda")
+    wanted = reference(bytes(raw_bytes(tensor)))
+    torch.cuda._sleep(200_000_000)
+    combined = Combined()
+    with Unobserved():
+        combined.tensor(tensor)
+        plain = device_digest.here.results
+    tensor.zero_()
+    later = combined.later()
+    assert isinstance(later, Later)
+    with Unobserved():
+        device_digest.send()
+    assert not later.is_here  # the device sleeps still: nobody waited for it
+    assert plain.row(0, 0) == wanted
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", list(changes()))
+def test_no_change_is_missed_on_a_device(name: str) -> None:
+    digests = []
+    for tensor in changes()[name]:
+        combined = Combined()
+        combined.tensor(tensor.cuda())
+        digests.append(combined.digest())
+    assert digests[0] != digests[1]
+
+
+@needs_gpu
+def test_equal_values_under_other_strides_are_equal() -> None:
+    digests = []
+    for tensor in (torch.arange(12.0).view(3, 4).cuda(), torch.arange(12.0).view(3, 4).t().contiguous().t().cuda()):
+        combined = Combined()
+        combined.tensor(tensor)
+        digests.append(combined.digest())
+    assert digests[0] == digests[1]
