@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import statistics
@@ -229,20 +228,28 @@ def _ended(outcome: Outcome) -> str:
 
 
 def cheapest_of(prices: Sequence[Price]) -> str:
-    """Of those that reproduce; what makes no difference costs what plain costs, and then the order of rows decides.
+    """The name of the cheapest row that reproduces, or nothing. What reproduces as it is needs no setting.
 
-    What has no time comes last: it may have done something else.
+    Settings whose intervals meet cost the same time: of those, one without a clear price in memory, and then the order
+    of rows decides, which begins with what takes least out of a user's hands. What has no time may have done something
+    else, and comes last.
     """
+    found = [price for price in prices if price.reproduces and price.row is not AGAIN]
+    if not found or found[0].row is PLAIN:
+        return found[0].row.name if found else ""
+    timed = [(price, price.time_ratio) for price in found if price.time_ratio is not None]
+    if not timed:
+        return found[0].row.name
+    _, best = min(timed, key=lambda entry: entry[1].middle if entry[1].differs else 1.0)
+    if best.differs:
+        as_cheap = [price for price, ratio in timed if ratio.low <= best.high]
+    else:  # it costs what plain costs, and so do those that are no difference, either
+        as_cheap = [price for price, ratio in timed if not ratio.differs]
+    return min(as_cheap, key=lambda price: _needs_more_memory(price.memory_ratio)).row.name
 
-    def cost(entry: tuple[int, Price]) -> tuple[float, int]:
-        place, price = entry
-        ratio = price.time_ratio
-        if ratio is None:
-            return (1.0 if price.row is PLAIN else math.inf), place
-        return (ratio.middle if ratio.differs else 1.0), place
 
-    found = [(place, price) for place, price in enumerate(prices) if price.reproduces and price.row is not AGAIN]
-    return min(found, key=cost)[1].row.name if found else ""
+def _needs_more_memory(ratio: Ratio | None) -> bool:
+    return ratio is not None and ratio.differs and ratio.middle > 1
 
 
 def _summary(prices: Sequence[Price]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from reprocheck import checks
 from reprocheck.console import Style
@@ -16,13 +17,16 @@ from reprocheck.resume.model import Answer, ResumeOrder
 
 __all__ = ["FORMATS", "answer", "make_resume_order"]
 
+MOST_GRACE = 3600
+"""Seconds."""
 FORMATS: dict[str, Callable[[Answer, Style], str]] = {"json": render_resume_json, "text": render_resume_text}
 
 
 def make_resume_order(request: Request, at: int | None, kill: bool, grace: float, extra: Sequence[str]) -> ResumeOrder:
     """Check what only this command takes. Raises UsageError."""
-    if len(request.seeds) > 1:
-        request = _one_seed(request)
+    if not 0 <= grace <= MOST_GRACE:  # NaN, too
+        raise UsageError(f"--grace must be seconds from 0 to {MOST_GRACE}, not {grace:g}", "use --kill for none")
+    request = replace(request, seeds=request.seeds[:1])
     if request.target.function is not None:
         try:
             arguments = checks.arguments(list(extra))
@@ -34,9 +38,3 @@ def make_resume_order(request: Request, at: int | None, kill: bool, grace: float
     except ValueError as error:
         raise UsageError(f"--resume-arg: {str(error).lower()}", "quote it as for a shell") from None
     return ResumeOrder(request=request, at=at, kill=kill, grace=grace, words=words)
-
-
-def _one_seed(request: Request) -> Request:
-    from dataclasses import replace
-
-    return replace(request, seeds=request.seeds[:1])

@@ -155,7 +155,8 @@ class TestCheapest:
             ((False, CHEAP), (True, DEAR), (None, CHEAP), "workers-0"),
             ((True, None), (True, DEAR), (False, SAME), "workers-0"),  # without a time it is not known to be cheap
             ((True, None), (False, None), (False, None), "seeded"),
-            ((True, SAME), (True, CHEAP), (True, DEAR), "workers-0"),
+            ((True, SAME), (True, CHEAP), (True, DEAR), "seeded"),  # their intervals meet
+            ((True, DEAR), (True, CHEAP), (True, DEAR), "workers-0"),
             ((False, SAME), (False, SAME), (None, None), ""),
         ],
     )
@@ -166,9 +167,16 @@ class TestCheapest:
         assert cheapest_of(prices) == cheapest
 
     def test_what_reproduces_as_it_is_needs_nothing(self) -> None:
-        assert cheapest_of(
-            [priced(PLAIN, True, None), priced(AGAIN, True, SAME), priced(row("seeded"), True, SAME)]
-        ) == ("plain")
+        prices = [priced(PLAIN, True, None), priced(AGAIN, True, SAME), priced(row("one-thread"), True, CHEAP)]
+        assert cheapest_of(prices) == "plain"
+
+    def test_what_cannot_be_told_apart_in_time_costs_the_same(self) -> None:
+        a_little_less = Ratio(middle=0.88, low=0.84, high=0.96, differs=True)
+        prices = [priced(row("one-thread"), True, CHEAP), priced(row("strict"), True, a_little_less)]
+        assert cheapest_of(prices) == "one-thread"
+        more_memory = replace(prices[0], memory_ratio=DEAR)
+        assert cheapest_of([more_memory, prices[1]]) == "strict"
+        assert cheapest_of([replace(more_memory, memory_ratio=SAME), prices[1]]) == "one-thread"
 
 
 def test_the_bill_in_words_and_as_json() -> None:
