@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import audits, evidence, fingerprint, steps, trace
+from benchmarks import audits, evidence, fingerprint, gpu, steps, trace
 from benchmarks.figures import Figure, Line, Skipped
 from reprocheck import __version__
 
@@ -27,8 +27,10 @@ BENCHMARKS = {
     "trace": trace.lines,
     "evidence": evidence.lines,
     "audits": audits.lines,
+    "gpu": gpu.lines,
 }
 DOCS = Path(__file__).parent.parent / "docs"
+COMMANDS = {"benchmarks": "make bench", "benchmarks-gpu": "python -m benchmarks --only gpu --write"}
 SHOWN = {True: "met", False: "missed", None: ""}
 
 
@@ -36,7 +38,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="only show that all of it works")
     parser.add_argument("--only", default=",".join(BENCHMARKS), help=f"some of {', '.join(BENCHMARKS)}")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.json, .md and .svg")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write docs/benchmarks.json, .md and .svg (benchmarks-gpu.* with --only gpu)",
+    )
     given = parser.parse_args()
     found: list[Line] = []
     for name in given.only.split(","):
@@ -45,11 +51,8 @@ def main() -> None:
                 line = replace(line, target=None)
             found.append(line)
             print(" | ".join(row(line)), flush=True)
-    if not torch.cuda.is_available():
-        found.append(Skipped("fingerprint on the GPU", "all of it", "no CUDA device here"))
-        print(" | ".join(row(found[-1])))
     if given.write:
-        write(found, where())
+        write(found, where(), "benchmarks-gpu" if given.only == "gpu" else "benchmarks")
 
 
 def row(line: Line) -> tuple[str, str, str, str, str]:
@@ -82,29 +85,31 @@ def where() -> dict[str, str]:
     }
 
 
-def write(found: list[Line], machine: dict[str, str]) -> None:
+def write(found: list[Line], machine: dict[str, str], stem: str) -> None:
     """The same figures as JSON, as a table and as a picture."""
     figures = [asdict(line) | {"met": line.met} for line in found if isinstance(line, Figure)]
     skipped = [asdict(line) for line in found if isinstance(line, Skipped)]
     data = {"schema_version": 1, "machine": machine, "figures": figures, "skipped": skipped}
-    (DOCS / "benchmarks.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    (DOCS / f"{stem}.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`. A ratio (x) is to the plain work in the same round; in brackets the interval that",
-        "holds the median with a chance of at least 90 %. " + ", ".join(f"{k}: {v}" for k, v in machine.items()) + ".",
+        f"Written by `{COMMANDS[stem]}`. A ratio (x) is to the plain work in the same round;",
+        "in brackets the interval that holds the median with a chance of at least 90 %. "
+        + ", ".join(f"{k}: {v}" for k, v in machine.items())
+        + ".",
         "",
-        "![the ratios](benchmarks.svg)",
+        f"![the ratios]({stem}.svg)",
         "",
         "| | | measured | target | |",
         "| --- | --- | --- | --- | --- |",
         *(f"| {' | '.join(row(line))} |" for line in found),
     ]
-    (DOCS / "benchmarks.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    picture(found, machine)
+    (DOCS / f"{stem}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    picture(found, machine, stem)
 
 
-def picture(found: list[Line], machine: dict[str, str]) -> None:
+def picture(found: list[Line], machine: dict[str, str], stem: str) -> None:
     """Bars of the ratios, on a scale that ends at 8."""
     table = Table(box=None, pad_edge=False)
     for heading in ("", "ratio to the plain work", "", "target"):
@@ -122,7 +127,7 @@ def picture(found: list[Line], machine: dict[str, str]) -> None:
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=120, file=nowhere)
         console.print(table)
-        console.save_svg(str(DOCS / "benchmarks.svg"), title=f"{machine['cpu']}, torch {machine['torch']}")
+        console.save_svg(str(DOCS / f"{stem}.svg"), title=f"{machine['cpu']}, torch {machine['torch']}")
 
 
 if __name__ == "__main__":
