@@ -1,0 +1,70 @@
+"""Trainings on a GPU. What does not reproduce adds tens of thousands of floats with atomics, so no two runs agree."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def scattered(steps=4):
+    values = torch.randn(200_000, device="cuda")
+    groups = torch.randint(8, (200_000,), device="cuda")
+    weight = nn.Parameter(torch.ones(200_000, device="cuda"))
+    optimizer = torch.optim.SGD([weight], 1e-2)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        sums = torch.zeros(8, device="cuda").index_add_(0, groups, values * weight)
+        (sums**2).sum().backward()
+        optimizer.step()
+    return weight
+
+
+def enlarged(steps=4):
+    model = nn.Conv2d(3, 4, 3, padding=1).cuda()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-2)
+    x = torch.randn(8, 3, 64, 64, device="cuda")
+    for _ in range(steps):
+        optimizer.zero_grad()
+        large = F.interpolate(model(x), scale_factor=7.3, mode="bilinear")
+        (large * torch.linspace(0, 1, large.shape[-1], device="cuda")).sin().mean().backward()
+        optimizer.step()
+    return model
+
+
+def embedded(steps=4):
+    table = nn.Embedding(5, 64).cuda()
+    optimizer = torch.optim.SGD(table.parameters(), 1e-2)
+    words = torch.randint(5, (64, 4096), device="cuda")
+    for _ in range(steps):
+        optimizer.zero_grad()
+        table.weight[words.view(-1)].sin().sum().backward()
+        optimizer.step()
+    return table
+
+
+def digits(steps=6):
+    model = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Dropout(0.2), nn.Flatten(), nn.Linear(1024, 10)
+    ).cuda()
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    x, y = torch.randn(64, 1, 8, 8), torch.randint(10, (64,))
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x.cuda()), y.cuda())
+        loss.backward()
+        optimizer.step()
+    return {"model": model, "loss": loss.item()}
+
+
+def either(device="cuda", steps=3):
+    model = nn.Linear(8, 2).to(device)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-2)
+    x = torch.ones(4, 8, device=device)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        model(x).sum().backward()
+        optimizer.step()
+    return model
+
+
+def large():
+    return torch.zeros(2**31, device="cuda").sum()
