@@ -90,6 +90,6 @@ def test_a_limit_of_memory_holds_and_is_told(tmp_path: Path) -> None:
 
 
 def test_gpu_info_shows_what_torch_sees(tmp_path: Path) -> None:
-    ran = reprocheck("gpu-info", "--format", "json", cwd=tmp_path)
+    ran = reprocheck("gpu-info", "--json", cwd=tmp_path)
     assert ran.code == 0, ran.out + ran.err
     assert torch.cuda.get_device_name(0) in ran.out
