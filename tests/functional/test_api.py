@@ -147,6 +147,8 @@ def test_an_audit_is_that_of_the_command(target: str, tmp_path: Path) -> None:
     assert (answer.verdict, answer.exit_code) == (Verdict.REPRODUCIBLE, 0)
     assert [len(seed.runs) for seed in answer.seeds] == [2, 2]
     assert answer.seeds[1].runs[0].metrics == {"loss": 1.5}
+    (loss,) = answer.metrics
+    assert (loss.name, loss.mean, loss.minimum, loss.maximum, loss.within_std) == ("loss", 1.0, 0.5, 1.5, 0.0)
     words = ("--ambient", "fixed", "--no-explain", "--seeds", "2", "--arg", "rate=0.5", "--format", "json")
     told = command("run", f"{target}:same", *words, cwd=tmp_path).json()
     ours = json.loads((tmp_path / "report.json").read_text())

@@ -55,6 +55,15 @@ def test_colour_follows_option_then_environment_then_terminal(
     assert decide_style(color, Stream(terminal)).colour is expected
 
 
+def test_plots_are_for_terminals_that_can_show_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {name: decide_style("auto", Stream(True, name)) for name in ("utf-8", "ascii", "cp1252")}
+    assert [style.plots for style in shown.values()] == [True, True, False]
+    assert [style.ascii for style in shown.values()] == [False, True, False]
+    assert not decide_style("always", Stream()).plots
+    monkeypatch.setenv("TERM", "dumb")
+    assert not decide_style("auto", Stream(True)).plots
+
+
 def test_a_pipe_has_a_fixed_width_and_a_terminal_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "66")
     assert decide_style("auto", Stream()).width == 100
