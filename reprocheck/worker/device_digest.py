@@ -228,15 +228,22 @@ def _launch(device: int, tensors: list[torch.Tensor]) -> None:
         here.results.add(device, sums, stream)
 
 
-@lru_cache(maxsize=256)
-def _tables(device: int, stream: int, sizes: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Sizes, and for each block its tensor and its first word. A training has the same from step to step."""
+def tables(sizes: tuple[int, ...]) -> tuple[Words, Words, Words]:
+    """Of tensors of so many bytes: their sizes, and for each block of threads its tensor and its first word."""
     import numpy as np
 
     chunks = np.array([-(-size // (8 * CHUNK)) for size in sizes], dtype=np.int64)
     starts = np.cumsum(chunks) - chunks
+    owners = np.repeat(np.arange(len(sizes), dtype=np.uint64), chunks)
     firsts = (np.arange(int(chunks.sum())) - np.repeat(starts, chunks)) * CHUNK
-    return _sent(sizes), _sent(np.repeat(np.arange(len(sizes)), chunks)), _sent(firsts)
+    return np.array(sizes, dtype=np.uint64), owners, firsts.astype(np.uint64)
+
+
+@lru_cache(maxsize=256)
+def _tables(device: int, stream: int, sizes: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The same on the device: a training has tensors of the same sizes from step to step."""
+    all_sizes, owners, firsts = (_sent(table.astype("int64")) for table in tables(sizes))
+    return all_sizes, owners, firsts
 
 
 def _sent(numbers: object) -> torch.Tensor:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -67,6 +72,67 @@ def test_no_change_of_bytes_is_missed(name: str) -> None:
     if name == "zeros appended":  # up to a word they are one: the header holds the length
         other = torch.zeros(66)
     assert reference(bytes(raw_bytes(one))) != reference(bytes(raw_bytes(other)))
+
+
+HOST = """
+#include <thread>
+#include <vector>
+#include <barrier>
+struct Place { unsigned x; };
+struct alignas(16) ulonglong2 { unsigned long long x, y; };
+static thread_local Place threadIdx, blockIdx;
+static std::barrier<> *all;
+static unsigned long long lanes[THREADS];
+static unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
+    return (unsigned long long)(((unsigned __int128)a * b) >> 64);
+}
+static void __syncthreads() { all->arrive_and_wait(); }
+static unsigned long long __shfl_down_sync(unsigned, unsigned long long value, int far) {
+    lanes[threadIdx.x] = value;
+    all->arrive_and_wait();
+    unsigned long long found = (threadIdx.x & 31) + far < 32 ? lanes[threadIdx.x + far] : value;
+    all->arrive_and_wait();
+    return found;
+}
+static void atomicAdd(unsigned long long *at, unsigned long long value) { __atomic_fetch_add(at, value, 0); }
+#define __global__
+#define __device__
+#define __forceinline__ inline
+#define __launch_bounds__(n)
+#define __shared__ static
+%s
+extern "C" void start(unsigned blocks, const word *a, const word *b, const word *c, const word *d, word *sums) {
+    for (unsigned block = 0; block < blocks; block++) {
+        std::barrier<> barrier(THREADS);
+        all = &barrier;
+        std::vector<std::thread> threads;
+        for (unsigned thread = 0; thread < THREADS; thread++)
+            threads.emplace_back([=] { threadIdx.x = thread; blockIdx.x = block; digest(a, b, c, d, sums); });
+        for (auto &thread : threads) thread.join();
+    }
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="needs g++")
+def test_the_source_of_the_kernel_computes_the_reference_where_threads_of_the_host_run_it(tmp_path: Path) -> None:
+    source = (HOST % device_digest.SOURCE).replace("THREADS", str(device_digest.THREADS))
+    (tmp_path / "host.cpp").write_text(source)
+    words = ("g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-pthread", "-o", "host.so", "host.cpp")
+    built = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    sizes = [1, 8, 1000, 8 * CHUNK, 8 * CHUNK + 1, 8 * CHUNK - 5, 16 * CHUNK + 12, 0, 77]
+    held = [torch.randint(0, 256, (size + 8,), dtype=torch.uint8) for size in sizes]
+    tensors = [
+        one[8:] if number == 6 else one[:size] for number, (one, size) in enumerate(zip(held, sizes, strict=True))
+    ]
+    tables = [torch.from_numpy(table) for table in device_digest.tables(tuple(tensor.nbytes for tensor in tensors))]
+    addresses = torch.tensor([tensor.data_ptr() for tensor in tensors])
+    sums = torch.zeros((len(tensors), 2), dtype=torch.int64)
+    arguments = [ctypes.c_void_p(table.data_ptr()) for table in (addresses, *tables, sums)]
+    ctypes.CDLL(str(tmp_path / "host.so")).start(ctypes.c_uint(len(tables[1])), *arguments)
+    wanted = [reference(bytes(raw_bytes(tensor))) for tensor in tensors]
+    assert [row.numpy().tobytes() for row in sums] == wanted
 
 
 def on_device(tensors: list[torch.Tensor]) -> list[bytes]:
