@@ -17,7 +17,7 @@ _HELP = {
     "rng": "save and load the states of the generators: torch.get_rng_state(), random.getstate(), numpy's, CUDA's",
     "loader-position": "save how many batches of the epoch were used and skip them, with the order of that epoch: its "
     "number, or the state of the loader's generator",
-    "epoch-counter": "save the number of the next epoch or step, and start the loop from it",
+    "epoch-counter": "save the number of the next epoch and of the next batch in it, and start the loop from there",
     "mode": "call `model.train()` after loading, as before the first step",
     "frozen": "freeze and unfreeze by the number of the step, not once on the way: a state_dict has no `requires_grad`",
     "buffers": "save `model.state_dict()`, which has the buffers, not `model.parameters()` alone",
