@@ -14,6 +14,7 @@ from reprocheck.cli_cost import cost
 from reprocheck.cli_options import ARGV, EPILOG, MODULE, QUIET, TARGET, VERBOSE, order_of
 from reprocheck.cli_options import option as _option
 from reprocheck.cli_resume import resume
+from reprocheck.cli_vary import vary
 from reprocheck.errors import ExitCode
 
 app = typer.Typer(
@@ -186,6 +187,7 @@ def selftest(
 
 app.command(epilog=EPILOG)(resume)
 app.command(epilog=EPILOG)(cost)
+app.command(epilog=EPILOG)(vary)
 
 
 def main() -> None:

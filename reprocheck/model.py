@@ -241,6 +241,16 @@ class Probe:
     """Directory listings come sorted."""
     fill_memory: bool | None = None
     """torch.utils.deterministic.fill_uninitialized_memory."""
+    mkldnn: bool | None = None
+    """Whether operations are handed to oneDNN."""
+    matmul_precision: str | None = None
+    """torch.set_float32_matmul_precision."""
+    optimizer: str | None = None
+    """Every optimizer that offers it gets this implementation: loop, foreach or fused."""
+    umask: int | None = None
+    """Permissions that new files do not get."""
+    watch_calls: bool = False
+    """Note what there is that an override could reach."""
     calls: int = 1
     """Calls of the target function in this one process; the last one counts."""
     states: bool = False

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reprocheck.model import Deterministic, Settings
+from reprocheck.worker import overrides
 
 
 def apply_to_torch(settings: Settings) -> None:
@@ -63,6 +64,8 @@ def read_settings() -> Mapping[str, Any]:
         "fill_uninitialized_memory": torch.utils.deterministic.fill_uninitialized_memory,
         "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
         "cublas_workspace_config": os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
+        "mkldnn": torch.backends.mkldnn.is_available() and bool(torch._C._get_mkldnn_enabled()),
+        **({"applied": sorted(overrides.applied)} if overrides.applied else {}),
     }
 
 
