@@ -14,8 +14,10 @@ from reprocheck.cli_cost import cost
 from reprocheck.cli_options import ARGV, EPILOG, MODULE, QUIET, TARGET, VERBOSE, order_of
 from reprocheck.cli_options import option as _option
 from reprocheck.cli_resume import resume
-from reprocheck.cli_vary import vary
+from reprocheck.cli_vary import also_vary, check_vary
+from reprocheck.cli_vary import vary as vary_command
 from reprocheck.errors import ExitCode
+from reprocheck.model import Verdict
 
 app = typer.Typer(
     name="reprocheck",
@@ -97,6 +99,12 @@ def run(
     only_new: Annotated[str | None, _option("only-new", metavar="FILE")] = None,
     exit_zero: Annotated[bool | None, _option("exit-zero", "--exit-zero/--no-exit-zero")] = None,
     color: Annotated[str | None, _option("color", metavar="auto|always|never")] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary", help="Where it reproduces, vary these, too, as `reprocheck vary --only` does.", metavar="NAMES"
+        ),
+    ] = None,
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
 ) -> None:
@@ -110,17 +118,21 @@ def run(
     given = {
         name: value
         for name, value in context.params.items()
-        if name not in ("target", "argv", "module", "quiet", "verbose")
+        if name not in ("target", "argv", "module", "vary", "quiet", "verbose")
     }
     order = order_of(target, module, argv, given)
     options = order.options
+    check_vary(vary or (), options["format"])
     answer = carry_out(order, choose_progress(quiet, verbose))
     style = decide_style(options["color"], sys.stdout)
     write_outputs(answer, options["output"], style)
     append_step_summary(answer, [*(form for form, _ in options["output"]), *([options["format"]] if quiet < 2 else [])])
     if quiet < 2:
         print_report(FORMATS[options["format"]](answer, style))
-    raise typer.Exit(answer.exit_code)
+    code = int(answer.exit_code)
+    if vary and answer.verdict is Verdict.REPRODUCIBLE:
+        code = code or also_vary(order.request, vary, style, quiet, verbose)
+    raise typer.Exit(code)
 
 
 @app.command(epilog=EPILOG)
@@ -187,7 +199,7 @@ def selftest(
 
 app.command(epilog=EPILOG)(resume)
 app.command(epilog=EPILOG)(cost)
-app.command(epilog=EPILOG)(vary)
+app.command("vary", epilog=EPILOG)(vary_command)
 
 
 def main() -> None:

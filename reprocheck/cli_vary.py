@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reprocheck.cli_options import ARGV, FORMAT, MODULE, QUIET, TARGET, VERBOSE, check_form, option, order_of
+
+if TYPE_CHECKING:
+    from reprocheck.console import Style
+    from reprocheck.model import Request
 
 
 def vary(
@@ -77,3 +82,29 @@ def vary(
     if quiet < 2:
         print_report(FORMATS[form](found, decide_style(order.options["color"], sys.stdout)))
     raise typer.Exit(int(found.exit_code))
+
+
+def check_vary(words: Sequence[str], form: str) -> None:
+    """The words of `run --vary`. Raises UsageError."""
+    if not words:
+        return
+    from reprocheck.errors import UsageError
+    from reprocheck.vary.variations import choose
+
+    choose("--vary", words)
+    if form != "text":
+        raise UsageError(
+            f"--vary adds to the text report, not to --format {form}", "use `reprocheck vary --format json`"
+        )
+
+
+def also_vary(request: Request, words: Sequence[str], style: Style, quiet: int, verbose: bool) -> int:
+    """After an audit: the answer beneath its report. Returns the exit code."""
+    from reprocheck.progress import choose_progress
+    from reprocheck.report.write import print_report
+    from reprocheck.vary.command import FORMATS, answer, make_vary_order
+
+    found = answer(make_vary_order(request, words, (), ()), choose_progress(quiet, verbose))
+    if quiet < 2:
+        print_report("\n" + FORMATS["text"](found, style))
+    return int(found.exit_code)

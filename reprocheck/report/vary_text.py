@@ -6,7 +6,7 @@ from reprocheck.console import Pen, Style, aligned
 from reprocheck.errors import ExitCode
 from reprocheck.model import Divergence
 from reprocheck.report.text_difference import where
-from reprocheck.report.wording import count, duration, shown_path, shown_target, size
+from reprocheck.report.wording import count, duration, first_of, shown_path, shown_target, size
 from reprocheck.vary.model import Answer, Row, Shift, Status
 from reprocheck.vary.variations import VARIATIONS
 
@@ -115,7 +115,10 @@ def _joint(answer: Answer, pen: Pen) -> list[str]:
 
 
 def _remarks(answer: Answer, pen: Pen) -> list[str]:
-    lines = [f"{item.what}: not varied: {pen.text(item.reason)}" for item in answer.not_varied]
+    reasons: dict[str, list[str]] = {}
+    for item in answer.not_varied:
+        reasons.setdefault(item.reason, []).append(item.what)
+    lines = [f"not varied: {first_of(names, 6)}: {pen.text(reason)}" for reason, names in reasons.items()]
     for row in answer.rows:
         lines += [
             f"{row.names[0]}: {pen.text(item.what)} not compared: {pen.text(item.reason)}" for item in row.not_compared

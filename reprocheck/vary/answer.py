@@ -17,12 +17,16 @@ from reprocheck.progress import Progress
 from reprocheck.store import create_audit_folder, prune
 from reprocheck.vary.experiment import ControlDiffers, Experiment, NoControl, peak
 from reprocheck.vary.model import Answer, Row, Status, Variation
+from reprocheck.vary.resumed import resumed
 from reprocheck.vary.runs import Runs
 from reprocheck.vary.variations import VARIATIONS
+from reprocheck.vary.variations.again import RESUME
 from reprocheck.vary.words import in_words
 
 VARIED = "variations"
 """The folder for evidence of these runs: they are no audits, and `diff latest` does not mean them."""
+NOT_TOGETHER = ("same-folder", "same-process", RESUME)
+"""They need a folder or a process of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,7 @@ def vary(order: VaryOrder, progress: Progress) -> Answer:
     runs = Runs(Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=tmp), progress)
     try:
         progress.started(2 + len(_chosen(order)))
-        answer = _answer(order, runs)
+        answer = _answer(order, runs, progress)
     except ControlDiffers as found:
         answer = Answer(
             request=request,
@@ -73,18 +77,21 @@ def vary(order: VaryOrder, progress: Progress) -> Answer:
 
 
 def _chosen(order: VaryOrder) -> list[Variation]:
-    wanted = order.only | order.required if order.only else frozenset(one.name for one in VARIATIONS)
+    usual = frozenset(one.name for one in VARIATIONS) - {RESUME}
+    wanted = (order.only or usual) | order.required
     return [one for one in VARIATIONS if one.name in wanted - order.skip]
 
 
-def _answer(order: VaryOrder, runs: Runs) -> Answer:
+def _answer(order: VaryOrder, runs: Runs, progress: Progress) -> Answer:
     experiment = Experiment(runs, replace(order.request, ambient=AmbientMode.FIXED), order.request.explain)
     reasons = {one.name: one.why_not(experiment.facts) for one in _chosen(order)}
     left_out = tuple(NotCompared(what=name, reason=reason) for name, reason in reasons.items() if reason)
     possible = [one for one in _chosen(order) if not reasons[one.name]]
     # A second run in one folder needs the folder as the control left it.
     settings = sorted((one for one in possible if not one.is_ambient), key=lambda one: one.name != "same-folder")
-    by_name = {row.names[0]: row for row in (experiment.setting(one) for one in settings)}
+    by_name = {one.name: experiment.setting(one) for one in settings if one.name != RESUME}
+    if any(one.name == RESUME for one in settings):
+        by_name[RESUME] = resumed(experiment.facts.request, progress)
     surroundings = experiment.surroundings([one for one in possible if one.is_ambient])
     rows = [*surroundings, *(by_name[one.name] for one in possible if one.name in by_name)]
     joint = experiment.together(_innocent(possible, rows))
@@ -98,7 +105,7 @@ def _answer(order: VaryOrder, runs: Runs) -> Answer:
         joint=tuple(joint),
         not_varied=left_out,
         required=tuple(one.name for one in VARIATIONS if one.name in order.required),
-        seconds_of_control=control.seconds,
+        seconds_of_control=experiment.seconds,
         memory_of_control=peak(control),
         spread=experiment.spread,
         seeds=len(order.request.seeds),
@@ -107,7 +114,7 @@ def _answer(order: VaryOrder, runs: Runs) -> Answer:
 
 
 def _innocent(possible: Sequence[Variation], rows: Sequence[Row]) -> list[Variation]:
-    """One of each group that changes nothing alone; what needs a folder or a process of its own is left out."""
+    """One of each group that changes nothing alone."""
     same = {name for row in rows if row.status is Status.SAME for name in row.names}
     found = {
         one.group: one for one in possible if one.name in same and one.group not in ("same-folder", "same-process")

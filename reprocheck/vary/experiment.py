@@ -48,7 +48,8 @@ class Experiment:
         self._traced: dict[TraceWindow, Ran] = {}
         self.control = self._whole(runs.run("control"))
         self.spread = self._make_spread()
-        self._check_control()  # the last to work in the folder before `same-folder`
+        again = self._check_control()  # the last to work in the folder before `same-folder`
+        self.seconds = min(self.control.seconds, again.seconds)
         self.facts = Facts(
             request=request,
             manifest=self.control.manifest,
@@ -58,13 +59,14 @@ class Experiment:
             calls=frozenset(self.control.settings_at_end.get("applied", ())),
         )
 
-    def _check_control(self) -> None:
+    def _check_control(self) -> Evidence:
         again = self._whole(self._runs.run("control-again"))
         comparison = compare(self.control, again, self._request)
         if comparison.divergence is not None:
             raise ControlDiffers(self._located(comparison.divergence, self.control, again, Change()))
         if not comparison.compared:
             raise NoControl("nothing was compared: no step and no returned value was seen")
+        return again
 
     @staticmethod
     def _whole(ran: Ran) -> Evidence:
@@ -186,7 +188,8 @@ class Experiment:
         if origin is None:
             return divergence
         frames = origin.call.frames
-        return replace(divergence, op=origin.call.op, location=frames[0].location if frames else None)
+        place = self._runs.place(frames[0].location) if frames else None
+        return replace(divergence, op=origin.call.op, location=place)
 
 
 def _origin(a: Ran, b: Ran) -> Origin | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from reprocheck.errors import UsageError
 from reprocheck.evidence import EvidenceUnreadable, load_evidence
 from reprocheck.launch import launch
-from reprocheck.model import Evidence, Outcome, Probe, RunSpec, Status, TraceWindow
+from reprocheck.model import Evidence, Location, Outcome, Probe, RunSpec, Status, TraceWindow
 from reprocheck.plan import Planner
 from reprocheck.progress import Progress
 from reprocheck.vary.model import Change
@@ -31,6 +32,7 @@ class Runs:
         self._planner = planner
         self._progress = progress
         self._work = planner.tmp / "work"
+        self._folders = tuple(self._work / part / planner.cwd.name for part in ("folder", "elsewhere/another folder"))
         self.is_copied = not too_much(planner.cwd)
         self.count = 0
         """Runs made so far."""
@@ -55,6 +57,13 @@ class Runs:
         except EvidenceUnreadable as error:
             return replace(outcome, status=Status.LOST, reason=error.message)
 
+    def place(self, location: Location) -> Location:
+        """Where a line of a copy stands in the user's own folder."""
+        for folder in self._folders:
+            if Path(location.path).is_relative_to(folder):
+                return replace(location, path=str(self._planner.cwd / Path(location.path).relative_to(folder)))
+        return location
+
     def _spec(self, name: str, changes: Sequence[Change], seed: int | None, trace: TraceWindow | None) -> RunSpec:
         request = self._planner.request
         merged = merge(changes)
@@ -65,7 +74,6 @@ class Runs:
         settings = replace(settings, env=(*settings.env, *environment.items()))
         ambient = replace(self._planner.ambient(0), **dict[str, Any](merged.ambient))
         probe = Probe(ledger=False, watch_calls=True, trace=trace)
-        folder = self._work / ("elsewhere/another folder" if merged.elsewhere else "folder") / self._planner.cwd.name
         spec = self._planner.spec(
             name,
             request.seeds[0] if seed is None else seed,
@@ -74,7 +82,7 @@ class Runs:
             settings=settings,
             probe=replace(probe, **dict[str, Any](merged.overrides)),
             fresh=self.is_copied,
-            work=folder,
+            work=self._folders[merged.elsewhere],
         )
         given = dict(spec.target.arguments) | dict(merged.arguments)
         spec = replace(spec, target=replace(spec.target, arguments=tuple(given.items())))

@@ -21,6 +21,9 @@ from reprocheck.vary.variations import (
     threads,
 )
 
+SURROUNDINGS = "surroundings"
+"""All that nobody promises."""
+
 VARIATIONS: tuple[Variation, ...] = (
     *surroundings.VARIATIONS,
     *threads.VARIATIONS,
@@ -37,8 +40,8 @@ VARIATIONS: tuple[Variation, ...] = (
 
 
 def choose(option: str, words: Sequence[str]) -> frozenset[str]:
-    """The names of the variations that words mean: each a name or a group. Raises UsageError."""
-    known = {word for variation in VARIATIONS for word in (variation.name, variation.group)}
+    """The names of the variations that words mean: each a name, a group or `surroundings`. Raises UsageError."""
+    known = {word for variation in VARIATIONS for word in (variation.name, variation.group)} | {SURROUNDINGS}
     wanted = {word for text in words for word in text.split(",") if word}
     for word in sorted(wanted - known):
         groups = dict.fromkeys(variation.group for variation in VARIATIONS)
@@ -46,4 +49,7 @@ def choose(option: str, words: Sequence[str]) -> frozenset[str]:
             f"{option}: there is no variation {shown(word)}",
             nearest(word, known) or f"they are {', '.join(groups)}; `reprocheck vary --list` shows all",
         )
-    return frozenset(v.name for v in VARIATIONS if v.name in wanted or v.group in wanted)
+    everywhere = SURROUNDINGS in wanted
+    return frozenset(
+        one.name for one in VARIATIONS if one.name in wanted or one.group in wanted or (everywhere and one.is_ambient)
+    )

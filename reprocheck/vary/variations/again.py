@@ -1,8 +1,11 @@
-"""A second time: in the folder that a run left behind, or in the same process."""
+"""A second time: in the folder that a run left behind, in the same process, or half of it in each of two."""
 
 from __future__ import annotations
 
 from reprocheck.vary.model import Change, Facts, Variation
+
+RESUME = "resume"
+"""Three runs of its own, of a target that can resume: only where it is asked for."""
 
 
 def _no_copy(facts: Facts) -> str:
@@ -27,5 +30,11 @@ VARIATIONS = (
         emulates="a second call in one process, as in a notebook",
         change=Change(overrides=(("calls", 2),)),
         why_not=_no_function,
+    ),
+    Variation(
+        name=RESUME,
+        group=RESUME,
+        emulates="a run that is stopped half way and started again (`reprocheck resume`)",
+        change=Change(),
     ),
 )

@@ -10,8 +10,10 @@ MOST = 8
 def _gpu(number: int) -> Variation:
     def why_not(facts: Facts) -> str:
         gpus = facts.manifest.get("gpus") or ()
+        if not gpus:
+            return "the training used no GPU"
         if number >= len(gpus):
-            return f"the training saw {len(gpus) or 'no'} GPU{'' if len(gpus) == 1 else 's'}"
+            return f"the training saw {len(gpus)} GPU{'' if len(gpus) == 1 else 's'}"
         return "the control runs on it" if len(gpus) == 1 else ""
 
     return Variation(
