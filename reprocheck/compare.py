@@ -42,7 +42,8 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
         found.append((step, 0, divergence))
     steps, reordered = compare_steps(a.steps, b.steps, a.optimizers, b.optimizers)
     unmeasured = steps is not None and not request.tolerance.is_exact
-    if hashed_elsewhere(a.steps, b.steps):
+    elsewhere = hashed_elsewhere(a.steps, b.steps)
+    if elsewhere:
         steps, unmeasured = None, False
         missing.append(NotCompared(what="steps", reason=ELSEWHERE))
     elif unmeasured:
@@ -55,7 +56,9 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
         found.append((steps.step, 2, _step_divergence(steps, runs)))
     found += compare_checkpoints(a, b, request, compared, missing, near)
     output = _compare_outputs(a, b, request, runs, compared, missing, near)
-    if unmeasured and "outputs" not in compared:  # an equal start says nothing of a training that went another way
+    if (
+        unmeasured or elsewhere
+    ) and "outputs" not in compared:  # an equal start says nothing of a training that went another way
         compared.clear()
     if output is not None:
         found.append((AT_END, 2, output))

@@ -178,7 +178,7 @@ class Experiment:
 
     def _located(self, divergence: Divergence, a: Evidence, b: Evidence, *changes: Change) -> Divergence:
         twice = any(change.again or dict(change.overrides).get("calls", 1) != 1 for change in changes)
-        if not self._explain or twice:  # a trace would be of another run
+        if not self._explain or twice or not a.manifest.get("torch"):  # a trace would be of another run, or of none
             return divergence
         window = window_of(divergence, a, b)
         if window not in self._traced:

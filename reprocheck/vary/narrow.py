@@ -26,14 +26,30 @@ def guilty(items: Sequence[T], differs: Differs[T]) -> list[list[T]]:
 
 
 def _smallest(items: Sequence[T], differs: Differs[T], always: Sequence[T]) -> list[T]:
-    """Of `items`, which make a difference beside `always`: as few as it takes."""
+    """Of `items`, which make a difference beside `always`: as few as it takes.
+
+    Where one half makes no difference the other one is believed to, and only what is left in the end is asked.
+    """
+    left, is_shown = list(items), True
+    while len(left) > 1:
+        first, second = _halves(left)
+        is_shown = differs([*always, *first])
+        left = first if is_shown else second
+    return left if is_shown or differs([*always, *left]) else _some_of_each(items, differs, always)
+
+
+def _some_of_each(items: Sequence[T], differs: Differs[T], always: Sequence[T]) -> list[T]:
+    """The same where no one of them suffices."""
     if len(items) == 1:
         return list(items)
-    first, second = items[: len(items) // 2], items[len(items) // 2 :]
-    if differs([*always, *first]):
-        return _smallest(first, differs, always)
-    if differs([*always, *second]):
-        return _smallest(second, differs, always)
-    # Neither half alone: it takes some of each.
-    some = _smallest(first, differs, [*always, *second])
-    return [*some, *_smallest(second, differs, [*always, *some])]
+    first, second = _halves(items)
+    for half in (first, second):
+        if differs([*always, *half]):
+            return _some_of_each(half, differs, always)
+    some = _some_of_each(first, differs, [*always, *second])
+    return [*some, *_some_of_each(second, differs, [*always, *some])]
+
+
+def _halves(items: Sequence[T]) -> tuple[list[T], list[T]]:
+    middle = (len(items) + 1) // 2
+    return list(items[:middle]), list(items[middle:])

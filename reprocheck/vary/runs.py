@@ -51,7 +51,7 @@ class Runs:
         if outcome.usage:
             raise UsageError(outcome.reason)
         if outcome.status is not Status.COMPLETED:
-            return outcome
+            return replace(outcome, reason=self._own(outcome.reason), last_words=self._own(outcome.last_words))
         try:
             return load_evidence(outcome)
         except EvidenceUnreadable as error:
@@ -63,6 +63,11 @@ class Runs:
             if Path(location.path).is_relative_to(folder):
                 return replace(location, path=str(self._planner.cwd / Path(location.path).relative_to(folder)))
         return location
+
+    def _own(self, text: str) -> str:
+        for folder in self._folders:
+            text = text.replace(str(folder), str(self._planner.cwd))
+        return text
 
     def _spec(self, name: str, changes: Sequence[Change], seed: int | None, trace: TraceWindow | None) -> RunSpec:
         request = self._planner.request

@@ -216,9 +216,8 @@ def _launch(device: int, tensors: list[torch.Tensor]) -> None:
         return
     with torch.cuda.device(device):
         stream = torch.cuda.current_stream()
-        if stream != torch.cuda.default_stream():
-            for tensor in tensors:
-                tensor.record_stream(stream)
+        for tensor in tensors:  # one made on another stream must not be used anew before it is read here
+            tensor.record_stream(stream)
         sizes, owners, firsts = _tables(device, stream.cuda_stream, tuple(tensor.nbytes for tensor in tensors))
         addresses = _sent([tensor.data_ptr() for tensor in tensors])
         sums = torch.zeros((len(tensors), 2), dtype=torch.int64, device="cuda")

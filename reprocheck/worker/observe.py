@@ -73,6 +73,7 @@ class Observer:
     def follow_times(self, times: Times) -> None:
         """Write down when each step ended."""
         self._times = times
+        self.steps.waits = True
 
     def seen_in_step(self) -> str:
         """The digest of what was observed in this step so far."""

@@ -83,6 +83,13 @@ class Recorder:
                 with self._writing():
                     self._flush_steps()
 
+    def abandon(self, reason: str) -> None:
+        """Nothing more is recorded: without its end the run has no verdict."""
+        with self._lock:
+            self._closed = True
+            with suppress(OSError):
+                os.write(2, f"reprocheck: {reason}\n".encode())
+
     def end(self, **content: Any) -> None:
         """The closing record: without it a run has no verdict."""
         with self._lock:
@@ -101,9 +108,7 @@ class Recorder:
         try:
             yield
         except OSError as error:
-            self._closed = True
-            with suppress(OSError):
-                os.write(2, f"reprocheck: cannot write its evidence: {error.strerror or error}\n".encode())
+            self.abandon(f"cannot write its evidence: {error.strerror or error}")
 
     def _flush_steps(self) -> None:
         _write_all(self._steps, memoryview(bytes(self._pending)))

@@ -142,6 +142,8 @@ class StepWriter:
         self.count = 0
         self.skipped = 0
         self.states: States | None = None
+        self.waits = False
+        """A step is over only when the device has computed its digests: its time is measured."""
 
     def before(self, optimizer: torch.optim.Optimizer) -> None:
         """Before a step: the first time, take down the parameters as they are still untouched."""
@@ -335,7 +337,7 @@ class StepWriter:
         """Write the records of steps whose digests are there, in order; or wait for all."""
         while self._waiting:
             number, optimizer, flags, kinds = self._waiting[0]
-            must = wait or self.states is not None or len(self._waiting) > MOST_WAITING
+            must = wait or self.waits or self.states is not None or len(self._waiting) > MOST_WAITING
             if not must and any(isinstance(digest, Later) and not digest.is_here for digest in kinds.values()):
                 return
             self._waiting.popleft()
@@ -352,8 +354,8 @@ class StepWriter:
             return digest
         try:
             return digest.digest()
-        except LookupError:  # the device failed: not observed, and told so
-            self.skipped += 1
+        except LookupError:  # what is not known must not be taken for a difference: the run has no verdict
+            self._recorder.abandon("a GPU could not compute the digests of a step")
             return EMPTY_DIGEST
 
 

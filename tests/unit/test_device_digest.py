@@ -5,16 +5,25 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 
 from benchmarks.fingerprint import changes
+from reprocheck.compare import ELSEWHERE, compare
+from reprocheck.model import Request, Target, TargetKind
+from reprocheck.protocol import EVIDENCE_FILE, FLAG_DEVICE, RECORD_SIZE, STEP_HEADER, STEPS_FILE, records
 from reprocheck.worker import device_digest
-from reprocheck.worker.device_digest import CHUNK, FIRST, PLACE, SECOND, reference
+from reprocheck.worker.device_digest import CHUNK, FIRST, PLACE, SECOND, Results, Slot, reference
 from reprocheck.worker.digest import Combined, Later, Unobserved, raw_bytes
+from reprocheck.worker.recorder import Recorder
+from reprocheck.worker.roots import Roots
+from reprocheck.worker.steps import MOST_WAITING, StepWriter
+from tests.support.baselines import evidence
 
 WORD = 2**64
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -133,6 +142,99 @@ def test_the_source_of_the_kernel_computes_the_reference_where_threads_of_the_ho
     ctypes.CDLL(str(tmp_path / "host.so")).start(ctypes.c_uint(len(tables[1])), *arguments)
     wanted = [reference(bytes(raw_bytes(tensor))) for tensor in tensors]
     assert [row.numpy().tobytes() for row in sums] == wanted
+
+
+class FromAfar:
+    """What a device is to send; it comes when `arrive` is called, or when somebody waits."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.is_sent = True
+        self.is_here = False
+        self.waited = 0
+        self.fails = fails
+
+    def row(self, device: int, number: int) -> bytes:
+        self.waited += not self.is_here
+        if self.fails:
+            raise LookupError
+        return bytes([number]) * 16
+
+
+def writer_in(folder: Path) -> tuple[StepWriter, Recorder]:
+    folder.mkdir()
+    recorder = Recorder(folder)
+    return StepWriter(recorder, Roots(recorder)), recorder
+
+
+def steps_on_disk(folder: Path, recorder: Recorder) -> list[int]:
+    recorder.flush()
+    return [STEP_HEADER.unpack_from(record)[0] for record in records((folder / STEPS_FILE).read_bytes())]
+
+
+def kinds(results: FromAfar, number: int) -> dict[str, Any]:
+    return {"loss": Later(b"before", [Slot(cast("Results", results), 0, number)]), "batch": bytes([number]) * 16}
+
+
+def test_records_wait_for_the_device_in_their_order_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    writer, recorder = writer_in(tmp_path / "late")
+    afar = [FromAfar() for _ in range(3)]
+    for number, results in enumerate(afar):
+        writer._write(kinds(results, number), 0, 0)
+    assert steps_on_disk(tmp_path / "late", recorder) == []
+    afar[1].is_here = True
+    writer._write_waiting(wait=False)
+    assert steps_on_disk(tmp_path / "late", recorder) == []
+    afar[0].is_here = True
+    writer._write_waiting(wait=False)
+    assert steps_on_disk(tmp_path / "late", recorder) == [0, 1]
+    assert [results.waited for results in afar] == [0, 0, 0]
+    writer._write_waiting(wait=True)
+    assert steps_on_disk(tmp_path / "late", recorder) == [0, 1, 2]
+    assert afar[2].waited == 1
+    late = (tmp_path / "late" / STEPS_FILE).read_bytes()
+    assert all(STEP_HEADER.unpack_from(record)[2] & FLAG_DEVICE for record in records(late))
+    at_once, recorder = writer_in(tmp_path / "timed")
+    at_once.waits = True
+    for number in range(3):
+        at_once._write(kinds(FromAfar(), number), 0, 0)
+        assert steps_on_disk(tmp_path / "timed", recorder)[-1] == number
+    assert (tmp_path / "timed" / STEPS_FILE).read_bytes() == late
+
+
+def test_never_more_than_a_few_records_wait(tmp_path: Path) -> None:
+    writer, recorder = writer_in(tmp_path / "run")
+    for number in range(MOST_WAITING + 3):
+        writer._write(kinds(FromAfar(), number % 256), 0, 0)
+    assert steps_on_disk(tmp_path / "run", recorder) == [0, 1, 2]
+
+
+def test_a_device_that_fails_leaves_no_verdict_instead_of_a_difference(tmp_path: Path, capfd: Any) -> None:
+    writer, recorder = writer_in(tmp_path / "run")
+    writer._write(kinds(FromAfar(fails=True), 0), 0, 0)
+    writer._write_waiting(wait=True)
+    recorder.end(status="finished")
+    assert '"end"' not in (tmp_path / "run" / EVIDENCE_FILE).read_text()
+    assert "could not compute the digests" in capfd.readouterr().err
+
+
+def test_steps_that_were_read_elsewhere_are_not_compared_and_prove_nothing(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    one = replace(evidence(), stdout=tmp_path / "out", outputs=(), has_output=False)
+    flagged = bytearray(bytes(one.steps))
+    for start in range(0, len(flagged), RECORD_SIZE):
+        number, optimizer, flags, zero = STEP_HEADER.unpack_from(flagged, start)
+        STEP_HEADER.pack_into(flagged, start, number, optimizer, flags | FLAG_DEVICE, zero)
+        flagged[start + RECORD_SIZE - 1] ^= 1  # another chain
+        flagged[start + STEP_HEADER.size] ^= 1  # another digest of the first kind
+    request = Request(target=Target(text="t.py", kind=TargetKind.SCRIPT))
+    seen = compare(one, replace(one, steps=bytes(flagged)), request)
+    assert seen.divergence is None
+    assert seen.compared == ()
+    assert [item.reason for item in seen.not_compared if item.what == "steps"] == [ELSEWHERE]
+    both = replace(one, steps=bytes(flagged))
+    apart = bytearray(flagged)
+    apart[-1] ^= 2
+    assert compare(both, replace(one, steps=bytes(apart)), request).divergence is not None
 
 
 def on_device(tensors: list[torch.Tensor]) -> list[bytes]:

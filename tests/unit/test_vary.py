@@ -1,0 +1,99 @@
+"""The pure parts of `vary`: which questions are asked, what words mean, what the rows come to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from typer.testing import CliRunner
+
+from reprocheck.cli import app
+from reprocheck.errors import UsageError
+from reprocheck.model import Target, TargetKind
+from reprocheck.vary.flags import flags_of
+from reprocheck.vary.model import Change, InForce
+from reprocheck.vary.narrow import guilty
+from reprocheck.vary.runs import merge
+from reprocheck.vary.variations import VARIATIONS, choose
+
+
+class Asked:
+    def __init__(self, *sets: str) -> None:
+        self.sets = [set(one) for one in sets]
+        self.count = 0
+
+    def __call__(self, some: Sequence[str]) -> bool:
+        self.count += 1
+        return any(one <= set(some) for one in self.sets)
+
+
+@pytest.mark.parametrize("which", "abcdefgh")
+def test_one_of_eight_is_found_in_few_questions(which: str) -> None:
+    asked = Asked(which)
+    assert guilty("abcdefgh", asked) == [[which]]
+    assert asked.count <= 5  # three halvings, one to be sure, and one for all the others
+
+
+def test_several_and_sets_that_act_together_are_found() -> None:
+    assert sorted(map(sorted, guilty("abcdefgh", Asked("b", "g")))) == [["b"], ["g"]]
+    assert [sorted(one) for one in guilty("abcdefgh", Asked("bg"))] == [["b", "g"]]
+    assert sorted(map(sorted, guilty("abcdefgh", Asked("a", "ceh")))) == [["a"], ["c", "e", "h"]]
+    assert guilty("a", Asked("a")) == [["a"]]
+
+
+def test_names_are_unique_and_each_says_what_it_stands_for() -> None:
+    names = [one.name for one in VARIATIONS]
+    assert len(set(names)) == len(names)
+    assert all(one.emulates and one.group for one in VARIATIONS)
+    listed = json.loads(CliRunner().invoke(app, ["vary", "--list", "--format", "json"]).output)
+    assert [one["name"] for one in listed["variations"]] == names
+    text = CliRunner().invoke(app, ["vary", "--list"]).output
+    assert all(name in text for name in names)
+
+
+def test_words_are_names_or_groups() -> None:
+    assert choose("--only", ["threads,heap"]) == {"threads-1", "threads-2", "threads-all", "heap"}
+    assert choose("--only", ["surroundings"]) == {one.name for one in VARIATIONS if one.is_ambient}
+    assert choose("--only", []) == frozenset()
+    with pytest.raises(UsageError, match="there is no variation 'treads'") as caught:
+        choose("--require", ["treads"])
+    assert "threads" in (caught.value.hint or "")
+
+
+def test_changes_add_up() -> None:
+    merged = merge([one.change for one in VARIATIONS if one.is_ambient and isinstance(one.change, Change)])
+    assert dict(merged.environment)["TZ"]
+    assert dict(merged.ambient)["hash_seed"]
+    assert dict(merged.overrides) == {"umask": 0o077}
+    assert merged.elsewhere
+
+
+def test_what_was_not_in_force_is_told() -> None:
+    by_name = {one.name: one for one in VARIATIONS}
+    seen = InForce(
+        manifest={"threads": 4, "cpu_capability": "AVX512"},
+        settings={"mkldnn": True, "float32_matmul_precision": "highest", "deterministic": "off"},
+    )
+    for name in ("threads-1", "cpu-avx2", "onednn-off", "matmul-medium", "deterministic-warn", "workers-2"):
+        assert by_name[name].not_in_force(seen), name
+    seen = InForce(
+        manifest={"threads": 1, "cpu_capability": "AVX2"},
+        settings={
+            "mkldnn": False,
+            "float32_matmul_precision": "medium",
+            "deterministic": "warn",
+            "applied": ["loader", "optimizer"],
+        },
+    )
+    for name in ("threads-1", "cpu-avx2", "onednn-off", "matmul-medium", "deterministic-warn", "workers-2"):
+        assert not by_name[name].not_in_force(seen), name
+
+
+def test_flags_of_a_function_are_read_from_its_source(tmp_path) -> None:
+    path = tmp_path / "train.py"
+    path.write_text("raise SystemExit\ndef train(a, compile=False, *, use=True, n=3): pass\n")
+    target = Target(text="", kind=TargetKind.FILE_FUNCTION, path=path, function="train")
+    assert flags_of(target) == (("compile", False), ("use", True))
+    path.write_text("def train(:\n")
+    assert flags_of(target) == ()
