@@ -123,7 +123,7 @@ class Experiment:
 
     def together(self, variations: Sequence[Variation]) -> list[Row]:
         """All at once that change nothing alone; what differs then takes some of them together."""
-        if len(variations) < 2:
+        if len(variations) < 2 or all(one.is_ambient for one in variations):  # those were varied together already
             return []
         row, ran = self._try("together", variations)
         if row.status is not Status.DIFFERS:
