@@ -11,6 +11,7 @@ from reprocheck.vary.model import Answer, Row, Shift, Status
 from reprocheck.vary.variations import VARIATIONS
 
 MOST_LINES = 15
+SURROUNDING_GROUPS = {one.group for one in VARIATIONS if one.is_ambient}
 _INDENT = "  "
 _COLOURS = {Status.SAME: "green", Status.DIFFERS: "red", Status.FAILED: "red"}
 _HEAD = ["variation", "", "first difference", "metric that moves most", "time", "peak memory"]
@@ -60,11 +61,20 @@ def _table(answer: Answer, pen: Pen) -> list[str]:
     if not answer.rows:
         return []
     rows, colours = [_HEAD], {}
-    for y, row in enumerate(answer.rows, start=1):
+    together = _cleared_together(answer)
+    shown = [*together[:1], *(row for row in answer.rows if row not in together)]
+    for y, row in enumerate(shown, start=1):
         colours[y, 1] = _COLOURS.get(row.status, "yellow")
-        rows.append(_cells(row, answer, pen))
+        cells = _cells(row, answer, pen)
+        rows.append([f"surroundings ({len(together)})", *cells[1:]] if row in together[:1] else cells)
     control = ["(control)", "", "", "", duration(answer.seconds_of_control), _size(answer.memory_of_control)]
     return [_INDENT + line.rstrip() for line in aligned([*rows, control], right=(4, 5), colours=colours, pen=pen)]
+
+
+def _cleared_together(answer: Answer) -> list[Row]:
+    """Rows of one run in which all of them were varied and nothing changed: told as one."""
+    same = [row for row in answer.rows if row.status is Status.SAME and row.group in SURROUNDING_GROUPS]
+    return [row for row in same if row.runs == same[0].runs] if len(same) > 1 else []
 
 
 def _cells(row: Row, answer: Answer, pen: Pen) -> list[str]:
@@ -115,10 +125,13 @@ def _joint(answer: Answer, pen: Pen) -> list[str]:
 
 
 def _remarks(answer: Answer, pen: Pen) -> list[str]:
+    together = [row.names[0] for row in _cleared_together(answer)]
     reasons: dict[str, list[str]] = {}
     for item in answer.not_varied:
         reasons.setdefault(item.reason, []).append(item.what)
     lines = [f"not varied: {first_of(names, 6)}: {pen.text(reason)}" for reason, names in reasons.items()]
+    if together:
+        lines.insert(0, f"surroundings, varied in one run: {', '.join(together)}")
     for row in answer.rows:
         lines += [
             f"{row.names[0]}: {pen.text(item.what)} not compared: {pen.text(item.reason)}" for item in row.not_compared
