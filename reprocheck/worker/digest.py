@@ -54,6 +54,7 @@ _ORDINARY = ~_key_set(("CPU", "ADInplaceOrView", "AutogradCPU", "AutocastCPU")).
 _ON_CUDA = ~_key_set(("CUDA", "ADInplaceOrView", "AutogradCUDA", "AutocastCUDA")).raw_repr()
 """The same for tensors whose values lie on a CUDA device."""
 
+_STRIDED = torch.strided
 _ORDINARY_TYPES = frozenset({torch.Tensor, torch.nn.Parameter})
 
 _OBSERVERS = _key_set(
@@ -104,11 +105,6 @@ _function_modes: Callable[[], int] = torch._C._len_torch_function_stack
 _tracing: Callable[[], object] = torch._C._get_tracing_state
 
 
-def _nobody_looks() -> bool:
-    """Whether reading the attributes of a plain tensor is seen by no mode, no tracing and no compiler."""
-    return not _function_modes() and _tracing() is None and _compiler() is None
-
-
 class Unobserved:
     """Inside, this thread's torch operations pass by autograd, modes, transforms, tracing and the profiler.
 
@@ -150,7 +146,8 @@ class Unobserved:
 
 def tensor_digest(tensor: torch.Tensor) -> bytes:
     """The digest of one tensor."""
-    if not (_here.depth or _nobody_looks()):
+    # Whether no mode, no tracing and no compiler sees how the attributes of a plain tensor are read.
+    if not _here.depth and (_function_modes() or _tracing() is not None or _compiler() is not None):
         with Unobserved():
             return tensor_digest(tensor)
     found = _ordinary(tensor)
@@ -307,18 +304,24 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def _ordinary(tensor: torch.Tensor) -> tuple[bytes, Buffer] | None:
-    """Header and bytes of a tensor whose values are the bytes at its address; of others, which their keys tell, None.
+    """Header and bytes of a tensor whose values are the bytes at its address; None for all others.
 
-    It has the lines of `_contents`, because a call costs as much as the hash of a small tensor.
+    Written out and asking for as little as will do: every call here costs as much as the hash of a small tensor. What
+    stands for other tensors (functionalized, inside torch.func, zero) has no storage to ask for, or no address.
     """
-    if type(tensor) not in _ORDINARY_TYPES or _keys_of(tensor).raw_repr() & _ORDINARY or not tensor.is_contiguous():
+    if type(tensor) not in _ORDINARY_TYPES or not tensor.is_cpu or tensor.layout is not _STRIDED:
         return None
-    header, itemsize, size, buffer_at = _form(tensor.dtype, tensor.shape)
-    if not size:
-        return header, b""
-    if tensor.storage_offset() * itemsize + size > tensor.untyped_storage().nbytes():
-        raise Undigestible(_NO_DATA)
-    return header, buffer_at(_address(tensor))
+    try:
+        if tensor.is_quantized or tensor.is_conj() or tensor.is_neg() or not tensor.is_contiguous():
+            return None
+        header, itemsize, size, buffer_at = _form(tensor.dtype, tensor.shape)
+        if not size:
+            return header, b""
+        is_whole = tensor.storage_offset() * itemsize + size <= tensor.untyped_storage().nbytes()
+        address = _address(tensor)
+    except RuntimeError:
+        return None
+    return (header, buffer_at(address)) if address and is_whole else None
 
 
 _NO_DATA = "there is no data behind it: a freed storage, or a wrapper around tensors it does not show"
