@@ -168,6 +168,7 @@ def test_differences_and_failures_are_values(target: str) -> None:
     assert "broken on purpose" in reprocheck.render(failed)
 
 
+@pytest.mark.slow
 def test_a_script_with_arguments_and_a_module(target: str, tmp_path: Path) -> None:
     (tmp_path / "s.py").write_text("import sys\nprint(sys.argv[1:])\n")
     script = quick("s.py", argv=["--seed", "{seed}"], seed=7, compare=["stdout"])
@@ -305,6 +306,7 @@ def test_the_run_s_own_temporary_folder_is_no_difference(target: str) -> None:
     assert reprocheck.audit(f"{target}:folder", explain=False).exit_code == 0
 
 
+@pytest.mark.slow
 def test_checkpoints_are_measured_with_a_tolerance(target: str) -> None:
     assert quick(f"{target}:near").exit_code == 1
     answer = quick(f"{target}:near", tolerance=["close"])

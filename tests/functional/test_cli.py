@@ -217,6 +217,7 @@ def test_a_script_sees_what_python_would_show_it(folder: Path) -> None:
     assert json.loads((folder / "seen.json").read_text()) == expected
 
 
+@pytest.mark.slow
 def test_the_seed_in_the_arguments_of_a_script(folder: Path) -> None:
     (folder / "s.py").write_text("import sys\nopen('seen' + sys.argv[1], 'w').write(repr(sys.argv[1:]))\nprint(1)\n")
     run(folder, "--seed", "3", "--seed", "8", "--compare", "stdout", "s.py", "--", "{seed}", "--seed={seed}", "{other}")

@@ -61,6 +61,7 @@ def run(*, stub: bool, more: str = "") -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.slow
 def test_a_plain_training_does_not_load_it_and_computes_the_same() -> None:
     with_stub, without = run(stub=True), run(stub=False)
     assert (with_stub["loaded"], without["loaded"]) == (False, True)

@@ -77,6 +77,7 @@ def test_a_variable_set_before_torch_is_imported_counts(tmp_path: Path) -> None:
         assert text.count("\n") == 2
 
 
+@pytest.mark.slow
 def test_a_module_of_the_target_by_the_name_of_an_imported_one_is_found(tmp_path: Path) -> None:
     (tmp_path / "sympy").mkdir()
     (tmp_path / "sympy" / "__init__.py").write_text("OWN = True\n")

@@ -74,6 +74,7 @@ def test_nothing_is_said_where_equal_runs_differ_or_there_is_no_run(tmp_path: Pa
     assert "hash-seed" in ran.err
 
 
+@pytest.mark.slow
 def test_a_training_that_depends_on_nothing_has_no_false_entry(tmp_path: Path) -> None:
     ran, answer = vary(tmp_path, "trainings.py:independent", "--skip", "surroundings,onednn-isa,mkl")
     assert ran.code == 0, ran.out
