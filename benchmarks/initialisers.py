@@ -168,7 +168,7 @@ def functions(tensor: torch.Tensor, layer: str, place: Place) -> Iterator[tuple[
     yield "trunc_normal_", init.trunc_normal_, Truth("trunc_normal_()")
     yield "trunc_normal_", lambda t: init.trunc_normal_(t, std=0.02), Truth("trunc_normal_(std=0.02)")
     within: Fill = lambda t: init.trunc_normal_(t, std=0.02, a=-0.04, b=0.04)  # noqa: E731
-    yield "trunc_normal_", within, Truth("trunc_normal_(std=0.02, ±2 std)")
+    yield "trunc_normal_", within, Truth("trunc_normal_(std=0.02, cut at 2 std)")
     if tensor.dim() < 2:
         return
     yield "orthogonal_", init.orthogonal_, Truth("orthogonal_()")
@@ -182,7 +182,7 @@ def functions(tensor: torch.Tensor, layer: str, place: Place) -> Iterator[tuple[
     for gain, word in ((1.0, ""), (init.calculate_gain("tanh"), "gain=tanh")):
         yield "xavier_uniform_", lambda t, g=gain: init.xavier_uniform_(t, g), Truth(f"xavier_uniform_({word})")  # type: ignore[misc]
         yield "xavier_normal_", lambda t, g=gain: init.xavier_normal_(t, g), Truth(f"xavier_normal_({word})")  # type: ignore[misc]
-    for slope, word in ((0.0, "relu"), (0.2, "a=0.2"), (math.sqrt(5), "a=√5")):
+    for slope, word in ((0.0, "relu"), (0.2, "a=0.2"), (math.sqrt(5), "a=sqrt(5)")):
         for mode in ("fan_in", "fan_out"):
             told = word if mode == "fan_in" else f"fan_out, {word}"
             for kind in ("uniform", "normal"):

@@ -23,7 +23,7 @@ _GAINS = (
 )
 _CUT_STD = 0.87962566103423978
 """Standard deviation of a normal distribution that is cut at ±2: timm, Keras and JAX divide by it."""
-_SLOPES = (("relu", 0.0), ("a=0.01", 0.01), ("a=0.1", 0.1), ("a=0.2", 0.2), ("a=√5", math.sqrt(5)))
+_SLOPES = (("relu", 0.0), ("a=0.01", 0.01), ("a=0.1", 0.1), ("a=0.2", 0.2), ("a=sqrt(5)", math.sqrt(5)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,13 @@ def _by_fans(fan_in: int, fan_out: int, suffix: str) -> Iterator[Scheme]:
     for mode, fan in (("fan_in", fan_in), ("fan_out", fan_out)):
         told = "" if mode == "fan_in" else "fan_out"
         for word, slope in _SLOPES:
-            usual = 4 if word == "relu" else 2 if word == "a=√5" and mode == "fan_in" else 0.5
+            usual = 4 if word == "relu" else 2 if word == "a=sqrt(5)" and mode == "fan_in" else 0.5
             parts = [part for part in (told, word) if part]
             std = math.sqrt(2 / ((1 + slope**2) * fan))
             yield from _both("kaiming", ", ".join(parts), std, weight * usual, suffix)
         for word, gain in (("lecun_normal", 1.0), ("he_normal", math.sqrt(2))):
             std = gain / math.sqrt(fan) / _CUT_STD
-            text = f"{word} ({mode}, cut at ±2 std){suffix}"
+            text = f"{word} ({mode}, cut at 2 std){suffix}"
             yield Scheme(text, Family.TRUNCATED, std, weight * 0.3, 0, 2 * std)
         for word, gain in (("linear", 1.0), ("tanh", 5 / 3), ("selu", 0.75)):
             parts = [part for part in (told, word) if part]

@@ -68,7 +68,10 @@ def _answer(request: Request, outcomes: Sequence[Outcome]) -> Params:
         notes |= dict.fromkeys(heard)
     rows = rows_of(starts)
     if not rows:
-        why = "no parameter was seen: no model was called, and no optimizer made a step"
+        why = (
+            "no parameter was seen: no model was called here, and no optimizer made a step (processes that the target "
+        )
+        why += "starts are not looked into)"
         return replace(_nothing(request, why), notes=tuple(notes))
     remarks = find(rows, request.seeds)
     errors = sum(remark.severity == ERROR for remark in remarks)

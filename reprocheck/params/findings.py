@@ -101,10 +101,9 @@ def equal_layers(rows: Sequence[Row]) -> Iterator[Remark]:
             together[tuple(row.name.rpartition(".")[0] for row in group)].extend(group)
     if together:
         bad = [row for group in together.values() for row in group]
-        modules = list(dict.fromkeys(name or "the model" for names in together for name in names))
         yield Remark(
             slug="equal-layers",
-            severity=NOTE if all(_by_torch(name) for name in modules) else WARNING,
+            severity=NOTE if all(row.tensor.copied for row in bad) else WARNING,
             message="layers of one model start with equal values: copied, or drawn after the same seed",
             names=_names(bad),
             help="make each layer anew instead of copying one (nn.TransformerEncoder copies its layer: reset its "
@@ -149,8 +148,3 @@ def _is_mixing(tensor: Tensor) -> bool:
 def _is_depthwise(tensor: Tensor) -> bool:
     """Each filter sees a channel of its own."""
     return tensor.layer.startswith("Conv") and tensor.shape[1] == 1
-
-
-def _by_torch(name: str) -> bool:
-    """Whether it lies in a stack that PyTorch itself makes of copies."""
-    return ".layers." in f".{name}"

@@ -42,6 +42,8 @@ class Tensor:
     answer: Answer | None = None
     equal_units: bool = False
     """All rows or filters are equal."""
+    copied: bool = False
+    """It lies in a stack that PyTorch itself makes of copies of one layer."""
     reason: str = ""
     """Why its values are not known."""
 

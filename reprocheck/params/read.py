@@ -54,6 +54,7 @@ def _tensor(root: str, plain: Mapping[str, Any]) -> Tensor:
         inf=int(plain.get("inf", 0)),
         answer=None if answer is None else _answer(answer),
         equal_units=bool(plain.get("equal_units", False)),
+        copied=bool(plain.get("copied", False)),
         reason=str(plain.get("reason", "")),
     )
 

@@ -35,6 +35,8 @@ _LAYERS = frozenset(
         *NORMS,
     }
 )
+_COPYING = (torch.nn.TransformerEncoder, torch.nn.TransformerDecoder)
+"""Modules that PyTorch makes of copies of one layer."""
 _WEIGHT = ("weight", "weight_v", "weight_orig")
 """The last two: under weight_norm and spectral_norm."""
 
@@ -71,6 +73,7 @@ class Weights:
 
 def _lines(module: torch.nn.Module, known: dict[str, Line], seen: set[int] | None = None) -> Iterator[Line]:
     """`known`: what was seen at the first forward; `seen`: tensors that need not be told again."""
+    stacks = tuple(f"{name}." if name else "" for name, part in module.named_modules() if isinstance(part, _COPYING))
     for kind, named in (("parameter", module.named_parameters()), ("buffer", module.named_buffers())):
         for name, tensor in named:
             shown = name.replace("_orig_mod.", "")
@@ -84,7 +87,9 @@ def _lines(module: torch.nn.Module, known: dict[str, Line], seen: set[int] | Non
             if kind == "buffer" and before is not None:
                 yield before
                 continue
-            yield _describe(shown, kind, tensor, place_of(owner, own), type(owner).__name__, before)
+            line = _describe(shown, kind, tensor, place_of(owner, own), type(owner).__name__, before)
+            line["copied"] = name.startswith(stacks)
+            yield line
 
 
 def place_of(owner: torch.nn.Module, name: str) -> Place:
@@ -142,7 +147,7 @@ def _figures(tensor: torch.Tensor) -> Line:
     nan = inf = count = 0
     total = 0.0
     low, high = math.inf, -math.inf
-    for chunk in _chunks(flat):
+    for chunk in torch.split(flat, CHUNK):
         finite = _finite(chunk)
         missing = chunk.numel() - finite.numel()
         if missing:
@@ -154,14 +159,9 @@ def _figures(tensor: torch.Tensor) -> Line:
     if not count:
         return {"nan": nan, "inf": inf}
     mean = total / count
-    squares = math.fsum(float((_finite(chunk) - mean).square().sum()) for chunk in _chunks(flat))
+    squares = math.fsum(float((_finite(chunk) - mean).square().sum()) for chunk in torch.split(flat, CHUNK))
     std = math.sqrt(squares / (count - 1)) if count > 1 else None
     return {"nan": nan, "inf": inf, "mean": mean, "std": std, "min": low, "max": high}
-
-
-def _chunks(flat: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    chunks: tuple[torch.Tensor, ...] = torch.split(flat, CHUNK)  # type: ignore[no-untyped-call]
-    return chunks
 
 
 def _finite(chunk: torch.Tensor) -> torch.Tensor:
