@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import audits, evidence, fingerprint, gpu, steps, trace
+from benchmarks import audits, evidence, fingerprint, gpu, initialisers, steps, trace
 from benchmarks.figures import Figure, Line, Skipped
 from reprocheck import __version__
 
@@ -28,6 +28,7 @@ BENCHMARKS = {
     "evidence": evidence.lines,
     "audits": audits.lines,
     "gpu": gpu.lines,
+    "initialisers": initialisers.lines,
 }
 DOCS = Path(__file__).parent.parent / "docs"
 COMMANDS = {"benchmarks": "make bench", "benchmarks-gpu": "python -m benchmarks --only gpu --write"}

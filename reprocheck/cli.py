@@ -13,6 +13,7 @@ from reprocheck import __version__, checks
 from reprocheck.cli_cost import cost
 from reprocheck.cli_options import ARGV, EPILOG, MODULE, QUIET, TARGET, VERBOSE, order_of
 from reprocheck.cli_options import option as _option
+from reprocheck.cli_params import params
 from reprocheck.cli_resume import resume
 from reprocheck.cli_vary import also_vary, check_vary
 from reprocheck.cli_vary import vary as vary_command
@@ -200,6 +201,7 @@ def selftest(
 app.command(epilog=EPILOG)(resume)
 app.command(epilog=EPILOG)(cost)
 app.command("vary", epilog=EPILOG)(vary_command)
+app.command(epilog=EPILOG)(params)
 
 
 def main() -> None:

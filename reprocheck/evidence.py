@@ -65,12 +65,8 @@ def load_evidence(outcome: Outcome) -> Evidence:
 
 def _load(outcome: Outcome) -> Evidence:
     folder = outcome.spec.directory
-    lines = list(_lines(folder / EVIDENCE_FILE))
+    lines = whole_lines(outcome)
     end = lines[-1]
-    if lines[0].get("run") != outcome.spec.id:
-        raise ValueError(f"it belongs to run {lines[0].get('run')}")
-    if end.get("record") != "end" or end["records"] != len(lines) - 1:
-        raise ValueError("lines are missing")
     steps = _map(folder / STEPS_FILE)
     if len(steps) != end["steps"] * RECORD_SIZE:
         raise ValueError("step records are missing")
@@ -97,6 +93,17 @@ def _load(outcome: Outcome) -> Evidence:
         checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
         sources=tuple(str(path) for path in one.get("sources", {}).get("paths", ())),
     )
+
+
+def whole_lines(outcome: Outcome) -> list[dict[str, Any]]:
+    """All lines of a completed run, its closing record last. Raises OSError, or ValueError for a damaged file."""
+    lines = list(_lines(outcome.spec.directory / EVIDENCE_FILE))
+    end = lines[-1]
+    if lines[0].get("run") != outcome.spec.id:
+        raise ValueError(f"it belongs to run {lines[0].get('run')}")
+    if end.get("record") != "end" or end["records"] != len(lines) - 1:
+        raise ValueError("lines are missing")
+    return lines
 
 
 def _load_stopped(outcome: Outcome) -> Evidence:

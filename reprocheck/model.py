@@ -258,6 +258,8 @@ class Probe:
     cut: Cut | None = None
     times: bool = False
     """Write down when each step ended (`reprocheck cost`)."""
+    weights: bool = False
+    """Write down what initial weights look like, and end the run before its first step (`reprocheck params`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

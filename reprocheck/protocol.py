@@ -42,6 +42,8 @@ TRACE_VALUES_FILE = "trace-values.bin"
 LEDGER_FILE = "ledger.jsonl"
 STATES_FILE = "states.jsonl"
 TIMES_FILE = "times.bin"
+WEIGHTS_RECORD = "weights"
+"""Lines of the evidence that tell what initial weights look like (`reprocheck params`)."""
 EVIDENCE_FOLDER = ".reprocheck"
 
 TEMPLATE = "--template"

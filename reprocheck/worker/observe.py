@@ -21,12 +21,13 @@ from reprocheck.worker.digest import Unobserved
 from reprocheck.worker.heap import HeapPoison
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.roots import Roots, is_main_thread
-from reprocheck.worker.steps import Pending, StepWriter, graph_leaves, key_text
+from reprocheck.worker.steps import Pending, StepWriter, graph_leaves, key_text, names_in
 
 if TYPE_CHECKING:
     from reprocheck.worker.states import Preemption, States
     from reprocheck.worker.times import Times
     from reprocheck.worker.trace import Tracer
+    from reprocheck.worker.weights import Weights
 
 
 class TargetStopped(BaseException):
@@ -49,6 +50,7 @@ class Observer:
         self._tracer: Tracer | None = None
         self._cut: Preemption | None = None
         self._times: Times | None = None
+        self._weights: Weights | None = None
         self._own_seconds = 0.0
         self.roots = Roots(recorder)
         self.steps = StepWriter(recorder, self.roots)
@@ -75,6 +77,10 @@ class Observer:
         self._times = times
         self.steps.waits = True
 
+    def follow_weights(self, weights: Weights) -> None:
+        """Write down initial weights, and end the target before it changes them."""
+        self._weights = weights
+
     def seen_in_step(self) -> str:
         """The digest of what was observed in this step so far."""
         return self._pending.digest().hex()
@@ -89,11 +95,13 @@ class Observer:
             self._guarded(self._finish)
 
     def _finish(self) -> None:
-        if self._has_optimizer and not self.steps.count:
+        if self._has_optimizer and not self.steps.count and self._weights is None:
             self._recorder.line("note", text="an optimizer was made, but no step of it was seen (a compiled one?)")
         gc.collect()  # which models are still there must not hang on when garbage was last collected
         self.steps.tail(self._pending)
         self.roots.record_rest()
+        if self._weights is not None:
+            self._weights.write("forward")
 
     def _watch_calls(self, call: Callable[..., Any]) -> Callable[..., Any]:
         pending, recorder = self._pending, self._recorder
@@ -127,6 +135,8 @@ class Observer:
             root = self.roots.add(module)
             if root is None:
                 return False
+            if self._weights is not None:
+                self._weights.met(root)
             if not is_main_thread():  # a thread of a pool goes on to another model: what is left belongs to the last
                 self._pending.take()
         if not torch.is_grad_enabled():
@@ -156,6 +166,8 @@ class Observer:
             losses = list(tensors_in(tensors))
             with Unobserved():
                 self._guarded(self._before_backward, losses)
+            if self._by_hand and self._weights is not None:
+                self._leave_before_step("backward", graph_leaves(losses) if self._has_no_model else [])
             leaves = [leaf for _, leaf in graph_leaves(losses)] if self._has_no_model else []
             result = backward(tensors, *args, **kwargs)
             with Unobserved():
@@ -187,6 +199,7 @@ class Observer:
         if not any(isinstance(t, torch.nn.Parameter) or (bare and t.is_leaf) for t in inputs):
             return  # a slope with respect to data
         self._before_backward(list(tensors_in(outputs)))
+        self._leave_before_step("backward", [(f"leaf{n}", t) for n, t in enumerate(inputs)] if bare else [])
         self.steps.backward(inputs if bare else [], self._pending, list(tensors_in(result)))
         self._step_taken()
 
@@ -225,6 +238,7 @@ class Observer:
             self._has_optimizer = True  # a copied or unpickled one was never initialised here
             with Unobserved():
                 self._guarded(self.steps.before, optimizer)
+            self._leave_before_step("step", names_in(optimizer))
             if self._tracer is not None:
                 self._tracer.step_begins()
 
@@ -250,6 +264,16 @@ class Observer:
             self._times.step_taken(self._own_seconds)
         if self._cut is not None:
             self._cut.step_taken(self.steps.count)
+
+    def _leave_before_step(self, stage: str, extra: list[tuple[str, torch.Tensor]]) -> None:
+        """Where only initial weights are asked for: the target ends before it changes them."""
+        if self._weights is None:
+            return
+        self._leave_if_stopped()
+        with Unobserved():
+            self._guarded(self._weights.write, stage, extra)
+        self.stopped_at = 0
+        raise TargetStopped("before the first step")
 
     def _stop_if_done(self) -> None:
         if self._max_steps is not None and self.steps.count >= self._max_steps and self._recorder.is_open:

@@ -99,6 +99,10 @@ class _Run:
             from reprocheck.worker.times import Times
 
             self.observer.follow_times(Times(self.spec.directory))
+        if self.spec.probe is not None and self.spec.probe.weights:
+            from reprocheck.worker.weights import Weights
+
+            self.observer.follow_weights(Weights(self.recorder))
         if self.spec.probe is not None and self.spec.probe.states:
             from reprocheck.worker.states import Preemption, States
 

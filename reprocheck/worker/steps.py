@@ -152,7 +152,7 @@ class StepWriter:
         with self._lock:
             self._plans[optimizer] = plan = Plan(self._optimizers)
             self._optimizers += 1
-            self._roots.record_initial("step", _fallback_names(optimizer, plan.index))
+            self._roots.record_initial("step", names_in(optimizer, plan.index))
             self._arrange(plan, optimizer)
             key = ""
             if plan.index < KEYED_OPTIMIZERS:
@@ -173,7 +173,7 @@ class StepWriter:
         signature = tuple(len(group["params"]) for group in optimizer.param_groups)
         if signature != plan.signature:
             with self._lock:
-                self._roots.record_initial("step", _fallback_names(optimizer, plan.index))
+                self._roots.record_initial("step", names_in(optimizer, plan.index))
                 self._arrange(plan, optimizer)
         roots = self._roots_of_step(pending)
         kinds = self._take(pending)
@@ -359,7 +359,8 @@ class StepWriter:
             return EMPTY_DIGEST
 
 
-def _fallback_names(optimizer: torch.optim.Optimizer, index: int) -> Named:
+def names_in(optimizer: torch.optim.Optimizer, index: int = 0) -> Named:
+    """Names of its parameters by their place in it, for those that belong to no model."""
     names: Named = []
     prefix = "optimizer" if index == 0 else f"optimizer#{index + 1}"
     for g, group in enumerate(optimizer.param_groups):

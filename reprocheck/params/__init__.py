@@ -1,0 +1,1 @@
+"""`reprocheck params`: what a training starts from, tensor by tensor."""

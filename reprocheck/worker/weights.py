@@ -1,0 +1,189 @@
+"""What a training starts from: every parameter and buffer with its figures and the initialiser that its values show.
+
+Parameters are looked at right before the first optimizer step (or backward pass, where there is no optimizer), buffers
+before the first forward, which may move them already.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from reprocheck.initial.model import Place
+from reprocheck.initial.recognise import recognise
+from reprocheck.initial.schemes import NORMS, RNN, fans
+from reprocheck.protocol import WEIGHTS_RECORD
+from reprocheck.worker.digest import Undigestible, dtype_name, tensor_digest
+from reprocheck.worker.recorder import Recorder
+from reprocheck.worker.roots import Root, is_uninitialized
+
+Line = dict[str, Any]
+
+CHUNK = 1 << 22
+"""Elements whose sums are taken at a time."""
+MOST_VALUES = 1 << 22
+"""Elements of one tensor that its initialiser is recognised from; of larger ones some rows or columns are."""
+_LAYERS = frozenset(
+    {
+        *("Linear", "Bilinear", "Embedding", "EmbeddingBag", "MultiheadAttention", "PReLU"),
+        *(f"{kind}{dimensions}d" for kind in ("Conv", "ConvTranspose") for dimensions in (1, 2, 3)),
+        *RNN,
+        *NORMS,
+    }
+)
+_COPYING = (torch.nn.TransformerEncoder, torch.nn.TransformerDecoder)
+"""Modules that PyTorch makes of copies of one layer."""
+_WEIGHT = ("weight", "weight_v", "weight_orig")
+"""The last two: under weight_norm and spectral_norm."""
+
+
+class Weights:
+    """The evidence of initial weights of one run."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._met: dict[Root, list[Line]] = {}
+        self.written = False
+
+    def met(self, root: Root) -> None:
+        """A model at its first forward. It may be gone by the end, where no optimizer ends the run early."""
+        module = root.module()
+        if module is not None:
+            self._met[root] = list(_lines(module, {}))
+
+    def write(self, stage: str, extra: Iterable[tuple[str, torch.Tensor]] = ()) -> None:
+        """All that is known by now. `stage`: step, backward or forward; `extra`: what an optimizer holds beside."""
+        if self.written:
+            return
+        self.written = True
+        seen: set[int] = set()
+        for root, known in self._met.items():
+            module = root.module()
+            now = known if module is None else list(_lines(module, {line["name"]: line for line in known}, seen))
+            self._recorder.line(WEIGHTS_RECORD, stage=stage, root=root.label, tensors=now)
+        beside = [(name, tensor) for name, tensor in extra if id(tensor) not in seen]
+        others = [_describe(name, "parameter", tensor, Place(name=name), "", None) for name, tensor in beside]
+        if others:
+            self._recorder.line(WEIGHTS_RECORD, stage=stage, root="", tensors=others)
+
+
+def _lines(module: torch.nn.Module, known: dict[str, Line], seen: set[int] | None = None) -> Iterator[Line]:
+    """`known`: what was seen at the first forward; `seen`: tensors that need not be told again."""
+    stacks = tuple(f"{name}." if name else "" for name, part in module.named_modules() if isinstance(part, _COPYING))
+    for kind, named in (("parameter", module.named_parameters()), ("buffer", module.named_buffers())):
+        for name, tensor in named:
+            shown = name.replace("_orig_mod.", "")
+            if is_uninitialized(tensor) or (seen is not None and id(tensor) in seen):
+                continue
+            if seen is not None:
+                seen.add(id(tensor))
+            path, _, own = name.rpartition(".")
+            owner = module.get_submodule(path)
+            before = known.get(shown)
+            if kind == "buffer" and before is not None:
+                yield before
+                continue
+            line = _describe(shown, kind, tensor, place_of(owner, own), type(owner).__name__, before)
+            line["copied"] = name.startswith(stacks)
+            yield line
+
+
+def place_of(owner: torch.nn.Module, name: str) -> Place:
+    """What the initialiser of a parameter may depend on."""
+    layer = layer_of(owner)
+    weight = next((t for t in map(owner._parameters.get, _WEIGHT) if isinstance(t, torch.Tensor)), None)
+    fan_in = None
+    if weight is not None and not is_uninitialized(weight) and weight.dim() >= 2:
+        found = fans(weight.shape)
+        fan_in = weight.shape[1] if layer == "Bilinear" else None if found is None else found[0]
+    hidden = getattr(owner, "hidden_size", None) if layer in RNN else None
+    return Place(layer=layer, name="weight" if name in _WEIGHT else name, fan_in=fan_in, hidden=hidden)
+
+
+def layer_of(module: torch.nn.Module) -> str:
+    """The layer of torch.nn that a module is or derives from; empty where it is none."""
+    for kind in type(module).__mro__:
+        if kind.__name__ in _LAYERS and kind.__module__.startswith("torch."):
+            return kind.__name__
+    return ""
+
+
+def _describe(name: str, kind: str, tensor: torch.Tensor, place: Place, module: str, before: Line | None) -> Line:
+    line: Line = {
+        "name": name,
+        "kind": kind,
+        "module": module,
+        "layer": place.layer,
+        "shape": list(tensor.shape),
+        "dtype": dtype_name(tensor),
+        "device": str(tensor.device),
+        "trainable": kind == "parameter" and tensor.requires_grad,
+    }
+    try:
+        line["digest"] = tensor_digest(tensor).hex()
+        if before is not None and before.get("digest") == line["digest"] and "answer" in before:
+            return {**before, **line}
+        plain = tensor.detach()
+        line |= _figures(plain)
+        values, eps = _values(plain)
+        line["answer"] = asdict(recognise(values, place, eps, tuple(tensor.shape)))
+        line["equal_units"] = _equal_units(plain, place.layer)
+    except Undigestible as error:
+        line["reason"] = error.reason
+    except (RuntimeError, TypeError, NotImplementedError) as error:  # a layout or a subclass that has no plain values
+        line["reason"] = f"its values cannot be read: {type(error).__name__}"
+    return line
+
+
+def _figures(tensor: torch.Tensor) -> Line:
+    """Mean, std (of a sample, as torch counts it), extremes of the finite values, and how many are not finite."""
+    flat = tensor.reshape(-1)
+    if not flat.numel() or flat.is_complex():
+        return {"nan": 0, "inf": 0}
+    nan = inf = count = 0
+    total = 0.0
+    low, high = math.inf, -math.inf
+    for chunk in torch.split(flat, CHUNK):
+        finite = _finite(chunk)
+        missing = chunk.numel() - finite.numel()
+        if missing:
+            bad = int(torch.isnan(chunk).sum())
+            nan, inf = nan + bad, inf + missing - bad
+        if finite.numel():
+            count, total = count + finite.numel(), total + float(finite.sum())
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if not count:
+        return {"nan": nan, "inf": inf}
+    mean = total / count
+    squares = math.fsum(float((_finite(chunk) - mean).square().sum()) for chunk in torch.split(flat, CHUNK))
+    std = math.sqrt(squares / (count - 1)) if count > 1 else None
+    return {"nan": nan, "inf": inf, "mean": mean, "std": std, "min": low, "max": high}
+
+
+def _finite(chunk: torch.Tensor) -> torch.Tensor:
+    wide = chunk.to("cpu", torch.float64)
+    return wide if bool(torch.isfinite(wide).all()) else wide[torch.isfinite(wide)]
+
+
+def _values(tensor: torch.Tensor) -> tuple[Any, float]:
+    """As a numpy array, and the eps of its dtype. Rows or columns are left out so that what is orthogonal stays so."""
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
+    eps = float(torch.finfo(tensor.dtype).eps) if tensor.is_floating_point() else 0.0
+    if tensor.numel() > MOST_VALUES:
+        step = -(-tensor.numel() // MOST_VALUES)
+        matrix = tensor.reshape(tensor.shape[0], -1)
+        tensor = matrix[:, ::step] if 1 < matrix.shape[1] < matrix.shape[0] else matrix[::step]
+    return tensor.to("cpu", torch.float64).numpy(), eps
+
+
+def _equal_units(tensor: torch.Tensor, layer: str) -> bool:
+    """Whether all units of a layer (rows, filters) have the same weights, more than one of them each."""
+    if tensor.dim() < 2 or layer in ("", *NORMS) or layer.startswith("Embedding"):
+        return False
+    units = tensor.transpose(0, 1) if layer.startswith("ConvTranspose") else tensor
+    return units.shape[0] > 1 and units[0].numel() > 1 and bool((units == units[:1]).all())
