@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reprocheck.baseline.model import First, PartState, State, Steps
 from reprocheck.baseline.snapshot import mark_at
-from reprocheck.compare_steps import compare_steps
+from reprocheck.compare import ELSEWHERE
+from reprocheck.compare_steps import compare_steps, hashed_elsewhere
 
 _WHAT = "steps"
 
@@ -16,6 +17,8 @@ def compare_history(a: Steps, b: Steps) -> tuple[PartState, First | None]:
     if (a.observed, a.count, a.digest) == (b.observed, b.count, b.digest):
         return PartState(what=_WHAT, state=State.SAME), None
     differs = PartState(what=_WHAT, state=State.DIFFERENT)
+    if a.records and b.records and hashed_elsewhere(a.records, b.records):
+        return PartState(what=_WHAT, state=State.NOT_COMPARED, reason=ELSEWHERE), None
     if a.records and b.records:
         found, _ = compare_steps(a.records, b.records, a.keys, b.keys)
         if found is None:

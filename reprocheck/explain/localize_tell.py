@@ -33,6 +33,7 @@ from reprocheck.worker.trace_format import (
     OUTPUT,
     ROLE_SHIFT,
     WRITTEN,
+    owner_of,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Teller:
         self._b = b
         self._runs = runs
         self._across = across
-        self._threads = {event.thread for event in a.events.values() if event.thread}
+        self._threads = {owner_of(event.thread) for event in a.events.values() if event.thread}
         self._models = {event.model for event in a.events.values() if event.model}
 
     def tell(self, suspect: Suspect) -> Origin:
@@ -208,7 +209,7 @@ class Teller:
             return ""
         for number in numbers:
             other = self._a.events[int(self._a.records["event"][number])]
-            if other.thread != event.thread:
+            if owner_of(other.thread) != owner_of(event.thread):
                 return f"another thread {does}, too{_place(other)}: which comes first may differ between runs"
         return ""
 
@@ -258,8 +259,8 @@ class Teller:
             phase=event.phase,
             module=".".join(filter(None, (event.model, event.module))) if several else event.module,
             frames=frames,
-            thread=sorted(self._threads, key=lambda name: (len(name), name)).index(event.thread)
-            if event.thread in self._threads
+            thread=sorted(self._threads, key=lambda name: (len(name), name)).index(owner_of(event.thread))
+            if event.thread
             else 0,
         )
 

@@ -34,6 +34,8 @@ class Sample:
     high: float
     some: Array
     """Sorted; at most MOST_TESTED."""
+    fourth: float
+    """Mean of the fourth powers of the distances from the mean."""
     slack: float
     """How far rounding to the dtype can move a value, relative to it."""
 
@@ -59,6 +61,7 @@ def sample(values: Array, slack: float) -> Sample:
         low=float(flat.min()),
         high=float(flat.max()),
         some=np.sort(some),
+        fourth=float(np.square(np.square(flat - flat.mean())).mean()),
         slack=slack,
     )
 
@@ -117,6 +120,13 @@ def _scale_within(square: float, reach: float) -> float | None:
         mean_square = (1 - 2 * ratio * density / math.erf(ratio / math.sqrt(2))) / ratio**2
         low, high = (ratio, high) if mean_square > wanted else (low, ratio)
     return reach / low if 0.5 < low < 3.5 else None
+
+
+def tails(seen: Sample) -> float:
+    """How much heavier (above 0) or lighter the tails are than those of a normal distribution, in standard errors."""
+    if not seen.std > 0:
+        return 0.0
+    return (seen.fourth / seen.std**4 - 3) / math.sqrt(24 / seen.count)
 
 
 def misfit(seen: Sample, scheme: Scheme) -> float:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reprocheck.initial.draw import Sample, fitted, log_likelihood, misfit, sample
+from reprocheck.initial.draw import Sample, fitted, log_likelihood, misfit, sample, tails
 from reprocheck.initial.model import Answer, Confidence, Family, Place
 from reprocheck.initial.patterns import pattern, zeros_by_column
 from reprocheck.initial.schemes import Scheme, fans, figures, named
@@ -34,6 +34,11 @@ SOME = 64
 NEAR = 1e-3
 """Relative difference up to which two scales are told as one."""
 MOST_MISFIT = 2.5
+MOST_TAILS = 8.0
+"""Standard errors by which the tails of a normal sample may be off; with high confidence, CERTAIN_TAILS."""
+CERTAIN_TAILS = 4.0
+MOST_CHANCE = 0.05
+"""Chance that some scheme fits a scale that comes from none, up to which a scheme is told with high confidence."""
 LEAST_DISTINCT = 0.6
 """Share of different values below which they are copies of one another, where the dtype has room for many."""
 SMALLEST = 1e-60
@@ -117,7 +122,8 @@ def _drawn(values: Array, place: Place, eps: float, shape: Sequence[int]) -> Ans
         return _unknown("no distribution")
     fits = sorted((pair for pair in known if pair[1] > top - EXCLUDED), key=_score, reverse=True)
     best = fits[0][0] if fits else max(free, key=_score)[0]
-    if misfit(seen, best) > MOST_MISFIT or _is_copied(seen, eps):
+    off = tails(seen) if best.family is Family.NORMAL and seen.count >= ENOUGH else 0.0
+    if misfit(seen, best) > MOST_MISFIT or abs(off) > MOST_TAILS or _is_copied(seen, eps):
         return _unknown(f"mean {seen.mean:.3g}, std {seen.std:.3g}", nearest=best.text or figures(best))
     fits.sort(key=lambda pair: not _is_near(pair[0], best))  # what is the same distribution comes right behind it
     names = tuple(dict.fromkeys(scheme.text for scheme, _ in fits))
@@ -149,9 +155,13 @@ def _confidence(seen: Sample, best: Scheme, known: Sequence[Pair], free: Sequenc
     """High: no other distribution comes near. Medium: at least the family is sure."""
     own = log_likelihood(seen, best)
     rivals = [score for scheme, score in known if not _is_near(scheme, best)]
+    if best.family is Family.TRUNCATED:  # of several figures: it must be better than a normal one that has its own
+        free = [(scheme, log_likelihood(seen, scheme)) for scheme, _ in free]
     families = [score for scheme, score in (*known, *free) if _kind(scheme) is not _kind(best)]
     lead, family_lead = (own - max(scores, default=-math.inf) for scores in (rivals, families))
-    if seen.count >= ENOUGH and min(lead, family_lead) >= CERTAIN:
+    shaped = best.family is not Family.NORMAL or abs(tails(seen)) <= CERTAIN_TAILS
+    sure = shaped and (not best.text or _chance(seen, best, known) <= MOST_CHANCE)
+    if seen.count >= ENOUGH and min(lead, family_lead) >= CERTAIN and sure:
         return Confidence.HIGH
     if seen.count >= SOME and (family_lead >= EXCLUDED or lead >= EXCLUDED):
         return Confidence.MEDIUM
@@ -160,6 +170,19 @@ def _confidence(seen: Sample, best: Scheme, known: Sequence[Pair], free: Sequenc
 
 def _score(pair: Pair) -> float:
     return pair[1]
+
+
+def _chance(seen: Sample, best: Scheme, known: Sequence[Pair]) -> float:
+    """The chance that a scale out of the air is taken for this scheme or for one as usual.
+
+    Such schemes in reach (a factor of e to either side), times the share of that reach that each of them covers.
+    """
+    usual = [s.scale for s, _ in known if _kind(s) is _kind(best) and s.prior >= best.prior and s.centre == best.centre]
+    scales = {round(math.log(scale / best.scale) / NEAR) for scale in usual if abs(math.log(scale / best.scale)) < 1}
+    covered = EXCLUDED / seen.count
+    if best.family is not Family.UNIFORM:
+        covered = 2 * math.sqrt(EXCLUDED / seen.count)  # to both sides
+    return len(scales) * covered / 2
 
 
 def _is_near(a: Scheme, b: Scheme) -> bool:

@@ -12,6 +12,7 @@ import functools
 import gc
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -169,7 +170,8 @@ class Observer:
             if self._by_hand and self._weights is not None:
                 self._leave_before_step("backward", graph_leaves(losses) if self._has_no_model else [])
             leaves = [leaf for _, leaf in graph_leaves(losses)] if self._has_no_model else []
-            result = backward(tensors, *args, **kwargs)
+            with self._traced_backward():
+                result = backward(tensors, *args, **kwargs)
             with Unobserved():
                 self._guarded(self._after_backward, leaves)
             self._stop_if_done()
@@ -183,7 +185,8 @@ class Observer:
 
         @functools.wraps(grad)
         def observed(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            result = grad(outputs, inputs, *args, **kwargs)
+            with self._traced_backward():
+                result = grad(outputs, inputs, *args, **kwargs)
             if torch.compiler.is_compiling() or not self._recorder.is_open or not self._by_hand or _transforming():
                 return result
             with Unobserved():
@@ -193,6 +196,9 @@ class Observer:
 
         hide_from_compiler(observed)
         return observed
+
+    def _traced_backward(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._tracer is None else self._tracer.backward()
 
     def _after_grad(self, outputs: Any, inputs: list[torch.Tensor], result: Any) -> None:
         bare = self._has_no_model

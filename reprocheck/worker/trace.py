@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,11 +19,11 @@ from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mod
 from reprocheck.model import RunSpec, TraceWindow
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.sites import Sites
-from reprocheck.worker.trace_format import ROLE_SHIFT, START, STEP, STEP_END
+from reprocheck.worker.trace_format import ENGINE, ROLE_SHIFT, START, STEP, STEP_END
 from reprocheck.worker.trace_modules import Modules
 from reprocheck.worker.trace_ops import Plan, plan_of
 from reprocheck.worker.trace_records import Records
-from reprocheck.worker.trace_threads import Stream, Streams, watch_threads
+from reprocheck.worker.trace_threads import FOREIGN, Stream, Streams, watch_threads
 from reprocheck.worker.trace_writer import TraceWriter
 
 MOST_NODES = 1 << 17
@@ -67,6 +68,8 @@ class Tracer:
         self._writer = TraceWriter(spec.directory, window.first or 0, window.inputs, window.values)
         self.records = Records(self._writer, window.inputs)
         self._streams = Streams()
+        self._waiting: list[Stream] = []
+        """Those that wait for a backward, each as often as it does."""
         self._mode = _Mode(self)
         self._events = self._writer.events.numbers
         self._in_window = not window.first
@@ -96,7 +99,33 @@ class Tracer:
     @property
     def stream(self) -> Stream:
         """That of the current thread or task."""
-        return self._streams.here
+        here = self._streams.here
+        return self._of_engine(here) if here.is_foreign else here
+
+    @contextmanager
+    def backward(self) -> Iterator[None]:
+        """While it lasts, what autograd's engine does in threads of its own is done for this thread."""
+        stream = self.stream
+        stream.backwards += 1
+        self._waiting.append(stream)
+        try:
+            yield
+        finally:
+            self._waiting.remove(stream)
+            stream.backwards -= 1
+
+    def _of_engine(self, here: Stream) -> Stream:
+        """The stream of a thread that Python did not start: known where one thread only waits for a backward."""
+        if (here.owner is not None and here.owner.backwards) or _node_at_work() is None:
+            return here
+        owners = {stream.name: stream for stream in self._waiting.copy() if stream.owner is None}
+        if len(owners) == 1:
+            (owner,) = owners.values()
+            device = torch.cuda.current_device() if torch.cuda.is_initialized() else 0
+            here = self._streams.here = Stream(f"{owner.name}.{ENGINE}{device}", owner)
+        elif here.owner is not None:
+            here = self._streams.here = Stream(FOREIGN)
+        return here
 
     def enter_thread(self) -> None:
         """From now on this thread's operations are seen."""
@@ -158,6 +187,8 @@ class Tracer:
         event = start = 0
         try:
             stream = self._streams.here
+            if stream.is_foreign:
+                stream = self._of_engine(stream)
             site, module, phase = self._place(stream)
             if plan.gives or (self._inputs and plan.takes):
                 event = self._events.get((plan.name, site, module, phase, stream.name)) or self._event(
@@ -183,7 +214,9 @@ class Tracer:
         module = modules[-1] if modules else 0
         site = 0
         if node is not None:
-            origin = stream.made.get(node._sequence_nr(), _NOWHERE)
+            # Sequence numbers are counted by thread: within a backward of its own the engine's thread knows them.
+            source = stream if stream.owner is None or stream.backwards else stream.owner
+            origin = source.made.get(node._sequence_nr(), _NOWHERE)
             module = module or origin[1]
             if following == stream.sequence and not _is_written_by_user(node):
                 site = origin[0]
@@ -227,7 +260,7 @@ class Tracer:
 
     def special_event(self, kind: str, name: str, arguments: tuple[str, ...]) -> int:
         """The event of something that is no operation: a model's call, a step's end."""
-        stream = self._streams.here
+        stream = self.stream
         module = stream.modules[-1] if stream.modules else 0
         site = self._sites.here(2)
         phase = "forward" if _has_gradients() else "no-grad"

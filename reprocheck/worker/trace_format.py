@@ -46,8 +46,17 @@ LARGEST_VALUE = 64 * 2**20
 TEXT_HEADER = Struct("<QI")
 """Before a text in the ring: digest of the arguments that it tells, and its length."""
 
+ENGINE = "a"
+"""In the name of a stream: a thread of autograd's engine, at work for the thread whose name comes before it."""
+
 MODULE_CALL, COMPILED_CALL, STEP_END = "module", "compiled", "step"
 """Events that are no operations: the call of a model, of a compiled region, the end of a step."""
+
+
+def owner_of(stream: str) -> str:
+    """The thread that a stream belongs to: what the engine does for a thread that waits is a part of that thread."""
+    owner, _, last = stream.rpartition(".")
+    return owner if last.startswith(ENGINE) else stream
 
 
 def argument_index(argument: int, item: int) -> int:

@@ -1,8 +1,9 @@
 """Threads of a traced run: each has a stream of its own, named so that scheduling does not matter.
 
 The main thread is `0`; the third thread that it starts is `0.2`. A task of an executor is a stream, too (`0.t5`: the
-sixth that the main thread submitted), for which worker takes it hangs on scheduling. What cannot be named like this
-gets a name with `?` in it, and readers claim nothing of its order.
+sixth that the main thread submitted), for which worker takes it hangs on scheduling. A backward on a GPU runs in a
+thread of autograd's engine while the one that asked for it waits: `0.a1` is that of cuda:1 at work for the main thread.
+What cannot be named like this gets a name with `?` in it, and readers claim nothing of its order.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import torch
 
 MAIN = "0"
 UNSURE = "?"
+FOREIGN = f"{UNSURE}foreign"
+"""Threads that Python did not start."""
 MOST_STREAMS = 2000
 """Later ones share a name that says so."""
 
@@ -29,8 +32,13 @@ _next_sequence: Callable[[], int] = torch._C._autograd._get_sequence_nr
 class Stream:
     """One thread, or one task of a pool, as the trace sees it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, owner: Stream | None = None) -> None:
         self.name = name
+        self.owner = owner
+        """Of a thread of autograd's engine: the one that it works for."""
+        self.is_foreign = name == FOREIGN or owner is not None
+        self.backwards = 0
+        """Backward passes that it waits for."""
         self.children = itertools.count()
         self.tasks = itertools.count()
         self.sequence = _next_sequence()
@@ -51,7 +59,7 @@ class Streams(threading.local):
         # NOTE: not current_thread(): as long as a thread is only starting, that would make a dummy one.
         ident = threading.get_ident()
         is_main = ident == threading.main_thread().ident
-        self.here = Stream(MAIN if is_main else _running.get(ident, f"{UNSURE}foreign"))
+        self.here = Stream(MAIN if is_main else _running.get(ident, FOREIGN))
 
 
 _running: dict[int, str] = {}

@@ -33,7 +33,7 @@ def line_of(text: str) -> int:
     [
         ("scattered", "atomic-add", "index_add_("),
         ("enlarged", "interpolate-backward", "F.interpolate("),
-        ("embedded", "atomic-add", "table.weight[words"),
+        ("counted", "atomic-add", ".scatter_add("),
     ],
 )
 def test_atomics_are_named_with_their_line_and_a_setting_that_mends(

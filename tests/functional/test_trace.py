@@ -249,3 +249,48 @@ def test_the_trace_changes_no_bit(tmp_path: Path) -> None:
         steps = (folder / "evidence" / RUNS[0] / "steps.bin").read_bytes()
         results.append(([leaf["digest"] for leaf in output["leaves"]], steps))
     assert results[0] == results[1]
+
+
+ENGINE_THREAD = """\
+import os
+import torch
+
+DEPTH = 65  # PyTorch's engine goes on in a thread of its own when passes are nested 60 deep; on a GPU it always does
+
+class Nest(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, depth):
+        ctx.depth = depth
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        with torch.enable_grad():
+            inner = torch.ones(3, requires_grad=True)
+            if ctx.depth:
+                Nest.apply(inner, ctx.depth - 1).sum().backward()
+            else:
+                other = torch.full((3,), 1.0 + ("FAULT" in os.environ))  # in the innermost
+                (inner * other).sum().backward()
+        return grad + inner.grad, None
+
+def train():
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.SGD([weight], 0.1)
+    Nest.apply(weight, DEPTH).sum().backward()
+    optimizer.step()
+    return weight
+"""
+
+
+def test_what_autograd_does_in_a_thread_of_its_own_belongs_to_the_thread_that_waits(tmp_path: Path) -> None:
+    traced_pair(tmp_path, ENGINE_THREAD, window=TraceWindow(last=1), environments=({}, {"FAULT": "1"}))
+    runs = [tmp_path / "evidence" / name for name in RUNS]
+    threads = {event.thread for event in load_trace(runs[0]).events.values()}
+    assert {"0", "0.a0"} <= threads
+    assert not [name for name in threads if "?" in name]
+    origin = locate(runs[0], runs[1], RUNS)
+    assert origin is not None
+    assert origin.call.frames[0].location.line == line_of(ENGINE_THREAD, "# in the innermost")
+    assert origin.call.thread == 0
+    assert not origin.note
