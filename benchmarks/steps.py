@@ -15,9 +15,11 @@ from torch.optim import optimizer as optimizers
 
 from benchmarks.figures import Line, against, figure
 from benchmarks.workloads import BLOCK, build
+from reprocheck.model import Ambient, RunSpec, Settings, Target, TargetKind
 from reprocheck.worker.heap import HeapPoison
 from reprocheck.worker.observe import Observer
 from reprocheck.worker.recorder import Recorder
+from reprocheck.worker.sites import Sites
 
 LIMITS = {"mlp": 1.10, "cnn": 1.03, "gpt": 1.03, "lstm": 1.03}
 """Tighter for steps of 20 ms and more."""
@@ -29,7 +31,19 @@ class Observed:
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         before = self._state()
-        self._observer = Observer(Recorder(folder), HeapPoison(None), None, lambda: None)
+        target = Target(text=__file__, kind=TargetKind.SCRIPT, path=Path(__file__))
+        spec = RunSpec(
+            id="run",
+            seed=0,
+            repeat=0,
+            target=target,
+            settings=Settings(),
+            ambient=Ambient(),
+            environment={},
+            cwd=folder,
+            directory=folder,
+        )
+        self._observer = Observer(Recorder(folder), HeapPoison(None), None, lambda: None, Sites(spec))
         self._observer.install(None)
         self._own = self._state()
         self._restore(before)

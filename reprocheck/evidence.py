@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.errors import NoVerdictError
-from reprocheck.model import CheckpointRecord, Evidence, FileRecord, Outcome, Status, TensorRecord
+from reprocheck.model import CheckpointRecord, Evidence, Fact, FileRecord, Location, Outcome, Status, TensorRecord
 from reprocheck.protocol import (
+    CONDUCT_RECORD,
     EVIDENCE_FILE,
     RECORD_SIZE,
     STDERR_FILE,
@@ -92,6 +93,7 @@ def _load(outcome: Outcome) -> Evidence:
         values=folder / VALUES_FILE,
         checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
         sources=tuple(str(path) for path in one.get("sources", {}).get("paths", ())),
+        facts=tuple(_fact(fact) for fact in one.get(CONDUCT_RECORD, {}).get("facts", ())),
     )
 
 
@@ -171,6 +173,18 @@ def _initial(lines: list[dict[str, Any]]) -> Iterator[TensorRecord]:
         prefix = f"{line['root']}." if line["root"] and len(roots - {""}) > 1 else ""
         for tensor in line["tensors"]:
             yield tensor_record({**tensor, "name": prefix + tensor["name"]}, line["step"])
+
+
+def _fact(line: Mapping[str, Any]) -> Fact:
+    place = line.get("path")
+    return Fact(
+        kind=str(line["kind"]),
+        location=None if place is None else Location(path=str(place), line=int(line["line"])),
+        names=tuple(str(name) for name in line["names"]),
+        named=int(line["named"]),
+        count=int(line["count"]),
+        step=int(line["step"]),
+    )
 
 
 def _checkpoint(line: Mapping[str, Any]) -> CheckpointRecord:

@@ -377,6 +377,23 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something about how a training treats its models, gradients and optimizers."""
+
+    kind: str
+    """train-mode-without-grad, gradients-not-zeroed, ...: the cause of the finding that it makes."""
+    location: Location | None = None
+    """The line that did it first."""
+    names: tuple[str, ...] = ()
+    """Modules, parameters or classes that it is about, the first few."""
+    named: int = 0
+    """How many there are."""
+    count: int = 1
+    step: int = 0
+    """Optimizer steps taken when it was first seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything observed in one run."""
 
@@ -412,6 +429,7 @@ class Evidence:
     """The run was ended on the way: there is no more than its first steps."""
     sources: tuple[str, ...] = ()
     """The files of the user's code that it imported or ran."""
+    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,8 @@ STATES_FILE = "states.jsonl"
 TIMES_FILE = "times.bin"
 WEIGHTS_RECORD = "weights"
 """Lines of the evidence that tell what initial weights look like (`reprocheck params`)."""
+CONDUCT_RECORD = "conduct"
+"""A line of the evidence: how the training treats its models, gradients and optimizers."""
 EVIDENCE_FOLDER = ".reprocheck"
 
 TEMPLATE = "--template"

@@ -55,6 +55,7 @@ def explain_agreement(
         equal_starts=equal_starts(firsts),
         settings_at_end=first.settings_at_end,
         manifest=first.manifest,
+        facts=first.facts,
     )
     why_not = _why_not(planner)
     depends = False

@@ -36,6 +36,7 @@ def explain_difference(
         hits=scan(Path(path) for path in a.sources),
         settings_at_end=a.settings_at_end,
         manifest=a.manifest,
+        facts=a.facts,
         warnings=nondeterministic((a, b)),
     )
     found = diagnose(case)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reprocheck.model import Divergence, Edit, Location, NotCompared, Request
+from reprocheck.model import Divergence, Edit, Fact, Location, NotCompared, Request
 from reprocheck.values import ValueDifference
 
 
@@ -188,6 +188,8 @@ class Case:
     """Pairs of seeds with equal initial parameters."""
     settings_at_end: Mapping[str, Any] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    facts: tuple[Fact, ...] = ()
+    """How the training treats its models, gradients and optimizers."""
     warnings: tuple[str, ...] = ()
     """What PyTorch said of ops without a deterministic implementation."""
 

@@ -53,3 +53,5 @@ class Rule:
     match: Callable[[Case], Match | None]
     always: bool = False
     """It is also asked where nothing differed."""
+    is_cause: bool = True
+    """Of a difference; else it tells something else that is wrong."""

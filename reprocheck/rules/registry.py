@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 
 from reprocheck.explain.model import Case, Remedy
@@ -32,12 +33,16 @@ from reprocheck.rules import (
     entropy_seed,
     env_rng,
     eval_sampling,
+    evaluation_in_train_mode,
     fill_masks_cause,
     first_gpu_only,
     flash_attention_backward,
     functional_dropout,
     generator_default_seed,
     glob_order,
+    gradient_without_optimizer,
+    gradients_not_zeroed,
+    graph_in_evaluation,
     hashseed_too_late,
     hogwild,
     id_order,
@@ -49,25 +54,33 @@ from reprocheck.rules import (
     lstsq_and_signs,
     module_global,
     no_seed,
+    nothing_is_trained,
     now_feature,
     np_empty,
     numpy_generator_unseeded,
     parallel_search,
+    parameters_without_gradient,
     partial_seed,
     producer_race,
     rank_sampler_seed,
     ranks_unseeded,
     reseed_per_epoch,
     rng_instance_unseeded,
+    scheduler_before_optimizer,
     seed_after_model,
     seed_fixed_inside,
     seed_unused,
     spawn_worker_entropy,
+    step_after_evaluation,
+    step_in_eval_mode,
+    step_on_old_gradients,
+    step_without_gradients,
     str_set_order,
     third_party_rng,
     threads_share_rng,
     timing_metric,
     tmpdir_dependence,
+    train_mode_without_grad,
     unordered_float_sum,
     unordered_query,
     wall_clock_budget,
@@ -81,7 +94,8 @@ from reprocheck.rules.model import CONFIDENCES, ERROR, LOW, NOTE, WARNING, Match
 from reprocheck.rules.scene import origin_place
 
 MOST_CAUSES = 3
-MOST_NOTES = 2
+MOST_NOTES = 4
+_RANK = (ERROR, WARNING, NOTE)
 
 RULES: tuple[Rule, ...] = (
     # The operation itself.
@@ -157,6 +171,19 @@ RULES: tuple[Rule, ...] = (
     fill_masks_cause.RULE,
     functional_dropout.RULE,
     reseed_per_epoch.RULE,
+    # How models, gradients and optimizers are treated.
+    train_mode_without_grad.RULE,
+    evaluation_in_train_mode.RULE,
+    graph_in_evaluation.RULE,
+    step_after_evaluation.RULE,
+    step_in_eval_mode.RULE,
+    gradients_not_zeroed.RULE,
+    step_on_old_gradients.RULE,
+    step_without_gradients.RULE,
+    scheduler_before_optimizer.RULE,
+    parameters_without_gradient.RULE,
+    nothing_is_trained.RULE,
+    gradient_without_optimizer.RULE,
 )
 """In order of specificity: of equally sure causes the earlier comes first,
 unless one stands on the line where the runs part."""
@@ -183,12 +210,25 @@ def nearest(name: str) -> str:
 def diagnose(case: Case) -> tuple[Finding, ...]:
     """The causes that fit, the likeliest first; empty when none does."""
     matches = _matches(case)
-    causes = [pair for pair in matches if pair[0].page.severity == ERROR]
-    beside = [pair for pair in matches if pair[0].page.severity != ERROR]
+    causes = [pair for pair in matches if _is_cause(pair[0])]
+    beside = sorted(
+        (pair for pair in matches if not _is_cause(pair[0])), key=lambda pair: _RANK.index(pair[0].page.severity)
+    )
     if causes and causes[0][1].confidence != LOW:
         causes = [pair for pair in causes if pair[1].confidence != LOW]
     kept = (*_distinct(causes)[:MOST_CAUSES], *_distinct(beside)[:MOST_NOTES])
     return tuple(_finding(case, rule.page, match) for rule, match in kept)
+
+
+def examine(case: Case) -> tuple[Finding, ...]:
+    """Everything that is wrong with one run, the worst first: nothing is compared, and nothing is left out."""
+    found = [(rule, match, _finding(case, rule.page, match)) for rule, match in _matches(case)]
+    told = [finding if rule.is_cause else replace(finding, severity=rule.page.severity) for rule, _, finding in found]
+    return tuple(sorted(told, key=lambda finding: _RANK.index(finding.severity)))
+
+
+def _is_cause(rule: Rule) -> bool:
+    return rule.page.severity == ERROR and rule.is_cause
 
 
 def remedies(case: Case) -> tuple[Remedy, ...]:

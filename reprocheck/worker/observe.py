@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from reprocheck.worker.conduct import Conduct
 from reprocheck.worker.digest import Unobserved
 from reprocheck.worker.heap import HeapPoison
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.roots import Roots, is_main_thread
+from reprocheck.worker.sites import Sites
 from reprocheck.worker.steps import Pending, StepWriter, graph_leaves, key_text, names_in
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Observer:
     """Feeds the step writer from inside the target's own calls."""
 
     def __init__(
-        self, recorder: Recorder, poison: HeapPoison, max_steps: int | None, leave: Callable[[], None]
+        self, recorder: Recorder, poison: HeapPoison, max_steps: int | None, leave: Callable[[], None], sites: Sites
     ) -> None:
         self._recorder = recorder
         self._poison = poison
@@ -54,6 +56,7 @@ class Observer:
         self._weights: Weights | None = None
         self._own_seconds = 0.0
         self.roots = Roots(recorder)
+        self._conduct = Conduct(recorder, self.roots, sites)
         self.steps = StepWriter(recorder, self.roots)
         self.stopped_at: int | None = None
 
@@ -101,6 +104,7 @@ class Observer:
         gc.collect()  # which models are still there must not hang on when garbage was last collected
         self.steps.tail(self._pending)
         self.roots.record_rest()
+        self._conduct.finish(was_stopped=self.stopped_at is not None)
         if self._weights is not None:
             self._weights.write("forward")
 
@@ -145,6 +149,8 @@ class Observer:
         made = self._pending.is_made
         inputs = [t for t in tensors_in((args, kwargs)) if t.grad_fn is None and not made(_storage(t))]
         self._pending.roots[root] = None
+        if is_main_thread():
+            self._conduct.model_called(root, module)
         feed = self._pending.feed if torch.is_grad_enabled() else self._pending.feed_evaluation
         feed("batch", root.label.encode() if is_main_thread() else b"", inputs)
         if self.steps.states is not None and torch.is_grad_enabled():
@@ -167,12 +173,16 @@ class Observer:
             losses = list(tensors_in(tensors))
             with Unobserved():
                 self._guarded(self._before_backward, losses)
+                if is_main_thread():
+                    self._guarded(self._conduct.backward_begins)
             if self._by_hand and self._weights is not None:
                 self._leave_before_step("backward", graph_leaves(losses) if self._has_no_model else [])
             leaves = [leaf for _, leaf in graph_leaves(losses)] if self._has_no_model else []
             with self._traced_backward():
                 result = backward(tensors, *args, **kwargs)
             with Unobserved():
+                if is_main_thread():
+                    self._guarded(self._conduct.backward_ended)
                 self._guarded(self._after_backward, leaves)
             self._stop_if_done()
             return result
@@ -187,6 +197,8 @@ class Observer:
         def observed(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             with self._traced_backward():
                 result = grad(outputs, inputs, *args, **kwargs)
+            if is_main_thread() and not torch.compiler.is_compiling():
+                self._conduct.gradients_taken()
             if torch.compiler.is_compiling() or not self._recorder.is_open or not self._by_hand or _transforming():
                 return result
             with Unobserved():
@@ -237,6 +249,8 @@ class Observer:
         def __init__(optimizer: Any, *args: Any, **kwargs: Any) -> None:
             self._has_optimizer = True
             original(optimizer, *args, **kwargs)
+            if is_main_thread() and not torch.compiler.is_compiling():
+                self._guarded(self._conduct.optimizer_made, optimizer)
 
         def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             if torch.compiler.is_compiling() or not self._recorder.is_open:
@@ -245,6 +259,9 @@ class Observer:
             with Unobserved():
                 self._guarded(self.steps.before, optimizer)
             self._leave_before_step("step", names_in(optimizer))
+            if is_main_thread():
+                closure = args[1] if len(args) > 1 else kwargs.get("closure")
+                self._guarded(self._conduct.step_begins, optimizer, closure is not None)
             if self._tracer is not None:
                 self._tracer.step_begins()
 
@@ -254,6 +271,8 @@ class Observer:
             self._leave_if_stopped()
             with Unobserved():
                 self._guarded(self.steps.after, optimizer, self._pending)
+                if is_main_thread():
+                    self._guarded(self._conduct.step_ended, optimizer)
             self._step_taken()
             self._stop_if_done()
 

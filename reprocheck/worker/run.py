@@ -93,7 +93,7 @@ class _Run:
 
         tracer, last = self._make_tracer()
         limits = [limit for limit in (self.spec.settings.max_steps, last) if limit is not None]
-        self.observer = Observer(self.recorder, self.poison, min(limits, default=None), self._leave)
+        self.observer = Observer(self.recorder, self.poison, min(limits, default=None), self._leave, self.sites)
         self.observer.install(tracer)
         if self.spec.probe is not None and self.spec.probe.times:
             from reprocheck.worker.times import Times

@@ -242,11 +242,11 @@ class StepWriter:
         """At the end: what was observed after the last step, and the models that are still there."""
         kinds = self._take(pending)
         modules = [module for root in self._roots if root.in_main_thread and (module := root.module()) is not None]
-        parameters = [list(module.parameters()) for module in modules]
+        parameters: list[list[torch.Tensor]] = [list(module.parameters()) for module in modules]
         buffers = [list(module.buffers()) for module in modules]
         kinds["parameters"] = self._in_any_order(parameters)
         kinds["buffers"] = self._in_any_order(buffers)
-        on_device = any(tensor.is_cuda for group in (*parameters, *buffers) for tensor in group)
+        on_device = any(tensor.is_cuda for group in parameters + buffers for tensor in group)
         self._write(kinds, 0, FLAG_TAIL | (FLAG_DEVICE if on_device else 0))
         self._write_waiting(wait=True)
 

@@ -121,7 +121,7 @@ class Tracer:
         owners = {stream.name: stream for stream in self._waiting.copy() if stream.owner is None}
         if len(owners) == 1:
             (owner,) = owners.values()
-            device = torch.cuda.current_device() if torch.cuda.is_initialized() else 0
+            device = torch.cuda.current_device() if torch.cuda.is_initialized() else 0  # type: ignore[no-untyped-call]
             here = self._streams.here = Stream(f"{owner.name}.{ENGINE}{device}", owner)
         elif here.owner is not None:
             here = self._streams.here = Stream(FOREIGN)
