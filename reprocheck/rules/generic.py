@@ -40,7 +40,7 @@ def _against_races(case: Case) -> list[Remedy]:
     found: list[Remedy] = []
     if case.manifest.get("threads") != 1 and case.request.settings.threads != 1:
         found.append(ONE_THREAD)
-    if case.origin is None or case.origin.kind == "op":
+    if case.origin is None or case.origin.kind == "op" or on_cuda(case):
         found.append(DETERMINISTIC)
     if any("num_workers=0" not in tap.value for tap in taps(case, "loader")):
         found.append(NO_WORKERS)
