@@ -5,6 +5,6 @@ into `registry.RULES` where it belongs by specificity, give it a case and a near
 and run `make docs`. A code is never renumbered and never used again.
 """
 
-from reprocheck.rules.registry import diagnose, find_page, nearest, pages, remedies
+from reprocheck.rules.registry import diagnose, examine, find_page, nearest, pages, remedies
 
-__all__ = ["diagnose", "find_page", "nearest", "pages", "remedies"]
+__all__ = ["diagnose", "examine", "find_page", "nearest", "pages", "remedies"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.explain.model import Attribution, Case, Frame, OpCall, Origin, SourceHit, Tap
-from reprocheck.model import Divergence, Edit, Location, Request, Settings, Target, TargetKind
+from reprocheck.model import Divergence, Edit, Fact, Location, Request, Settings, Target, TargetKind
 
 FILE = "/project/train.py"
 
@@ -24,6 +24,10 @@ def tap(kind: str, name: str, line: int | None = 10, **more: Any) -> Tap:
 def hit(pattern: str, line: int = 10, *, function: str = "train", code: str = "", edit: bool = False) -> SourceHit:
     change = Edit(path=FILE, line=line, before=f"code {line}", after=f"mended {line}") if edit else None
     return SourceHit(pattern=pattern, location=at(line), code=code or f"code {line}", function=function, edit=change)
+
+
+def fact(kind: str, line: int = 10, **more: Any) -> Fact:
+    return Fact(**{"kind": kind, "location": at(line), "names": ("layer.weight",), "named": 1, "step": 3, **more})
 
 
 def ambient(*factors: str) -> Attribution:

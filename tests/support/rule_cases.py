@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from reprocheck.explain.model import Case, Tap
 from reprocheck.model import Seeding, Settings
-from tests.support.cases import INTRINSIC, LEFTOVER, ambient, case, differs, frozen, hit, origin, seeding, tap
+from tests.support.cases import INTRINSIC, LEFTOVER, ambient, case, differs, fact, frozen, hit, origin, seeding, tap
 
 GPU = {"gpus": ["NVIDIA H100"], "threads": 2}
 UNSEEDED = Settings(seeding=Seeding.NONE)
@@ -24,12 +24,20 @@ READ_CSV = tap("read", "open", 12, value="data.csv")
 START = tap("thread", "threading.Thread.start", 8, count=4)
 GET = tap("pool", "queue.Queue.get", 10)
 
+Make = Callable[[], Case]
+
 
 def seeds(one: str, other: str, line: int = 10) -> tuple[tuple[Tap, ...], tuple[Tap, ...]]:
     """A seed that had another value in the other run."""
     return tuple(  # type: ignore[return-value]
         (tap("seed", "torch.manual_seed", line, value=value, generator="torch"),) for value in (one, other)
     )
+
+
+def conducted(kind: str, other: str) -> tuple[Make, Make]:
+    """A fact that the run noted makes the finding; one that is like it does not. What makes the facts, and what on
+    purpose looks the same, is tried with real trainings in tests/functional/test_conduct.py."""
+    return lambda: case(divergence=None, facts=(fact(kind),)), lambda: case(divergence=None, facts=(fact(other),))
 
 
 def clocked() -> Case:
@@ -55,7 +63,6 @@ def reseeded(*, marked: bool = True) -> Case:
     )
 
 
-Make = Callable[[], Case]
 CASES: dict[str, tuple[Make, Make]] = {
     "no-seed": (
         lambda: case(
@@ -517,4 +524,16 @@ CASES: dict[str, tuple[Make, Make]] = {
             hits=(hit("constant-seed"),),
         ),
     ),
+    "train-mode-without-grad": conducted("train-mode-without-grad", "evaluation-in-train-mode"),
+    "evaluation-in-train-mode": conducted("evaluation-in-train-mode", "train-mode-without-grad"),
+    "graph-in-evaluation": conducted("graph-in-evaluation", "evaluation-in-train-mode"),
+    "step-after-evaluation": conducted("step-after-evaluation", "step-in-eval-mode"),
+    "step-in-eval-mode": conducted("step-in-eval-mode", "step-after-evaluation"),
+    "gradients-not-zeroed": conducted("gradients-not-zeroed", "step-on-old-gradients"),
+    "step-on-old-gradients": conducted("step-on-old-gradients", "step-without-gradients"),
+    "step-without-gradients": conducted("step-without-gradients", "step-on-old-gradients"),
+    "scheduler-before-optimizer": conducted("scheduler-before-optimizer", "step-without-gradients"),
+    "parameters-without-gradient": conducted("parameters-without-gradient", "nothing-is-trained"),
+    "nothing-is-trained": conducted("nothing-is-trained", "parameters-without-gradient"),
+    "gradient-without-optimizer": conducted("gradient-without-optimizer", "parameters-without-gradient"),
 }
