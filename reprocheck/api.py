@@ -47,6 +47,7 @@ class Options(TypedDict, total=False):
     threads: int
     device: str | int
     memory_fraction: float
+    memory_limit: str | int
     env: Table
     timeout: float
     max_steps: int

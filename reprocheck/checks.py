@@ -27,6 +27,13 @@ FORMATS = ("github", "json", "junit", "markdown", "sarif", "text")
 
 _SHOWN_LENGTH = 60
 _DEVICE_LIMIT = 10_000
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([kmgt]i?b?|b|)", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1} | {
+    f"{letter}{end}": base**power
+    for power, letter in enumerate("kmgt", 1)
+    for end, base in (("ib", 1024), ("i", 1024), ("", 1024), ("b", 1000))
+}
+"""6G and 6GiB are 6 * 1024 ** 3 bytes, 6GB are 6 * 10 ** 9."""
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEVICE = re.compile(r"[0-9]+|(?:GPU|MIG)-[0-9A-Za-z/-]+")
 
@@ -82,6 +89,16 @@ def number(high: float, allowed: str, hint: str | None = None) -> Check:
         return float(value)
 
     return check
+
+
+def size(value: Any) -> int:
+    """Bytes: a number of them, or one with a unit."""
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if found is not None:
+        value = int(float(found[1]) * _UNITS[found[2].lower()])
+    if not is_integer(value) or not 0 < value < 2**63:
+        raise refuse("a size in memory, as in 6GiB or 500MB", value)
+    return int(value)
 
 
 def boolean(value: Any) -> bool:

@@ -73,6 +73,7 @@ def run(
     threads: Annotated[int | None, _option("threads", metavar="N")] = None,
     device: Annotated[str | None, _option("device", metavar="DEVICES")] = None,
     memory_fraction: Annotated[float | None, _option("memory-fraction", metavar="F")] = None,
+    memory_limit: Annotated[str | None, _option("memory-limit", metavar="SIZE")] = None,
     env: Annotated[list[str] | None, _option("env", metavar="NAME=VALUE")] = None,
     timeout: Annotated[float | None, _option("timeout", metavar="SECONDS")] = None,
     max_steps: Annotated[int | None, _option("max-steps", metavar="N")] = None,

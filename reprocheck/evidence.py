@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.errors import NoVerdictError
-from reprocheck.model import CheckpointRecord, Evidence, Fact, FileRecord, Location, Outcome, Status, TensorRecord
+from reprocheck.model import (
+    CheckpointRecord,
+    Evidence,
+    Fact,
+    FileRecord,
+    LiveTensor,
+    Location,
+    Outcome,
+    OutOfMemory,
+    Status,
+    TensorRecord,
+)
 from reprocheck.protocol import (
     CONDUCT_RECORD,
     EVIDENCE_FILE,
@@ -36,6 +47,37 @@ def read_end(folder: Path) -> Mapping[str, Any] | None:
         return None
     is_end = isinstance(last, dict) and last.get("record") == "end" and isinstance(last.get("status"), str)
     return last if is_end else None
+
+
+def out_of_memory(end: Mapping[str, Any]) -> OutOfMemory | None:
+    """What a closing record tells of a failed allocation; None where it tells nothing, or nonsense."""
+    try:
+        plain = end["out_of_memory"]
+        place = plain["location"]
+        sizes = {name: _count(plain[name]) for name in ("requested", "allocated", "reserved", "allowed", "total")}
+        return OutOfMemory(
+            **sizes,
+            device=str(plain["device"]),
+            step=int(plain["step"]),
+            during=str(plain["during"]),
+            module=str(plain["module"]),
+            location=None if place is None else Location(path=str(place["path"]), line=int(place["line"])),
+            tensors=tuple(
+                LiveTensor(
+                    name=str(tensor["name"]),
+                    shape=tuple(int(size) for size in tensor["shape"]),
+                    dtype=str(tensor["dtype"]),
+                    bytes=int(tensor["bytes"]),
+                )
+                for tensor in plain["tensors"]
+            ),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _count(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def read_tail(path: Path) -> str:

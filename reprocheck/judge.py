@@ -109,6 +109,7 @@ def _summary(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
         stopped_at=None if evidence is None else evidence.stopped_at,
         directory=str(outcome.spec.directory),
         reused_from=outcome.reused_from,
+        out_of_memory=outcome.out_of_memory,
     )
 
 

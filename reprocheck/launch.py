@@ -17,8 +17,9 @@ from types import FrameType
 from typing import BinaryIO, Protocol
 
 from reprocheck.errors import Interrupted, NoVerdictError
-from reprocheck.evidence import read_end, read_tail
+from reprocheck.evidence import out_of_memory, read_end, read_tail
 from reprocheck.model import Isolation, Outcome, RunSpec, Status
+from reprocheck.out_of_memory import reason as why_out_of_memory
 from reprocheck.processes import WORKER, Process, end_processes
 from reprocheck.progress import Progress
 from reprocheck.protocol import (
@@ -219,7 +220,7 @@ def _stop(run: _Active, reason: str) -> Outcome:
 def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
     """A run succeeded when its evidence is complete, whatever its exit status says."""
     end = read_end(spec.directory)
-    status, reason, usage = Status.LOST, "", False
+    status, reason, usage, memory = Status.LOST, "", False, None
     if end is None:
         ended = f"ended by {_signal_name(-code)}" if code < 0 else f"exited with status {code}"
         reason = f"{ended} without closing its evidence"
@@ -229,11 +230,21 @@ def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
         status, reason, usage = Status.FAILED, str(end["error"]), True
     elif end["status"] == "failed":
         status, reason = Status.FAILED, str(end["error"])
+        memory = out_of_memory(end)
+        reason = reason if memory is None else why_out_of_memory(memory)
     else:
         status = Status.COMPLETED
         if code < 0:
             reason = f"ended by {_signal_name(-code)} after its last observation"
-    return Outcome(spec=spec, status=status, reason=reason, last_words=_last_words(spec), seconds=seconds, usage=usage)
+    return Outcome(
+        spec=spec,
+        status=status,
+        reason=reason,
+        last_words=_last_words(spec),
+        seconds=seconds,
+        usage=usage,
+        out_of_memory=memory,
+    )
 
 
 def _signal_name(number: int) -> str:

@@ -116,6 +116,8 @@ class Settings:
     """Value for CUDA_VISIBLE_DEVICES."""
     memory_fraction: float | None = None
     """Share of each visible GPU's memory, 0 < F <= 1."""
+    memory_limit: int | None = None
+    """Bytes: of each visible GPU, or, where there is none, of the memory that the process writes to."""
     env: tuple[tuple[str, str], ...] = ()
     timeout: float | None = None
     """Seconds per run."""
@@ -260,6 +262,10 @@ class Probe:
     """Write down when each step ended (`reprocheck cost`)."""
     weights: bool = False
     """Write down what initial weights look like, and end the run before its first step (`reprocheck params`)."""
+    checkup: bool = False
+    """Write down initial weights, the first activations and gradients, and memory by phase (`reprocheck doctor`)."""
+    memory_snapshot: Path | None = None
+    """Where PyTorch's own record of every allocation on a GPU goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +322,45 @@ class Outcome:
     """The target as named cannot be run at all (no such function, ...): a usage error."""
     reused_from: str = ""
     """The audit that the run was made in, if not in this one (--cached)."""
+    out_of_memory: OutOfMemory | None = None
+    """With FAILED, where that was the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveTensor:
+    """A tensor that was there when memory ran out."""
+
+    name: str
+    """Of a parameter, a gradient, a state of an optimizer, or a variable; empty for one that has no name."""
+    shape: tuple[int, ...]
+    dtype: str
+    bytes: int
+    """Of its storage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfMemory:
+    """An allocation that failed. Sizes are in bytes, None where they are not known."""
+
+    device: str
+    """cpu, cuda:0, ..."""
+    requested: int | None
+    allocated: int | None
+    """By tensors; on a CPU, what the process held in memory."""
+    reserved: int | None
+    """By PyTorch's allocator, with what it keeps for later; on a CPU, what the process may write to."""
+    allowed: int | None
+    """By --memory-limit or --memory-fraction; None without one."""
+    total: int | None
+    step: int
+    """Optimizer steps taken by then."""
+    during: str
+    """forward, backward, optimizer step, evaluation, or empty."""
+    module: str
+    """By path, with its class; empty where none was at work."""
+    location: Location | None
+    tensors: tuple[LiveTensor, ...]
+    """The largest, at most a few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -559,6 +604,7 @@ class RunSummary:
     directory: str
     reused_from: str = ""
     """The audit that it was made in, if not in this one (--cached)."""
+    out_of_memory: OutOfMemory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,6 +182,7 @@ def _probe(plain: dict[str, Any]) -> Probe:
         **{
             **plain,
             "trace": None if plain["trace"] is None else TraceWindow(**plain["trace"]),
+            "memory_snapshot": None if plain["memory_snapshot"] is None else Path(plain["memory_snapshot"]),
             "cut": None if plain["cut"] is None else Cut(**plain["cut"]),
             "frozen": tuple(plain["frozen"]),
             "edits": tuple(Edit(**edit) for edit in plain["edits"]),

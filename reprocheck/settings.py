@@ -96,6 +96,11 @@ _TABLE = (
         check=checks.number(1, "in (0, 1]"),
         help="Share of each GPU's memory that a run may use.",
     ),
+    Option(
+        name="memory-limit",
+        check=checks.size,
+        help="Memory that a run may use, as in 6GiB: of each GPU, or of the process where there is none.",
+    ),
     Option(name="env", check=checks.env, default=(), help="An environment variable, NAME=VALUE; repeatable."),
     Option(
         name="timeout",
@@ -304,6 +309,8 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
     if options["in_process_repeat"] and target.function is None:
         hint = "name a function: script.py:train"
         raise UsageError("--in-process-repeat calls a function twice, and a script is none", hint)
+    if options["memory_fraction"] is not None and options["memory_limit"] is not None:
+        raise UsageError("--memory-fraction and --memory-limit exclude each other", "give one of them")
     settings = Settings(
         seeding=options["seeding"],
         cudnn_deterministic=options["cudnn_deterministic"],
@@ -313,6 +320,7 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
         threads=options["threads"],
         device=options["device"],
         memory_fraction=options["memory_fraction"],
+        memory_limit=options["memory_limit"],
         env=options["env"],
         timeout=options["timeout"],
         max_steps=options["max_steps"],

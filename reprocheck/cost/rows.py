@@ -92,6 +92,7 @@ def settings_of(asked: Settings, row: Row) -> Settings:
         threads=asked.threads,
         device=asked.device,
         memory_fraction=asked.memory_fraction,
+        memory_limit=asked.memory_limit,
         env=(*asked.env, *row.environment),
         timeout=asked.timeout,
         max_steps=asked.max_steps,

@@ -23,9 +23,9 @@ def try_remedies(
     runs = RARE_RUNS if attribution is not None and attribution.kind in ("intrinsic", "unclear") else 2
     trials: list[Trial] = []
     for remedy in remedies[:MOST_TRIALS]:
-        if lab.left < runs:
+        if lab.left < 2:
             break
-        trials.append(_try(lab, (remedy,), a, b, runs))
+        trials.append(_try(lab, (remedy,), a, b, min(runs, lab.left)))
         if trials[-1].mends and not remedy.hides:
             return tuple(trials)
     usable = [trial.remedies[0] for trial in trials if not trial.failed and not trial.mends]

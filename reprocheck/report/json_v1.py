@@ -15,6 +15,7 @@ from reprocheck.report.json_against import plain_against
 from reprocheck.report.json_baseline import plain_baseline
 from reprocheck.report.json_difference import Plain, plain_divergence, plain_finding, plain_not_compared
 from reprocheck.report.json_explanation import plain_explanation, plain_times
+from reprocheck.report.json_memory import plain_out_of_memory
 from reprocheck.report.json_plain import Scrub, plain
 from reprocheck.report.wording import flat_memory, shown_path, shown_target
 
@@ -85,6 +86,7 @@ def _run_volatile(run: RunSummary) -> Plain:
         "reused_from": run.reused_from or None,
         "ambient": run.ambient,
         "last_words": run.last_words,
+        **({} if run.out_of_memory is None else {"out_of_memory": plain_out_of_memory(run.out_of_memory)}),
     }
 
 
@@ -119,6 +121,7 @@ def _asked(request: Request) -> Plain:
             "threads": settings.threads,
             "device": settings.device,
             "memory_fraction": settings.memory_fraction,
+            "memory_limit": settings.memory_limit,
             "env": sorted(name for name, _ in settings.env),  # names only: a value may be a secret
             "timeout": settings.timeout,
             "max_steps": settings.max_steps,

@@ -15,6 +15,7 @@ from reprocheck.report.text_baseline import baseline_lines
 from reprocheck.report.text_diagnostics import finding_lines
 from reprocheck.report.text_difference import DIVERGENCE_CODES, difference_lines, shown_location, where
 from reprocheck.report.text_explanation import closing_lines, trial_lines, why_notes
+from reprocheck.report.text_memory import out_of_memory
 from reprocheck.report.text_metrics import metrics_lines
 from reprocheck.report.text_reused import reused_lines
 from reprocheck.report.wording import (
@@ -102,6 +103,8 @@ def _failed_run(run: RunSummary, told: set[str], pen: Pen) -> list[str]:
     lines = [f"{_INDENT}run {pen.text(run.id)} {_words(run.status)}: {pen.text(run.reason) or 'reason unknown'}"]
     # A hostile or huge end of a log is cut before it is looked at.
     words = [line.rstrip() for line in run.last_words[-_LAST_WORDS:].splitlines() if line.strip()]
+    if run.out_of_memory is not None and run.last_words not in told:
+        lines += out_of_memory(run.out_of_memory, pen)
     if not words:
         return lines
     if run.last_words in told:
@@ -122,7 +125,8 @@ def _what_to_try(audit: Audit) -> Iterator[str]:
         yield "or write down the results of this numerical class, too, with --update-baseline"
         return
     yield "stdout.txt and stderr.txt in the folder of each run hold all that it said"
-    if Status.FAILED in statuses:
+    failed = [run for seed in _all_seeds(audit) for run in seed.runs if run.status is Status.FAILED]
+    if any(run.out_of_memory is None for run in failed):
         yield "run the target once by itself, from this folder and with these arguments"
     if Status.TIMED_OUT in statuses:
         yield "give it more time with --timeout, or fewer steps with --max-steps"

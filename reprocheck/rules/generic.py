@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from reprocheck.explain.model import Case, Remedy
-from reprocheck.rules.cuda import CUDNN_DETERMINISTIC, CUDNN_NO_BENCHMARK
+from reprocheck.rules.cuda import CONVOLUTIONS, CUDNN_DETERMINISTIC, CUDNN_NO_BENCHMARK, RNNS
 from reprocheck.rules.global_generators import SEED_EVERYTHING
 from reprocheck.rules.hash_order import FIXED_HASHES
 from reprocheck.rules.heap_contents import FILLED
 from reprocheck.rules.listing_order import SORTED
-from reprocheck.rules.operations import DETERMINISTIC, ONE_THREAD
+from reprocheck.rules.operations import DETERMINISTIC, ONE_THREAD, op_name
 from reprocheck.rules.scene import on_cuda, taps
 from reprocheck.rules.standing import RACE, Standing, standing
 from reprocheck.rules.tmpdir_dependence import FIXED_FOLDER
@@ -38,13 +38,15 @@ def generic_remedies(case: Case) -> tuple[Remedy, ...]:
 
 def _against_races(case: Case) -> list[Remedy]:
     found: list[Remedy] = []
-    if case.manifest.get("threads") != 1 and case.request.settings.threads != 1:
+    is_on_device = on_cuda(case) and case.origin is not None and case.origin.kind == "op"
+    # The order in which a kernel adds hangs neither on the host's threads nor, unless it is cuDNN's, on cuDNN.
+    if not is_on_device and case.manifest.get("threads") != 1 and case.request.settings.threads != 1:
         found.append(ONE_THREAD)
     if case.origin is None or case.origin.kind == "op" or on_cuda(case):
         found.append(DETERMINISTIC)
     if any("num_workers=0" not in tap.value for tap in taps(case, "loader")):
         found.append(NO_WORKERS)
-    if on_cuda(case):
+    if on_cuda(case) and (not is_on_device or op_name(case) in CONVOLUTIONS | RNNS):
         found.append(CUDNN_DETERMINISTIC)
         if case.settings_at_end.get("cudnn_benchmark"):
             found.append(CUDNN_NO_BENCHMARK)

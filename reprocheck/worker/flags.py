@@ -9,6 +9,7 @@ from typing import Any
 
 from reprocheck.model import Deterministic, Settings
 from reprocheck.worker import overrides
+from reprocheck.worker.memory_limit import cap_cuda
 
 
 def apply_to_torch(settings: Settings) -> None:
@@ -30,17 +31,16 @@ def apply_to_torch(settings: Settings) -> None:
             warn_only=settings.deterministic is Deterministic.WARN,
         )
     if torch.version.cuda or torch.version.hip:
-        _when_cuda_starts(settings.memory_fraction)
+        _when_cuda_starts(settings)
 
 
-def _when_cuda_starts(fraction: float | None) -> None:
+def _when_cuda_starts(settings: Settings) -> None:
     import torch
 
     def prepare() -> None:
         torch.cuda.empty_cache()
         for device in range(torch.cuda.device_count()):
-            if fraction is not None:
-                torch.cuda.set_per_process_memory_fraction(fraction, device)
+            cap_cuda(settings, device)
             torch.cuda.reset_peak_memory_stats(device)
 
     torch.cuda._lazy_call(prepare)  # type: ignore[no-untyped-call]

@@ -59,6 +59,8 @@ class Observer:
         self._conduct = Conduct(recorder, self.roots, sites)
         self.steps = StepWriter(recorder, self.roots)
         self.stopped_at: int | None = None
+        self.is_evaluating = False
+        """The last call of a model was one without gradients."""
 
     def install(self, tracer: Tracer | None) -> None:
         """Wrap torch. Called once, right after its import."""
@@ -144,7 +146,8 @@ class Observer:
                 self._weights.met(root)
             if not is_main_thread():  # a thread of a pool goes on to another model: what is left belongs to the last
                 self._pending.take()
-        if not torch.is_grad_enabled():
+        self.is_evaluating = not torch.is_grad_enabled()
+        if self.is_evaluating:
             self._poison.wake()
         made = self._pending.is_made
         inputs = [t for t in tensors_in((args, kwargs)) if t.grad_fn is None and not made(_storage(t))]

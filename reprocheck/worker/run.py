@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
-from reprocheck.worker import compiler_stub, flags, listing, machine, seeding
+from reprocheck.worker import compiler_stub, flags, listing, machine, memory_limit, seeding
 from reprocheck.worker.checkpoints import Checkpoints
 from reprocheck.worker.execute import TargetUnusable, execute
 from reprocheck.worker.files import WrittenFiles
@@ -67,6 +67,7 @@ class _Run:
             sys.setswitchinterval(spec.ambient.switch_interval)
         after_import("torch", compiler_stub.install)
         after_import("torch", lambda: flags.apply_to_torch(spec.settings))
+        after_import("torch", self._cap_memory)
         if spec.probe is None or spec.probe.calls == 1:
             self._observe()
         if spec.probe is not None:
@@ -80,6 +81,12 @@ class _Run:
         self.files.watch(self.ledger, self.inputs)
         watch_exits(spec, lambda: self.recorder.is_open, self._ended)
         self._run_target()
+
+    def _cap_memory(self) -> None:
+        try:
+            memory_limit.cap_process(self.spec.settings)
+        except TargetUnusable as error:
+            self._unusable(error)
 
     def _record_generators(self) -> None:
         self.recorder.line("rng after seeding", **_rng_states())
@@ -166,11 +173,24 @@ class _Run:
                 if not _join_threads(THREADS_GRACE):  # nobody told them that the training is over
                     self._leave()
                 return
-            self._finish("failed", error=_describe(error))
+            self._finish("failed", error=_describe(error), memory=self._out_of_memory(error))
             _print_target_traceback(error)
             sys.exit(1)
         _join_threads()
         self._finish("finished", returned=returned, value=value)
+
+    def _out_of_memory(self, error: BaseException) -> dict[str, Any] | None:
+        if "torch" not in sys.modules:
+            return None
+        memory_limit.lift()
+        from reprocheck.worker.out_of_memory import describe, memory_error
+
+        failed = memory_error(error)
+        try:
+            return None if failed is None else describe(failed, self.spec, self.observer, self.sites)
+        except Exception as trouble:  # whatever the target left behind must not hide how it ended
+            self.recorder.line("note", text=f"what held the memory could not be seen: {type(trouble).__name__}")
+            return None
 
     def _exited(self, stop: SystemExit) -> None:
         ended_well = stop.code is None or (isinstance(stop.code, int) and int(stop.code) == 0)
@@ -196,7 +216,15 @@ class _Run:
                 stream.flush()
         os._exit(0)
 
-    def _finish(self, status: str, *, returned: bool = False, value: Any = None, error: str = "") -> None:
+    def _finish(
+        self,
+        status: str,
+        *,
+        returned: bool = False,
+        value: Any = None,
+        error: str = "",
+        memory: dict[str, Any] | None = None,
+    ) -> None:
         recorder = self.recorder
         if not recorder.is_open:  # a forked child of the target came here by itself
             return
@@ -218,7 +246,8 @@ class _Run:
             recorder.line("inputs", **self.inputs.found())
         stopped = None if self.observer is None else self.observer.stopped_at
         skipped = 0 if self.observer is None else self.observer.steps.skipped
-        recorder.end(status=status, returned=returned, error=error, stopped_at=stopped, skipped=skipped)
+        more = {} if memory is None else {"out_of_memory": memory}
+        recorder.end(status=status, returned=returned, error=error, stopped_at=stopped, skipped=skipped, **more)
 
 
 def _join_threads(timeout: float | None = None) -> bool:

@@ -190,6 +190,16 @@ def test_races_are_tried_with_one_thread() -> None:
     assert "num_workers=0 in every DataLoader" in texts(case(attribution=INTRINSIC, taps=(LOADER,)))
 
 
+def test_a_kernel_s_own_order_is_not_tried_with_what_cannot_change_it() -> None:
+    gpu = {"gpus": ["NVIDIA H100"], "threads": 2}
+    scattered = texts(case(attribution=INTRINSIC, manifest=gpu, origin=origin("aten::scatter_add_")))
+    assert scattered == ["--deterministic warn (memory not filled)"]
+    assert "--threads 1" in texts(case(attribution=INTRINSIC, manifest=gpu))
+    assert "--cudnn-deterministic" in texts(
+        case(attribution=INTRINSIC, manifest=gpu, origin=origin("aten::convolution_backward"))
+    )
+
+
 def test_listings_are_tried_sorted() -> None:
     of = case(attribution=LISTING, taps=(tap("listing", "os.listdir"),), hits=(hit("listdir"),))
     assert texts(of) == ["sorted directory listings"]
