@@ -11,6 +11,7 @@ import typer
 
 from reprocheck import __version__, checks
 from reprocheck.cli_cost import cost
+from reprocheck.cli_doctor import doctor
 from reprocheck.cli_options import ARGV, EPILOG, MODULE, QUIET, TARGET, VERBOSE, order_of
 from reprocheck.cli_options import option as _option
 from reprocheck.cli_params import params
@@ -203,6 +204,7 @@ app.command(epilog=EPILOG)(resume)
 app.command(epilog=EPILOG)(cost)
 app.command("vary", epilog=EPILOG)(vary_command)
 app.command(epilog=EPILOG)(params)
+app.command(epilog=EPILOG)(doctor)
 
 
 def main() -> None:

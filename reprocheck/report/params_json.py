@@ -7,7 +7,7 @@ from typing import Any
 
 from reprocheck.console import Style
 from reprocheck.initial.model import Answer
-from reprocheck.params.model import Params, Row
+from reprocheck.params.model import Params, Remark, Row
 from reprocheck.report.json_plain import Scrub, plain
 from reprocheck.report.wording import shown_path, shown_target
 
@@ -23,17 +23,8 @@ def render_params_json(answer: Params, style: Style) -> str:
         "seeds": answer.request.seeds,
         "summary": answer.summary,
         "stage": answer.stage or None,
-        "tensors": [_row(row) for row in answer.rows],
-        "findings": [
-            {
-                "slug": remark.slug,
-                "severity": remark.severity,
-                "message": remark.message,
-                "tensors": remark.names,
-                "help": remark.help,
-            }
-            for remark in answer.remarks
-        ],
+        "tensors": [plain_row(row) for row in answer.rows],
+        "findings": [plain_remark(remark) for remark in answer.remarks],
         "notes": answer.notes,
     }
     volatile = {
@@ -45,7 +36,19 @@ def render_params_json(answer: Params, style: Style) -> str:
     return json.dumps({**clean, "volatile": plain(volatile)}, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
-def _row(row: Row) -> dict[str, Any]:
+def plain_remark(remark: Remark) -> dict[str, Any]:
+    """One finding on tensors."""
+    return {
+        "slug": remark.slug,
+        "severity": remark.severity,
+        "message": remark.message,
+        "tensors": remark.names,
+        "help": remark.help,
+    }
+
+
+def plain_row(row: Row) -> dict[str, Any]:
+    """One tensor, over all seeds."""
     tensor = row.tensor
     return {
         "name": row.name,

@@ -28,8 +28,8 @@ def render_params_text(answer: Params, style: Style) -> str:
     pen = Pen(style)
     sections = [
         _opening(answer, pen),
-        *(_remark(remark, pen) for remark in answer.remarks),
-        _table(answer, pen),
+        *(remark_lines(remark, pen) for remark in answer.remarks),
+        table_lines(answer.rows, answer.request.seeds, pen),
         _legend(answer),
         [f"note: {pen.text(note)}" for note in answer.notes],
         [f"evidence: {pen.text(shown_path(answer.directory))}"],
@@ -49,7 +49,8 @@ def _opening(answer: Params, pen: Pen) -> list[str]:
     return [f"{found}  {target}  {answer.summary}", _STAGES.get(answer.stage, "")]
 
 
-def _remark(remark: Remark, pen: Pen) -> list[str]:
+def remark_lines(remark: Remark, pen: Pen) -> list[str]:
+    """One finding on tensors."""
     colour = {ERROR: "red", WARNING: "yellow"}.get(remark.severity, "blue")
     names = [pen.text(name) for name in remark.names[:MOST_NAMES]]
     more = f" and {len(remark.names) - MOST_NAMES} more" if len(remark.names) > MOST_NAMES else ""
@@ -60,13 +61,13 @@ def _remark(remark: Remark, pen: Pen) -> list[str]:
     ]
 
 
-def _table(answer: Params, pen: Pen) -> list[str]:
-    if not answer.rows:
+def table_lines(tensors: Sequence[Row], seeds: Sequence[int], pen: Pen) -> list[str]:
+    """All tensors; none for none."""
+    if not tensors:
         return []
-    seeds = answer.request.seeds
     digests = [f"seed {seed}" for seed in seeds[:2]] + ([f"{len(seeds) - 2} more"] if len(seeds) > 2 else [])
     rows = [["name", "shape", "dtype", "device", *digests, "mean", "std", "min", "max", "initialiser", ""]]
-    rows += [_row(row, seeds, pen) for row in answer.rows]
+    rows += [_row(row, seeds, pen) for row in tensors]
     numbers = range(4 + len(digests), 8 + len(digests))
     return [_INDENT + line for line in aligned(rows, right=numbers, colours={}, pen=pen)]
 

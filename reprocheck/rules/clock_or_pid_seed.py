@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reprocheck.explain.model import Case, Tap
 from reprocheck.rules.model import ERROR, Match, Page, Rule
-from reprocheck.rules.scene import differing_seeds, find, lines, taps, with_hits
+from reprocheck.rules.scene import differing_seeds, find, hits, lines, on_lines, taps, with_hits
 from reprocheck.rules.standing import CLOCK
 
 PAGE = Page(
@@ -22,6 +22,10 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     seeds = differing_seeds(case)
+    if case.divergence is None:  # one run: the line itself must show it
+        marked = hits(case, "seed-from-clock")
+        found = on_lines(taps(case, "seed", "clock", "pid"), marked)
+        return find(case, sources=(*CLOCK, "pid"), taps=found[:1], hits=with_hits(case, found, "seed-from-clock"))
     asked = taps(case, "clock", "pid")
     before = tuple(tap for tap in asked if any(tap.order <= seed.order or _one_line(tap, seed) for seed in seeds))
     evidence = _evidence(seeds, case)
@@ -41,4 +45,4 @@ def _evidence(seeds: tuple[Tap, ...], case: Case) -> tuple[str, ...]:
     return (f"`{seed.name}` got {seed.value} in one run and {twin} in the other",)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, match=match, alone=True)

@@ -29,4 +29,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=UNSEEDED, taps=found, hits=with_hits(case, found, "reset-rng"))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, match=match, alone=True)

@@ -32,4 +32,4 @@ def match(case: Case) -> Match | None:
     )
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, match=match, alone=True)

@@ -31,4 +31,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=(*CLOCK, "pid", "entropy", "unseeded"), taps=after, hits=marks)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, match=match, alone=True)

@@ -53,5 +53,7 @@ class Rule:
     match: Callable[[Case], Match | None]
     always: bool = False
     """It is also asked where nothing differed."""
+    alone: bool = False
+    """It is also asked of a run that is compared with nothing (`reprocheck doctor`)."""
     is_cause: bool = True
     """Of a difference; else it tells something else that is wrong."""

@@ -26,4 +26,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=UNSEEDED, taps=made, hits=with_hits(case, made, "unseeded-generator"))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, match=match, alone=True)

@@ -222,7 +222,10 @@ def diagnose(case: Case) -> tuple[Finding, ...]:
 
 def examine(case: Case) -> tuple[Finding, ...]:
     """Everything that is wrong with one run, the worst first: nothing is compared, and nothing is left out."""
-    found = [(rule, match, _finding(case, rule.page, match)) for rule, match in _matches(case)]
+    matches = _matches(case, alone=True)
+    causes = _distinct([pair for pair in matches if _is_cause(pair[0])])
+    beside = [pair for pair in matches if not _is_cause(pair[0])]
+    found = [(rule, match, _finding(case, rule.page, match)) for rule, match in (*causes, *beside)]
     told = [finding if rule.is_cause else replace(finding, severity=rule.page.severity) for rule, _, finding in found]
     return tuple(sorted(told, key=lambda finding: _RANK.index(finding.severity)))
 
@@ -240,10 +243,10 @@ def remedies(case: Case) -> tuple[Remedy, ...]:
     return tuple(sorted(found.values(), key=lambda remedy: (bool(remedy.hides), remedy.cost)))
 
 
-def _matches(case: Case) -> list[tuple[Rule, Match]]:
+def _matches(case: Case, *, alone: bool = False) -> list[tuple[Rule, Match]]:
     found = []
     for rule in RULES:
-        if case.divergence is not None or rule.always:
+        if case.divergence is not None or rule.always or (alone and rule.alone):
             match = rule.match(case)
             if match is not None:
                 found.append((rule, match))

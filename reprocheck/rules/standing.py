@@ -66,7 +66,7 @@ def told(case: Case) -> tuple[str, ...]:
         return ("the runs agree when each starts in a fresh copy of the folder",)
     if attribution.kind == "seeding" and any(arm.name == "seeding none" and arm.differed for arm in attribution.arms):
         return (f"it repeats only because reprocheck seeds {factors}: a run with --seeding none differs",)
-    if attribution.kind == "seeding":
+    if attribution.kind == "seeding" and case.divergence is not None:
         return (f"the runs agree when reprocheck seeds {factors or 'every generator'}",)
     if attribution.kind == "intrinsic" and of:
         return (f"with everything equal {differed} of {of} comparisons differ",)

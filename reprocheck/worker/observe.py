@@ -27,6 +27,8 @@ from reprocheck.worker.sites import Sites
 from reprocheck.worker.steps import Pending, StepWriter, graph_leaves, key_text, names_in
 
 if TYPE_CHECKING:
+    from reprocheck.worker.layers import Layers
+    from reprocheck.worker.memory import Memory
     from reprocheck.worker.states import Preemption, States
     from reprocheck.worker.times import Times
     from reprocheck.worker.trace import Tracer
@@ -54,6 +56,10 @@ class Observer:
         self._cut: Preemption | None = None
         self._times: Times | None = None
         self._weights: Weights | None = None
+        self._ends_at_step = False
+        """Once initial weights are written down."""
+        self._layers: Layers | None = None
+        self._memory: Memory | None = None
         self._own_seconds = 0.0
         self.roots = Roots(recorder)
         self._conduct = Conduct(recorder, self.roots, sites)
@@ -86,6 +92,11 @@ class Observer:
     def follow_weights(self, weights: Weights) -> None:
         """Write down initial weights, and end the target before it changes them."""
         self._weights = weights
+        self._ends_at_step = True
+
+    def follow_all(self, weights: Weights, layers: Layers, memory: Memory) -> None:
+        """Write down initial weights, the first batch's way through the layers, and memory; the target goes on."""
+        self._weights, self._layers, self._memory = weights, layers, memory
 
     def seen_in_step(self) -> str:
         """The digest of what was observed in this step so far."""
@@ -101,7 +112,7 @@ class Observer:
             self._guarded(self._finish)
 
     def _finish(self) -> None:
-        if self._has_optimizer and not self.steps.count and self._weights is None:
+        if self._has_optimizer and not self.steps.count and not self._ends_at_step:
             self._recorder.line("note", text="an optimizer was made, but no step of it was seen (a compiled one?)")
         gc.collect()  # which models are still there must not hang on when garbage was last collected
         self.steps.tail(self._pending)
@@ -109,6 +120,10 @@ class Observer:
         self._conduct.finish(was_stopped=self.stopped_at is not None)
         if self._weights is not None:
             self._weights.write("forward")
+        if self._layers is not None:
+            self._layers.finish()
+        if self._memory is not None:
+            self._memory.finish()
 
     def _watch_calls(self, call: Callable[..., Any]) -> Callable[..., Any]:
         pending, recorder = self._pending, self._recorder
@@ -154,6 +169,10 @@ class Observer:
         self._pending.roots[root] = None
         if is_main_thread():
             self._conduct.model_called(root, module)
+            if self._layers is not None and not self.is_evaluating:
+                self._layers.called(root, module)
+            if self._memory is not None:
+                self._memory.computes(not self.is_evaluating)
         feed = self._pending.feed if torch.is_grad_enabled() else self._pending.feed_evaluation
         feed("batch", root.label.encode() if is_main_thread() else b"", inputs)
         if self.steps.states is not None and torch.is_grad_enabled():
@@ -161,6 +180,8 @@ class Observer:
         return True
 
     def _returned(self, output: Any) -> None:
+        if self._layers is not None and is_main_thread():
+            self._layers.returned()
         outputs = list(tensors_in(output))
         for tensor in outputs:
             if _storage(tensor) is not None:
@@ -235,6 +256,10 @@ class Observer:
         return self._by_hand and not self.roots.changes
 
     def _before_backward(self, losses: list[torch.Tensor]) -> None:
+        if self._layers is not None:
+            self._layers.backward_begins(losses)
+        if self._memory is not None:
+            self._memory.computes(True)
         self._pending.feed("loss", b"", losses)
         if self._by_hand:
             self.roots.record_initial("forward", graph_leaves(losses) if self._has_no_model else [])
@@ -265,6 +290,8 @@ class Observer:
             if is_main_thread():
                 closure = args[1] if len(args) > 1 else kwargs.get("closure")
                 self._guarded(self._conduct.step_begins, optimizer, closure is not None)
+            if self._layers is not None:
+                self._guarded(self._layers.step_begins, optimizer)
             if self._tracer is not None:
                 self._tracer.step_begins()
 
@@ -290,16 +317,20 @@ class Observer:
             self._tracer.step_ends(self.steps.count)
         if self._times is not None:
             self._times.step_taken(self._own_seconds)
+        if self._memory is not None:
+            self._memory.step_taken()
         if self._cut is not None:
             self._cut.step_taken(self.steps.count)
 
     def _leave_before_step(self, stage: str, extra: list[tuple[str, torch.Tensor]]) -> None:
-        """Where only initial weights are asked for: the target ends before it changes them."""
+        """Where initial weights are asked for; where nothing else is, the target ends before it changes them."""
         if self._weights is None:
             return
         self._leave_if_stopped()
         with Unobserved():
             self._guarded(self._weights.write, stage, extra)
+        if not self._ends_at_step:
+            return
         self.stopped_at = 0
         raise TargetStopped("before the first step")
 

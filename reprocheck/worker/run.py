@@ -110,6 +110,14 @@ class _Run:
             from reprocheck.worker.weights import Weights
 
             self.observer.follow_weights(Weights(self.recorder))
+        if self.spec.probe is not None and self.spec.probe.checkup:
+            from reprocheck.worker.layers import Layers
+            from reprocheck.worker.memory import Memory
+            from reprocheck.worker.weights import Weights
+
+            layers = Layers(self.recorder, self.observer.roots)
+            memory = Memory(self.recorder, self.spec.probe.memory_snapshot)
+            self.observer.follow_all(Weights(self.recorder), layers, memory)
         if self.spec.probe is not None and self.spec.probe.states:
             from reprocheck.worker.states import Preemption, States
 

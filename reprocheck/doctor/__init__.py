@@ -1,0 +1,1 @@
+"""`reprocheck doctor`: one short run of a training, looked at from all sides."""
