@@ -129,6 +129,7 @@ def _case(request: Request, evidence: Evidence, taps: tuple[Tap, ...]) -> Case:
     return Case(
         request=replace(request, settings=replace(request.settings, seeding=Seeding.NONE)),
         divergence=None,
+        alone=True,
         attribution=Attribution(kind="seeding", factors=tuple(drawn)) if drawn else None,
         taps=taps,
         hits=scan(Path(path) for path in evidence.sources),

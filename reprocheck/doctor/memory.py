@@ -11,8 +11,8 @@ from reprocheck.params.model import WARNING, Remark
 
 FEWEST = 3
 """Steps in a row that must add to it."""
-LEAST = 2**20
-"""Bytes a step below which the growth of a process is none: what its allocator does would look like it."""
+LEAST = 2**16
+"""Bytes a step below which the growth of a process is none: a log grows, too."""
 
 
 def growth(sizes: Sequence[int | None]) -> int | None:
@@ -23,11 +23,11 @@ def growth(sizes: Sequence[int | None]) -> int | None:
 
 
 def leaks(memory: Memory) -> Iterator[Remark]:
-    """On a GPU every step holds more than the one before; in a process more by a MiB at least."""
+    """On a GPU every step holds more than the one before; so does the process where there is none."""
     for device, sizes in memory.allocated.items():
         yield from _leak(f"cuda:{device}", sizes, 1)
     if not memory.allocated:
-        yield from _leak("the process", memory.resident, LEAST)
+        yield from _leak("the process", memory.heap, LEAST)
 
 
 def _leak(where: str, sizes: Sequence[int | None], least: int) -> Iterator[Remark]:

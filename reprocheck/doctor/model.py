@@ -99,7 +99,9 @@ class Memory:
 
     phases: tuple[Phase, ...] = ()
     resident: tuple[int | None, ...] = ()
-    """After each step."""
+    """Of the process after each step."""
+    heap: tuple[int | None, ...] = ()
+    """What the process has asked for by then, and not given back; None where the system does not say."""
     allocated: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     """By GPU, after each step."""
     given_back: Mapping[int, int] = field(default_factory=dict)

@@ -59,6 +59,7 @@ def _memory(line: Mapping[str, Any]) -> Memory:
     return Memory(
         phases=tuple(_phase(str(name), plain) for name, plain in line.get("phases", {}).items()),
         resident=tuple(_size(step["rss"]) for step in steps),
+        heap=tuple(_size(step["heap"]) for step in steps),
         allocated={device: tuple(sizes) for device, sizes in allocated.items()},
         given_back={int(one["device"]): int(one["before"]) - int(one["after"]) for one in line.get("empty_cache", ())},
     )

@@ -192,6 +192,8 @@ class Case:
     """How the training treats its models, gradients and optimizers."""
     warnings: tuple[str, ...] = ()
     """What PyTorch said of ops without a deterministic implementation."""
+    alone: bool = False
+    """It is about one run, compared with nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,7 +106,8 @@ def _memory(memory: Memory) -> dict[str, Any]:
             for phase in memory.phases
         ],
         "process_after_steps": memory.resident,
-        "growth_per_step": growth(memory.resident),
+        "heap_after_steps": memory.heap,
+        "growth_per_step": growth(memory.heap),
         "cuda_growth_per_step": {str(device): growth(sizes) for device, sizes in memory.allocated.items()},
         "empty_cache_gives_back": {str(device): given for device, given in memory.given_back.items()},
     }

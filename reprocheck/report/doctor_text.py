@@ -120,7 +120,7 @@ def _memory(memory: Memory, pen: Pen) -> list[str]:
         head += [f"cuda:{device} allocated", "peak", "reserved", "peak", "in pieces"]
     rows = [head, *(_phase(phase, devices) for phase in memory.phases)]
     lines = [_INDENT + line for line in aligned(rows, right=range(1, len(head)), colours={}, pen=pen)]
-    grown = growth(memory.resident)
+    grown = growth(memory.heap)
     added = [] if grown is None else [f"the process {_signed(grown)}"]
     added += [
         f"cuda:{device} {_signed(grown)}"

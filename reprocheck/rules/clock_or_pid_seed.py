@@ -22,7 +22,7 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     seeds = differing_seeds(case)
-    if case.divergence is None:  # one run: the line itself must show it
+    if case.alone:  # the line itself must show it
         marked = hits(case, "seed-from-clock")
         found = on_lines(taps(case, "seed", "clock", "pid"), marked)
         return find(case, sources=(*CLOCK, "pid"), taps=found[:1], hits=with_hits(case, found, "seed-from-clock"))

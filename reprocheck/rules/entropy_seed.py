@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reprocheck.explain.model import Case
 from reprocheck.rules.model import ERROR, Match, Page, Rule
-from reprocheck.rules.scene import differing_seeds, find, taps, with_hits
+from reprocheck.rules.scene import differing_seeds, find, hits, on_lines, taps, with_hits
 from reprocheck.rules.standing import Standing, standing
 
 PAGE = Page(
@@ -23,6 +23,9 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     sources = ("entropy", "unseeded")
+    if case.alone:  # the line itself must show it
+        found = on_lines(taps(case, "seed", "entropy", "unseeded"), hits(case, "seed-from-entropy"))
+        return find(case, sources=sources, taps=found[:1], hits=with_hits(case, found, "seed-from-entropy"))
     sequences = tuple(tap for tap in taps(case, "unseeded", names=("SeedSequence",)) if "SeedSequence" in tap.code)
     drawn = () if _frozen_is(case, "unseeded") else taps(case, "entropy")
     if standing(case, *sources) is not Standing.SHOWN:

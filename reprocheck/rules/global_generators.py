@@ -7,6 +7,8 @@ from reprocheck.explain.model import Case, Remedy, Tap
 from reprocheck.model import Seeding
 from reprocheck.rules.scene import taps
 
+PUT_BACK = "state"
+"""Value of a seed that is a state put back."""
 SEED_EVERYTHING = Remedy(
     text="--seeding all",
     settings=(("seeding", Seeding.ALL),),
@@ -30,4 +32,11 @@ def left_to_chance(case: Case) -> dict[str, Tap]:
 def seeds_of(case: Case, generator: str) -> tuple[Tap, ...]:
     """Where the target itself seeds a global generator with a value."""
     every = (*case.taps, *case.other_taps)
-    return tuple(tap for tap in every if tap.kind == "seed" and tap.generator == generator and tap.value != ENTROPY)
+    return tuple(
+        tap
+        for tap in every
+        if tap.kind == "seed"
+        and tap.generator == generator
+        and tap.value != ENTROPY
+        and not (tap.value == PUT_BACK and tap.library)  # a compiler leaves no trace in a generator
+    )

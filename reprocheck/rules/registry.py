@@ -225,9 +225,18 @@ def examine(case: Case) -> tuple[Finding, ...]:
     matches = _matches(case, alone=True)
     causes = _distinct([pair for pair in matches if _is_cause(pair[0])])
     beside = [pair for pair in matches if not _is_cause(pair[0])]
-    found = [(rule, match, _finding(case, rule.page, match)) for rule, match in (*causes, *beside)]
-    told = [finding if rule.is_cause else replace(finding, severity=rule.page.severity) for rule, _, finding in found]
+    told = [
+        replace(_finding(case, rule.page, match), severity=_severity_alone(case, rule))
+        for rule, match in (*causes, *beside)
+    ]
     return tuple(sorted(told, key=lambda finding: _RANK.index(finding.severity)))
+
+
+def _severity_alone(case: Case, rule: Rule) -> str:
+    """A function may be left to be seeded by who calls it."""
+    if not rule.is_cause or rule.page.severity != ERROR:
+        return rule.page.severity
+    return NOTE if rule is no_seed.RULE and case.request.target.function is not None else WARNING
 
 
 def _is_cause(rule: Rule) -> bool:

@@ -21,12 +21,11 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if not case.equal_seeds:
+    if not case.equal_seeds and not case.alone:
         return None
-    one, other = case.equal_seeds[0]
-    evidence = (f"seeds {one} and {other} gave equal runs",)
+    evidence = tuple(f"seeds {one} and {other} gave equal runs" for one, other in case.equal_seeds[:1])
     marks = hits(case, "seed-parameter-unused")
-    return find(case, sources=(INTRINSIC,), hits=marks, shown=True, evidence=evidence)
+    return find(case, sources=(INTRINSIC,), hits=marks, shown=bool(evidence), evidence=evidence)
 
 
 RULE = Rule(page=PAGE, match=match, always=True)

@@ -5,10 +5,11 @@ On a GPU what PyTorch's allocator counts; of the process what the system counts.
 
 from __future__ import annotations
 
+import ctypes
 import resource
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -108,7 +109,11 @@ def _devices() -> list[int]:
 
 
 def _level() -> Line:
-    return {"rss": resident(), "cuda": [[device, torch.cuda.memory_allocated(device)] for device in _devices()]}
+    return {
+        "rss": resident(),
+        "heap": _in_use(),
+        "cuda": [[device, torch.cuda.memory_allocated(device)] for device in _devices()],
+    }
 
 
 def _figures() -> Line:
@@ -126,6 +131,38 @@ def _on(device: int) -> Line:
         "split": int(stats.get("inactive_split_bytes.all.current", 0)),
         "retries": int(stats.get("num_alloc_retries", 0)),
     }
+
+
+class _Mallinfo(ctypes.Structure):
+    """struct mallinfo2 of glibc."""
+
+    _fields_: ClassVar[Any] = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def _find_mallinfo() -> Any:
+    try:
+        found = ctypes.CDLL(None).mallinfo2
+    except (OSError, AttributeError, TypeError):
+        return None
+    found.restype = _Mallinfo
+    return found
+
+
+_mallinfo = _find_mallinfo()
+
+
+def _in_use() -> int | None:
+    """Bytes that the process has asked for and not given back: what it holds grows without a leak, in pieces."""
+    if _mallinfo is None:
+        return None
+    found = _mallinfo()
+    return int(found.uordblks + found.hblkhd)
 
 
 def _peak() -> int:
