@@ -39,4 +39,4 @@ def advice(memory: OutOfMemory) -> Iterator[str]:
     if on_a_gpu and kept is not None and memory.requested is not None and kept > memory.requested:
         yield "memory is in pieces: PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True"
     if memory.step > 1:
-        yield "it grew over the steps: `reprocheck doctor` shows by how much (keep loss.item(), not the loss)"
+        yield "if it grows from step to step, `reprocheck doctor` shows by how much (keep loss.item(), not the loss)"

@@ -28,6 +28,7 @@ class Activation:
     std: float | None
     """Of all values of its output; None where it is not finite."""
     finite: bool
+    nan: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ def _layers(line: Mapping[str, Any]) -> Layers:
                 layer=str(one["layer"]),
                 std=None if one["std"] is None else float(one["std"]),
                 finite=bool(one["finite"]),
+                nan=bool(one["nan"]),
             )
             for one in line.get("activations", ())
         ),

@@ -108,8 +108,8 @@ def signals(layers: Layers) -> Iterator[Remark]:
         if broken is not None:
             yield Remark(
                 slug="activations-not-finite",
-                severity=ERROR,
-                message=f"the first batch is NaN or infinite from {broken.module} on",
+                severity=ERROR if broken.nan else WARNING,  # a mask may be infinite on purpose
+                message=f"the first batch is {'NaN' if broken.nan else 'infinite'} from {broken.module} on",
                 names=(_shown(root, broken.name),),
                 help="look at the data, at divisions and logarithms before it, and at the scale of the weights",
             )

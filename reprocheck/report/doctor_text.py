@@ -15,7 +15,7 @@ from reprocheck.report.text_memory import out_of_memory
 from reprocheck.report.wording import shown_path, shown_target, size
 
 MOST_WORDS = 15
-MOST_LAYERS = 60
+MOST_LINES = 50
 _INDENT = "  "
 
 
@@ -28,7 +28,7 @@ def render_doctor_text(answer: Checkup, style: Style) -> str:
         *(remark_lines(remark, pen) for remark in answer.remarks if remark.severity == ERROR),
         *(finding_lines(finding, pen) for finding in answer.findings if finding.severity != ERROR),
         *(remark_lines(remark, pen) for remark in answer.remarks if remark.severity != ERROR),
-        _section("initial weights", table_lines(answer.rows, answer.request.seeds, pen), pen),
+        _section("initial weights", _weights(answer, pen), pen),
         _section("layers, with the first batch", _layers(answer, pen), pen),
         _section("seeds, as the target itself sets them", _generators(answer.generators, pen), pen),
         _section("memory", _memory(answer.memory, pen), pen),
@@ -57,6 +57,10 @@ def _section(name: str, lines: list[str], pen: Pen) -> list[str]:
     return [f"{name}:", *lines] if lines else []
 
 
+def _weights(answer: Checkup, pen: Pen) -> list[str]:
+    return _shortened(table_lines(answer.rows, answer.request.seeds, pen), "`reprocheck params` shows all", pen)
+
+
 def _layers(answer: Checkup, pen: Pen) -> list[str]:
     """One row for each layer that was called, with the gradient of its weight."""
     layers = answer.layers
@@ -81,10 +85,14 @@ def _layers(answer: Checkup, pen: Pen) -> list[str]:
     if len(rows) == 1:
         return []
     lines = [_INDENT + line for line in aligned(rows, right=range(2, 4), colours={}, pen=pen)]
-    if len(lines) > MOST_LAYERS:
-        half = MOST_LAYERS // 2
-        lines = [*lines[:half], f"{_INDENT}{pen.dots} {len(lines) - 2 * half} more", *lines[-half:]]
-    return lines
+    return _shortened(lines, "--format json tells all", pen)
+
+
+def _shortened(lines: list[str], where: str, pen: Pen) -> list[str]:
+    """Without the middle of a long table."""
+    half = MOST_LINES // 2
+    left_out = len(lines) - 2 * half
+    return [*lines[:half], f"{_INDENT}{pen.dots} {left_out} more: {where}", *lines[-half:]] if left_out > 1 else lines
 
 
 def _number(value: float | None) -> str:

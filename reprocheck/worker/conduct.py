@@ -10,6 +10,7 @@ import functools
 import sys
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -269,8 +270,12 @@ class Conduct:
         return known is not None and known() is parameter
 
     def _has_stepped(self, optimizer: torch.optim.Optimizer) -> bool:
-        steps = self._optimizers.get(optimizer)
-        return steps is not None and steps.count > 0
+        """Also the one inside, which shares its groups with an optimizer that only hands its calls on."""
+        groups = optimizer.param_groups
+        return any(
+            steps.count and (known is optimizer or any(one is other for one in known.param_groups for other in groups))
+            for known, steps in self._optimizers.items()
+        )
 
     # How it is told
 
@@ -357,7 +362,8 @@ def _subclasses(kind: Any) -> Iterable[Any]:
 def _told_before(step: Callable[..., Any], tell: Callable[[Any], None]) -> Callable[..., Any]:
     @functools.wraps(step)
     def told(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
-        tell(scheduler)
+        with suppress(Exception):  # to watch must not end the target
+            tell(scheduler)
         return step(scheduler, *args, **kwargs)
 
     return told

@@ -83,13 +83,21 @@ class Layers:
             for parameter, kind, slope in followed_by(losses):
                 self._followed.setdefault(id(parameter), (parameter, kind, slope))
 
-    def step_begins(self, optimizer: torch.optim.Optimizer) -> None:
-        """Gradients at the first step of each parameter."""
+    def at_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Gradients at the first step of each parameter, before it, and after it for those that a closure makes."""
         for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                gradient = parameter.grad
-                if gradient is not None and id(parameter) not in self._gradients and not gradient.is_sparse:
-                    self._gradients[id(parameter)] = parameter, _rms(gradient)
+            self._take(group["params"])
+
+    def backward_ended(self) -> None:
+        """Of a training without any optimizer."""
+        for root in self._roots:
+            self._take([parameter for _, parameter in _parameters(root)])
+
+    def _take(self, parameters: Iterable[torch.Tensor]) -> None:
+        for parameter in parameters:
+            gradient = parameter.grad
+            if gradient is not None and id(parameter) not in self._gradients and not gradient.is_sparse:
+                self._gradients[id(parameter)] = parameter, _rms(gradient)
 
     def finish(self) -> None:
         """At the end of the run, or where memory ran out."""
@@ -124,6 +132,7 @@ class Layers:
                             "layer": layer_of(module),
                             "std": _std(first),
                             "finite": bool(torch.isfinite(first.detach()).all()),
+                            "nan": bool(torch.isnan(first.detach()).any()),
                         }
                     )
             except (RuntimeError, TypeError, NotImplementedError):  # a tensor without plain values

@@ -120,6 +120,7 @@ class Observer:
         self._conduct.finish(was_stopped=self.stopped_at is not None)
         if self._weights is not None:
             self._weights.write("forward")
+            self._weights.write_rest()
         if self._layers is not None:
             self._layers.finish()
         if self._memory is not None:
@@ -266,6 +267,8 @@ class Observer:
 
     def _after_backward(self, leaves: list[torch.Tensor]) -> None:
         if self._by_hand:
+            if self._layers is not None:
+                self._layers.backward_ended()
             self.steps.backward(leaves, self._pending)
             self._step_taken()
 
@@ -291,7 +294,7 @@ class Observer:
                 closure = args[1] if len(args) > 1 else kwargs.get("closure")
                 self._guarded(self._conduct.step_begins, optimizer, closure is not None)
             if self._layers is not None:
-                self._guarded(self._layers.step_begins, optimizer)
+                self._guarded(self._layers.at_step, optimizer)
             if self._tracer is not None:
                 self._tracer.step_begins()
 
@@ -303,6 +306,8 @@ class Observer:
                 self._guarded(self.steps.after, optimizer, self._pending)
                 if is_main_thread():
                     self._guarded(self._conduct.step_ended, optimizer)
+                if self._layers is not None:
+                    self._guarded(self._layers.at_step, optimizer)
             self._step_taken()
             self._stop_if_done()
 

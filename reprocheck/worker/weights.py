@@ -47,7 +47,8 @@ class Weights:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._met: dict[Root, list[Line]] = {}
-        self.written = False
+        self._seen: set[int] = set()
+        self._written = False
 
     def met(self, root: Root) -> None:
         """A model at its first forward. It may be gone by the end, where no optimizer ends the run early."""
@@ -57,18 +58,23 @@ class Weights:
 
     def write(self, stage: str, extra: Iterable[tuple[str, torch.Tensor]] = ()) -> None:
         """All that is known by now. `stage`: step, backward or forward; `extra`: what an optimizer holds beside."""
-        if self.written:
+        if self._written:
             return
-        self.written = True
-        seen: set[int] = set()
+        self._written = True
         for root, known in self._met.items():
             module = root.module()
-            now = known if module is None else list(_lines(module, {line["name"]: line for line in known}, seen))
+            now = known if module is None else list(_lines(module, {line["name"]: line for line in known}, self._seen))
             self._recorder.line(WEIGHTS_RECORD, stage=stage, root=root.label, tensors=now)
-        beside = [(name, tensor) for name, tensor in extra if id(tensor) not in seen]
+        self._met.clear()
+        beside = [(name, tensor) for name, tensor in extra if id(tensor) not in self._seen]
         others = [_describe(name, "parameter", tensor, Place(name=name), "", None) for name, tensor in beside]
         if others:
             self._recorder.line(WEIGHTS_RECORD, stage=stage, root="", tensors=others)
+
+    def write_rest(self) -> None:
+        """Models that were called only after the first step, as they were at their first forward."""
+        for root, known in self._met.items():
+            self._recorder.line(WEIGHTS_RECORD, stage="forward", root=root.label, tensors=known)
 
 
 def _lines(module: torch.nn.Module, known: dict[str, Line], seen: set[int] | None = None) -> Iterator[Line]:

@@ -111,6 +111,34 @@ def warms_up():
             scheduler.step()
 
 
+class Wrapped(torch.optim.Optimizer):
+    """As libraries for distributed training wrap an optimizer: it is one by name, and steps the one inside."""
+
+    def __init__(self, inside):
+        self.inside = inside
+
+    state = property(lambda self: self.inside.state)
+    param_groups = property(lambda self: self.inside.param_groups)
+    defaults = property(lambda self: self.inside.defaults)
+
+    def step(self, closure=None):
+        return self.inside.step(closure)
+
+    def zero_grad(self, set_to_none=True):
+        self.inside.zero_grad(set_to_none)
+
+
+def is_wrapped():
+    net = model()
+    optimizer = Wrapped(torch.optim.SGD(net.parameters(), lr=0.1))
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (step + 1))
+    for _ in range(3):
+        optimizer.zero_grad()
+        net(batch()).square().mean().backward()
+        optimizer.step()
+        scheduler.step()
+
+
 def averages():
     net = model()
     average = AveragedModel(net)
@@ -191,6 +219,7 @@ def train():
     searches_a_line()
     warms_up()
     averages()
+    is_wrapped()
     follows_with_momentum()
     recomputes()
     sets_gradients_by_hand()
