@@ -42,6 +42,7 @@ from reprocheck.model import (
     Status,
     Verdict,
 )
+from reprocheck.params.beside import weights_findings
 from reprocheck.plan import FACTORS, Planner, pinned, plan_runs
 from reprocheck.progress import Progress
 from reprocheck.protocol import VALUES_FILE
@@ -94,7 +95,11 @@ def audit(request: Request, progress: Progress) -> Audit:
         summary=_summary(here, against, baseline, varied),
         seeds=here.seeds,
         divergence=why.divergence or _first_divergence(here.seeds, against),
-        findings=(*_findings(here, against, request, why.findings), *find_baseline_moved(baseline)),
+        findings=(
+            *_findings(here, against, request, why.findings),
+            *find_baseline_moved(baseline),
+            *weights_findings(outcome for one in here.runs for outcome in one.outcomes),
+        ),
         explanation=why.explanation,
         against=against,
         baseline=baseline,

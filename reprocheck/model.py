@@ -290,6 +290,8 @@ class RunSpec:
     """The folder that `cwd` is made a copy of right before the run; None: `cwd` is there already."""
     probe: Probe | None = None
     """None for the runs that a verdict rests on, unless they are traced or call the function twice."""
+    looks_at_weights: bool = False
+    """Write down what initial weights look like, if they are few enough to cost next to nothing."""
     compared_with: tuple[str, ...] | None = None
     """Runs that it must not come from one template with; None: all of its seed."""
 

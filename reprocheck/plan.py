@@ -108,13 +108,14 @@ def plan_runs(planner: Planner) -> tuple[RunSpec, ...]:
     probe = None
     if request.trace is TraceMode.ALWAYS:
         probe = Probe(ledger=False, trace=TraceWindow(inputs=False, values=False))
-    specs = []
+    specs: list[RunSpec] = []
     repeats = range(request.repeats)
     order = [(seed, repeat) for repeat in repeats for seed in request.seeds]
     if request.fail_fast:
         order.sort(key=lambda run: request.seeds.index(run[0]))
     for seed, repeat in order:
-        specs.append(planner.spec(f"s{seed}r{repeat}", seed, repeat, planner.ambient(repeat), probe=probe))
+        spec = planner.spec(f"s{seed}r{repeat}", seed, repeat, planner.ambient(repeat), probe=probe)
+        specs.append(spec if specs else replace(spec, looks_at_weights=True))
     for seed in request.seeds if request.in_process_repeat else ():
         twice = replace(probe or Probe(ledger=False), calls=2)
         specs.append(planner.spec(f"s{seed}twice", seed, request.repeats, planner.ambient(0), probe=twice))

@@ -175,6 +175,7 @@ def decode_spec(text: str) -> RunSpec:
         cwd=Path(plain["cwd"]),
         directory=Path(plain["directory"]),
         read_checkpoints=plain["read_checkpoints"],
+        looks_at_weights=plain["looks_at_weights"],
         copy_of=None if plain["copy_of"] is None else Path(plain["copy_of"]),
         probe=None if plain["probe"] is None else _probe(plain["probe"]),
     )

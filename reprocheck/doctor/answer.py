@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +22,11 @@ from reprocheck.explain.model import Attribution, Case, Tap
 from reprocheck.explain.scan import scan
 from reprocheck.launch import launch
 from reprocheck.model import AmbientMode, Evidence, Outcome, Probe, Request, Seeding, Status
-from reprocheck.params.answer import rows_of
 from reprocheck.params.findings import find
-from reprocheck.params.model import ERROR, NOTE, WARNING, Remark
+from reprocheck.params.model import ERROR, NOTE, WARNING
 from reprocheck.params.read import read_start
+from reprocheck.params.rows import rows_of
+from reprocheck.params.told import told
 from reprocheck.plan import HEAP_BYTES, Planner
 from reprocheck.progress import Progress
 from reprocheck.protocol import count_steps
@@ -81,7 +81,7 @@ def _answer(request: Request, outcome: Outcome) -> Checkup:
         return Checkup(request=request, exit_code=ExitCode.NO_VERDICT, summary=error.message)
     taps = load_taps(outcome.spec.directory)
     rows = rows_of([begun])
-    remarks = _sorted(
+    wrong = told(
         (
             *find(rows, request.seeds),
             *start.unwritten(rows, HEAP_BYTE),
@@ -92,14 +92,14 @@ def _answer(request: Request, outcome: Outcome) -> Checkup:
             *growing.leaks(memory),
         )
     )
-    findings = examine(_case(request, evidence, taps))
-    found = [*(finding.severity for finding in findings), *(remark.severity for remark in remarks)]
+    seen = (*examine(_case(request, evidence, taps)), *wrong)
+    findings = tuple(sorted(seen, key=lambda finding: (ERROR, WARNING, NOTE).index(finding.severity)))
+    found = [finding.severity for finding in findings]
     return Checkup(
         request=request,
         exit_code=ExitCode.DIFFERENT if ERROR in found else ExitCode.OK,
         summary=_summary(evidence, found),
         findings=findings,
-        remarks=remarks,
         rows=rows,
         stage=begun.stage,
         layers=layers,
@@ -139,12 +139,8 @@ def _case(request: Request, evidence: Evidence, taps: tuple[Tap, ...]) -> Case:
     )
 
 
-def _sorted(remarks: Iterable[Remark]) -> tuple[Remark, ...]:
-    return tuple(sorted(remarks, key=lambda remark: (ERROR, WARNING, NOTE).index(remark.severity)))
-
-
 def _summary(evidence: Evidence, found: list[str]) -> str:
     steps = count(count_steps(evidence.steps), "step")
-    told = ", ".join(count(found.count(word), word) for word in (ERROR, WARNING, NOTE) if word in found)
+    counts = ", ".join(count(found.count(word), word) for word in (ERROR, WARNING, NOTE) if word in found)
     ended = "ended there by --max-steps" if evidence.stopped_at is not None else "to its end"
-    return f"{told or 'nothing wrong was seen'} in {steps} of seed {evidence.spec.seed}, {ended}"
+    return f"{counts or 'nothing wrong was seen'} in {steps} of seed {evidence.spec.seed}, {ended}"

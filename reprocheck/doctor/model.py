@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reprocheck.errors import ExitCode
 from reprocheck.model import Finding, Location, OutOfMemory, Request
-from reprocheck.params.model import Remark, Row
+from reprocheck.params.model import Row
 
 Name = tuple[str, str]
 """A model, and the path of a module or parameter within it."""
@@ -117,9 +117,7 @@ class Checkup:
     exit_code: ExitCode
     summary: str
     findings: tuple[Finding, ...] = ()
-    """Of the rules, worst first."""
-    remarks: tuple[Remark, ...] = ()
-    """On weights, layers and memory, worst first."""
+    """The worst first."""
     rows: tuple[Row, ...] = ()
     stage: str = ""
     layers: Layers = field(default_factory=Layers)

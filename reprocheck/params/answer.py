@@ -17,6 +17,7 @@ from reprocheck.model import AmbientMode, Outcome, Probe, Request, RunSpec, Stat
 from reprocheck.params.findings import find
 from reprocheck.params.model import ERROR, Params, Row, Start
 from reprocheck.params.read import read_start
+from reprocheck.params.rows import rows_of
 from reprocheck.plan import Planner
 from reprocheck.progress import Progress
 from reprocheck.store import create_audit_folder, prune
@@ -92,21 +93,6 @@ def _nothing(request: Request, summary: str, last_words: str = "") -> Params:
 
 def _ended(outcome: Outcome) -> str:
     return f"failed: {outcome.reason}" if outcome.status is Status.FAILED else outcome.reason or outcome.status.value
-
-
-def rows_of(starts: Sequence[Start]) -> tuple[Row, ...]:
-    """By name, in the order of the first seed. The model's name stands before it where there are several models."""
-    several = len({tensor.root for start in starts for tensor in start.tensors} - {""}) > 1
-    rows: dict[str, Row] = {}
-    for start in starts:
-        for tensor in start.tensors:
-            name = f"{tensor.root}.{tensor.name}" if several and tensor.root else tensor.name
-            row = rows.get(name)
-            if row is None:
-                rows[name] = Row(name=name, tensor=tensor, digests={start.seed: tensor.digest})
-            else:
-                rows[name] = replace(row, digests={**row.digests, start.seed: tensor.digest})
-    return tuple(rows.values())
 
 
 def _summary(rows: Sequence[Row], starts: Sequence[Start]) -> str:

@@ -11,7 +11,7 @@ from reprocheck.doctor.model import Checkup, Layers, Memory, Use
 from reprocheck.report.json_difference import plain_finding, plain_location
 from reprocheck.report.json_memory import plain_out_of_memory
 from reprocheck.report.json_plain import Scrub, plain
-from reprocheck.report.params_json import plain_remark, plain_row
+from reprocheck.report.params_json import plain_row
 from reprocheck.report.wording import shown_path, shown_target
 
 VERSION = 1
@@ -27,7 +27,6 @@ def render_doctor_json(answer: Checkup, style: Style) -> str:
         "steps": answer.steps,
         "summary": answer.summary,
         "findings": [plain_finding(finding) for finding in answer.findings],
-        "remarks": [plain_remark(remark) for remark in answer.remarks],
         "stage": answer.stage or None,
         "tensors": [plain_row(row) for row in answer.rows],
         "layers": _layers(answer.layers),

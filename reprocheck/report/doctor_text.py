@@ -8,8 +8,8 @@ from reprocheck.console import Pen, Style, aligned
 from reprocheck.doctor.memory import growth
 from reprocheck.doctor.model import Checkup, Generator, Memory, Phase, Use
 from reprocheck.errors import ExitCode
-from reprocheck.params.model import ERROR, WARNING
-from reprocheck.report.params_text import remark_lines, table_lines
+from reprocheck.params.model import WARNING
+from reprocheck.report.params_text import table_lines
 from reprocheck.report.text_diagnostics import finding_lines
 from reprocheck.report.text_memory import out_of_memory
 from reprocheck.report.wording import shown_path, shown_target, size
@@ -24,10 +24,7 @@ def render_doctor_text(answer: Checkup, style: Style) -> str:
     pen = Pen(style)
     sections = [
         _opening(answer, pen),
-        *(finding_lines(finding, pen) for finding in answer.findings if finding.severity == ERROR),
-        *(remark_lines(remark, pen) for remark in answer.remarks if remark.severity == ERROR),
-        *(finding_lines(finding, pen) for finding in answer.findings if finding.severity != ERROR),
-        *(remark_lines(remark, pen) for remark in answer.remarks if remark.severity != ERROR),
+        *(finding_lines(finding, pen) for finding in answer.findings),
         _section("initial weights", _weights(answer, pen), pen),
         _section("layers, with the first batch", _layers(answer, pen), pen),
         _section("seeds, as the target itself sets them", _generators(answer.generators, pen), pen),
@@ -46,8 +43,8 @@ def _opening(answer: Checkup, pen: Pen) -> list[str]:
         lines += [] if answer.out_of_memory is None else out_of_memory(answer.out_of_memory, pen)
         words = [line.rstrip() for line in answer.last_words.splitlines() if line.strip()]
         return [*lines, *(f"{_INDENT}   | {pen.text(line)}" for line in words[-MOST_WORDS:])]
-    found = {*(finding.severity for finding in answer.findings), *(remark.severity for remark in answer.remarks)}
-    word, colour = ("LOOK AT THIS", "yellow") if WARNING in found else ("HEALTHY", "green")
+    warned = any(finding.severity == WARNING for finding in answer.findings)
+    word, colour = ("LOOK AT THIS", "yellow") if warned else ("HEALTHY", "green")
     if answer.exit_code is ExitCode.DIFFERENT:
         word, colour = "UNHEALTHY", "red"
     return [f"{pen.paint(word, colour)}  {target}  {pen.text(answer.summary)}"]

@@ -7,7 +7,9 @@ from typing import Any
 
 from reprocheck.console import Style
 from reprocheck.initial.model import Answer
-from reprocheck.params.model import Params, Remark, Row
+from reprocheck.params.model import Params, Row
+from reprocheck.params.told import told
+from reprocheck.report.json_difference import plain_finding
 from reprocheck.report.json_plain import Scrub, plain
 from reprocheck.report.wording import shown_path, shown_target
 
@@ -24,7 +26,11 @@ def render_params_json(answer: Params, style: Style) -> str:
         "summary": answer.summary,
         "stage": answer.stage or None,
         "tensors": [plain_row(row) for row in answer.rows],
-        "findings": [plain_remark(remark) for remark in answer.remarks],
+        "findings": [
+            {**plain_finding(finding), "tensors": remark.names}
+            for remark in answer.remarks
+            for finding in told((remark,))
+        ],
         "notes": answer.notes,
     }
     volatile = {
@@ -34,17 +40,6 @@ def render_params_json(answer: Params, style: Style) -> str:
     }
     clean = Scrub(answer.directory).clean(plain(stable))
     return json.dumps({**clean, "volatile": plain(volatile)}, indent=2, sort_keys=True, allow_nan=False) + "\n"
-
-
-def plain_remark(remark: Remark) -> dict[str, Any]:
-    """One finding on tensors."""
-    return {
-        "slug": remark.slug,
-        "severity": remark.severity,
-        "message": remark.message,
-        "tensors": remark.names,
-        "help": remark.help,
-    }
 
 
 def plain_row(row: Row) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from reprocheck.console import Pen, Style, aligned
 from reprocheck.errors import ExitCode
 from reprocheck.initial.model import Confidence, Family
-from reprocheck.params.model import ERROR, WARNING, Params, Remark, Row
+from reprocheck.params.model import Params, Row
+from reprocheck.params.told import told
+from reprocheck.report.text_diagnostics import finding_lines
 from reprocheck.report.wording import shown_path, shown_target
 
 MOST_LINES = 15
-MOST_NAMES = 6
 MOST_SCHEMES = 3
 DIGITS = 8
 """Of a digest."""
@@ -28,7 +29,7 @@ def render_params_text(answer: Params, style: Style) -> str:
     pen = Pen(style)
     sections = [
         _opening(answer, pen),
-        *(remark_lines(remark, pen) for remark in answer.remarks),
+        *(finding_lines(finding, pen) for finding in told(answer.remarks)),
         table_lines(answer.rows, answer.request.seeds, pen),
         _legend(answer),
         [f"note: {pen.text(note)}" for note in answer.notes],
@@ -47,18 +48,6 @@ def _opening(answer: Params, pen: Pen) -> list[str]:
     bad = answer.exit_code is ExitCode.DIFFERENT
     found = pen.paint("BAD INITIAL WEIGHTS", "red") if bad else pen.paint("INITIAL WEIGHTS", "green")
     return [f"{found}  {target}  {answer.summary}", _STAGES.get(answer.stage, "")]
-
-
-def remark_lines(remark: Remark, pen: Pen) -> list[str]:
-    """One finding on tensors."""
-    colour = {ERROR: "red", WARNING: "yellow"}.get(remark.severity, "blue")
-    names = [pen.text(name) for name in remark.names[:MOST_NAMES]]
-    more = f" and {len(remark.names) - MOST_NAMES} more" if len(remark.names) > MOST_NAMES else ""
-    return [
-        f"{pen.paint(remark.severity, colour)}[{remark.slug}]: {remark.message}",
-        f"{_INDENT}--> {', '.join(names)}{more}",
-        f"{_INDENT} = help: {remark.help}",
-    ]
 
 
 def table_lines(tensors: Sequence[Row], seeds: Sequence[int], pen: Pen) -> list[str]:

@@ -71,6 +71,7 @@ from reprocheck.rules import (
     seed_fixed_inside,
     seed_unused,
     spawn_worker_entropy,
+    start_pages,
     step_after_evaluation,
     step_in_eval_mode,
     step_on_old_gradients,
@@ -191,7 +192,11 @@ unless one stands on the line where the runs part."""
 
 def pages() -> tuple[Page, ...]:
     """Every code, in order."""
-    return tuple(sorted((*difference_pages.PAGES, *(rule.page for rule in RULES)), key=lambda page: page.code))
+    return tuple(
+        sorted(
+            (*difference_pages.PAGES, *start_pages.PAGES, *(rule.page for rule in RULES)), key=lambda page: page.code
+        )
+    )
 
 
 def find_page(name: str) -> Page | None:

@@ -94,6 +94,10 @@ class Observer:
         self._weights = weights
         self._ends_at_step = True
 
+    def look_at_weights(self, weights: Weights) -> None:
+        """Write down initial weights; the target goes on."""
+        self._weights = weights
+
     def follow_all(self, weights: Weights, layers: Layers, memory: Memory) -> None:
         """Write down initial weights, the first batch's way through the layers, and memory; the target goes on."""
         self._weights, self._layers, self._memory = weights, layers, memory
@@ -200,8 +204,8 @@ class Observer:
                 self._guarded(self._before_backward, losses)
                 if is_main_thread():
                     self._guarded(self._conduct.backward_begins)
-            if self._by_hand and self._weights is not None:
-                self._leave_before_step("backward", graph_leaves(losses) if self._has_no_model else [])
+            if self._by_hand:
+                self._leave_before_step("backward", lambda: graph_leaves(losses) if self._has_no_model else [])
             leaves = [leaf for _, leaf in graph_leaves(losses)] if self._has_no_model else []
             with self._traced_backward():
                 result = backward(tensors, *args, **kwargs)
@@ -242,7 +246,8 @@ class Observer:
         if not any(isinstance(t, torch.nn.Parameter) or (bare and t.is_leaf) for t in inputs):
             return  # a slope with respect to data
         self._before_backward(list(tensors_in(outputs)))
-        self._leave_before_step("backward", [(f"leaf{n}", t) for n, t in enumerate(inputs)] if bare else [])
+        named = [(f"leaf{n}", t) for n, t in enumerate(inputs)] if bare else []
+        self._leave_before_step("backward", lambda: named)
         self.steps.backward(inputs if bare else [], self._pending, list(tensors_in(result)))
         self._step_taken()
 
@@ -289,7 +294,7 @@ class Observer:
             self._has_optimizer = True  # a copied or unpickled one was never initialised here
             with Unobserved():
                 self._guarded(self.steps.before, optimizer)
-            self._leave_before_step("step", names_in(optimizer))
+            self._leave_before_step("step", lambda: names_in(optimizer))
             if is_main_thread():
                 closure = args[1] if len(args) > 1 else kwargs.get("closure")
                 self._guarded(self._conduct.step_begins, optimizer, closure is not None)
@@ -327,13 +332,15 @@ class Observer:
         if self._cut is not None:
             self._cut.step_taken(self.steps.count)
 
-    def _leave_before_step(self, stage: str, extra: list[tuple[str, torch.Tensor]]) -> None:
+    def _leave_before_step(self, stage: str, extra: Callable[[], list[tuple[str, torch.Tensor]]]) -> None:
         """Where initial weights are asked for; where nothing else is, the target ends before it changes them."""
         if self._weights is None:
             return
-        self._leave_if_stopped()
-        with Unobserved():
-            self._guarded(self._weights.write, stage, extra)
+        if self._ends_at_step:
+            self._leave_if_stopped()
+        if not self._weights.is_written:
+            with Unobserved():
+                self._guarded(self._weights.write, stage, extra())
         if not self._ends_at_step:
             return
         self.stopped_at = 0

@@ -102,6 +102,10 @@ class _Run:
         limits = [limit for limit in (self.spec.settings.max_steps, last) if limit is not None]
         self.observer = Observer(self.recorder, self.poison, min(limits, default=None), self._leave, self.sites)
         self.observer.install(tracer)
+        if self.spec.looks_at_weights:
+            from reprocheck.worker.weights import MOST_BESIDE, Weights
+
+            self.observer.look_at_weights(Weights(self.recorder, MOST_BESIDE))
         if self.spec.probe is not None and self.spec.probe.times:
             from reprocheck.worker.times import Times
 

@@ -27,6 +27,8 @@ CHUNK = 1 << 22
 """Elements whose sums are taken at a time."""
 MOST_VALUES = 1 << 22
 """Elements of one tensor that its initialiser is recognised from; of larger ones some rows or columns are."""
+MOST_BESIDE = 1 << 20
+"""Elements of all models of an ordinary run, in which it must not be felt."""
 _LAYERS = frozenset(
     {
         *("Linear", "Bilinear", "Embedding", "EmbeddingBag", "MultiheadAttention", "PReLU"),
@@ -44,29 +46,39 @@ _WEIGHT = ("weight", "weight_v", "weight_orig")
 class Weights:
     """The evidence of initial weights of one run."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, most: int | None = None) -> None:
+        """`most`: elements of all models together above which none is looked at."""
         self._recorder = recorder
+        self._left = most
         self._met: dict[Root, list[Line]] = {}
         self._seen: set[int] = set()
-        self._written = False
+        self.is_written = False
 
     def met(self, root: Root) -> None:
         """A model at its first forward. It may be gone by the end, where no optimizer ends the run early."""
         module = root.module()
-        if module is not None:
+        if module is not None and self._is_affordable(module.parameters()):
             self._met[root] = list(_lines(module, {}))
+
+    def _is_affordable(self, tensors: Iterable[torch.Tensor]) -> bool:
+        if self._left is None:
+            return True
+        # NOTE: a lazy parameter has no size yet.
+        self._left -= sum(0 if is_uninitialized(tensor) else tensor.numel() for tensor in tensors)
+        return self._left >= 0
 
     def write(self, stage: str, extra: Iterable[tuple[str, torch.Tensor]] = ()) -> None:
         """All that is known by now. `stage`: step, backward or forward; `extra`: what an optimizer holds beside."""
-        if self._written:
+        if self.is_written:
             return
-        self._written = True
+        self.is_written = True
         for root, known in self._met.items():
             module = root.module()
             now = known if module is None else list(_lines(module, {line["name"]: line for line in known}, self._seen))
             self._recorder.line(WEIGHTS_RECORD, stage=stage, root=root.label, tensors=now)
         self._met.clear()
         beside = [(name, tensor) for name, tensor in extra if id(tensor) not in self._seen]
+        beside = beside if self._is_affordable(tensor for _, tensor in beside) else []
         others = [_describe(name, "parameter", tensor, Place(name=name), "", None) for name, tensor in beside]
         if others:
             self._recorder.line(WEIGHTS_RECORD, stage=stage, root="", tensors=others)

@@ -147,5 +147,5 @@ def test_no_verdict_and_usage(folder: Path) -> None:
 def test_numbers_that_are_none_are_an_error_even_where_the_target_swallows_its_end(folder: Path) -> None:
     ran = params(folder, "--seeds", "1", "t.py:broken", code=1)
     assert ran.out.startswith("BAD INITIAL WEIGHTS  t.py:broken")
-    assert "error[not-finite]: parameters start with 1 NaN and 8 infinite values\n  --> weight\n" in ran.out
+    assert "error[RC721]: parameters start with 1 NaN and 8 infinite values\n   | weight\n" in ran.out
     assert not (folder / "stepped").exists()

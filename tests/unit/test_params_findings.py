@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from reprocheck.params.answer import rows_of
 from reprocheck.params.findings import find
 from reprocheck.params.model import Row, Start
 from reprocheck.params.read import _tensor
+from reprocheck.params.rows import rows_of
 from reprocheck.worker.weights import _lines
 
 Make = Callable[[], nn.Module]
