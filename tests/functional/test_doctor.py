@@ -1,0 +1,206 @@
+"""`reprocheck doctor`: one short run, looked at from all sides. What is wrong is named, what only looks so is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cli import Ran, reprocheck
+
+HERE = Path(__file__).parent.parent
+STARTS = HERE / "targets" / "doctor" / "starts.py"
+DIGITS = HERE.parent / "examples" / "digits.py"
+
+
+def doctor(folder: Path, target: str, *words: str, code: int = 0) -> tuple[Ran, Any]:
+    ran = reprocheck("doctor", target, "-q", "--format", "json", *words, cwd=folder)
+    assert ran.code == code, ran.out + ran.err
+    return ran, ran.json()
+
+
+def causes(answer: Any) -> dict[str, Any]:
+    return {finding["cause"]: finding for finding in answer["findings"]}
+
+
+def test_a_sound_training_is_told_from_all_sides(tmp_path: Path) -> None:
+    ran = reprocheck("doctor", f"{DIGITS}:train", "-q", cwd=tmp_path)
+    assert ran.code == 0, ran.out + ran.err
+    assert ran.out.startswith("HEALTHY  ")
+    assert "nothing wrong was seen in 5 steps of seed 0, ended there by --max-steps" in ran.out
+    for section in ("initial weights:", "layers, with the first batch:", "seeds, as the target itself", "memory:"):
+        assert f"\n{section}" in ran.out
+    assert re.search(r"0\.weight +16x1x3x3 .*default of Conv2d", ran.out)
+    assert re.search(r"torch +seeded, then drawn from +torch\.manual_seed\(0\) at \S*digits\.py:\d+", ran.out)
+    for phase in ("init", "first step", "further steps"):
+        assert re.search(rf"{phase} +\d+ MiB +\d+ MiB", ran.out)
+    assert "a further step adds: the process" in ran.out
+
+
+def test_bad_starts_are_named_with_their_weights(tmp_path: Path) -> None:
+    _, answer = doctor(tmp_path, f"{STARTS}:wrong", code=1)
+    found = causes(answer)
+    told = {cause: (finding["severity"], finding["evidence"][0]) for cause, finding in found.items()}
+    assert told.pop("xavier-in-front-of-relu") == (
+        "warning",
+        "XavierRelu.0.weight, XavierRelu.2.weight, XavierLeaky.0.weight, XavierLeaky.2.weight",
+    )
+    assert "relu (its gain: 1.41), leaky_relu (its gain: 1.39)" in found["xavier-in-front-of-relu"]["message"]
+    assert told.pop("kaiming-in-front-of-tanh") == ("warning", "KaimingTanh.0.weight, KaimingTanh.2.weight")
+    assert told.pop("exploding-activations") == ("warning", "Large.0, Large.10")
+    assert told.pop("vanishing-gradients") == ("warning", "Sigmoids.0.weight, Sigmoids.24.weight")
+    assert told.pop("uninitialised-memory") == ("error", "Unwritten.weight")
+    assert told.pop("activations-not-finite") == ("error", "NoNumber.second")
+    severity, names = told.pop("small-weights")
+    assert (severity, names.split(", ")[0]) == ("note", "Small.0.weight")
+    assert not told
+    assert all(re.fullmatch(r"RC7[234]\d", finding["code"]) for finding in found.values())
+    layer = next(one for one in answer["layers"] if (one["model"], one["name"]) == ("XavierLeaky", "0"))
+    assert (layer["goes_into"], layer["negative_slope"]) == ("leaky_relu", 0.2)
+    assert layer["gradient_rms"] > 0
+
+
+def test_good_starts_that_look_like_them_are_not(tmp_path: Path) -> None:
+    _, answer = doctor(tmp_path, f"{STARTS}:right")
+    assert answer["findings"] == []
+    goes = {(one["model"], one["name"]): one["goes_into"] for one in answer["layers"]}
+    assert goes["Normed", "0"] == "norm"
+    assert goes["XavierTanh", "0"] == "tanh"
+
+
+def test_memory_that_grows_is_told_and_kept_numbers_are_not(tmp_path: Path) -> None:
+    _, answer = doctor(tmp_path, f"{STARTS}:leaks")
+    assert set(causes(answer)) == {"growing-memory"}
+    assert 1e6 < answer["volatile"]["memory"]["growth_per_step"] < 2e6
+    _, answer = doctor(tmp_path, f"{STARTS}:keeps_numbers")
+    assert answer["findings"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "cause", "severity"),
+    [
+        ("seed_after_model.py:train", "seed-after-model", "warning"),
+        ("clock_seed_script.py", "clock-or-pid-seed", "warning"),
+        ("partial_seed_random_shuffle.py", "partial-seed", "warning"),
+        ("numpy_generator_unseeded.py:train", "numpy-generator-unseeded", "warning"),
+        ("seed_unused.py", "seed-unused", "warning"),
+        ("generator_default_seed.py:train", "generator-default-seed", "warning"),
+        ("no_seed.py:train", "no-seed", "note"),
+    ],
+)
+def test_how_seeds_are_misused_is_seen_in_one_run(name: str, cause: str, severity: str, tmp_path: Path) -> None:
+    file = HERE / "targets" / "faulty" / name
+    source = Path(str(file).partition(":")[0]).read_text()
+    wanted = re.search(r"^# line: (.*)$", source, re.MULTILINE)
+    assert wanted is not None
+    _, answer = doctor(tmp_path, str(file))
+    finding = causes(answer)[cause]
+    assert finding["severity"] == severity
+    line = source.splitlines()[finding["location"]["line"] - 1]
+    assert wanted[1].strip() in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["accumulates", "plays_against_each_other", "searches_a_line"])
+def test_conduct_that_is_right_is_not_told(name: str, tmp_path: Path) -> None:
+    words = ("--arg", "set_to_none=True") if name == "accumulates" else ()
+    words = ("--arg", "zero_in_place=True") if name == "plays_against_each_other" else words
+    _, answer = doctor(tmp_path, f"{HERE / 'targets' / 'conduct' / 'right.py'}:{name}", *words)
+    assert set(causes(answer)) <= {"no-seed"}
+
+
+def test_wrong_conduct_is_an_error_with_its_line(tmp_path: Path) -> None:
+    target = HERE / "targets" / "conduct" / "wrong.py"
+    _, answer = doctor(tmp_path, f"{target}:train", "--max-steps", "200", code=1)
+    found = causes(answer)
+    assert {"train-mode-without-grad", "step-after-evaluation", "gradients-not-zeroed"} <= set(found)
+    finding = found["gradients-not-zeroed"]
+    assert finding["severity"] == "error"
+    assert "# gradients-not-zeroed" in target.read_text().splitlines()[finding["location"]["line"] - 1]
+
+
+def test_memory_that_runs_out_is_told_with_who_asked_and_what_held_it(tmp_path: Path) -> None:
+    words = (f"{STARTS}:too_large", "--memory-limit", "900MiB")
+    _, answer = doctor(tmp_path, *words, code=3)
+    told = answer["volatile"]["out_of_memory"]
+    line = next(n for n, text in enumerate(STARTS.read_text().splitlines(), 1) if "model(images)" in text)
+    assert (told["device"], told["requested"], told["allowed"]) == ("cpu", 800_000_000, 900 * 2**20)
+    assert (told["step"], told["during"], told["module"]) == (2, "forward", "Sequential.0 (Linear)")
+    assert told["location"]["line"] == line
+    assert told["tensors"][0]["name"] == "`images` in starts.py, too_large"
+    assert told["tensors"][0]["bytes"] == 400_000_000
+    assert "out of memory on cpu in a forward pass, after 2 optimizer steps, starts.py" in answer["summary"]
+    text = reprocheck("run", *words, "--repeats", "1", "-q", cwd=tmp_path)
+    assert text.code == 3
+    assert "= memory: requested 763 MiB" in text.out
+    assert "`images` in starts.py, too_large" in text.out
+    assert "help: the cap is reprocheck's own: raise --memory-limit" in text.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("nowhere.py:train",), "nowhere.py"),
+        (("t.py:train", "--memory-limit", "6GX"), "--memory-limit must be a size in memory, as in 6GiB or 500MB"),
+        (("t.py:train", "--memory-limit", "20MiB"), "--memory-limit 20MiB is less than what Python and PyTorch take"),
+        (
+            ("t.py:train", "--memory-limit", "6GiB", "--memory-fraction", "0.5"),
+            "--memory-fraction and --memory-limit exclude each other",
+        ),
+        (("t.py:train", "--memory-snapshot", "no/such/file"), "--memory-snapshot: no/such is no folder"),
+        (("t.py:train", "--max-steps", "0"), "--max-steps"),
+        (("t.py:train", "--format", "yaml"), "--format"),
+    ],
+)
+def test_bad_input_is_one_message(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text("import torch\n\n\ndef train():\n    return torch.ones(1)\n")
+    ran = reprocheck("doctor", *words, "-q", cwd=tmp_path)
+    assert ran.code == 2, ran.out + ran.err
+    assert message in ran.err
+    assert not list(tmp_path.glob(".reprocheck/doctor/*/s0"))
+
+
+def test_a_target_without_a_model_or_a_gpu_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text("def train():\n    return 1\n")
+    _, answer = doctor(tmp_path, "t.py:train", "--memory-snapshot", "snapshot.pickle", "--device", "-1")
+    assert answer["notes"] == ["no memory snapshot in snapshot.pickle: nothing was allocated on a GPU"]
+    assert (answer["tensors"], answer["layers"], answer["steps"]) == ([], [], 0)
+
+
+def test_a_target_that_fails_gets_no_examination(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text("def train():\n    raise ValueError('no data here')\n")
+    ran = reprocheck("doctor", "t.py:train", "-q", cwd=tmp_path)
+    assert ran.code == 3
+    assert ran.out.startswith("fatal: no examination\n  --> t.py:train\n   = why: the run failed: ValueError: no data")
+
+
+def test_an_audit_tells_what_is_wrong_with_initial_weights(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text(
+        "import torch\nfrom torch import nn\n\n\ndef train():\n    torch.manual_seed(0)\n"
+        "    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))\n"
+        "    for p in model.parameters():\n        nn.init.constant_(p, 0.1)\n"
+        "    optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+        "    model(torch.randn(4, 8)).square().mean().backward()\n    optimizer.step()\n"
+    )
+    ran = reprocheck("run", "t.py:train", "--format", "json", "-q", cwd=tmp_path)
+    assert ran.code == 0, ran.out + ran.err
+    (finding,) = [one for one in ran.json()["findings"] if one["cause"] == "constant-weights"]
+    assert (finding["code"], finding["severity"]) == ("RC722", "warning")
+    assert reprocheck("run", "t.py:train", "--fail-on", "warning", "-q", cwd=tmp_path).code == 1
+
+
+CLEAN = (
+    *("gradient_accumulation", "frozen_backbone", "gan_two_optimizers", "lbfgs_closure", "lr_schedulers"),
+    *("ema_and_early_stopping", "transformer_encoder", "cnn_batchnorm_sgd", "lstm_tagger", "unfreeze_add_param_group"),
+    *("amp_bf16_autocast", "activation_checkpointing", "weight_sharing", "sparse_embeddings", "compile_eager_backends"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CLEAN)
+def test_a_clean_training_has_no_error_and_no_warning(name: str, tmp_path: Path) -> None:
+    _, answer = doctor(tmp_path, f"{HERE / 'targets' / 'clean' / name}.py:train")
+    assert {finding["severity"] for finding in answer["findings"]} <= {"note"}
