@@ -18,7 +18,7 @@ from reprocheck.worker import device_digest
 from reprocheck.worker.digest import Combined, Unobserved, tensor_digest
 
 GROUP = "fingerprint on the GPU"
-STEPS = 10
+STEPS = 6
 
 
 def lines(quick: bool) -> Iterator[Line]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,42 @@ def test_a_limit_of_memory_holds_and_is_told(tmp_path: Path) -> None:
     assert ran.code == 3, ran.out
     assert "OutOfMemory" in ran.out
     assert answer["verdict"] == "no_verdict"
+
+
+def test_memory_that_runs_out_under_a_limit_is_told_with_what_held_it(tmp_path: Path) -> None:
+    words = ("doctor", f"{TARGETS}:outgrows", "--memory-limit", "3GiB", "--format", "json", "-q")
+    ran = reprocheck(*words, cwd=tmp_path, env=environment())
+    assert ran.code == 3, ran.out + ran.err
+    told = ran.json()["volatile"]["out_of_memory"]
+    assert (told["device"], told["allowed"], told["step"]) == ("cuda:0", 3 * 2**30, 2)
+    assert told["requested"] > 1e9
+    assert told["requested"] + told["reserved"] > told["allowed"] < told["total"]
+    assert told["during"] == "forward"
+    assert told["module"].startswith("Sequential.")
+    assert told["location"]["line"] == line_of("model(images)")
+    assert "`images` in trainings.py, outgrows" in [tensor["name"] for tensor in told["tensors"]]
+    assert "out of memory on cuda:0 in a forward pass, after 2 optimizer steps" in ran.json()["summary"]
+
+
+def test_doctor_counts_memory_by_phase_and_saves_a_snapshot(tmp_path: Path) -> None:
+    words = ("--format", "json", "-q", "--memory-snapshot", "snapshot.pickle")
+    ran = reprocheck("doctor", f"{TARGETS}:kept_graphs", *words, cwd=tmp_path, env=environment())
+    assert ran.code == 0, ran.out + ran.err
+    answer = ran.json()
+    assert "growing-memory" in {finding["cause"] for finding in answer["findings"]}
+    memory = answer["volatile"]["memory"]
+    phases = {phase["phase"]: phase["cuda"] for phase in memory["phases"]}
+    assert set(phases) == {"init", "first step", "further steps", "evaluation"}
+    (steady,), (evaluation,) = phases["further steps"], phases["evaluation"]
+    assert 0 < steady["allocated"] <= steady["allocated_peak"] <= steady["reserved_peak"]
+    assert evaluation["allocated_peak"] - evaluation["allocated"] >= 4096 * 1000 * 4
+    assert memory["cuda_growth_per_step"]["0"] > 1e6
+    assert memory["empty_cache_gives_back"]["0"] >= 0
+    (layer,) = answer["layers"]
+    assert layer["output_std"] > 0
+    assert layer["gradient_rms"] > 0
+    with (tmp_path / "snapshot.pickle").open("rb") as file:
+        assert pickle.load(file)["segments"]
 
 
 def test_gpu_info_shows_what_torch_sees(tmp_path: Path) -> None:

@@ -70,3 +70,28 @@ def either(device="cuda", steps=3):
 
 def large():
     return torch.zeros(2**31, device="cuda").sum()
+
+
+def kept_graphs(steps=8):
+    model = nn.Linear(1000, 1000).cuda()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
+    kept = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = model(torch.randn(256, 1000, device="cuda")).square().mean()
+        loss.backward(retain_graph=True)
+        optimizer.step()
+        kept.append(loss)
+        with torch.no_grad():
+            model(torch.randn(4096, 1000, device="cuda"))
+    return kept
+
+
+def outgrows(steps=4):
+    model = nn.Sequential(nn.Linear(1024, 1024), nn.ReLU(), nn.Linear(1024, 8)).cuda()
+    optimizer = torch.optim.Adam(model.parameters())
+    for step in range(steps):
+        images = torch.randn(1024 if step < 2 else 400_000, 1024, device="cuda")
+        optimizer.zero_grad()
+        model(images).square().mean().backward()
+        optimizer.step()
