@@ -135,6 +135,7 @@ def test_without_an_optimizer(folder: Path) -> None:
     assert by_name(answer)["weight"]["initialiser"]["schemes"][0] == "default of Linear"
 
 
+@pytest.mark.slow
 def test_no_verdict_and_usage(folder: Path) -> None:
     ran = params(folder, "--seeds", "1", "t.py:nothing", code=3)
     assert "no parameter was seen: no model was called here, and no optimizer made a step" in ran.out

@@ -45,7 +45,11 @@ def test_runs_come_from_templates_unless_they_are_not_to(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "value",
-    ["hash('text')", "id(object())", "random.random()", "np.random.rand()", "torch.rand(1).item()", "os.getpid()"],
+    [
+        *("hash('text')", "np.random.rand()", "os.getpid()"),
+        *(pytest.param(text, marks=pytest.mark.slow) for text in ("id(object())", "random.random()")),
+        pytest.param("torch.rand(1).item()", marks=pytest.mark.slow),
+    ],
 )
 def test_what_nobody_fixed_differs_between_two_runs(tmp_path: Path, value: str) -> None:
     """A plain fork of one process would give both runs the same."""

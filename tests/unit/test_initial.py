@@ -118,6 +118,7 @@ def test_sparse_is_not_an_embedding_with_padding() -> None:
     assert padded.note == "row 7 is zero (padding)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_values_rounded_to_other_dtypes_name_no_wrong_scheme_with_high_confidence(dtype: torch.dtype) -> None:
     right = total = 0
