@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import torch
+from xxhash import xxh3_128_digest
 
 from benchmarks.figures import Line, against, figure
 from benchmarks.workloads import small_tensors
@@ -36,6 +37,9 @@ def lines(quick: bool) -> Iterator[Line]:
     page = [torch.randn(1024) for _ in range(50 if quick else 1000)]
     micro = [1e6 * wall(lambda: [tensor_digest(one) for one in page]) / len(page) for _ in range(rounds)]
     yield figure(GROUP, "4 KB with dtype and shape", micro, unit="µs", target=1.5)
+    pages = [memoryview(one.numpy()) for one in page]
+    micro = [1e6 * wall(lambda: [xxh3_128_digest(one) for one in pages]) / len(page) for _ in range(rounds)]
+    yield figure(GROUP, "the bytes of 4 KB through XXH3 alone (the floor)", micro, unit="µs")
     many = small_tensors(1000 if quick else 100_000)
     walls = [wall(lambda: [tensor_digest(one) for one in many]) for _ in range(rounds)]
     yield figure(GROUP, "100,000 tensors of 64 bytes", walls, unit="s", target=0.2)

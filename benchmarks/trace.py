@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.figures import Line, Skipped, against, figure
 from benchmarks.workloads import BLOCK, Step, build
@@ -72,6 +73,13 @@ class Traced:
             module_class.__call__ = original
 
 
+class Empty(TorchDispatchMode):
+    """Is told of every operation, and does nothing: what any trace from Python takes at least."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **(kwargs or {}))
+
+
 @contextmanager
 def debug_mode(hash_fn: str) -> Iterator[None]:
     """PyTorch's own record of operations, with a hash of each output."""
@@ -112,12 +120,14 @@ def _on(name: str, folder: Path, quick: bool) -> Iterator[Line]:
         "full": under(full.on),
         "hash_tensor": under(lambda: debug_mode("hash_tensor")),
         "norm": under(lambda: debug_mode("norm")),
+        "empty": under(Empty),
     }
     ratios = against(lambda: block(step, count), schemes, 1 if quick else 7)
     share = [(own - 1) / (peer - 1) for own, peer in zip(ratios["outputs"], ratios["hash_tensor"], strict=True)]
     group = f"operation trace, {name}"
     yield figure(group, "outputs and lines", ratios["outputs"], target=LIMITS[name])
     yield figure(group, "inputs and values, too (around one step only)", ratios["full"])
+    yield figure(group, "a dispatch mode that does nothing (the floor)", ratios["empty"])
     yield figure(group, "DebugMode, hash_tensor", ratios["hash_tensor"])
     yield figure(group, "DebugMode, norm", ratios["norm"])
     yield figure(group, "its overhead as a share of that of hash_tensor", share, target=0.25)

@@ -60,8 +60,37 @@ def state_digest(generator: str) -> bytes | None:
 
 
 def _python_state() -> bytes:
-    version, words, gauss = random.getstate()
-    return array("Q", words).tobytes() + repr((version, gauss)).encode()
+    """Position and words of the generator, and the gauss that it keeps."""
+    generator: Any = getattr(random, "_inst", None)
+    memory = _python_words(generator)
+    if memory is None:
+        version, words, gauss = random.getstate()
+        memory = array("I", [words[-1], *words[:-1]]).tobytes()
+        return memory + repr((version, gauss)).encode()
+    return memory + repr((generator.VERSION, generator.gauss_next)).encode()
+
+
+def _python_words(generator: Any) -> bytes | None:
+    """What it has in memory: getstate() makes an integer of every word. None where it lies elsewhere than expected."""
+    if type(generator) is not random.Random:
+        return None
+    if _layout.is_known is None:
+        try:
+            words = generator.getstate()[1]
+            found = ctypes.string_at(id(generator) + object.__basicsize__, MT19937_BYTES)
+            _layout.is_known = found == array("I", [words[-1], *words[:-1]]).tobytes()
+        except Exception:
+            _layout.is_known = False
+    return ctypes.string_at(id(generator) + object.__basicsize__, MT19937_BYTES) if _layout.is_known else None
+
+
+class _Layout:
+    """Whether the state of python's generator lies right behind the head of the object; looked at once."""
+
+    is_known: bool | None = None if sys.implementation.name == "cpython" else False
+
+
+_layout = _Layout()
 
 
 def _numpy_state() -> bytes | None:

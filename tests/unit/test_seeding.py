@@ -54,3 +54,33 @@ def test_a_draw_changes_the_state(generator: str, draw) -> None:
     assert state_digest(generator) == before
     draw()
     assert state_digest(generator) != before
+
+
+def test_the_short_way_to_the_state_of_python_gives_what_the_long_one_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = (
+        lambda: None,
+        random.random,
+        lambda: random.gauss(0, 1),
+        lambda: random.seed(3),
+        lambda: random.sample(range(900), 700),
+    )
+    kept = random.getstate()
+    order = random.Random(0)
+    for _ in range(200):
+        order.choice(draws)()
+        monkeypatch.setattr(seeding._layout, "is_known", None)
+        short = state_digest("python")
+        assert seeding._layout.is_known
+        monkeypatch.setattr(seeding._layout, "is_known", False)
+        assert state_digest("python") == short
+    random.setstate(kept)
+    assert state_digest("python") != short
+
+
+def test_another_generator_in_place_of_python_s_is_asked_for_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(random.Random):
+        pass
+
+    before = state_digest("python")
+    monkeypatch.setattr(random, "_inst", Own(1))
+    assert state_digest("python") == before  # the functions of the module are still those of the first
