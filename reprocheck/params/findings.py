@@ -114,7 +114,7 @@ def equal_layers(rows: Sequence[Row]) -> Iterator[Remark]:
 def equal_over_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> Iterator[Remark]:
     """Drawn, and yet the same for every seed. From the values alone it cannot be told from weights of a file."""
     drawn = [row for row in rows if row.tensor.kind == "parameter" and row.tensor.digest and _is_drawn(row.tensor)]
-    drawn = [row for row in drawn if len(row.digests) == len(seeds) > 1]
+    drawn = [row for row in drawn if len(row.digests) == len(seeds) > 1 and not row.tensor.loaded]
     same = [row for row in drawn if len(set(row.digests.values())) == 1]
     if not same:
         return

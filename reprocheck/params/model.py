@@ -44,6 +44,8 @@ class Tensor:
     """All rows or filters are equal."""
     copied: bool = False
     """It lies in a stack that PyTorch itself makes of copies of one layer."""
+    loaded: bool = False
+    """load_state_dict gave it its values."""
     reason: str = ""
     """Why its values are not known."""
 

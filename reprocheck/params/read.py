@@ -55,6 +55,7 @@ def _tensor(root: str, plain: Mapping[str, Any]) -> Tensor:
         answer=None if answer is None else _answer(answer),
         equal_units=bool(plain.get("equal_units", False)),
         copied=bool(plain.get("copied", False)),
+        loaded=bool(plain.get("loaded", False)),
         reason=str(plain.get("reason", "")),
     )
 

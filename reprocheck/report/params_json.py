@@ -63,6 +63,7 @@ def plain_row(row: Row) -> dict[str, Any]:
         "nan": tensor.nan,
         "inf": tensor.inf,
         "initialiser": None if tensor.answer is None else _answer(tensor.answer),
+        "loaded": tensor.loaded,
         "not_read": tensor.reason or None,
     }
 

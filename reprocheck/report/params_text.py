@@ -89,6 +89,11 @@ def _row(row: Row, seeds: Sequence[int], pen: Pen) -> list[str]:
 
 
 def _initialiser(row: Row, pen: Pen) -> tuple[str, str]:
+    told, confidence = _recognised(row, pen)
+    return (f"loaded; looks like {told}", confidence) if row.tensor.loaded else (told, confidence)
+
+
+def _recognised(row: Row, pen: Pen) -> tuple[str, str]:
     answer = row.tensor.answer
     if answer is None:
         return pen.text(row.tensor.reason), ""

@@ -18,6 +18,7 @@ from reprocheck.initial.recognise import recognise
 from reprocheck.initial.schemes import NORMS, RNN, fans
 from reprocheck.protocol import WEIGHTS_RECORD
 from reprocheck.worker.digest import Undigestible, dtype_name, tensor_digest
+from reprocheck.worker.loads import Loads
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.roots import Root, is_uninitialized
 
@@ -52,13 +53,14 @@ class Weights:
         self._left = most
         self._met: dict[Root, list[Line]] = {}
         self._seen: set[int] = set()
+        self._loads = Loads()
         self.is_written = False
 
     def met(self, root: Root) -> None:
         """A model at its first forward. It may be gone by the end, where no optimizer ends the run early."""
         module = root.module()
         if module is not None and self._is_affordable(module.parameters()):
-            self._met[root] = list(_lines(module, {}))
+            self._met[root] = list(_lines(module, {}, self._loads))
 
     def _is_affordable(self, tensors: Iterable[torch.Tensor]) -> bool:
         if self._left is None:
@@ -74,7 +76,8 @@ class Weights:
         self.is_written = True
         for root, known in self._met.items():
             module = root.module()
-            now = known if module is None else list(_lines(module, {line["name"]: line for line in known}, self._seen))
+            by_name = {line["name"]: line for line in known}
+            now = known if module is None else list(_lines(module, by_name, self._loads, self._seen))
             self._recorder.line(WEIGHTS_RECORD, stage=stage, root=root.label, tensors=now)
         self._met.clear()
         beside = [(name, tensor) for name, tensor in extra if id(tensor) not in self._seen]
@@ -89,7 +92,9 @@ class Weights:
             self._recorder.line(WEIGHTS_RECORD, stage="forward", root=root.label, tensors=known)
 
 
-def _lines(module: torch.nn.Module, known: dict[str, Line], seen: set[int] | None = None) -> Iterator[Line]:
+def _lines(
+    module: torch.nn.Module, known: dict[str, Line], loads: Loads | None = None, seen: set[int] | None = None
+) -> Iterator[Line]:
     """`known`: what was seen at the first forward; `seen`: tensors that need not be told again."""
     stacks = tuple(f"{name}." if name else "" for name, part in module.named_modules() if isinstance(part, _COPYING))
     for kind, named in (("parameter", module.named_parameters()), ("buffer", module.named_buffers())):
@@ -107,6 +112,7 @@ def _lines(module: torch.nn.Module, known: dict[str, Line], seen: set[int] | Non
                 continue
             line = _describe(shown, kind, tensor, place_of(owner, own), type(owner).__name__, before)
             line["copied"] = name.startswith(stacks)
+            line["loaded"] = loads is not None and loads.has(tensor)
             yield line
 
 

@@ -150,3 +150,22 @@ def test_numbers_that_are_none_are_an_error_even_where_the_target_swallows_its_e
     assert ran.out.startswith("BAD INITIAL WEIGHTS  t.py:broken")
     assert "error[RC721]: parameters start with 1 NaN and 8 infinite values\n   | weight\n" in ran.out
     assert not (folder / "stepped").exists()
+
+
+def test_what_a_file_gave_its_values_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text(
+        "import torch\nfrom torch import nn\n\n\ndef train():\n"
+        "    body, head = nn.Linear(40, 30), nn.Linear(30, 4)\n"
+        "    generator = torch.Generator().manual_seed(3)\n"
+        "    body.load_state_dict({'weight': torch.randn(30, 40, generator=generator), 'bias': torch.zeros(30)})\n"
+        "    model = nn.Sequential(body, head)\n"
+        "    optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+        "    model(torch.ones(2, 40)).sum().backward()\n    optimizer.step()\n"
+    )
+    ran = reprocheck("params", "t.py:train", "--format", "json", "-q", cwd=tmp_path)
+    assert ran.code == 0, ran.out + ran.err
+    rows = {row["name"]: row for row in ran.json()["tensors"]}
+    assert {name for name, row in rows.items() if row["loaded"]} == {"0.weight", "0.bias"}
+    assert ran.json()["findings"] == []
+    text = reprocheck("params", "t.py:train", "--seeds", "1", "-q", cwd=tmp_path).out
+    assert "loaded; looks like normal_()" in text
