@@ -2,6 +2,7 @@
 # expect: reproducible
 import os
 import tempfile
+import time
 
 import torch
 import torch.distributed as dist
@@ -27,4 +28,6 @@ def train():
                 opt.step()
         return model.module.state_dict()
     finally:
+        # PyTorch 2.13 waits for gloo's threads with the GIL held while they may wait for the GIL: let them end first.
+        time.sleep(0.2)
         dist.destroy_process_group()
