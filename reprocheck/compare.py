@@ -68,6 +68,7 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
             compared.append(item.what)
             if not item.same:
                 found.append((AT_END, 3, _beside_divergence(item, runs)))
+    missing += dict.fromkeys((*a.unobserved, *b.unobserved))
     found.sort(key=lambda entry: entry[:2])
     notes = ["steps of independent optimizers came in another order, each with equal numbers"] if reordered else []
     notes += [f"within the tolerance, with other bits: {', '.join(near[:5])}" + _more(near[5:])] if near else []

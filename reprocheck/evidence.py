@@ -16,6 +16,7 @@ from reprocheck.model import (
     FileRecord,
     LiveTensor,
     Location,
+    NotCompared,
     Outcome,
     OutOfMemory,
     Status,
@@ -28,6 +29,7 @@ from reprocheck.protocol import (
     STDERR_FILE,
     STDOUT_FILE,
     STEPS_FILE,
+    UNOBSERVED_RECORD,
     VALUES_FILE,
 )
 
@@ -136,6 +138,7 @@ def _load(outcome: Outcome) -> Evidence:
         checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
         sources=tuple(str(path) for path in one.get("sources", {}).get("paths", ())),
         facts=tuple(_fact(fact) for fact in one.get(CONDUCT_RECORD, {}).get("facts", ())),
+        unobserved=tuple(_unobserved(line) for line in lines if line["record"] == UNOBSERVED_RECORD),
     )
 
 
@@ -226,6 +229,15 @@ def _fact(line: Mapping[str, Any]) -> Fact:
         named=int(line["named"]),
         count=int(line["count"]),
         step=int(line["step"]),
+    )
+
+
+def _unobserved(line: Mapping[str, Any]) -> NotCompared:
+    return NotCompared(
+        what=str(line["what"]),
+        reason=str(line["reason"]),
+        is_result=bool(line["is_result"]),
+        help=str(line["help"]),
     )
 
 

@@ -477,6 +477,8 @@ class Evidence:
     sources: tuple[str, ...] = ()
     """The files of the user's code that it imported or ran."""
     facts: tuple[Fact, ...] = ()
+    unobserved: tuple[NotCompared, ...] = ()
+    """What the target made and the worker could not see."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -528,6 +530,10 @@ class NotCompared:
 
     what: str
     reason: str
+    is_result: bool = False
+    """A user would call it the result of the training, or a part of it: the first line of a report says so."""
+    help: str = ""
+    """What to do, so that it is compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

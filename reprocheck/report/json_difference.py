@@ -73,7 +73,7 @@ def plain_finding(finding: Finding) -> Plain:
 
 
 def plain_not_compared(item: NotCompared) -> Plain:
-    return {"what": item.what, "reason": item.reason}
+    return {"what": item.what, "reason": item.reason, "is_result": item.is_result, "help": item.help}
 
 
 def plain_edit(edit: Edit) -> Plain:

@@ -12,7 +12,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from reprocheck.protocol import EVIDENCE_FILE, RECORD_SIZE, STEPS_FILE, VALUES_FILE
+from reprocheck.protocol import EVIDENCE_FILE, RECORD_SIZE, STEPS_FILE, UNOBSERVED_RECORD, VALUES_FILE
 
 VALUES_LIMIT = 64 * 2**20
 """Bytes of tensor values kept on disk per run."""
@@ -50,6 +50,10 @@ class Recorder:
                     self._lines.write(json.dumps({"record": record, **content}, default=str) + "\n")
                     self._lines.flush()
                     self._count += 1
+
+    def unobserved(self, what: str, reason: str, *, is_result: bool = False, help: str = "") -> None:
+        """Say what the target made that could not be observed, in the words of `model.NotCompared`."""
+        self.line(UNOBSERVED_RECORD, what=what, reason=reason, is_result=is_result, help=help)
 
     def step(self, record: bytes) -> None:
         """One step record."""
