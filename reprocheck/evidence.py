@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,13 @@ def _load(outcome: Outcome) -> Evidence:
         sources=tuple(str(path) for path in one.get("sources", {}).get("paths", ())),
         facts=tuple(_fact(fact) for fact in one.get(CONDUCT_RECORD, {}).get("facts", ())),
         unobserved=tuple(_unobserved(line) for line in lines if line["record"] == UNOBSERVED_RECORD),
+        reads=_reads(one.get("inputs", {})),
     )
+
+
+def _reads(inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    paths = [str(path) for kind in ("files", "probes", "folders") for path in inputs.get(kind, ())]
+    return tuple(dict.fromkeys(os.path.realpath(path) for path in paths))
 
 
 def whole_lines(outcome: Outcome) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ from reprocheck.protocol import (
     encode_spec,
 )
 from reprocheck.templates import Template, TemplateLost, Templates
-from reprocheck.workdir import copy_folder
+from reprocheck.workdir import copy_folder, make_home
 
 POLL_SECONDS = 0.02
 PROGRESS_SECONDS = 0.5
@@ -155,6 +155,8 @@ def _start(spec: RunSpec, template: Template | None) -> _Active:
         spec.directory.mkdir(parents=True)
         if spec.copy_of is not None:
             copy_folder(spec.copy_of, spec.cwd)
+        if spec.home is not None:
+            make_home(spec.home)
         if spec.ambient.own_tmpdir:
             shutil.rmtree(spec.environment["TMPDIR"], ignore_errors=True)
             Path(spec.environment["TMPDIR"]).mkdir(parents=True)

@@ -269,6 +269,18 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """A home folder of a run's own: what the user's holds, by links, without what runs wrote there."""
+
+    source: Path
+    """The user's home folder."""
+    at: Path
+    """Where the run's own is made, right before it starts."""
+    without: tuple[Path, ...] = ()
+    """Files below `source` that are left out: those that earlier runs wrote."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """One execution of the target in a fresh process."""
 
@@ -288,6 +300,8 @@ class RunSpec:
     """Fingerprint saved checkpoints by their tensors, not by the bytes of the file."""
     copy_of: Path | None = None
     """The folder that `cwd` is made a copy of right before the run; None: `cwd` is there already."""
+    home: Home | None = None
+    """A home folder of its own; `environment` names it already. None: the user's."""
     probe: Probe | None = None
     """None for the runs that a verdict rests on, unless they are traced or call the function twice."""
     looks_at_weights: bool = False
@@ -479,6 +493,8 @@ class Evidence:
     facts: tuple[Fact, ...] = ()
     unobserved: tuple[NotCompared, ...] = ()
     """What the target made and the worker could not see."""
+    reads: tuple[str, ...] = ()
+    """Real paths of what the run read, listed or asked after, of plain runs; not of files that it had made itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

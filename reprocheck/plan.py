@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from reprocheck.model import (
     AmbientMode,
     Compare,
     Deterministic,
+    Home,
     NotCompared,
     Probe,
     Request,
@@ -69,15 +71,20 @@ class Planner:
         fresh: bool | None = None,
         tmpdir: str | None = None,
         work: Path | None = None,
+        home_without: Sequence[str] | None = None,
     ) -> RunSpec:
         """One run; what is not given is as the request says.
 
         `fresh`: in a copy of the folder, made at `work` where that is given. `tmpdir`: the run whose temporary
-        directory it gets, emptied; else its own.
+        directory it gets, emptied; else its own. `home_without`: it gets a home folder of its own that holds what the
+        user's holds, but for these files, by their real paths.
         """
         run_id = self.prefix + run_id
         settings = settings or self.request.settings
         environment = base_environment(settings, self.environ)
+        home = None if home_without is None else home_of(environment, self.tmp / run_id / "home", home_without)
+        if home is not None:
+            environment = in_home(environment, home)
         fresh = self.request.workdir is Workdir.FRESH if fresh is None else fresh
         cwd = (work or self.tmp / run_id / "folder") if fresh else self.cwd
         return RunSpec(
@@ -94,6 +101,7 @@ class Planner:
             directory=self.directory / run_id,
             read_checkpoints=Compare.FILES in self.request.compare,
             copy_of=self.cwd if fresh else None,
+            home=home,
             probe=probe,
         )
 
@@ -180,6 +188,30 @@ def base_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str
         base.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     base.update(settings.env)
     return base
+
+
+def home_of(environment: Mapping[str, str], at: Path, without: Sequence[str]) -> Home | None:
+    """The home folder that a run gets in place of the user's; None where there is no such folder."""
+    home = environment.get("HOME") or os.path.expanduser("~")
+    if not os.path.isabs(home):
+        return None
+    source = os.path.realpath(home)
+    below = tuple(Path(path) for path in sorted(set(without)) if path.startswith(source.rstrip(os.sep) + os.sep))
+    return Home(source=Path(source), at=at, without=below)
+
+
+def in_home(environment: Mapping[str, str], home: Home) -> dict[str, str]:
+    """An environment that names this home folder, in HOME and wherever a variable leads to a file that is left out:
+    XDG_CACHE_HOME, TORCH_HOME, HF_HOME, ..."""
+    moved = dict(environment)
+    for name, value in environment.items():
+        if name != "HOME" and os.path.isabs(value) and os.pathsep not in value:
+            real = Path(os.path.realpath(value))
+            is_below = real != home.source and real.is_relative_to(home.source)
+            if is_below and any(path.is_relative_to(real) for path in home.without):
+                moved[name] = str(home.at / real.relative_to(home.source))
+    moved["HOME"] = str(home.at)
+    return moved
 
 
 def _environment(base: Mapping[str, str], ambient: Ambient, name: str, tmp: Path) -> dict[str, str]:

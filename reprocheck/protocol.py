@@ -19,6 +19,7 @@ from reprocheck.model import (
     Cut,
     Deterministic,
     Edit,
+    Home,
     Probe,
     RunSpec,
     Seeding,
@@ -179,8 +180,14 @@ def decode_spec(text: str) -> RunSpec:
         read_checkpoints=plain["read_checkpoints"],
         looks_at_weights=plain["looks_at_weights"],
         copy_of=None if plain["copy_of"] is None else Path(plain["copy_of"]),
+        home=None if plain["home"] is None else _home(plain["home"]),
         probe=None if plain["probe"] is None else _probe(plain["probe"]),
     )
+
+
+def _home(plain: dict[str, Any]) -> Home:
+    without = tuple(Path(path) for path in plain["without"])
+    return Home(source=Path(plain["source"]), at=Path(plain["at"]), without=without)
 
 
 def _probe(plain: dict[str, Any]) -> Probe:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reprocheck.errors import NoVerdictError
+from reprocheck.model import Home
 from reprocheck.protocol import EVIDENCE_FOLDER
 
 LEFT_OUT = frozenset(
@@ -31,6 +32,31 @@ def copy_folder(source: Path, destination: Path) -> None:
     except (OSError, shutil.Error) as error:
         text = getattr(error, "strerror", None) or error
         raise NoVerdictError(f"cannot copy {source} for a run of its own: {text}") from error
+
+
+def make_home(home: Home) -> None:
+    """A folder of links to what the user's home folder holds, without some files; nothing of the user's is changed."""
+    shutil.rmtree(home.at, ignore_errors=True)
+    home.at.mkdir(parents=True)
+    _link_all(home.source, home.at, [path.relative_to(home.source).parts for path in home.without])
+
+
+def _link_all(source: Path, at: Path, without: list[tuple[str, ...]]) -> None:
+    """A folder that holds nothing but what is left out was made together with it: it is left out, too."""
+    below: dict[str, list[tuple[str, ...]]] = {}
+    for first, *rest in without:
+        below.setdefault(first, []).append(tuple(rest))
+    with os.scandir(source) as entries:
+        for entry in entries:
+            left = below.get(entry.name)
+            if left is None:
+                os.symlink(entry.path, at / entry.name)
+            elif () not in left and entry.is_dir(follow_symlinks=False):
+                folder = at / entry.name
+                folder.mkdir()
+                _link_all(Path(entry.path), folder, left)
+                if not any(folder.iterdir()):
+                    folder.rmdir()
 
 
 def _ignore(folder: str, names: list[str]) -> set[str]:

@@ -14,8 +14,9 @@ from dataclasses import fields, replace
 from reprocheck.explain.agree import limit_of
 from reprocheck.explain.generators import drawn_before_seeded
 from reprocheck.explain.lab import Lab, Ran, why_failed
+from reprocheck.explain.leftovers import reads_what_was_written
 from reprocheck.explain.model import Arm, Attribution, Tap
-from reprocheck.explain.replay import Replay, reads_what_was_written
+from reprocheck.explain.replay import Replay
 from reprocheck.model import Ambient, Divergence, Evidence, Location, Probe, Seeding
 
 FIELD_OF_FACTOR = {

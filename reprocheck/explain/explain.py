@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reprocheck.explain.attribute import Attributor
 from reprocheck.explain.lab import Lab
+from reprocheck.explain.leftovers import written_by
 from reprocheck.explain.model import Attribution, Case, Explanation, Trial
 from reprocheck.explain.remedy import try_remedies
 from reprocheck.explain.replay import Replay, replay
@@ -38,6 +39,8 @@ def explain_difference(
         manifest=a.manifest,
         facts=a.facts,
         warnings=nondeterministic((a, b)),
+        written=written_by(a, b),
+        cwd=str(a.spec.cwd),
     )
     found = diagnose(case)
     trials = try_remedies(lab, remedies(case), a, b, attribution)

@@ -57,8 +57,10 @@ class Lab:
         probe: Probe | None = None,
         fresh: bool | None = None,
         compared_with: tuple[str, ...] | None = None,
+        home_without: Sequence[str] | None = None,
     ) -> RunSpec:
-        """A run like `reference`; what is given is otherwise. `limit`: steps after which it ends."""
+        """A run like `reference`; what is given is otherwise. `limit`: steps after which it ends. `home_without`: in a
+        home folder of its own, without these files (`leftovers.Leftover.path`)."""
         settings = settings or self.request.settings
         if reference.spec.probe is not None and reference.spec.probe.calls > 1:
             probe = replace(probe or Probe(ledger=False), calls=reference.spec.probe.calls)
@@ -77,6 +79,7 @@ class Lab:
             probe=probe,
             fresh=fresh,
             tmpdir=reference.spec.id,
+            home_without=home_without,
         )
         return replace(spec, compared_with=compared_with)
 

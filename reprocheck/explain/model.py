@@ -192,6 +192,10 @@ class Case:
     """How the training treats its models, gradients and optimizers."""
     warnings: tuple[str, ...] = ()
     """What PyTorch said of ops without a deterministic implementation."""
+    written: tuple[str, ...] = ()
+    """Real paths of the files that the runs of the audit wrote."""
+    cwd: str = ""
+    """The folder that relative paths of `taps` start from."""
     alone: bool = False
     """It is about one run, compared with nothing."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reprocheck.evidence import EvidenceUnreadable
 from reprocheck.explain.agree import first_difference, has_step, limit_of
 from reprocheck.explain.lab import Lab, Ran, why_failed
 from reprocheck.explain.ledger_file import load_taps
+from reprocheck.explain.leftovers import reads_what_was_written
 from reprocheck.explain.localize import locate
 from reprocheck.explain.model import Origin, Tap
 from reprocheck.explain.watch import TraceWatch
@@ -91,13 +91,6 @@ def window_of(divergence: Divergence, a: Evidence, b: Evidence) -> TraceWindow:
 def _steps(a: Evidence, b: Evidence) -> int:
     """Optimizer steps that both runs finished."""
     return min(count_steps(a.steps), count_steps(b.steps))
-
-
-def reads_what_was_written(taps: Iterable[Tap], *runs: Evidence) -> bool:
-    """Whether a run looked at a file that one of the runs writes."""
-    taps = tuple(taps)
-    written = {tap.value for tap in taps if tap.kind == "write"} | {file.path for run in runs for file in run.files}
-    return any(tap.kind in ("read", "probe", "write") and tap.value in written for tap in taps)
 
 
 def _is_traced(run: Evidence) -> bool:

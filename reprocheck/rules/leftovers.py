@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reprocheck.explain.leftovers import OWN, real_path
 from reprocheck.explain.model import Case, Tap
 from reprocheck.rules.scene import taps
 
@@ -15,14 +16,18 @@ def reads_of_written(case: Case) -> tuple[Tap, ...]:
 
     A path that one of two runs alone has (of its own temporary folder, say) is not left over to the other.
     """
-    found = {tap.value for tap in (*case.taps, *case.other_taps) if tap.kind == "write"}
+    found = {_real(tap, case) for tap in (*case.taps, *case.other_taps) if tap.kind == "write"} | set(case.written)
     if case.taps and case.other_taps:
-        found &= _paths(case.taps) & _paths(case.other_taps)
-    return tuple(tap for tap in taps(case, "read", "probe") if tap.value in found and tap.generator != "own")
+        found &= _paths(case.taps, case) & _paths(case.other_taps, case)
+    return tuple(tap for tap in taps(case, "read", "probe") if tap.generator != OWN and _real(tap, case) in found)
 
 
-def _paths(ledger: Iterable[Tap]) -> set[str]:
-    return {tap.value for tap in ledger if tap.kind in ("read", "probe", "write")}
+def _paths(ledger: Iterable[Tap], case: Case) -> set[str]:
+    return {_real(tap, case) for tap in ledger if tap.kind in ("read", "probe", "write")}
+
+
+def _real(tap: Tap, case: Case) -> str:
+    return real_path(tap.value, case.cwd)
 
 
 def tells_of(found: tuple[Tap, ...]) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ class Inputs:
             "os.scandir": lambda args: self.listed(args[0]),
             "ctypes.dlopen": lambda args: self._path("library", args[0]) if args[0] and "/" in str(args[0]) else None,
             "socket.connect": self._connect,
-            "sqlite3.connect": lambda args: None if args[0] == ":memory:" else self._obstacle("it used a database"),
+            "sqlite3.connect": self._connect_database,
             **{event: lambda args: self._obstacle("it started another program") for event in _PROGRAMS},
         }
 
@@ -82,7 +82,7 @@ class Inputs:
 
     def watch(self) -> None:
         """From now on, questions on what is there, and the files that torch opens in C++."""
-        for name in ("exists", "isfile", "isdir", "lexists"):
+        for name in ("exists", "isfile", "isdir", "lexists", "getsize", "getmtime"):
             wrapped = self._probing(getattr(os.path, name))
             for module in (os.path, genericpath):
                 if hasattr(module, name):
@@ -192,6 +192,12 @@ class Inputs:
         if isinstance(args[1], tuple):  # a socket in the file system stays on this machine
             self._obstacle("it used the network")
 
+    def _connect_database(self, args: tuple[Any, ...]) -> None:
+        path = database_path(args[0])
+        if path is not None:
+            self._path("read", path)
+            self._obstacle("it used a database")
+
     def _obstacle(self, text: str) -> None:
         self._note("obstacle", text)
 
@@ -205,6 +211,8 @@ class Inputs:
 
     def _note(self, kind: str, text: str) -> None:
         known = self._seen[kind]
+        if kind == "probed" and text in self._seen["own"]:
+            return  # it knows that it is there
         if text in known or len(known) >= MOST_PATHS:
             return
         known[text] = None
@@ -278,6 +286,16 @@ def _source(path: str) -> str:
         with suppress(ValueError):
             return importlib.util.source_from_cache(path)
     return path
+
+
+def database_path(name: Any) -> str | None:
+    """The file that sqlite3.connect opens by this name; None for a database in memory."""
+    text = os.fsdecode(name)
+    if text.startswith("file:"):
+        from urllib.parse import unquote, urlsplit
+
+        text = unquote(urlsplit(text).path)
+    return text if text and not text.startswith(":") else None
 
 
 def _absolute(path: Any) -> str:

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from reprocheck.model import RunSpec
+from reprocheck.worker.inputs import database_path
 from reprocheck.worker.ledger import Ledger
 from reprocheck.worker.ledger_callers import OURS, STANDARD, USER
 from reprocheck.worker.ledger_entries import Reach, Source
@@ -208,8 +209,9 @@ class _Files:
             self._note("network", "socket.connect", frame, str(args[1]))
 
     def _connect_database(self, args: tuple[Any, ...], frame: FrameType) -> None:
-        name = os.fsdecode(args[0])
-        self._note("read", "sqlite3.connect", frame, name if name.startswith(":") else shown(name, self._cwd))
+        path = database_path(args[0])
+        name = os.fsdecode(args[0]) if path is None else shown(path, self._cwd)
+        self._note("read", "sqlite3.connect", frame, name)
 
 
 def _entry_name(frame: FrameType) -> str:

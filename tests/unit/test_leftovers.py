@@ -1,0 +1,107 @@
+"""Files that a run wrote and a later one reads, by real paths; a home folder of a run's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from reprocheck.explain.leftovers import leftovers, reads_what_was_written
+from reprocheck.explain.model import Tap
+from reprocheck.model import Evidence, FileRecord, Home, Location, Request, Target, TargetKind
+from reprocheck.plan import Planner, home_of, in_home
+from reprocheck.protocol import decode_spec, encode_spec
+from reprocheck.workdir import make_home
+
+LINE = Location(path="/w/train.py", line=3)
+
+
+def run(cwd: Path, *wrote: str, reads: tuple[str, ...] = ()) -> Evidence:
+    files = tuple(FileRecord(path=path, size=1, digest="0" * 32) for path in wrote)
+    return cast(Evidence, SimpleNamespace(spec=SimpleNamespace(cwd=cwd), files=files, reads=reads))
+
+
+def tap(kind: str, value: str, generator: str = "") -> Tap:
+    return Tap(kind=kind, name="open", value=value, generator=generator, location=LINE)
+
+
+def test_a_path_outside_of_the_folder_is_the_same_in_every_spelling(tmp_path: Path) -> None:
+    folder, home = tmp_path / "w", tmp_path / "home"
+    folder.mkdir()
+    home.mkdir()
+    (tmp_path / "link").symlink_to(home)
+    for written in ("../home/cache.pt", str(home / "cache.pt"), str(tmp_path / "link/cache.pt")):
+        (found,) = leftovers([tap("read", str(tmp_path / "link" / "cache.pt"))], run(folder, written))
+        assert (found.path, found.location, found.is_outside) == (str(home / "cache.pt"), LINE, True)
+
+
+@pytest.mark.parametrize(
+    ("taps", "expected"),
+    [
+        ([tap("read", "a.pt")], True),
+        ([tap("probe", "a.pt", "absent")], True),
+        ([tap("read", "a.pt", "own")], False),
+        ([tap("write", "a.pt")], False),
+        ([tap("write", "log.txt", "append")], True),
+        ([tap("listing", ".")], True),
+        ([tap("listing", "*.pt")], True),
+        ([tap("listing", "*.csv"), tap("read", "b.pt")], False),
+        ([tap("read", "data")], False),
+    ],
+)
+def test_only_what_a_run_looks_at_counts(tmp_path: Path, taps: list[Tap], expected: bool) -> None:
+    assert reads_what_was_written(taps, run(tmp_path, "a.pt")) is expected
+
+
+def test_plain_runs_tell_what_they_read_without_a_ledger(tmp_path: Path) -> None:
+    a, b = run(tmp_path, "a.pt"), run(tmp_path, reads=(str(tmp_path / "a.pt"),))
+    (found,) = leftovers([], a, b)
+    assert (found.path, found.location, found.is_outside) == (str(tmp_path / "a.pt"), None, False)
+
+
+def test_a_home_of_its_own_holds_everything_but_what_runs_wrote(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for name in (".cache/mine/data.pt", ".cache/torch/kept.bin", ".config/app", "data/x.npy"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(name)
+    made = Home(source=home, at=tmp_path / "own", without=(home / ".cache/mine/data.pt", home / ".cache/gone"))
+    make_home(made)
+    assert (made.at / ".cache/torch/kept.bin").read_text() == ".cache/torch/kept.bin"
+    assert (made.at / "data").is_symlink()
+    assert (made.at / ".config/app").exists()
+    assert not (made.at / ".cache/mine").exists()
+    (made.at / ".cache/mine").mkdir()
+    (made.at / ".cache/mine/data.pt").write_text("another")
+    assert (home / ".cache/mine/data.pt").read_text() == ".cache/mine/data.pt"
+
+
+def test_variables_that_lead_to_what_is_left_out_lead_into_the_home_of_the_run(tmp_path: Path) -> None:
+    environ = {
+        "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path / ".cache"),
+        "HF_HOME": str(tmp_path / "hf"),
+        "PATH": f"{tmp_path}/bin:/bin",
+    }
+    home = home_of(environ, Path("/own"), [str(tmp_path / ".cache/a"), "/elsewhere/b"])
+    assert home == Home(source=tmp_path, at=Path("/own"), without=(tmp_path / ".cache/a",))
+    assert in_home(environ, home) == {**environ, "HOME": "/own", "XDG_CACHE_HOME": "/own/.cache"}
+
+
+def test_a_run_with_a_home_of_its_own_is_planned_and_travels(tmp_path: Path) -> None:
+    target = Target(text="t.py", kind=TargetKind.SCRIPT, path=Path("/w/t.py"))
+    planner = Planner(
+        request=Request(target=target),
+        environ={"HOME": str(tmp_path)},
+        cwd=Path("/w"),
+        directory=Path("/e/audit"),
+        tmp=Path("/tmp/r"),
+    )
+    spec = planner.spec("x01", 0, 0, planner.ambient(0), home_without=[str(tmp_path / "a")])
+    assert spec.environment["HOME"] == "/tmp/r/x01/home"
+    assert decode_spec(encode_spec(spec)).home == spec.home
+    plain: Any = planner.spec("x02", 0, 0, planner.ambient(0))
+    assert (plain.home, plain.environment["HOME"]) == (None, str(tmp_path))
+    assert replace(plain, home=spec.home) != plain
