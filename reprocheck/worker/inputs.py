@@ -22,6 +22,7 @@ from typing import Any
 
 from reprocheck import __version__
 from reprocheck.worker.importing import after_import
+from reprocheck.worker.own_file import append
 from reprocheck.worker.sites import Sites
 from reprocheck.worker.state import digest_of, kind_of, machine, modules_in, names_in, packages_in, stat_of
 
@@ -218,11 +219,7 @@ class Inputs:
         known[text] = None
         if os.getpid() != self._pid:
             line = json.dumps([kind, text]).encode() + b"\n"
-            file = os.open(self._children, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                os.write(file, line)
-            finally:
-                os.close(file)
+            append(str(self._children), line)
 
     def _join_children(self) -> None:
         with suppress(FileNotFoundError), self._children.open(encoding="utf-8") as lines:

@@ -22,6 +22,7 @@ from reprocheck.protocol import LEDGER_FILE
 from reprocheck.worker.freeze import Frozen
 from reprocheck.worker.ledger_callers import OURS, USER, Callers, is_importing
 from reprocheck.worker.ledger_entries import Entry, Instruction, Source, instruction
+from reprocheck.worker.own_file import append
 from reprocheck.worker.seeding import GENERATORS
 
 MOST_ENTRIES = 10_000
@@ -201,11 +202,7 @@ class Ledger:
         if not lines:
             return
         with contextlib.suppress(OSError):  # opened anew each time: a target may close every descriptor
-            file = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            try:
-                os.write(file, "".join(lines).encode("utf-8", "backslashreplace"))
-            finally:
-                os.close(file)
+            append(self._file, "".join(lines).encode("utf-8", "backslashreplace"))
 
     def become_child(self) -> None:
         """This process was started by the target: what it uses is its own."""

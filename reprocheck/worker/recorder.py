@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from reprocheck.protocol import EVIDENCE_FILE, RECORD_SIZE, STEPS_FILE, UNOBSERVED_RECORD, VALUES_FILE
+from reprocheck.worker.own_file import OwnFile, identity
 
 VALUES_LIMIT = 64 * 2**20
 """Bytes of tensor values kept on disk per run."""
@@ -24,13 +24,13 @@ class Recorder:
     """The evidence files of this process. A forked child shares none of it: it writes nothing."""
 
     def __init__(self, folder: Path) -> None:
-        self._lines = (folder / EVIDENCE_FILE).open("w", encoding="utf-8")
-        self._steps = (folder / STEPS_FILE).open("wb", buffering=0)
-        self._values = (folder / VALUES_FILE).open("wb", buffering=0)
+        self._lines = OwnFile(folder / EVIDENCE_FILE)
+        self._steps = OwnFile(folder / STEPS_FILE)
+        self._values = OwnFile(folder / VALUES_FILE)
+        self._stderr = identity(2)
         self._pending = bytearray()
         self._flushed = time.monotonic()
         self._count = 0
-        self._values_end = 0
         self._step_records = 0
         self._first_step = self._last_step = 0.0
         self._closed = False
@@ -47,8 +47,8 @@ class Recorder:
         with self._lock:
             if self.is_open:
                 with self._writing():
-                    self._lines.write(json.dumps({"record": record, **content}, default=str) + "\n")
-                    self._lines.flush()
+                    text = json.dumps({"record": record, **content}, default=str) + "\n"
+                    self._lines.write(text.encode("utf-8", "surrogatepass"))
                     self._count += 1
 
     def unobserved(self, what: str, reason: str, *, is_result: bool = False, help: str = "") -> None:
@@ -72,12 +72,11 @@ class Recorder:
     def values(self, data: memoryview) -> int | None:
         """Keep the bytes of a tensor; where they start, or None when there is no room for them."""
         with self._lock:
-            if not self.is_open or self._values_end + data.nbytes > VALUES_LIMIT:
+            start = self._values.end
+            if not self.is_open or start + data.nbytes > VALUES_LIMIT:
                 return None
-            start = self._values_end
             with self._writing():
-                _write_all(self._values, data.cast("B") if data.nbytes else data)
-            self._values_end += data.nbytes
+                self._values.write(data.cast("B") if data.nbytes else data)
             return start
 
     def flush(self) -> None:
@@ -91,8 +90,9 @@ class Recorder:
         """Nothing more is recorded: without its end the run has no verdict."""
         with self._lock:
             self._closed = True
-            with suppress(OSError):
-                os.write(2, f"reprocheck: {reason}\n".encode())
+            if self._stderr is not None and identity(2) == self._stderr:  # else it is a file of the target's
+                with suppress(OSError):
+                    os.write(2, f"reprocheck: {reason}\n".encode())
 
     def end(self, **content: Any) -> None:
         """The closing record: without it a run has no verdict."""
@@ -101,7 +101,6 @@ class Recorder:
                 return
             with self._writing():
                 self._flush_steps()
-                self._values.close()
             content["stepping"] = self._last_step - self._first_step
             self.line("end", records=self._count, steps=self._step_records, **content)
             self._closed = True
@@ -115,11 +114,5 @@ class Recorder:
             self.abandon(f"cannot write its evidence: {error.strerror or error}")
 
     def _flush_steps(self) -> None:
-        _write_all(self._steps, memoryview(bytes(self._pending)))
+        self._steps.write(bytes(self._pending))
         self._pending.clear()
-
-
-def _write_all(file: FileIO, view: memoryview) -> None:
-    """Unbuffered, so that a forked child has nothing of ours to write when it ends."""
-    while view.nbytes:
-        view = view[file.write(view) :]

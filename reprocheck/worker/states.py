@@ -23,6 +23,7 @@ from reprocheck.protocol import STATES_FILE
 from reprocheck.worker.digest import Unobserved
 from reprocheck.worker.importing import after_import
 from reprocheck.worker.leaves import leaves_of, line_of
+from reprocheck.worker.own_file import OwnFile
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.seeding import GENERATORS, state_digest
 
@@ -31,7 +32,7 @@ class States:
     """The file of states. A forked child writes nothing."""
 
     def __init__(self, folder: Path, steps: Callable[[], int]) -> None:
-        self._file = (folder / STATES_FILE).open("w", encoding="utf-8")
+        self._file = OwnFile(folder / STATES_FILE)
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._steps = steps
@@ -48,8 +49,8 @@ class States:
             content["generators"] = {name: state.hex() for name, state in states.items() if state is not None}
             content["scalers"] = self._scaler_states()
         with self._lock, suppress(OSError):  # a full disk: what is not there is not compared
-            self._file.write(json.dumps({"record": record, **content}, default=str) + "\n")
-            self._file.flush()
+            text = json.dumps({"record": record, **content}, default=str) + "\n"
+            self._file.write(text.encode("utf-8", "surrogatepass"))
 
     def watch_torch(self) -> None:
         """Hear of scalers, of what is saved and loaded, and of generators that are set back."""

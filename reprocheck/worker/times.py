@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reprocheck.protocol import TIME_RECORD, TIMES_FILE
+from reprocheck.worker.own_file import OwnFile
 
 _BLOCK = 1 << 12
 
@@ -16,7 +17,7 @@ class Times:
     """A file of TIME_RECORDs. Its end may be lost with a run that is killed; a forked child writes nothing."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = (folder / TIMES_FILE).open("wb", buffering=0)
+        self._file = OwnFile(folder / TIMES_FILE)
         self._pending = bytearray()
         self._pid = os.getpid()
 

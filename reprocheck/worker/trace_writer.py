@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
 from reprocheck.protocol import TRACE_FILE, TRACE_TABLE_FILE, TRACE_VALUES_FILE
+from reprocheck.worker.own_file import OwnFile
 from reprocheck.worker.trace_format import (
     LARGEST_VALUE,
     MOST_FORMS,
@@ -26,7 +26,6 @@ MOST_VALUES = 200_000
 """Entries of the ring that can be found again by their digest."""
 
 _pack = RECORD.pack
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 Describe = Callable[[], dict[str, Any]]
 
@@ -60,12 +59,11 @@ class TraceWriter:
 
     def __init__(self, folder: Path, first: int, inputs: bool, keep_values: bool) -> None:
         files = (folder / name for name in (TRACE_FILE, TRACE_TABLE_FILE, TRACE_VALUES_FILE))
-        self._records, self._tables, self._values = (os.open(file, _FLAGS, 0o666) for file in files)
+        self._records, self._tables, self._values = (OwnFile(file) for file in files)
         self.keeps = keep_values
         """Whether the bytes of tensors are kept."""
         self._lines = [json.dumps({"trace": TRACE_VERSION, "first": first, "inputs": inputs})]
         self._pending = bytearray()
-        self._end_of_tables = self._end_of_records = 0
         self._lock = threading.RLock()
         self._end = 0
         """Bytes that ever went into the ring, with what was left free."""
@@ -89,9 +87,9 @@ class TraceWriter:
             records = bytes(self._pending)
             lines = self._lines[:]
             if lines:
-                self._end_of_tables = _write(self._tables, ("\n".join(lines) + "\n").encode(), self._end_of_tables)
+                self._tables.write(("\n".join(lines) + "\n").encode())
                 del self._lines[: len(lines)]
-            self._end_of_records = _write(self._records, records, self._end_of_records)
+            self._records.write(records)
             del self._pending[: len(records)]
 
     def place_of(self, digest: int) -> int:
@@ -122,7 +120,7 @@ class TraceWriter:
                 start = -(-start // RING_BYTES) * RING_BYTES
             if start // UNIT + 1 >= 1 << 32:
                 return 0
-            _write(self._values, data, start % RING_BYTES)
+            self._values.write_at(start % RING_BYTES, data)
             self._end = start + data.nbytes
             if len(self._places) >= MOST_VALUES:
                 for old in list(self._places)[: MOST_VALUES // 2]:
@@ -134,14 +132,5 @@ class TraceWriter:
         """The end of the trace."""
         with self._lock:
             self.flush()
-            end = json.dumps({"end": self._end_of_records // RECORD.size})
-            _write(self._tables, f"{end}\n".encode(), self._end_of_tables)
-
-
-def _write(file: int, data: bytes | memoryview, position: int) -> int:
-    """Write all at a position; the position after it. Unbuffered: a forked child has nothing of ours to write."""
-    view = memoryview(data)
-    while view.nbytes:
-        written = os.pwrite(file, view, position)
-        position, view = position + written, view[written:]
-    return position
+            end = json.dumps({"end": self._records.end // RECORD.size})
+            self._tables.write(f"{end}\n".encode())

@@ -267,3 +267,30 @@ def test_a_child_that_hides_its_session_and_its_environment_is_ended(tmp_path: P
     if not gone:
         os.kill(pid, signal.SIGKILL)
     assert gone
+
+
+CLOSES = """\
+import os, torch
+def train():
+    torch.manual_seed(0)
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    mine = []
+    for step in range(3):
+        if step == 1:
+            os.closerange(3, 256)
+            for number in range(12):
+                mine.append(open(f"mine{number}.txt", "w"))
+                mine[-1].write("mine")
+                mine[-1].flush()
+        optimizer.zero_grad()
+        model(torch.randn(4, 2)).square().mean().backward()
+        optimizer.step()
+    return model
+"""
+
+
+def test_a_target_that_closes_every_descriptor_gets_none_of_our_records_in_its_files(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text(CLOSES)
+    assert reprocheck("run", "t.py:train", cwd=tmp_path).code == 0
+    assert {path.read_text() for path in tmp_path.glob("mine*.txt")} == {"mine"}
