@@ -20,7 +20,7 @@ from reprocheck.errors import Interrupted, NoVerdictError
 from reprocheck.evidence import out_of_memory, read_end, read_tail
 from reprocheck.model import Isolation, Outcome, RunSpec, Status
 from reprocheck.out_of_memory import reason as why_out_of_memory
-from reprocheck.processes import WORKER, Process, end_processes
+from reprocheck.processes import STOPPED_SECONDS, WORKER, Process, Standstill, end_processes
 from reprocheck.progress import Progress
 from reprocheck.protocol import (
     RECORD_SIZE,
@@ -29,6 +29,7 @@ from reprocheck.protocol import (
     STDERR_FILE,
     STDOUT_FILE,
     STEPS_FILE,
+    SUPERVISED,
     count_steps,
     encode_spec,
 )
@@ -59,6 +60,7 @@ class _Active:
     spec: RunSpec
     process: Process
     started: float
+    standstill: Standstill
     reported: float = 0.0
 
     @property
@@ -165,7 +167,7 @@ def _start(spec: RunSpec, template: Template | None) -> _Active:
     except OSError as error:
         place = error.filename or spec.directory.parent
         raise NoVerdictError(f"cannot start run {spec.id}: {error.strerror or error} ({place})") from error
-    return _Active(spec, process, time.monotonic())
+    return _Active(spec, process, time.monotonic(), Standstill(process.pid))
 
 
 def _process(spec: RunSpec, template: Template | None) -> Process:
@@ -174,7 +176,7 @@ def _process(spec: RunSpec, template: Template | None) -> Process:
             with suppress(TemplateLost):
                 return template.fork(spec.directory)
         return subprocess.Popen(
-            [sys.executable, str(WORKER), str(spec.directory)],
+            [sys.executable, str(WORKER), SUPERVISED, str(spec.directory), str(os.getpid())],
             cwd=spec.cwd,
             env=dict(spec.environment),
             stdin=subprocess.DEVNULL,
@@ -200,18 +202,20 @@ def _check(run: _Active, progress: Progress) -> Outcome | None:
         _end(run)
         return _conclude(run.spec, code, seconds)
     if timeout is not None and run.seconds > timeout:
-        _end(run)
-        return Outcome(
-            spec=run.spec,
-            status=Status.TIMED_OUT,
-            reason=f"still running after {timeout:g} s (--timeout)",
-            last_words=_last_words(run.spec),
-            seconds=run.seconds,
-        )
+        return _give_up(run, Status.TIMED_OUT, f"still running after {timeout:g} s (--timeout)")
     if run.seconds - run.reported > PROGRESS_SECONDS:
         run.reported = run.seconds
+        if run.standstill.is_over():
+            reason = f"a signal (SIGSTOP) stopped it, and nothing let it go on for {STOPPED_SECONDS:g} s"
+            return _give_up(run, Status.LOST, reason)
         progress.run_step(run.spec.id, steps_so_far(run.spec), run.seconds)
     return None
+
+
+def _give_up(run: _Active, status: Status, reason: str) -> Outcome:
+    seconds = run.seconds
+    _end(run)
+    return Outcome(spec=run.spec, status=status, reason=reason, last_words=_last_words(run.spec), seconds=seconds)
 
 
 def _stop(run: _Active, reason: str) -> Outcome:

@@ -57,6 +57,12 @@ EVIDENCE_FOLDER = ".reprocheck"
 TEMPLATE = "--template"
 """In place of a run folder: the worker is to fork runs. The number of its socket follows."""
 
+SUPERVISED = "--supervised"
+"""Before a run folder and the number of the process that waits for it: the worker forks, and its parent stays."""
+
+GRACE_SECONDS = 3.0
+"""Between asking a run to end and ending it."""
+
 RUN_VARIABLE = "REPROCHECK_RUN"
 """Set in the environment of a run (and so of its children): which run it is."""
 

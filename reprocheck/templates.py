@@ -18,13 +18,15 @@ from pathlib import Path
 from signal import SIGKILL
 
 from reprocheck.model import Isolation, RunSpec
-from reprocheck.processes import WORKER
+from reprocheck.processes import WORKER, continue_if_stopped, has_ended
 from reprocheck.protocol import RUN_VARIABLE, TEMPLATE
 
 WARM_UP_SECONDS = 120.0
 """Without a sign of life for so long, a template is given up."""
 FORK_SECONDS = 10.0
 WAIT_SECONDS = 0.005
+LOOK_SECONDS = 0.5
+"""Between two looks at whether the target has stopped its template."""
 MOST_AT_ONCE = 4
 """Templates that import at the same time, at most; each needs some 300 MB."""
 OF_A_RUN = (RUN_VARIABLE, "TMPDIR")
@@ -65,7 +67,7 @@ class Template:
         self._socket, other = socket.socketpair()
         with other:
             self._process = subprocess.Popen(
-                [sys.executable, str(WORKER), TEMPLATE, str(other.fileno())],
+                [sys.executable, str(WORKER), TEMPLATE, str(other.fileno()), str(os.getpid())],
                 cwd=cwd,
                 env={**environment, RUN_VARIABLE: "template".ljust(NAME_ROOM, "-")},
                 stdin=subprocess.DEVNULL,
@@ -78,7 +80,7 @@ class Template:
         self._heard = b""
         self._statuses: dict[int, int] = {}
         self._forked: list[int] = []
-        self._started = time.monotonic()
+        self._started = self._looked = time.monotonic()
         self.is_ready = False
         self.is_lost = False
 
@@ -109,7 +111,7 @@ class Template:
     def status_of(self, pid: int) -> int | None:
         """How a forked run ended; None while it runs."""
         self._listen()
-        if pid not in self._statuses and self.is_lost and not Path(f"/proc/{pid}").exists():
+        if pid not in self._statuses and self.is_lost and has_ended(pid):
             self._statuses[pid] = -SIGKILL  # nobody is left who could tell
         return self._statuses.get(pid)
 
@@ -121,6 +123,10 @@ class Template:
         self._process.wait()
 
     def _listen(self) -> None:
+        now = time.monotonic()
+        if now > self._looked + LOOK_SECONDS:
+            self._looked = now
+            continue_if_stopped(self._process.pid)
         try:
             while data := self._socket.recv(1 << 16):
                 self._heard += data

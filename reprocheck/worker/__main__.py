@@ -15,13 +15,18 @@ def main() -> None:
         import reprocheck.worker  # noqa: F401
     except ModuleNotFoundError:  # not installed, but run from its source folder
         sys.path.append(__file__.rsplit("/", 3)[0])
+    folder = sys.argv[1]
+    if folder == "--supervised":
+        from reprocheck.worker.supervisor import supervise
+
+        folder = sys.argv[2]
+        supervise(int(sys.argv[3]))
     from reprocheck.worker.run import run
 
-    folder = sys.argv[1]
     if folder == "--template":
         from reprocheck.worker.template import serve
 
-        folder = serve(int(sys.argv[2]))
+        folder = serve(int(sys.argv[2]), int(sys.argv[3]))
     run(folder)
 
 

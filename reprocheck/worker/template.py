@@ -25,6 +25,7 @@ from typing import Any
 from reprocheck.model import RunSpec, TargetKind
 from reprocheck.protocol import RUN_VARIABLE, SPEC_FILE, STDERR_FILE, STDOUT_FILE, decode_spec
 from reprocheck.worker import AT_START
+from reprocheck.worker.supervisor import end_with_parent, supervise
 
 HIDDEN = ("numpy", "torch")
 """In the order in which torch imports them."""
@@ -38,11 +39,12 @@ _WORKER = str(Path(__file__).with_name("__main__.py"))
 _exec = os.execve
 
 
-def serve(number: int) -> str:
+def serve(number: int, parent: int) -> str:
     """Fork a run for every folder that comes in through the socket; say so, and how each ended.
 
-    Returns only in a run: its folder. The template itself ends when the socket closes.
+    Returns only in a run: its folder. The template itself ends when the socket closes or `parent` dies.
     """
+    end_with_parent(parent, signal.SIGKILL)
     channel = socket.socket(fileno=number)
     for name in (*reversed(HIDDEN), *OURS):
         importlib.import_module(name)
@@ -54,6 +56,7 @@ def serve(number: int) -> str:
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     _tell(channel, "ready")
     asked = b""
+    template = os.getpid()
     while True:
         readable, _, _ = select.select([channel.fileno(), awake], [], [])
         with suppress(BlockingIOError):
@@ -73,6 +76,7 @@ def serve(number: int) -> str:
                 channel.close()
                 os.close(awake)
                 os.close(waker)
+                supervise(template)
                 return _become(json.loads(line), kept)
             _tell(channel, "forked", pid)
 
@@ -89,7 +93,6 @@ def _reap(channel: socket.socket) -> None:
 
 def _become(folder: str, kept: list[_Kept]) -> str:
     """In a fresh fork: what a process has that was started for this run alone."""
-    os.setsid()
     for number, name, flags in (
         (0, os.devnull, os.O_RDONLY),
         (1, os.path.join(folder, STDOUT_FILE), os.O_WRONLY | os.O_CREAT),
