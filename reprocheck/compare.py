@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from reprocheck.compare_checkpoints import AT_END, compare_checkpoints
+from reprocheck.compare_checkpoints import AT_END, compare_checkpoints, ended_before
 from reprocheck.compare_near import Pair, beyond_tolerance
 from reprocheck.compare_pairs import pair_differs, pairs_by_name, tensor_divergence
 from reprocheck.compare_steps import StepDifference, compare_steps, has_observations, hashed_elsewhere
@@ -21,7 +21,7 @@ from reprocheck.model import (
     Request,
     TensorRecord,
 )
-from reprocheck.protocol import RECORD_SIZE, THREAD_MARK, count_steps
+from reprocheck.protocol import RECORD_SIZE, THREAD_MARK, count_optimizers, count_steps
 
 UNMEASURED = "their digests differ, and a tolerance can only be measured on values"
 """Why steps do not decide where a tolerance was asked for."""
@@ -87,11 +87,15 @@ def _more(names: Sequence[str]) -> str:
 
 def cut(evidence: Evidence, steps: int) -> Evidence:
     """As if the run had been ended after so many steps. What came after the last step is a record of its own."""
+    kept = memoryview(evidence.steps)[: steps * RECORD_SIZE]
     return replace(
         evidence,
         initial=tuple(record for record in evidence.initial if record.step < steps),
-        checkpoints=tuple(record for record in evidence.checkpoints if (record.step or 0) < steps),
-        steps=memoryview(evidence.steps)[: steps * RECORD_SIZE],
+        checkpoints=tuple(record for record in evidence.checkpoints if ended_before(record, steps)),
+        steps=kept,
+        optimizers=evidence.optimizers[: count_optimizers(kept)]
+        if len(evidence.optimizers) > 1
+        else evidence.optimizers,
         outputs=(),
         has_output=False,
     )

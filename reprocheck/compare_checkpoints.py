@@ -9,7 +9,7 @@ from itertools import zip_longest
 from reprocheck.compare_near import Pair, beyond_tolerance
 from reprocheck.compare_pairs import pair_differs, pairs_by_name, tensor_divergence
 from reprocheck.model import CheckpointRecord, Divergence, Evidence, NotCompared, Request, TensorRecord
-from reprocheck.protocol import THREAD_MARK
+from reprocheck.protocol import ROW_GROWTH, SINGLE_CALLS, THREAD_MARK
 
 AT_END = 1 << 62
 """The step of what has no step: it comes after all that have one."""
@@ -35,6 +35,17 @@ def compare_checkpoints(
             found.append((*_place(both), pairs, both))
     found.sort(key=lambda entry: entry[:2])
     return [(step, rank, _divergence(both, pairs, a, b)) for step, rank, pairs, both in found[:1]]
+
+
+def ended_before(record: CheckpointRecord, steps: int) -> bool:
+    """Whether all its calls came before so many steps, and a run that was ended there has it the same.
+
+    What threads call has no place in the order, and the end of a run cuts off its last row of calls.
+    """
+    if record.step is None or record.step >= steps:
+        return False
+    is_single = record.calls == 1 and record.call < SINGLE_CALLS
+    return is_single or record.calls * ROW_GROWTH >= record.call
 
 
 def _side_by_side(a: Sequence[CheckpointRecord], b: Sequence[CheckpointRecord]) -> Iterator[Both]:

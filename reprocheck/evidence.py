@@ -6,6 +6,7 @@ import json
 import mmap
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from reprocheck.protocol import (
     STDERR_FILE,
     STDOUT_FILE,
     STEPS_FILE,
+    THREAD_MARK,
     UNOBSERVED_RECORD,
     VALUES_FILE,
 )
@@ -219,12 +221,25 @@ def _optimizer_keys(lines: list[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def _initial(lines: list[dict[str, Any]]) -> Iterator[TensorRecord]:
-    """Names carry the model's name only where there are several models."""
-    roots = {line["root"] for line in lines}
+    """Names carry the model's name, but for those of a model that was the only one when the training began.
+
+    What is seen later changes no name: a run compares with one that was ended earlier.
+    """
+    bare = _only_model_at_first(lines)
     for line in lines:
-        prefix = f"{line['root']}." if line["root"] and len(roots - {""}) > 1 else ""
+        root = str(line["root"])
+        prefix = f"{root}." if root and root != bare else ""
         for tensor in line["tensors"]:
-            yield tensor_record({**tensor, "name": prefix + tensor["name"]}, line["step"])
+            record = tensor_record({**tensor, "name": prefix + tensor["name"]}, line["step"])
+            yield replace(record, model=root)
+
+
+def _only_model_at_first(lines: list[dict[str, Any]]) -> str | None:
+    """Of the models met at the earliest step, if it is one. Which thread comes first means nothing."""
+    models = [line for line in lines if line["root"] and THREAD_MARK not in line["root"]]
+    earliest = min((line["step"] for line in models), default=0)
+    first = {str(line["root"]) for line in models if line["step"] == earliest}
+    return first.pop() if len(first) == 1 else None
 
 
 def _fact(line: Mapping[str, Any]) -> Fact:

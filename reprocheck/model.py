@@ -400,6 +400,8 @@ class TensorRecord:
     """Why it has no digest."""
     step: int = 0
     """For initial state: optimizer steps taken (by other models) before it was seen."""
+    model: str = ""
+    """For initial state: the model that it belongs to, whether or not its name begins with it."""
 
     @property
     def is_metric(self) -> bool:

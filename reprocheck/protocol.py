@@ -88,6 +88,11 @@ DECIDING_KINDS = frozenset({"batch", "forward", "loss", "gradients", "parameters
 THREAD_MARK = "@thread"
 """In the name of a model that was first called outside the main thread: its number hangs on scheduling."""
 
+SINGLE_CALLS = 1000
+"""Calls of `reprocheck.checkpoint` under one name that have a line of their own."""
+ROW_GROWTH = 8
+"""A row of further calls is as long as an eighth of what came before it."""
+
 DIGEST_SIZE = 16
 KIND_COUNT = len(STEP_KINDS)
 
@@ -133,6 +138,16 @@ def count_steps(data: bytes | memoryview) -> int:
         return 0
     _, _, flags, _ = STEP_HEADER.unpack_from(data, (count - 1) * RECORD_SIZE)
     return count - 1 if flags & FLAG_TAIL else count
+
+
+def count_optimizers(data: bytes | memoryview) -> int:
+    """How many optimizers took the steps of these records."""
+    found = 0
+    for start in range(0, len(data) - RECORD_SIZE + 1, RECORD_SIZE):
+        _, optimizer, flags, _ = STEP_HEADER.unpack_from(data, start)
+        if not flags & (FLAG_TAIL | FLAG_BACKWARD):
+            found = max(found, optimizer + 1)
+    return found
 
 
 def _plain(value: Any) -> Any:

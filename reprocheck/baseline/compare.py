@@ -33,7 +33,8 @@ def compare_snapshots(seed: int, a: Snapshot, b: Snapshot, tolerance: Tolerance,
     """`a` is the reference. `no_bits` is the reason why bits say nothing; the metrics decide then."""
     metrics = tuple(_metrics(a, b, tolerance, no_bits))
     by_margin = {pair.name for pair in metrics if pair.allowed}
-    init_part, init_pairs = _tensors(INIT, a.init, b.init, (a.init_digest, b.init_digest), set())
+    init = _under_new_names(a.init, b.init or ())
+    init_part, init_pairs = _tensors(INIT, init, b.init, (a.init_digest, b.init_digest), set())
     out_part, out_pairs = _tensors(OUTPUTS, a.outputs, b.outputs, (a.output_digest, b.output_digest), by_margin)
     steps_part, steps_first = compare_history(a.steps, b.steps)
     own_part, own_pairs = _checkpoints(a.checkpoints, b.checkpoints)
@@ -53,6 +54,22 @@ def compare_snapshots(seed: int, a: Snapshot, b: Snapshot, tolerance: Tolerance,
         metrics=metrics,
         first=first,
     )
+
+
+def _under_new_names(old: Sequence[TensorRecord] | None, new: Sequence[TensorRecord]) -> Sequence[TensorRecord] | None:
+    """Files of earlier versions have other names: all began with the model's where there were several, else none."""
+    if old is None:
+        return None
+    theirs, ours = {record.name for record in old}, {record.name for record in new}
+    names: dict[str, str] = {}
+    for record in new:
+        if record.model and record.name not in theirs:
+            own = record.name.removeprefix(f"{record.model}.")
+            for alias in (own, f"{record.model}.{own}"):
+                names.setdefault(alias, record.name)
+    return [
+        record if record.name in ours else replace(record, name=names.get(record.name, record.name)) for record in old
+    ]
 
 
 def _by_bits(part: PartState, tolerance: Tolerance, no_bits: str) -> PartState:

@@ -12,13 +12,11 @@ from typing import Any
 
 from xxhash import xxh3_128, xxh3_128_intdigest
 
-from reprocheck.protocol import THREAD_MARK
+from reprocheck.protocol import ROW_GROWTH, SINGLE_CALLS, THREAD_MARK
 from reprocheck.worker.fingerprint import leaves_digest
 from reprocheck.worker.leaves import Leaf, leaves_of, line_of
 from reprocheck.worker.recorder import Recorder
 
-SINGLE_CALLS = 1000
-"""Calls under one name that have a line of their own."""
 MOST_SINGLE = 20_000
 """Lines for single calls, over all names."""
 MOST_LEAVES = 20_000
@@ -27,8 +25,6 @@ MOST_BYTES = 16 * 2**20
 """Bytes of values that are kept, so that a difference can be measured."""
 MOST_NAMES = 1000
 OTHER_NAMES = "(further names)"
-GROWTH = 8
-"""A row of calls is as long as an eighth of what came before it."""
 
 
 def checkpoint(name: str, value: object) -> None:
@@ -94,7 +90,7 @@ class Checkpoints:
             self._write_single(row, digest, unread, leaves)
             return
         row.add(digest + name, unread, self._steps())
-        if row.calls * GROWTH >= row.first:
+        if row.calls * ROW_GROWTH >= row.first:
             self._write_row(row)
 
     def _row(self, name: str) -> _Row:

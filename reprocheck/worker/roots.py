@@ -147,13 +147,15 @@ class Roots:
             module = root.module()
             if root.recorded or module is None:
                 continue
-            root.recorded = True
-            lines = list(root.buffers)
-            for name, parameter in named(module, "parameters"):
-                if self.name_of(parameter) is None:
-                    self.name(parameter, f"{root.label}.{name}")
-                    lines.append(describe(name, "parameter", parameter, self._recorder))
+            new = [(name, p) for name, p in named(module, "parameters") if self.name_of(p) is None]
+            for name, parameter in new:
+                self.name(parameter, f"{root.label}.{name}")
+            if root.step < self.step:  # as when it was met: a run that ends before this optimizer has it so, too
+                self._record_as_met(root)
+                continue
+            lines = root.buffers + [describe(name, "parameter", p, self._recorder) for name, p in new]
             self._recorder.line("initial", stage=stage, step=self.step, root=root.label, tensors=lines)
+            root.recorded = True
             root.buffers = root.parameters = []
         lines = []
         for name, parameter in extra:
@@ -167,5 +169,10 @@ class Roots:
         """At the end: roots that no optimizer ever touched, as they were before their first forward."""
         for root in self._all:
             if not root.recorded and (root.buffers or root.parameters):
-                tensors = root.parameters + root.buffers
-                self._recorder.line("initial", stage="forward", step=root.step, root=root.label, tensors=tensors)
+                self._record_as_met(root)
+
+    def _record_as_met(self, root: Root) -> None:
+        tensors = root.parameters + root.buffers
+        self._recorder.line("initial", stage="forward", step=root.step, root=root.label, tensors=tensors)
+        root.recorded = True
+        root.buffers = root.parameters = []

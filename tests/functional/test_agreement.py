@@ -20,7 +20,7 @@ import torch
 weights = torch.nn.Linear(3, 1)
 data = torch.tensor(np.random.rand(8, 3), dtype=torch.float32)
 optimizer = torch.optim.SGD(weights.parameters(), 0.1)
-for _ in range(3):
+for _ in range({steps}):
     optimizer.zero_grad()
     weights(data).sum().backward()
     optimizer.step()
@@ -29,10 +29,24 @@ open("steps.txt", "a").write("one run\\n")
 SEED_TORCH, SEED_NUMPY = "torch.manual_seed(1)", "np.random.seed(1)"
 
 
+BEST = """
+best = torch.nn.Linear(3, 1)
+best.load_state_dict(weights.state_dict())
+best(data)
+"""
+
+
 def audit(
-    folder: Path, *seeds: str, imports: str = "", options: tuple[str, ...] = (), argv: tuple[str, ...] = ()
+    folder: Path,
+    *seeds: str,
+    imports: str = "",
+    options: tuple[str, ...] = (),
+    argv: tuple[str, ...] = (),
+    end: str = "",
 ) -> Any:
-    (folder / "train.py").write_text(TRAINING.format(seeds="; ".join(seeds), imports=imports))
+    (folder / "train.py").write_text(
+        TRAINING.format(seeds="; ".join(seeds), imports=imports, steps=12 if end else 3) + end
+    )
     words = ("run", "--threads", "1", "--format", "json", *options, "train.py", *(("--", *argv) if argv else ()))
     ran = reprocheck(*words, cwd=folder, env=environment())
     assert ran.code == 0, ran.out + ran.err
@@ -71,6 +85,14 @@ def test_a_script_that_seeds_all_it_draws_from_is_left_alone(tmp_path: Path) -> 
 def test_a_script_without_any_seed(tmp_path: Path) -> None:
     found = causes(audit(tmp_path))["no-seed"]
     assert "torch.nn.Linear" in found["source"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [(), (SEED_TORCH, SEED_NUMPY)])
+def test_a_second_model_at_the_end_changes_nothing(seeds: tuple[str, ...], tmp_path: Path) -> None:
+    answer = audit(tmp_path, *seeds, end=BEST)
+    assert list(causes(answer)) == ([] if seeds else ["no-seed"])
+    assert not not_tried(answer)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import reprocheck
+from reprocheck import protocol
 from reprocheck.model import Audit, Verdict
 from reprocheck.worker import checkpoints
 from tests.support.cli import environment
@@ -238,12 +239,12 @@ def test_checkpoints_alone_are_enough_for_a_verdict(target: str) -> None:
 
 @pytest.mark.slow
 def test_many_calls_stay_bounded_and_every_one_counts(target: str) -> None:
-    calls = 6 * checkpoints.SINGLE_CALLS
+    calls = 6 * protocol.SINGLE_CALLS
     same = quick(f"{target}:many", arg={"calls": calls})
     assert same.exit_code == 0
     lines = Path(same.seeds[0].runs[0].directory, "evidence.jsonl").read_text().splitlines()
     records = [record for record in map(json.loads, lines) if record["record"] == "checkpoint"]
-    assert checkpoints.SINGLE_CALLS < len(records) < checkpoints.SINGLE_CALLS + 30
+    assert protocol.SINGLE_CALLS < len(records) < checkpoints.SINGLE_CALLS + 30
     assert sum(record["calls"] for record in records) == calls
     different = quick(f"{target}:many", arg={"calls": calls, "differing": calls - 7}).divergence
     assert different is not None
@@ -312,7 +313,7 @@ def test_checkpoints_are_measured_with_a_tolerance(target: str) -> None:
     answer = quick(f"{target}:near", tolerance=["close"])
     assert answer.exit_code == 0
     assert answer.seeds[0].notes == ("within the tolerance, with other bits: near",)
-    many = quick(f"{target}:near", tolerance=["close"], arg={"calls": checkpoints.SINGLE_CALLS + 1})
+    many = quick(f"{target}:near", tolerance=["close"], arg={"calls": protocol.SINGLE_CALLS + 1})
     assert ("checkpoint near", "its fingerprints differ, and a tolerance can only be measured on values") in [
         (item.what, item.reason) for item in many.not_compared
     ]

@@ -25,6 +25,7 @@ EXPLAINED = (
     "split_by_path_hash",
     "threads_share_rng",
     "vocabulary_from_set",
+    "vocabulary_then_best_script",
     "worker_init_time",
 )
 """One target for each way in which a cause is shown; the rest of the corpus is judged by its verdict only."""
