@@ -604,6 +604,8 @@ class Finding:
     help: str = ""
     edit: Edit | None = None
     """The changed line, as a suggestion: nothing is ever written."""
+    calls: tuple[Location, ...] = ()
+    """The calls of the user's code that led to it, innermost first, where they say more than the location."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.explain.model import Tap
+from reprocheck.explain.seed_place import frames_of, read_stack, seed_place
 from reprocheck.model import Location
 from reprocheck.protocol import LEDGER_FILE
 
@@ -83,6 +84,7 @@ def _tap(line: Mapping[str, Any], order: int) -> Tap | None:
     generator = _text(line, "generator")
     if name == "numpy.random.SeedSequence" and (made := _MADE.search(code)) is not None:
         name = generator = f"numpy.random.{made[1]}"
+    stack = read_stack(line.get("stack"))
     return Tap(
         kind=kind,
         name=name,
@@ -97,6 +99,8 @@ def _tap(line: Mapping[str, Any], order: int) -> Tap | None:
         threads=max(1, _number(line, "threads")),
         in_import=line.get("in_import") is True,
         in_child=line.get("in_child") is True,
+        frames=frames_of(stack),
+        seed_place=seed_place(stack, name) if stack else None,
     )
 
 

@@ -24,6 +24,19 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeedPlace:
+    """Where the seed could be given that was missing at run time."""
+
+    location: Location
+    code: str
+    """The source line, stripped."""
+    words: str
+    """Why this line: `seed` is not given here."""
+    edit: Edit | None = None
+    """The changed line, which may be another one than the location."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tap:
     """One source of numbers, order or state from outside that a run used, by name and by line of the user's code."""
 
@@ -52,6 +65,10 @@ class Tap:
     """The first call came while a module was being imported."""
     in_child: bool = False
     """It came from a process that the target started."""
+    frames: tuple[Frame, ...] = ()
+    """unseeded: the calls of the user's code that led to it, innermost first."""
+    seed_place: SeedPlace | None = None
+    """unseeded: where the seed could have been given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,7 @@ def plain_finding(finding: Finding) -> Plain:
         "evidence": finding.evidence,
         "help": finding.help,
         "edit": None if finding.edit is None else plain_edit(finding.edit),
+        "calls": [plain_location(place) for place in finding.calls],
     }
 
 

@@ -42,6 +42,10 @@ class Match:
     source: str = ""
     evidence: tuple[str, ...] = ()
     edit: Edit | None = None
+    help: str = ""
+    """What to do in this case, where the page of the rule would not fit it."""
+    calls: tuple[Location, ...] = ()
+    """The calls of the user's code that led to the line, innermost first."""
     remedies: tuple[Remedy, ...] = field(default=())
 
 

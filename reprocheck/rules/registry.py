@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -96,6 +97,8 @@ from reprocheck.rules.scene import origin_place
 
 MOST_CAUSES = 3
 MOST_NOTES = 4
+_SHORT_CODE = 12
+"""Characters of code in a help that say nothing about a line in which they occur."""
 _RANK = (ERROR, WARNING, NOTE)
 
 RULES: tuple[Rule, ...] = (
@@ -289,9 +292,19 @@ def _finding(case: Case, page: Page, match: Match) -> Finding:
         location=match.location,
         source=match.source,
         evidence=match.evidence,
-        help=page.fix,
+        help=match.help or _advice(page, match),
         edit=match.edit,
+        calls=match.calls,
     )
+
+
+def _advice(page: Page, match: Match) -> str:
+    """What the page says, unless the line reads like that already: then it is not what is missing."""
+    code = re.findall(r"`([^`]+)`", page.fix)
+    source = "".join(match.source.split())
+    if match.source and any("".join(text.split()) in source for text in code if len(text) > _SHORT_CODE):
+        return "the line reads as it should: look at what it is given at run time, and where that comes from"
+    return page.fix
 
 
 def _severity(case: Case, page: Page) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import tokenize
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from reprocheck.explain.generators import ENTROPY
-from reprocheck.explain.model import Case, Remedy, SourceHit, Tap
+from reprocheck.explain.model import Case, Remedy, SeedPlace, SourceHit, Tap
 from reprocheck.model import Edit, Location
 from reprocheck.rules.model import HIGH, LOW, MEDIUM, Match
 from reprocheck.rules.standing import Standing, standing, told
@@ -112,20 +116,78 @@ def find(
     best = next(spot for spot in order if spot in own)
     top = [spot for spot in order if _rank(case, spot) == _rank(case, order[0])]
     confidence = _confidence(case, stand, best, alone=len(order) == 1, first=best is order[0] and len(top) == 1)
-    edit = best.edit
-    return Match(
+    found = Match(
         confidence=max(confidence, cap, key=(HIGH, MEDIUM, LOW).index),
         location=best.location,
         source=best.code,
         evidence=(*told(case), *_of_spot(case, best), *evidence),
-        edit=edit,
-        remedies=((changed_line(edit), *remedies) if edit else remedies),
+        edit=best.edit,
+        remedies=((changed_line(best.edit), *remedies) if best.edit else remedies),
     )
+    if best.tap is None or best.tap.seed_place is None:
+        return found
+    return _where_given(found, best, best.tap.seed_place, taps, remedies, (*told(case), *evidence))
+
+
+def _where_given(
+    match: Match,
+    spot: Spot,
+    place: SeedPlace,
+    taps: Iterable[Tap],
+    remedies: tuple[Remedy, ...],
+    evidence: tuple[str, ...],
+) -> Match:
+    """A seed that is missing only at run time is missing where the caller could have given it."""
+    assert spot.tap is not None
+    edit = place.edit or (spot.edit if place.location == spot.location else None)
+    if place.location == spot.location and spot.edit is not None:
+        edit = spot.edit
+    others = [tap.seed_place.edit for tap in taps if tap.seed_place is not None and tap.location == spot.location]
+    edits = tuple({(one.path, one.line): one for one in (edit, *others) if one is not None}.values())
+    changed = (replace(changed_line(edits[0]), edits=edits),) if edits else ()
+    calls = tuple(frame.location for frame in spot.tap.frames)
+    away = place.location != spot.location
+    return replace(
+        match,
+        location=place.location,
+        source=place.code,
+        evidence=(*(evidence if away else match.evidence), place.words, *_way(spot.tap, place.location)),
+        edit=edit,
+        help=_give(edit, place.location) if away or "None" in place.words else "",
+        calls=calls if away else (),
+        remedies=(*changed, *remedies),
+    )
+
+
+def _way(tap: Tap, to: Location) -> tuple[str, ...]:
+    """From the line that makes the generator outwards to the one that could have given the seed."""
+    if tap.location == to or tap.location is None:
+        return ()
+    places = [frame.location for frame in tap.frames]
+    between = places[: places.index(to)] if to in places else places[:1]
+    shown = ", called from ".join(f"{Path(place.path).name}:{place.line}" for place in (*between, to))
+    return (f"`{tap.name}` gets no seed at {shown}",)
+
+
+def _give(edit: Edit | None, location: Location) -> str:
+    if edit is None:
+        return "pass the run's seed here: what is called takes one, and None means another seed in every run"
+    where = "" if edit.line == location.line and edit.path == location.path else f" in line {edit.line}"
+    return f"give it the run's seed{where}: `{without_comment(edit.after)}`"
+
+
+def without_comment(line: str) -> str:
+    """A line of source as one would say it."""
+    with suppress(tokenize.TokenError, SyntaxError):
+        for token in tokenize.generate_tokens(io.StringIO(line.strip()).readline):
+            if token.type == tokenize.COMMENT:
+                return line.strip()[: token.start[1]].strip()
+    return line.strip()
 
 
 def changed_line(edit: Edit) -> Remedy:
     """The remedy of changing one source line."""
-    return Remedy(text=f"{edit.after.strip()}  # line {edit.line}", edits=(edit,))
+    return Remedy(text=f"{without_comment(edit.after)}  # line {edit.line}", edits=(edit,))
 
 
 def origin_place(case: Case) -> tuple[Location | None, str]:

@@ -22,12 +22,15 @@ from reprocheck.protocol import LEDGER_FILE
 from reprocheck.worker.freeze import Frozen
 from reprocheck.worker.ledger_callers import OURS, USER, Callers, is_importing
 from reprocheck.worker.ledger_entries import Entry, Instruction, Source, instruction
+from reprocheck.worker.ledger_stack import stack_of
 from reprocheck.worker.own_file import append
 from reprocheck.worker.seeding import GENERATORS
 
 MOST_ENTRIES = 10_000
 MOST_VALUES = 64
 """Distinct values (paths) taken down from one place."""
+MOST_CALLERS = 3
+"""Lines of the user's code, from the inside out, by which uses are told apart."""
 MOST_WALKS = 1_000
 """Calls of one library instruction whose way back to the user's code is looked at; later ones are only counted."""
 MOST_CHARACTERS = 300
@@ -62,7 +65,8 @@ class Ledger:
         """A source of this ledger."""
         known: dict[Instruction, Entry | None] = {}
         self._known.append(known)
-        return Source(known=known, **fields)
+        unseeded = "unseeded" in (fields["kind"], fields.get("item"))
+        return Source(known=known, by_caller=unseeded, **fields)
 
     def use(self, source: Source, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry | None:
         """Take down one call of `source` from `frame`; its entry, or None where it does not count."""
@@ -117,7 +121,7 @@ class Ledger:
             self._write([entry for entry in self._entries.values() if entry.count != entry.saved])
 
     def _is_settled(self, source: Source, owner: str, called: Instruction) -> bool:
-        if owner == USER and not source.by_value:
+        if owner == USER and not source.by_value and not source.by_caller:
             return True
         walks = self._walks[source.name, called] = self._walks.get((source.name, called), 0) + 1
         return walks >= MOST_WALKS
@@ -127,6 +131,8 @@ class Ledger:
     ) -> Entry | None:
         place = None if user is None else (user.f_code, user.f_lineno or user.f_code.co_firstlineno)
         key: Any = (source.kind, source.name, generator, None if place is None else (id(place[0]), place[1]))
+        if source.by_caller:
+            key = (*key, self._callers_of(user))
         if source.by_value and value:
             seen = self._values.get(key, 0)
             if (*key, value) in self._entries:
@@ -151,8 +157,18 @@ class Ledger:
             in_import=is_importing(frame),
             frozen=self.frozen.holds(source.item or source.kind, path, line),
             written=source.written,
+            stack=stack_of(frame, self.callers.owner, self._cwd) if source.by_caller else [],
         )
         return self._entries.setdefault(key, entry)
+
+    def _callers_of(self, user: FrameType | None) -> Any:
+        """What tells apart the ways to a line of the user's code: the next lines outwards."""
+        places: list[tuple[int, int | None]] = []
+        while user is not None and len(places) < MOST_CALLERS:
+            user, _ = self.callers.user_frame(user.f_back)
+            if user is not None:
+                places.append((id(user.f_code), user.f_lineno))
+        return tuple(places)
 
     def take_back(self, entry: Entry) -> None:
         """The last call was not what it looked like."""
@@ -198,6 +214,8 @@ class Ledger:
                 "in_import": entry.in_import,
                 "in_child": self._in_child,
             }
+            if entry.stack:
+                plain["stack"] = entry.stack
             lines.append(json.dumps(plain) + "\n")
         if not lines:
             return

@@ -40,6 +40,8 @@ class Entry:
     in_import: bool
     frozen: bool
     written: bool
+    stack: list[dict[str, Any]]
+    """The calls that led to it, where a seed is missing."""
     count: int = 0
     due: int = 10
     """The count at which it is written again."""
@@ -61,6 +63,8 @@ class Source:
     """Packages whose calls do not count."""
     by_value: bool = False
     """Uses of different values are different uses."""
+    by_caller: bool = False
+    """Uses that were led to by different calls are different uses."""
     written: bool = True
     """False: only there to be frozen; what is above it on the stack is taken down."""
     value: Callable[[tuple[Any, ...], dict[str, Any]], str] | None = None

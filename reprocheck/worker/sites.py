@@ -17,6 +17,7 @@ from reprocheck.model import RunSpec, TargetKind
 MOST_FRAMES = 3
 """Frames of the user's code that a site remembers."""
 _DEEPEST = 200
+_INSTALLED = ("site-packages", "dist-packages")
 
 Key = tuple[tuple[CodeType, int], ...]
 
@@ -71,7 +72,8 @@ class Sites:
         if path.startswith(self._own):
             return False
         if self._target and path.startswith(self._target):
-            return True
+            # A virtual environment often lies in the folder of the project.
+            return not any(f"{os.sep}{name}{os.sep}" in path[len(self._target) - 1 :] for name in _INSTALLED)
         return not path.startswith(self._library) and f"{os.sep}site-packages{os.sep}" not in path
 
     def user_files(self) -> list[str]:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.explain.model import Arm, Attribution, Case, Remedy
-from reprocheck.model import Deterministic, Seeding, Settings
+from reprocheck.explain.model import Arm, Attribution, Case, Frame, Remedy, SeedPlace
+from reprocheck.model import Deterministic, Edit, Seeding, Settings
 from reprocheck.rules import diagnose, pages, remedies
 from reprocheck.rules.registry import RULES
-from tests.support.cases import INTRINSIC, LEFTOVER, ambient, at, case, differs, frozen, hit, origin, tap
+from tests.support.cases import FILE, INTRINSIC, LEFTOVER, ambient, at, case, differs, frozen, hit, origin, tap
 from tests.support.rule_cases import CASES, HASH, HEAP, LISTING, LOADER
 
 TARGETS = Path(__file__).parent.parent / "targets"
@@ -37,6 +37,7 @@ def test_a_rule_finds_its_cause_at_its_line(slug: str) -> None:
         assert finding.location == at(10)
     assert finding.code == next(page.code for page in pages() if page.slug == slug)
     assert finding.help
+    assert "".join(finding.help.split()) not in "".join(finding.source.split())
 
 
 @pytest.mark.parametrize("slug", CASES)
@@ -239,3 +240,24 @@ def test_torch_draws_of_threads_are_not_guilty_where_another_operation_is_the_or
     of = case(attribution=INTRINSIC, taps=(drawn,), origin=origin("aten::add_", kind="outside"))
     assert diagnose(of) == ()
     assert causes(case(attribution=INTRINSIC, taps=(drawn,))) == ["threads-share-rng"]
+
+
+def test_a_help_never_repeats_the_line_as_it_stands() -> None:
+    code = "self.rng = np.random.default_rng(seed)"
+    made = tap("unseeded", "numpy.random.default_rng", generator="numpy.random.Generator", code=code)
+    [found] = diagnose(case(attribution=frozen("unseeded", lines=(10,)), taps=(made,)))
+    assert "default_rng(seed)" not in found.help
+    assert found.help
+
+
+def test_a_missing_seed_is_put_down_to_who_could_have_given_it() -> None:
+    edit = Edit(path=FILE, line=20, before="augment = Noise()", after="augment = Noise(seed=0)")
+    place = SeedPlace(location=at(20), code="augment = Noise()", words="`seed` is not given here", edit=edit)
+    frames = tuple(Frame(location=at(line), function="f") for line in (10, 20))
+    made = tap("unseeded", "numpy.random.default_rng", frames=frames, seed_place=place)
+    [found] = diagnose(case(attribution=frozen("unseeded", lines=(10,)), taps=(made,)))
+    assert (found.location, found.edit, found.calls) == (at(20), edit, (at(10), at(20)))
+    assert found.help == "give it the run's seed: `augment = Noise(seed=0)`"
+    assert "train.py:10, called from train.py:20" in " ".join(found.evidence)
+    [remedy] = [one for one in remedies(case(attribution=frozen("unseeded"), taps=(made,))) if one.edits]
+    assert remedy.edits == (edit,)
