@@ -21,6 +21,7 @@ from reprocheck.evidence import load_evidence, read_end
 from reprocheck.model import Outcome, Request, RunSpec, Status, Verdict
 from reprocheck.protocol import (
     EVIDENCE_FILE,
+    FILES_FILE,
     RUN_VARIABLE,
     SPEC_FILE,
     STDERR_FILE,
@@ -188,8 +189,8 @@ def _taken(spec: RunSpec, earlier: Path, report: Mapping[str, Any]) -> Outcome:
     if _order(_read_json(source / SPEC_FILE)) != _order(json.loads(encode_spec(spec))):
         raise NotReusable(f"the earlier run {spec.id} was asked otherwise")
     spec.directory.mkdir(parents=True)
-    for name in (EVIDENCE_FILE, STEPS_FILE, VALUES_FILE, STDOUT_FILE, STDERR_FILE):
-        if name == VALUES_FILE and not (source / name).exists():
+    for name in (EVIDENCE_FILE, STEPS_FILE, VALUES_FILE, FILES_FILE, STDOUT_FILE, STDERR_FILE):
+        if name in (VALUES_FILE, FILES_FILE) and not (source / name).exists():
             continue
         if not stat.S_ISREG(os.lstat(source / name).st_mode):
             raise NotReusable("the earlier evidence is not made of files")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from reprocheck.compare_checkpoints import AT_END, compare_checkpoints, ended_before
+from reprocheck.compare_files import compare_files
 from reprocheck.compare_near import Pair, beyond_tolerance
 from reprocheck.compare_pairs import pair_differs, pairs_by_name, tensor_divergence
 from reprocheck.compare_steps import StepDifference, compare_steps, has_observations, hashed_elsewhere
@@ -62,13 +63,14 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
         compared.clear()
     if output is not None:
         found.append((AT_END, 2, output))
-    beside = [_compare_stdout(a, b, request), _compare_files(a, b, request), *_compare_generators(a, b)]
+    files, files_missing = compare_files(a, b, request)
+    beside = [_compare_stdout(a, b, request), files, *_compare_generators(a, b)]
     for item in beside:
         if item.decides:
             compared.append(item.what)
             if not item.same:
                 found.append((AT_END, 3, _beside_divergence(item, runs)))
-    missing += dict.fromkeys((*a.unobserved, *b.unobserved))
+    missing += dict.fromkeys((*files_missing, *a.unobserved, *b.unobserved))
     found.sort(key=lambda entry: entry[:2])
     notes = ["steps of independent optimizers came in another order, each with equal numbers"] if reordered else []
     notes += [f"within the tolerance, with other bits: {', '.join(near[:5])}" + _more(near[5:])] if near else []
@@ -229,20 +231,6 @@ def _compare_stdout(a: Evidence, b: Evidence, request: Request) -> Beside:
 def _shown(line: bytes) -> str:
     text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
     return repr(text if len(text) <= 80 else text[:77] + "…") if line else "(end)"
-
-
-def _compare_files(a: Evidence, b: Evidence, request: Request) -> Beside:
-    decides = Compare.FILES in request.compare
-    left = {file.path: (file.size, file.digest) for file in a.files}
-    right = {file.path: (file.size, file.digest) for file in b.files}
-    changed = [path for path in left if path in right and left[path] != right[path]]
-    only = sorted(left.keys() ^ right.keys())
-    detail = ", ".join([f"{path} differs" for path in changed[:5]] + [f"{path} in one run only" for path in only[:5]])
-    if len(changed) > 5 or len(only) > 5:
-        detail += f" ({len(changed)} differ, {len(only)} in one run only)"
-    if left and not detail:
-        detail = f"{len(left)} file{'s' if len(left) > 1 else ''} written, equal"
-    return Beside(what="files", same=left == right, detail=detail, decides=decides)
 
 
 def _compare_generators(a: Evidence, b: Evidence) -> list[Beside]:

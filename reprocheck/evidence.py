@@ -27,6 +27,7 @@ from reprocheck.model import (
 from reprocheck.protocol import (
     CONDUCT_RECORD,
     EVIDENCE_FILE,
+    FILES_FILE,
     RECORD_SIZE,
     STDERR_FILE,
     STDOUT_FILE,
@@ -119,6 +120,8 @@ def _load(outcome: Outcome) -> Evidence:
     if len(steps) != end["steps"] * RECORD_SIZE:
         raise ValueError("step records are missing")
     one = {line["record"]: line for line in lines}
+    files, not_compared = _files(folder, one["files"])
+    unobserved = [line for line in lines if line["record"] == UNOBSERVED_RECORD]
     return Evidence(
         spec=outcome.spec,
         seconds=outcome.seconds,
@@ -130,7 +133,7 @@ def _load(outcome: Outcome) -> Evidence:
         optimizers=_optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
         outputs=tuple(tensor_record(leaf) for leaf in one.get("output", {}).get("leaves", ())),
         has_output=bool(end["returned"]),
-        files=tuple(FileRecord(**file) for file in one["files"]["files"]),
+        files=tuple(_file(file) for file in files),
         stdout=folder / STDOUT_FILE,
         stderr=folder / STDERR_FILE,
         settings_at_end=one["settings"]["settings"],
@@ -141,8 +144,28 @@ def _load(outcome: Outcome) -> Evidence:
         checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
         sources=tuple(str(path) for path in one.get("sources", {}).get("paths", ())),
         facts=tuple(_fact(fact) for fact in one.get(CONDUCT_RECORD, {}).get("facts", ())),
-        unobserved=tuple(_unobserved(line) for line in lines if line["record"] == UNOBSERVED_RECORD),
+        unobserved=tuple(_unobserved(line) for line in (*unobserved, *not_compared)),
         reads=_reads(one.get("inputs", {})),
+    )
+
+
+def _files(folder: Path, heard: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """What the folder shows, and of what the worker heard the rest: files elsewhere."""
+    files, missing = list(heard["files"]), list(heard.get("not_compared", ()))
+    if not (folder / FILES_FILE).exists():
+        return files, missing
+    found = json.loads((folder / FILES_FILE).read_text(encoding="utf-8"))
+    outside = [file for file in files if os.path.isabs(file["path"])]
+    return [*found["files"], *outside], [*found["not_compared"], *missing]
+
+
+def _file(plain: Mapping[str, Any]) -> FileRecord:
+    return FileRecord(
+        path=str(plain["path"]),
+        size=int(plain["size"]),
+        digest=str(plain["digest"]),
+        contents=tuple(str(one) for one in plain.get("contents", ())),
+        kind=str(plain.get("kind", "")),
     )
 
 

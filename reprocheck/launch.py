@@ -18,6 +18,7 @@ from typing import BinaryIO, Protocol
 
 from reprocheck.errors import Interrupted, NoVerdictError
 from reprocheck.evidence import out_of_memory, read_end, read_tail
+from reprocheck.folders import Folders
 from reprocheck.model import Isolation, Outcome, RunSpec, Status
 from reprocheck.out_of_memory import reason as why_out_of_memory
 from reprocheck.processes import STOPPED_SECONDS, WORKER, Process, Standstill, end_processes
@@ -86,10 +87,12 @@ def launch(
     waiting = list(specs)
     active: list[_Active] = []
     last_start: dict[int, float] = {}
+    folders = Folders()
 
     def ended(run: _Active, outcome: Outcome) -> None:
         active.remove(run)
         templates.ended(run.spec)
+        folders.after(run.spec, outcome.status is Status.COMPLETED)
         outcomes[run.spec.id] = outcome
         progress.run_ended(run.spec.id, outcome.status, outcome.seconds, steps_so_far(run.spec))
 
@@ -104,7 +107,7 @@ def launch(
                 ):
                     spec = waiting.pop(0)
                     last_start[spec.seed] = time.time()
-                    active.append(_start(spec, templates.take(spec)))
+                    active.append(_start(spec, templates.take(spec), folders))
                     if watch is not None:
                         watch.started(spec)
                     progress.run_started(spec.id, len(specs) - len(waiting))
@@ -152,11 +155,12 @@ def _may_start(spec: RunSpec, last_start: dict[int, float]) -> bool:
     return last is None or now >= last + spec.ambient.start_gap or now < last
 
 
-def _start(spec: RunSpec, template: Template | None) -> _Active:
+def _start(spec: RunSpec, template: Template | None, folders: Folders) -> _Active:
     try:
         spec.directory.mkdir(parents=True)
         if spec.copy_of is not None:
             copy_folder(spec.copy_of, spec.cwd)
+        folders.before(spec)
         if spec.home is not None:
             make_home(spec.home)
         if spec.ambient.own_tmpdir:

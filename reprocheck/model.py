@@ -432,11 +432,18 @@ class CheckpointRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecord:
-    """A file that the target wrote and that was there at the end."""
+    """A file that the run wrote, whoever of its processes did."""
 
     path: str
+    """Relative where it lies in the folder of the run, else real and absolute."""
     size: int
     digest: str
+    """Of its bytes."""
+    contents: tuple[str, ...] = ()
+    """`format:digest` of what it holds, in every way in which it was read by value."""
+    kind: str = ""
+    """removed, link; shared: other runs were at work in the same folder; found or absent: another run of the audit
+    wrote or removed it, and this one left it so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

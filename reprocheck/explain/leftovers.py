@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
+from reprocheck.compare_files import UNTOUCHED
 from reprocheck.explain.model import Tap
 from reprocheck.model import Evidence, Location
 
@@ -60,7 +61,14 @@ def reads_what_was_written(taps: Iterable[Tap], *runs: Evidence) -> bool:
 
 def written_by(*runs: Evidence) -> tuple[str, ...]:
     """Real paths of the files that these runs wrote."""
-    return tuple(dict.fromkeys(real_path(file.path, str(run.spec.cwd)) for run in runs for file in run.files))
+    return tuple(dict.fromkeys(_paths(runs)))
+
+
+def _paths(runs: Iterable[Evidence]) -> Iterator[str]:
+    for run in runs:
+        for file in run.files:
+            if file.kind not in UNTOUCHED:
+                yield real_path(file.path, str(run.spec.cwd))
 
 
 def real_path(path: str, cwd: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from xxhash import xxh3_128
 
 from reprocheck.worker.importing import after_import
+from reprocheck.worker.inputs import database_path
 from reprocheck.worker.leaves import leaves_of
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_FILES = 10_000
 BLOCK = 1 << 20
+CLOCK_TICK = 20_000_000
+"""Nanoseconds by which the times of files may lag behind the clock."""
 
 
 class WrittenFiles:
@@ -28,6 +33,7 @@ class WrittenFiles:
     def __init__(self, hidden: tuple[str, ...]) -> None:
         self._hidden = tuple(os.path.realpath(folder) + os.sep for folder in hidden if folder)
         self._paths: dict[str, None] = {}
+        self._started = time.time_ns() - CLOCK_TICK
         self._listening = True
         self._inputs: Inputs | None = None
 
@@ -48,21 +54,37 @@ class WrittenFiles:
             sys.addaudithook(hear)
         after_import("torch", self._watch_torch)
 
-    def found(self, cwd: Path, read_checkpoints: bool) -> list[dict[str, Any]]:
-        """Path (relative to `cwd` where below it), size and digest of every file that is still there."""
+    def found(self, cwd: Path, read_checkpoints: bool) -> dict[str, Any]:
+        """Path (relative where it lies below `cwd`), state and digests of every file that is still there."""
         self._listening = False
-        read = _digest_of_contents if read_checkpoints else _digest
-        files = []
+        files: dict[str, dict[str, Any]] = {}
+        missing = []
+        below = os.path.realpath(cwd) + os.sep
         for path in self._paths:
             real = os.path.realpath(path)
-            if not os.path.isfile(real) or real.startswith(self._hidden) or "__pycache__" in real:
+            if real in files or real.startswith(self._hidden) or "__pycache__" in real:
                 continue
+            shown = real[len(below) :] if real.startswith(below) else real
             try:
-                size = os.path.getsize(real)
-                files.append({"path": os.path.relpath(real, cwd), "size": size, "digest": read(real)})
-            except OSError:
+                seen = os.stat(real)
+                if not stat.S_ISREG(seen.st_mode) or seen.st_ctime_ns < self._started:
+                    continue  # opened, and not written
+                files[real] = {
+                    "path": shown,
+                    "size": seen.st_size,
+                    "digest": _digest(real),
+                    "contents": _contents(real) if read_checkpoints else [],
+                    "state": [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino],
+                }
+            except FileNotFoundError:
                 continue
-        return sorted({file["path"]: file for file in files}.values(), key=lambda file: str(file["path"]))
+            except OSError as error:
+                reason = f"it cannot be read: {error.strerror or error}"
+                missing.append({"what": f"file {shown}", "reason": reason, "is_result": read_checkpoints, "help": ""})
+        if len(self._paths) >= MAX_FILES:
+            reason = f"more than {MAX_FILES:,} were opened for writing; of those outside of the folder the first count"
+            missing.append({"what": "files", "reason": reason, "is_result": read_checkpoints, "help": ""})
+        return {"files": sorted(files.values(), key=lambda file: str(file["path"])), "not_compared": missing}
 
     def _heard(self, event: str, args: tuple[Any, ...]) -> None:
         if event == "open" and len(args) == 3:
@@ -72,6 +94,10 @@ class WrittenFiles:
                 self._add(path)
         elif event == "os.rename" and len(args) > 1:
             self._add(args[1])
+        elif event == "sqlite3.connect" and args:
+            path = database_path(args[0])
+            if path is not None:
+                self._add(path)
 
     def _add(self, path: Any) -> None:
         if self._listening and len(self._paths) < MAX_FILES:
@@ -96,17 +122,19 @@ class WrittenFiles:
         module._open_zipfile_writer = opened
 
 
-def _digest_of_contents(path: str) -> str:
-    """Of a checkpoint its tensors, loaded without executing anything; of any other file its bytes."""
+def _contents(path: str) -> list[str]:
+    """Of a checkpoint its tensors, loaded without executing anything."""
     torch: Any = sys.modules.get("torch")
-    if torch is not None and zipfile.is_zipfile(path):
-        try:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception:  # not a checkpoint, or one that cannot be read safely
-            return _digest(path)
+    if torch is None or not zipfile.is_zipfile(path):
+        return []
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
         leaves = [f"{leaf.name}:{leaf.dtype}:{leaf.shape}:{leaf.digest}" for leaf in leaves_of(loaded)]
-        return xxh3_128("\n".join(leaves).encode("utf-8", "surrogatepass")).hexdigest()
-    return _digest(path)
+        if not leaves or any(not leaf.digest for leaf in leaves_of(loaded)):
+            return []
+    except Exception:  # not a checkpoint, or one that cannot be read safely
+        return []
+    return ["tensors:" + xxh3_128("\n".join(leaves).encode("utf-8", "surrogatepass")).hexdigest()]
 
 
 def _digest(path: str) -> str:

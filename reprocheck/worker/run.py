@@ -249,7 +249,7 @@ class _Run:
             leaves = leaves_of(value, self.own_tmpdir)
             recorder.line("output", leaves=[line_of(leaf, recorder.values) for leaf in leaves])
         recorder.line("rng at end", **_rng_states())
-        recorder.line("files", files=self.files.found(self.spec.cwd, self.spec.read_checkpoints))
+        recorder.line("files", **self.files.found(self.spec.cwd, self.spec.read_checkpoints))
         recorder.line("settings", settings=flags.read_settings())
         recorder.line("memory", memory=_memory())
         recorder.line("manifest", manifest=_manifest())

@@ -1,0 +1,219 @@
+"""What is in a file, by value, so that two files with equal contents are equal though their bytes differ.
+
+Nothing is executed: no pickle is loaded, a database is read in a copy. What cannot be read by value has only its bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+import os
+import shutil
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xxhash import xxh3_128
+
+BLOCK = 1 << 20
+LARGEST_TEXT = 64 * 2**20
+"""Bytes of a JSON or CSV file that is read by value."""
+LARGEST_HEADER = 100 * 2**20
+MOST_UNPACKED = 64
+"""Times the size of an archive that its contents may have; 1 GiB in any case."""
+SQLITE_MAGIC = b"SQLite format 3\0"
+SQLITE_BESIDE = ("-wal", "-shm", "-journal")
+"""Endings of the files that belong to a database."""
+_VOLATILE = (".data/serialization_id",)
+"""Members of PyTorch's archives that are no contents."""
+
+
+def digest_of_bytes(path: str) -> str:
+    """Of a whole file. Raises OSError."""
+    state = xxh3_128()
+    with open(path, "rb") as file:
+        _feed(file, state)
+    return state.hexdigest()
+
+
+def contents(path: str) -> str:
+    """`format:digest` of what a file holds; empty where its bytes are all that can be compared."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(16)
+        for name, is_of, read in _FORMATS:
+            if is_of(path, start):
+                state = xxh3_128()
+                read(path, state)
+                return f"{name}:{state.hexdigest()}"
+    except Exception:  # a file by that name that holds something else, or a damaged one
+        return ""
+    return ""
+
+
+def is_database(path: str) -> bool:
+    """Whether a file holds an SQLite database."""
+    if not os.path.isfile(path):  # to open a pipe may take for ever
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(16) == SQLITE_MAGIC
+    except OSError:
+        return False
+
+
+def _feed(file: Any, state: Any, most: int | None = None) -> int:
+    size = 0
+    while block := file.read(BLOCK):
+        size += len(block)
+        if most is not None and size > most:
+            raise ValueError("it unpacks to too much")
+        state.update(block)
+    return size
+
+
+def _part(state: Any, *words: object) -> None:
+    state.update(json.dumps([repr(word) for word in words]).encode() + b"\n")
+
+
+def _zip(path: str, state: Any) -> None:
+    """Checkpoints of PyTorch and NumPy's archives: members by name, whatever the archive calls its folder."""
+    left = max(2**30, MOST_UNPACKED * os.path.getsize(path))
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+        tops = {name.partition("/")[0] for name in members}
+        top = tops.pop() + "/" if len(tops) == 1 and all("/" in name for name in members) else ""
+        for name in sorted(members):
+            if name.endswith(_VOLATILE):
+                continue
+            inner = xxh3_128()
+            with archive.open(members[name]) as member:
+                left -= _feed(member, inner, left)
+            _part(state, name.removeprefix(top), inner.hexdigest())
+
+
+def _safetensors(path: str, state: Any) -> None:
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > LARGEST_HEADER:
+            raise ValueError("no header")
+        header = json.loads(file.read(length))
+        for name in sorted(header):
+            if name == "__metadata__":
+                _part(state, name, sorted(header[name].items()))
+                continue
+            start, end = header[name]["data_offsets"]
+            file.seek(8 + length + start)
+            inner, left = xxh3_128(), end - start
+            while left > 0:
+                block = file.read(min(BLOCK, left))
+                if not block:
+                    raise ValueError("cut off")
+                inner.update(block)
+                left -= len(block)
+            _part(state, name, header[name]["dtype"], header[name]["shape"], inner.hexdigest())
+
+
+def _json(path: str, state: Any) -> None:
+    _part(state, _plain(_text(path)))
+
+
+def _json_lines(path: str, state: Any) -> None:
+    for line in _text(path).split("\n"):
+        if line.strip():
+            _part(state, _plain(line))
+
+
+def _plain(text: str) -> str:
+    return json.dumps(json.loads(text, parse_float=_finite), sort_keys=True)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError("it has another value than its text")
+    return value
+
+
+def _csv(path: str, state: Any) -> None:
+    for row in csv.reader(io.StringIO(_text(path), newline="")):
+        _part(state, *row)
+
+
+def _text(path: str) -> str:
+    if os.path.getsize(path) > LARGEST_TEXT:
+        raise ValueError("too long")
+    return Path(path).read_bytes().decode("utf-8")
+
+
+def _gzip(path: str, state: Any) -> None:
+    with gzip.open(path, "rb") as file:
+        _feed(file, state, max(2**30, MOST_UNPACKED * os.path.getsize(path)))
+
+
+def _sqlite(path: str, state: Any) -> None:
+    """Tables and their rows, in a copy: to open a database, even to read it, can make files beside it."""
+    folder = tempfile.mkdtemp(prefix="reprocheck-")
+    try:
+        copy = os.path.join(folder, "copy.db")
+        for ending in ("", "-wal", "-journal"):
+            if ending == "" or os.path.isfile(path + ending):
+                shutil.copyfile(path + ending, copy + ending)
+        connection = sqlite3.connect(copy)
+        try:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.text_factory = _Text
+            query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+            schema = connection.execute(query).fetchall()
+            for entry in schema:
+                _part(state, *entry)
+            for kind, name, _, _ in schema:
+                if kind.data == b"table":
+                    _rows(connection, name.data.decode("utf-8"), state)
+        finally:
+            connection.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """Told from a blob of the same bytes."""
+
+    data: bytes
+
+
+def _rows(connection: sqlite3.Connection, table: str, state: Any) -> None:
+    quoted = '"' + table.replace('"', '""') + '"'
+    try:
+        rows: Iterable[Any] = connection.execute(f"SELECT * FROM {quoted} ORDER BY rowid")
+    except sqlite3.OperationalError:  # a table without row numbers
+        rows = connection.execute(f"SELECT * FROM {quoted}")
+    for row in rows:
+        _part(state, *row)
+
+
+def _ends(*endings: str) -> Callable[[str, bytes], bool]:
+    return lambda path, start: path.lower().endswith(endings)
+
+
+def _starts(magic: bytes) -> Callable[[str, bytes], bool]:
+    return lambda path, start: start.startswith(magic)
+
+
+_FORMATS: tuple[tuple[str, Callable[[str, bytes], bool], Callable[[str, Any], None]], ...] = (
+    ("zip", _starts(b"PK\x03\x04"), _zip),
+    ("sqlite", _starts(SQLITE_MAGIC), _sqlite),
+    ("gzip", _starts(b"\x1f\x8b"), _gzip),
+    ("safetensors", _ends(".safetensors"), _safetensors),
+    ("json", _ends(".json"), _json),
+    ("json lines", _ends(".jsonl", ".ndjson"), _json_lines),
+    ("csv", _ends(".csv", ".tsv"), _csv),
+)

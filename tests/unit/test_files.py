@@ -1,0 +1,306 @@
+"""Which files a run wrote, what is in them, and how those of two runs compare."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy
+import pytest
+import torch
+
+from reprocheck.compare_files import compare_files
+from reprocheck.file_contents import contents
+from reprocheck.folders import Folders, scan
+from reprocheck.model import (
+    Ambient,
+    Compare,
+    Evidence,
+    FileRecord,
+    Probe,
+    Request,
+    RunSpec,
+    Settings,
+    Target,
+    TargetKind,
+)
+from reprocheck.protocol import EVIDENCE_FILE, FILES_FILE
+
+TARGET = Target(text="t.py", kind=TargetKind.SCRIPT, path=Path("/w/t.py"))
+REQUEST = Request(target=TARGET, compare=(Compare.FILES,))
+
+
+# What is in a file
+
+
+def _archive(path: Path, names: list[str], top: str) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(f"{top}/{name}", (2000 + len(top), 1, 1, 0, 0, 0)), name)
+
+
+def _database(path: Path, *rows: str, size: int = 4096) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA page_size = {size}")
+    connection.execute("CREATE TABLE t (a)")
+    connection.executemany("INSERT INTO t VALUES (?)", [(row,) for row in rows])
+    connection.commit()
+    connection.close()
+
+
+def _safetensors(path: Path, order: list[str], value: bytes = b"\0\0\0\0") -> None:
+    header = {name: {"dtype": "F32", "shape": [1], "data_offsets": [4 * i, 4 * i + 4]} for i, name in enumerate(order)}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + value * len(order))
+
+
+def _gzip(path: Path, data: bytes, mtime: int) -> None:
+    path.write_bytes(gzip.compress(data, mtime=mtime))
+
+
+Write = Callable[[Path], object]
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "same", "other"),
+    [
+        (
+            "m.pt",
+            lambda p: torch.save({"w": torch.ones(3)}, p),
+            lambda p: (torch.save({"w": torch.ones(3)}, p.parent / "another.pt"), (p.parent / "another.pt").rename(p)),
+            lambda p: torch.save({"w": torch.zeros(3)}, p),
+        ),
+        (
+            "x.npz",
+            lambda p: numpy.savez(p, a=numpy.ones(3), b=numpy.ones(2)),
+            lambda p: numpy.savez_compressed(p, b=numpy.ones(2), a=numpy.ones(3)),
+            lambda p: numpy.savez(p, a=numpy.ones(3), b=numpy.zeros(2)),
+        ),
+        (
+            "x.zip",
+            lambda p: _archive(p, ["a", "b"], "top"),
+            lambda p: _archive(p, ["b", "a"], "other"),
+            lambda p: _archive(p, ["a", "c"], "top"),
+        ),
+        (
+            "m.json",
+            lambda p: p.write_text('{"a": 1, "b": [0.1, NaN]}'),
+            lambda p: p.write_text('{ "b": [0.10, NaN],\n "a": 1}'),
+            lambda p: p.write_text('{"a": 1.0, "b": [0.1, NaN]}'),
+        ),
+        (
+            "m.jsonl",
+            lambda p: p.write_text('{"a": 1, "b": 2}\n'),
+            lambda p: p.write_text('{"b": 2, "a": 1}'),
+            lambda p: p.write_text('{"a": 1, "b": 3}\n'),
+        ),
+        (
+            "m.csv",
+            lambda p: p.write_bytes(b"a,b\n1,2\n"),
+            lambda p: p.write_bytes(b'"a",b\r\n1,"2"\r\n'),
+            lambda p: p.write_bytes(b"a,b\n2,1\n"),
+        ),
+        (
+            "m.db",
+            lambda p: _database(p, "x", "y"),
+            lambda p: _database(p, "x", "y", size=8192),
+            lambda p: _database(p, "y", "x"),
+        ),
+        (
+            "m.safetensors",
+            lambda p: _safetensors(p, ["a", "b"]),
+            lambda p: _safetensors(p, ["b", "a"]),
+            lambda p: _safetensors(p, ["a", "b"], b"\0\0\0\1"),
+        ),
+        (
+            "m.gz",
+            lambda p: _gzip(p, b"x", 1),
+            lambda p: _gzip(p, b"x", 2),
+            lambda p: _gzip(p, b"y", 1),
+        ),
+    ],
+)
+def test_formats_are_read_by_value(tmp_path: Path, name: str, one: Write, same: Write, other: Write) -> None:
+    read = []
+    for place, write in (("one", one), ("same", same), ("other", other)):
+        (tmp_path / place).mkdir()
+        write(tmp_path / place / name)
+        before = sorted(os.listdir(tmp_path / place))
+        read.append(contents(str(tmp_path / place / name)))
+        assert sorted(os.listdir(tmp_path / place)) == before
+    assert read[0]
+    assert read[0] == read[1]
+    assert read[0] != read[2]
+
+
+def test_rows_that_still_lie_in_the_log_of_a_database_count(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE t (a)")
+    connection.commit()
+    read = contents(str(path))
+    connection.execute("INSERT INTO t VALUES (1)")
+    connection.commit()
+    assert contents(str(path)) != read
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("m.pt", b"PK\x03\x04 no archive"), ("m.json", b"{"), ("m.json", b"1e999"), ("m.txt", b"x"), ("m.db", b"SQLite")],
+)
+def test_what_cannot_be_read_by_value_has_its_bytes_alone(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert contents(str(tmp_path / name)) == ""
+
+
+# Which files a run wrote
+
+
+def test_folders_of_tools_are_not_looked_into(tmp_path: Path) -> None:
+    for name in (".git/x", "env/pyvenv.cfg", "env/lib/y", "a/__pycache__/z", "ours/w", "out/kept.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    assert set(scan(tmp_path, [tmp_path / "ours"]).states) == {"out/kept.txt", "link"}
+
+
+def test_too_many_files_are_told(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / str(number)).write_text("x")
+    assert scan(tmp_path, most=3).is_cut
+    assert not scan(tmp_path, most=5).reason
+
+
+class World:
+    """Runs without processes, in one folder."""
+
+    def __init__(self, tmp_path: Path, decides: bool = True) -> None:
+        self.cwd = tmp_path / "work"
+        self.cwd.mkdir()
+        self.audit = tmp_path / "evidence" / "audits" / "one"
+        self.folders = Folders()
+        self.decides = decides
+
+    def spec(self, name: str, probe: Probe | None = None) -> RunSpec:
+        directory = self.audit / name
+        directory.mkdir(parents=True)
+        return RunSpec(
+            id=name, seed=0, repeat=0, target=TARGET, settings=Settings(), ambient=Ambient(), environment={},
+            cwd=self.cwd, directory=directory, read_checkpoints=self.decides, probe=probe,
+        )  # fmt: skip
+
+    def begin(self, name: str) -> RunSpec:
+        spec = self.spec(name)
+        self.folders.before(spec)
+        return spec
+
+    def end(self, spec: RunSpec, *heard: str, reads: tuple[str, ...] = ()) -> Evidence:
+        files = []
+        for path in heard:
+            seen = os.stat(self.cwd / path)
+            state = [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino]
+            digest = (self.cwd / path).read_text()
+            files.append({"path": path, "size": seen.st_size, "digest": digest, "contents": [], "state": state})
+        line = json.dumps({"record": "files", "files": files}) + "\n"
+        (spec.directory / EVIDENCE_FILE).write_text(line)
+        self.folders.after(spec, True)
+        plain = json.loads((spec.directory / FILES_FILE).read_text())
+        records = tuple(FileRecord(**{**file, "contents": tuple(file.get("contents", ()))}) for file in plain["files"])
+        reads = tuple(str(self.cwd / path) for path in reads)
+        self.missing = plain["not_compared"]
+        return cast(Evidence, SimpleNamespace(spec=spec, files=records, reads=reads))
+
+    def run(self, name: str, act: Callable[[Path], Any], reads: tuple[str, ...] = ()) -> Evidence:
+        spec = self.begin(name)
+        act(self.cwd)
+        return self.end(spec, reads=reads)
+
+
+def test_what_is_written_is_found_whoever_wrote_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    (world.cwd / "old").write_text("x")
+    a = world.run("s0r0", lambda cwd: (cwd / "new").write_text("1"))
+    b = world.run("s0r1", lambda cwd: (cwd / "new").write_text("2"))
+    beside, missing = compare_files(a, b, REQUEST)
+    assert [file.path for file in a.files] == ["new"]
+    assert (beside.same, beside.decides, beside.detail, missing) == (False, True, "new differs", [])
+    c = world.run("s0r2", lambda cwd: (cwd / "new").write_text("1"))
+    assert compare_files(a, c, REQUEST)[0].detail == "1 file written, equal"
+
+
+def test_a_file_of_the_first_run_that_the_second_looks_at_and_leaves_is_not_compared(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    a = world.run("s0r0", lambda cwd: (cwd / "cache").write_text("1"))
+    b = world.run("s0r1", lambda cwd: None, reads=("cache",))
+    beside, (missing,) = compare_files(a, b, REQUEST)
+    assert (beside.same, missing.what, missing.is_result) == (True, "file cache", True)
+    assert "fresh" in missing.help
+    assert missing.reason == "s0r0 wrote it and s0r1 found it there and left it"
+
+
+def test_a_file_under_another_name_in_each_run_is_in_one_run_only(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    a, b = (world.run(name, lambda cwd, name=name: (cwd / name).write_text("1")) for name in ("s0r0", "s0r1"))  # type: ignore[misc]
+    beside, missing = compare_files(a, b, REQUEST)
+    assert (beside.same, beside.detail, missing) == (False, "s0r0 in one run only, s0r1 in one run only", [])
+
+
+def test_a_removed_file_counts(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    (world.cwd / "data").write_text("x")
+    a = world.run("s0r0", lambda cwd: (cwd / "data").unlink())
+    b = world.run("s0r1", lambda cwd: None)
+    c = world.run("s0r2", lambda cwd: (cwd / "data").write_text("y"))
+    assert a.files[0].kind == "removed"
+    assert compare_files(a, b, REQUEST)[1][0].reason == "s0r0 removed it and s0r1 did not find it"
+    assert compare_files(a, c, REQUEST)[0].detail == "data removed in one run only"
+
+
+def test_runs_side_by_side_in_one_folder_are_told_apart_or_not_compared(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    one, two = world.begin("s0r0"), world.begin("s0r1")
+    (world.cwd / "model").write_text("1")
+    (world.cwd / "child").write_text("1")
+    a = world.end(one, "model")
+    (missing,) = world.missing
+    assert missing["is_result"]
+    assert "wrote child is not known" in missing["reason"]
+    b = world.end(two, "model")
+    beside, (shared,) = compare_files(a, b, REQUEST)
+    assert (beside.same, shared.what, shared.is_result) == (True, "file model", True)
+
+
+def test_a_file_that_another_process_has_open_is_none_of_the_runs(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with (world.cwd / "log.txt").open("w") as log:
+        a = world.run("s0r0", lambda cwd: (log.write("x"), log.flush()))
+    assert a.files == ()
+    assert world.missing == [
+        {"what": "files", "reason": "another process has log.txt open", "is_result": False, "help": ""}
+    ]
+
+
+def test_files_beside_a_database_belong_to_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    def act(cwd: Path) -> None:
+        _database(cwd / "m.db", "x")
+        (cwd / "m.db-wal").write_bytes(b"")
+
+    assert [file.path for file in world.run("s0r0", act).files] == ["m.db"]
+
+
+def test_what_does_not_decide_names_no_result(tmp_path: Path) -> None:
+    world = World(tmp_path, decides=False)
+    os.mkfifo(world.cwd / "before")
+    world.run("s0r0", lambda cwd: os.mkfifo(cwd / "pipe"))
+    assert [(item["what"], item["is_result"]) for item in world.missing] == [("file pipe", False)]
