@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from reprocheck.cli import main
+import sys
+
+
+def main() -> None:
+    """The command line. A signal that comes while it is imported ends it in the same way as later."""
+    from reprocheck.interrupts import StopRequested, install
+
+    try:
+        install()
+        from reprocheck.cli import main as run
+    except StopRequested:
+        print("reprocheck: interrupted", file=sys.stderr)
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 
 from reprocheck.against import compare_sides, evidence_pair, overall_against, placed_against, summarize_against
 from reprocheck.baseline.gate import check_baseline, open_baseline, overall_baseline
-from reprocheck.baseline.model import BaselineAnswer
+from reprocheck.baseline.model import Baseline, BaselineAnswer
 from reprocheck.baseline.snapshot import snapshot_of
 from reprocheck.baseline.words import find_baseline_moved, summarize_baseline
 from reprocheck.cache import Reuse, reuse
@@ -50,17 +49,29 @@ from reprocheck.report.json_v1 import render_json
 from reprocheck.revision import PREFIX, Revision, check_out, moved_planner, refuse_missing, remove
 from reprocheck.rules.difference import equal_seeds, find_divergence, find_moved, find_seed_without_effect
 from reprocheck.seed_statistics import summarize_metrics
-from reprocheck.store import create_audit_folder, keep_report, prune
+from reprocheck.store import keep_report
 from reprocheck.templates import Templates
+from reprocheck.workspace import REVISION, Workspace, workspace
 
 
 def audit(request: Request, progress: Progress) -> Audit:
     """Run the target as asked, judge it, and explain a difference. Raises UsageError, NoVerdictError or Interrupted."""
     started, clock = datetime.datetime.now().astimezone(), time.monotonic()
     known = open_baseline(request)
-    folder = create_audit_folder(request.evidence)
-    tmp = Path(tempfile.mkdtemp(prefix="reprocheck-"))
-    planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=tmp)
+    with workspace(request) as space:
+        return _audit(request, progress, known, started, clock, space)
+
+
+def _audit(
+    request: Request,
+    progress: Progress,
+    known: Baseline | None,
+    started: datetime.datetime,
+    clock: float,
+    space: Workspace,
+) -> Audit:
+    folder = space.folder
+    planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=space.tmp)
     try:
         with Templates(request.isolation) as templates, _other_revision(planner) as (revision, base_planner):
             planners = [planner, *([base_planner] if base_planner else [])]
@@ -73,12 +84,8 @@ def audit(request: Request, progress: Progress) -> Audit:
                 against = with_changes(against, revision, _evidence(base), _evidence(here))
             why = _explain(here, base, against, revision, progress, templates) if request.explain else _Why()
             against = against and placed_against(against, why.explanation)
-    except Interrupted as error:
-        raise Interrupted("interrupted", f"the evidence so far is in {_shown(folder)}") from error
     finally:
         progress.finished()
-        shutil.rmtree(tmp, ignore_errors=True)
-        prune(request.evidence, request.keep)
     verdict, code = overall_against(*overall(here.seeds), against)
     manifest = make_manifest(request.target, Path.cwd(), _said_of_itself(here.runs))
     firsts = {one.spec.seed: snapshot_of(one, request.ignore) for one in _whole_firsts(here)}
@@ -158,7 +165,7 @@ def _other_revision(planner: Planner) -> Iterator[tuple[Revision | None, Planner
     if request.against is None:
         yield None, None
         return
-    revision = check_out(request.against, planner.cwd, planner.tmp / "revision", request.share)
+    revision = check_out(request.against, planner.cwd, planner.tmp / REVISION, request.share)
     try:
         refuse_missing(revision, request.target, planner.cwd)
         yield revision, moved_planner(revision, planner)
@@ -245,6 +252,8 @@ def _explain(
         if firsts:
             findings, not_done = explain_agreement(here.planner, progress, firsts, equal_seeds(firsts), templates)
             return _Why(findings=findings, not_done=not_done)
+    except Interrupted:
+        raise
     except Exception as error:
         reason = f"a bug in reprocheck, please report it: {type(error).__name__}: {error}"
         return _Why(not_done=(NotCompared(what="explanation", reason=reason),))
@@ -297,10 +306,3 @@ def _drop_values(here: _Side) -> None:
         if seed.verdict is Verdict.REPRODUCIBLE:
             for evidence in one.evidence:
                 (evidence.spec.directory / VALUES_FILE).unlink(missing_ok=True)
-
-
-def _shown(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

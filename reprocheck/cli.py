@@ -209,7 +209,23 @@ app.command(epilog=EPILOG)(doctor)
 
 def main() -> None:
     """Run the command line; every way out has its exit code."""
-    sys.exit(_main())
+    from reprocheck.interrupts import StopRequested, install, leave
+
+    try:
+        install()
+        code = _main()
+    except StopRequested:
+        code = _say_interrupted()
+    finally:
+        leave()
+    sys.exit(code)
+
+
+def _say_interrupted() -> int:
+    from reprocheck.console import say
+
+    say("interrupted")
+    return int(ExitCode.INTERRUPTED)
 
 
 def _main() -> int:
@@ -224,8 +240,7 @@ def _main() -> int:
             say(f"  help: {error.hint}")
         return int(error.exit_code)
     except KeyboardInterrupt:
-        say("interrupted")
-        return int(ExitCode.INTERRUPTED)
+        return _say_interrupted()
     except Exception:
         import traceback
 

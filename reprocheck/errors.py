@@ -3,7 +3,7 @@
 ReprocheckError          carries a message, a hint and an exit code
 ├── UsageError           2: bad arguments, configuration or target; nothing was run
 ├── NoVerdictError       3: the audit could not be made
-└── Interrupted          130: Ctrl-C or SIGTERM
+└── Interrupted          130: Ctrl-C, SIGTERM or SIGHUP
 
 A difference between runs is a value, never an exception.
 """

@@ -7,18 +7,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import BinaryIO, Protocol
 
 from reprocheck.errors import Interrupted, NoVerdictError
 from reprocheck.evidence import out_of_memory, read_end, read_tail
 from reprocheck.folders import Folders
+from reprocheck.interrupts import deferred
 from reprocheck.model import Isolation, Outcome, RunSpec, Status
 from reprocheck.out_of_memory import reason as why_out_of_memory
 from reprocheck.processes import STOPPED_SECONDS, WORKER, Process, Standstill, end_processes
@@ -76,7 +75,7 @@ def launch(
     watch: Watch | None = None,
     templates: Templates | None = None,
 ) -> list[Outcome]:
-    """Run all, at most `jobs` at a time, in order. Raises Interrupted (children ended) on Ctrl-C or SIGTERM.
+    """Run all, at most `jobs` at a time, in order. Raises Interrupted (children ended) on Ctrl-C, SIGTERM or SIGHUP.
 
     With `watch`, runs under way are ended as STOPPED once two have parted, and no more are started. Without
     `templates`, every run is an interpreter of its own.
@@ -96,7 +95,7 @@ def launch(
         outcomes[run.spec.id] = outcome
         progress.run_ended(run.spec.id, outcome.status, outcome.seconds, steps_so_far(run.spec))
 
-    with _signals() as stop:
+    with deferred() as stop:
         try:
             while (waiting or active) and not stop.is_set():
                 while (
@@ -128,25 +127,6 @@ def launch(
     if stop.is_set():
         raise Interrupted("interrupted")
     return [outcomes[spec.id] for spec in specs if spec.id in outcomes]
-
-
-@contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """Turns Ctrl-C and SIGTERM into an event, so that children are ended in order."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _may_start(spec: RunSpec, last_start: dict[int, float]) -> bool:

@@ -105,6 +105,26 @@ def remove(revision: Revision) -> None:
             _git(folder, "worktree", "prune")
 
 
+def repositories_of(worktree: Path) -> set[Path]:
+    """The git folders that know of a worktree, and of those of its submodules."""
+    found = set()
+    for folder, _, files in os.walk(worktree):
+        if ".git" in files:
+            with suppress(OSError, ValueError):
+                said = Path(folder, ".git").read_bytes()[:4096].decode().strip()
+                own = Path(folder, said.removeprefix("gitdir: "))
+                if own.parent.name == "worktrees":
+                    found.add(own.parent.parent)
+    return found
+
+
+def forget_worktrees(repositories: Iterable[Path]) -> None:
+    """Let repositories drop worktrees that are gone."""
+    for repository in repositories:
+        with suppress(NoVerdictError):
+            _git(repository, "worktree", "prune")
+
+
 def refuse_missing(revision: Revision, target: Target, cwd: Path) -> None:
     """The target and the current folder have to be in the revision. Raises UsageError."""
     for path, what in ((cwd, "the folder "), (target.path, "")):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from reprocheck.model import Audit, NotCompared, Request, Settings, Target, Targ
 from reprocheck.progress import Progress
 from reprocheck.report.text_difference import where
 from reprocheck.report.wording import count, duration
+from reprocheck.workspace import temporary_folder
 
 PLANTED = Path(__file__).parent / "planted"
 SCHEMA_VERSION = 1
@@ -187,15 +187,15 @@ def _cores() -> int:
 def _folder() -> Iterator[Path]:
     """A new folder with the planted trainings and their data, as the current one."""
     before = Path.cwd()
-    folder = Path(tempfile.mkdtemp(prefix="reprocheck-selftest-")).resolve()
-    try:
+    with temporary_folder() as made:
+        folder = made.resolve()
         for name in ("faults.py", "clean.py"):
             shutil.copy(PLANTED / name, folder)
         (folder / "samples").mkdir()
         for number in range(32):
             (folder / "samples" / f"sample-{number}").touch()
         os.chdir(folder)
-        yield folder
-    finally:
-        os.chdir(before)
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            yield folder
+        finally:
+            os.chdir(before)

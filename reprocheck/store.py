@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from reprocheck.errors import UsageError
+from reprocheck.lock import Lock, is_held
 
 AUDITS = "audits"
+FRESH = ".new-"
+"""How the name of a folder starts that has no lock yet."""
 REPORT_FILE = "audit.json"
 """The JSON report, in the folder of every finished audit."""
 
 
 def create_audit_folder(evidence: Path, kind: str = AUDITS) -> Path:
     """A new, empty folder for one audit, or for what `kind` names. Raises UsageError when it cannot be made."""
+    folder, lock = open_audit_folder(evidence, kind)
+    lock.release()
+    return folder
+
+
+def open_audit_folder(evidence: Path, kind: str = AUDITS) -> tuple[Path, Lock]:
+    """The same, held: no other process removes it before the lock is released."""
     try:
-        audits = evidence / kind
+        audits = (evidence / kind).absolute()
         audits.mkdir(parents=True, exist_ok=True)
         ignore = evidence / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
-        folder = _make_folder(audits / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
+        fresh = Path(tempfile.mkdtemp(prefix=f"{FRESH}{os.getpid()}-", dir=audits))
+        lock = Lock(fresh)
+        return _give_name(lock, audits / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"), lock
     except OSError as error:
         raise UsageError(
             f"cannot keep evidence in {evidence}: {error.strerror or error}",
             "choose another folder with --evidence DIR",
         ) from error
-    return folder.absolute()
 
 
 def keep_report(folder: Path, text: str) -> None:
@@ -39,23 +52,31 @@ def keep_report(folder: Path, text: str) -> None:
         (folder / REPORT_FILE).write_text(text, encoding="utf-8")
 
 
-def _make_folder(folder: Path) -> Path:
-    """This folder, or one with a number behind it: one process may start several audits within a second."""
+def _give_name(lock: Lock, folder: Path) -> Path:
+    """This name, or one with a number behind it: one process may start several audits within a second."""
     for number in itertools.count(1):
-        try:
-            made = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-            made.mkdir()
-            return made
-        except FileExistsError:
-            continue
+        name = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        if not os.path.lexists(name):  # an empty folder would be replaced
+            try:
+                lock.move(name)
+                return name
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
     raise AssertionError
 
 
-def prune(evidence: Path, keep: int, kind: str = AUDITS) -> None:
-    """Remove all but the newest `keep` audits."""
+def prune(evidence: Path, keep: int, kind: str = AUDITS, spare: Path | None = None) -> None:
+    """Remove all but the newest `keep` audits. Those under way are not counted, nor removed, nor is `spare`."""
     try:
-        audits = sorted(entry for entry in (evidence / kind).iterdir() if entry.is_dir() and not entry.is_symlink())
+        entries = sorted((evidence / kind).iterdir())
     except OSError:
         return
-    for folder in audits[:-keep]:
-        shutil.rmtree(folder, ignore_errors=True)
+    ended = [
+        entry
+        for entry in entries
+        if not entry.name.startswith(FRESH) and entry.is_dir() and not entry.is_symlink() and not is_held(entry)
+    ]
+    for folder in ended[:-keep]:
+        if spare is None or folder.name != spare.name:
+            shutil.rmtree(folder, ignore_errors=True)

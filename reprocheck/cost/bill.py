@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +27,7 @@ from reprocheck.launch import launch
 from reprocheck.model import Comparison, Evidence, NotCompared, Outcome, Probe, Request, Status
 from reprocheck.plan import Planner
 from reprocheck.progress import Progress
-from reprocheck.store import create_audit_folder, prune
+from reprocheck.workspace import workspace
 
 COSTS = "costs"
 """The folder for evidence of these runs: they are no audits, and `diff latest` does not mean them."""
@@ -52,21 +50,17 @@ class _Runs:
 def price(request: Request, rows: Sequence[Row], rounds: int, progress: Progress) -> Bill:
     """Make the runs and the bill. Raises UsageError, NoVerdictError or Interrupted."""
     clock = time.monotonic()
-    folder = create_audit_folder(request.evidence, COSTS)
-    tmp = Path(tempfile.mkdtemp(prefix="reprocheck-"))
-    request = replace(request, repeats=max(2, rounds))
-    planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=tmp)
-    try:
-        ran, not_run = _run_all(planner, rows, rounds, progress)
-    except UsageError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    finally:
-        progress.finished()
-        shutil.rmtree(tmp, ignore_errors=True)
-        prune(request.evidence, request.keep, COSTS)
+    with workspace(request, COSTS) as space:
+        request = replace(request, repeats=max(2, rounds))
+        planner = Planner(
+            request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=space.folder, tmp=space.tmp
+        )
+        try:
+            ran, not_run = _run_all(planner, rows, rounds, progress)
+        finally:
+            progress.finished()
     bill = _bill(request, ran, not_run, rounds)
-    return replace(bill, directory=folder, seconds=time.monotonic() - clock)
+    return replace(bill, directory=space.folder, seconds=time.monotonic() - clock)
 
 
 def _run_all(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +30,7 @@ from reprocheck.progress import Progress
 from reprocheck.protocol import count_steps
 from reprocheck.report.wording import count
 from reprocheck.rules import examine
-from reprocheck.store import create_audit_folder, prune
+from reprocheck.workspace import workspace
 
 DOCTOR = "doctor"
 """The folder for evidence of these runs: they are no audits."""
@@ -44,28 +42,24 @@ def examine_training(request: Request, snapshot: Path | None, progress: Progress
     clock = time.monotonic()
     if snapshot is not None and not snapshot.parent.is_dir():
         raise UsageError(f"--memory-snapshot: {snapshot.parent} is no folder")
-    folder = create_audit_folder(request.evidence, DOCTOR)
-    tmp = Path(tempfile.mkdtemp(prefix="reprocheck-"))
-    request = replace(request, seeds=request.seeds[:1], ambient=AmbientMode.FIXED)
-    planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=tmp)
-    ambient = replace(planner.ambient(0), heap_byte=HEAP_BYTE)  # shows memory that nobody wrote
-    probe = Probe(checkup=True, memory_snapshot=None if snapshot is None else snapshot.absolute())
-    try:
-        progress.started(1)
-        spec = planner.spec(f"s{request.seeds[0]}", request.seeds[0], 0, ambient, probe=probe)
-        outcomes = launch([spec], 1, progress)
-        answer = _answer(request, outcomes[0])
-    except UsageError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    finally:
-        progress.finished()
-        shutil.rmtree(tmp, ignore_errors=True)
-        prune(request.evidence, request.keep, DOCTOR)
+    with workspace(request, DOCTOR) as space:
+        request = replace(request, seeds=request.seeds[:1], ambient=AmbientMode.FIXED)
+        planner = Planner(
+            request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=space.folder, tmp=space.tmp
+        )
+        ambient = replace(planner.ambient(0), heap_byte=HEAP_BYTE)  # shows memory that nobody wrote
+        probe = Probe(checkup=True, memory_snapshot=None if snapshot is None else snapshot.absolute())
+        try:
+            progress.started(1)
+            spec = planner.spec(f"s{request.seeds[0]}", request.seeds[0], 0, ambient, probe=probe)
+            outcomes = launch([spec], 1, progress)
+            answer = _answer(request, outcomes[0])
+        finally:
+            progress.finished()
     if snapshot is not None and not snapshot.is_file():
         note = f"no memory snapshot in {snapshot}: nothing was allocated on a GPU"
         answer = replace(answer, notes=(*answer.notes, note))
-    return replace(answer, directory=folder, seconds=time.monotonic() - clock)
+    return replace(answer, directory=space.folder, seconds=time.monotonic() - clock)
 
 
 def _answer(request: Request, outcome: Outcome) -> Checkup:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +18,7 @@ from reprocheck.params.read import read_start
 from reprocheck.params.rows import rows_of
 from reprocheck.plan import Planner
 from reprocheck.progress import Progress
-from reprocheck.store import create_audit_folder, prune
+from reprocheck.workspace import workspace
 
 PARAMS = "params"
 """The folder for evidence of these runs: they are no audits."""
@@ -29,24 +27,20 @@ PARAMS = "params"
 def look(request: Request, progress: Progress) -> Params:
     """Make the runs and the answer. Raises UsageError, NoVerdictError or Interrupted."""
     clock = time.monotonic()
-    folder = create_audit_folder(request.evidence, PARAMS)
-    tmp = Path(tempfile.mkdtemp(prefix="reprocheck-"))
-    # Seeds must differ in nothing but the seed. Steps are not reached.
-    request = replace(request, ambient=AmbientMode.FIXED, settings=replace(request.settings, max_steps=None))
-    planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=tmp)
-    specs = [_spec(planner, seed) for seed in request.seeds]
-    try:
-        progress.started(len(specs))
-        outcomes = launch(specs, request.jobs, progress)
-        answer = _answer(request, outcomes)
-    except UsageError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    finally:
-        progress.finished()
-        shutil.rmtree(tmp, ignore_errors=True)
-        prune(request.evidence, request.keep, PARAMS)
-    return replace(answer, directory=folder, seconds=time.monotonic() - clock)
+    with workspace(request, PARAMS) as space:
+        # Seeds must differ in nothing but the seed. Steps are not reached.
+        request = replace(request, ambient=AmbientMode.FIXED, settings=replace(request.settings, max_steps=None))
+        planner = Planner(
+            request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=space.folder, tmp=space.tmp
+        )
+        specs = [_spec(planner, seed) for seed in request.seeds]
+        try:
+            progress.started(len(specs))
+            outcomes = launch(specs, request.jobs, progress)
+            answer = _answer(request, outcomes)
+        finally:
+            progress.finished()
+    return replace(answer, directory=space.folder, seconds=time.monotonic() - clock)
 
 
 def _spec(planner: Planner, seed: int) -> RunSpec:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +31,7 @@ from reprocheck.resume.judge import (
 )
 from reprocheck.resume.model import Answer, Compared, Difference, History, ResumeOrder, ResumeRun
 from reprocheck.resume.runs import Runs, read_whole
-from reprocheck.store import create_audit_folder, prune
+from reprocheck.workspace import workspace
 
 RESUMES = "resumes"
 """The folder for evidence of these runs: they are no audits, and `diff latest` does not mean them."""
@@ -42,39 +40,35 @@ RESUMES = "resumes"
 def resume(order: ResumeOrder, progress: Progress) -> Answer:
     """Make the runs and compare them. Raises UsageError, NoVerdictError or Interrupted."""
     clock = time.monotonic()
-    folder = create_audit_folder(order.request.evidence, RESUMES)
-    tmp = Path(tempfile.mkdtemp(prefix="reprocheck-"))
-    planner = Planner(request=order.request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=tmp)
-    seen = _Seen()
-    try:
-        progress.started(3)
-        answer = _ask(order, Runs(planner, order, progress), seen)
-    except (NoAnswer, EvidenceUnreadable) as error:
-        slug, reason = (
-            ("run-failed", error.message) if isinstance(error, EvidenceUnreadable) else (error.slug, error.reason)
+    with workspace(order.request, RESUMES) as space:
+        planner = Planner(
+            request=order.request, environ=dict(os.environ), cwd=Path.cwd(), directory=space.folder, tmp=space.tmp
         )
-        answer = Answer(
-            order=order,
-            verdict=Verdict.NO_VERDICT,
-            exit_code=CODES[Verdict.NO_VERDICT],
-            summary=reason,
-            reason=slug,
-            help=() if isinstance(error, EvidenceUnreadable) else error.hints,
-        )
-    except UsageError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    finally:
-        progress.finished()
-        shutil.rmtree(tmp, ignore_errors=True)
-        prune(order.request.evidence, order.request.keep, RESUMES)
+        seen = _Seen()
+        try:
+            progress.started(3)
+            answer = _ask(order, Runs(planner, order, progress), seen)
+        except (NoAnswer, EvidenceUnreadable) as error:
+            slug, reason = (
+                ("run-failed", error.message) if isinstance(error, EvidenceUnreadable) else (error.slug, error.reason)
+            )
+            answer = Answer(
+                order=order,
+                verdict=Verdict.NO_VERDICT,
+                exit_code=CODES[Verdict.NO_VERDICT],
+                summary=reason,
+                reason=slug,
+                help=() if isinstance(error, EvidenceUnreadable) else error.hints,
+            )
+        finally:
+            progress.finished()
     return replace(
         answer,
         runs=tuple(seen.runs),
         at=seen.at,
         files=seen.files,
         loads=seen.loads,
-        directory=folder,
+        directory=space.folder,
         seconds=time.monotonic() - clock,
     )
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reprocheck.errors import ExitCode, UsageError
+from reprocheck.errors import ExitCode
 from reprocheck.model import AmbientMode, NotCompared, Request
 from reprocheck.plan import Planner
 from reprocheck.progress import Progress
-from reprocheck.store import create_audit_folder, prune
 from reprocheck.vary.experiment import ControlDiffers, Experiment, NoControl, peak
 from reprocheck.vary.model import Answer, Row, Status, Variation
 from reprocheck.vary.resumed import resumed
@@ -22,6 +19,7 @@ from reprocheck.vary.runs import Runs
 from reprocheck.vary.variations import VARIATIONS
 from reprocheck.vary.variations.again import RESUME
 from reprocheck.vary.words import in_words
+from reprocheck.workspace import workspace
 
 VARIED = "variations"
 """The folder for evidence of these runs: they are no audits, and `diff latest` does not mean them."""
@@ -45,35 +43,32 @@ def vary(order: VaryOrder, progress: Progress) -> Answer:
     """Make the runs and the answer. Raises UsageError, NoVerdictError or Interrupted."""
     clock = time.monotonic()
     request = replace(order.request, ambient=AmbientMode.FIXED)
-    folder = create_audit_folder(request.evidence, VARIED)
-    tmp = Path(tempfile.mkdtemp(prefix="reprocheck-"))
-    runs = Runs(Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=tmp), progress)
-    try:
-        progress.started(2 + len(_chosen(order)))
-        answer = _answer(order, runs, progress)
-    except ControlDiffers as found:
-        answer = Answer(
-            request=request,
-            exit_code=ExitCode.DIFFERENT,
-            summary="two runs with nothing varied differ, so no variation can be blamed: `reprocheck run` says why",
-            control=found.divergence,
+    with workspace(request, VARIED) as space:
+        runs = Runs(
+            Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=space.folder, tmp=space.tmp),
+            progress,
         )
-    except NoControl as found:
-        answer = Answer(
-            request=request,
-            exit_code=ExitCode.NO_VERDICT,
-            summary=found.reason,
-            reason=found.reason,
-            last_words=found.last_words,
-        )
-    except UsageError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    finally:
-        progress.finished()
-        shutil.rmtree(tmp, ignore_errors=True)
-        prune(request.evidence, request.keep, VARIED)
-    return replace(answer, runs=runs.count, directory=folder, seconds=time.monotonic() - clock)
+        try:
+            progress.started(2 + len(_chosen(order)))
+            answer = _answer(order, runs, progress)
+        except ControlDiffers as found:
+            answer = Answer(
+                request=request,
+                exit_code=ExitCode.DIFFERENT,
+                summary="two runs with nothing varied differ, so no variation can be blamed: `reprocheck run` says why",
+                control=found.divergence,
+            )
+        except NoControl as found:
+            answer = Answer(
+                request=request,
+                exit_code=ExitCode.NO_VERDICT,
+                summary=found.reason,
+                reason=found.reason,
+                last_words=found.last_words,
+            )
+        finally:
+            progress.finished()
+    return replace(answer, runs=runs.count, directory=space.folder, seconds=time.monotonic() - clock)
 
 
 def _chosen(order: VaryOrder) -> list[Variation]:
