@@ -72,6 +72,7 @@ class Options(TypedDict, total=False):
     arg: Table
     output: Names
     fail_on: str
+    strict: bool
     only_new: Place
     exit_zero: bool
 

@@ -25,7 +25,7 @@ from reprocheck.errors import Interrupted, UsageError
 from reprocheck.evidence import EvidenceUnreadable, load_evidence
 from reprocheck.explain.model import Explanation
 from reprocheck.failfast import FailFast
-from reprocheck.judge import SeedRuns, judge_seed, overall, summarize, unique
+from reprocheck.judge import SeedRuns, judge_seed, overall, summarize, unasked, unique
 from reprocheck.launch import launch
 from reprocheck.manifest import make_manifest
 from reprocheck.model import (
@@ -38,6 +38,7 @@ from reprocheck.model import (
     Outcome,
     Request,
     SeedAudit,
+    SelfSeeding,
     Status,
     Verdict,
 )
@@ -82,7 +83,11 @@ def _audit(
                 why_not = why_not_own_code(revision, _evidence(base), request.share)
                 against = compare_sides(revision, request, base.runs, base.seeds, here.runs, here.seeds, why_not)
                 against = with_changes(against, revision, _evidence(base), _evidence(here))
-            why = _explain(here, base, against, revision, progress, templates) if request.explain else _Why()
+            why = (
+                _explain(here, base, against, revision, progress, templates)
+                if request.explain
+                else _Why(self_seeding=unasked(request))
+            )
             against = against and placed_against(against, why.explanation)
     finally:
         progress.finished()
@@ -95,11 +100,12 @@ def _audit(
     varied = tuple(factor for factor in FACTORS if factor not in {item.what for item in not_varied})
     if not request.cached:
         _drop_values(here)
+    missing = unique([*(item for one in here.runs for c in one.comparisons for item in c.not_compared), *why.not_done])
     answer = Audit(
         request=request,
         verdict=verdict,
         exit_code=int(code),
-        summary=_summary(here, against, baseline, varied),
+        summary=_summary(here, against, baseline, varied, missing),
         seeds=here.seeds,
         divergence=why.divergence or _first_divergence(here.seeds, against),
         findings=(
@@ -112,15 +118,14 @@ def _audit(
         baseline=baseline,
         metrics=summarize_metrics(here.seeds),
         compared=tuple(dict.fromkeys(what for one in here.runs for c in one.comparisons for what in c.compared)),
-        not_compared=unique(
-            [*(item for one in here.runs for c in one.comparisons for item in c.not_compared), *why.not_done]
-        ),
+        not_compared=missing,
         varied=varied,
         not_varied=not_varied,
         manifest=manifest,
         started=started.isoformat(timespec="seconds"),
         seconds=time.monotonic() - clock,
         directory=folder,
+        self_seeding=why.self_seeding if verdict is Verdict.REPRODUCIBLE else None,
         run_again=cached.run_again,
     )
     keep_report(folder, render_json(answer, Style()))
@@ -182,8 +187,15 @@ def _evidence(side: _Side) -> list[Evidence]:
     return [evidence for one in side.runs for evidence in one.evidence]
 
 
-def _summary(here: _Side, against: Against | None, baseline: BaselineAnswer | None, varied: Sequence[str]) -> str:
-    said = [summarize(overall(here.seeds)[0], here.seeds, varied)]
+def _summary(
+    here: _Side,
+    against: Against | None,
+    baseline: BaselineAnswer | None,
+    varied: Sequence[str],
+    missing: Sequence[NotCompared],
+) -> str:
+    results = list(dict.fromkeys(item.what for item in missing if item.is_result))
+    said = [summarize(overall(here.seeds)[0], here.seeds, varied, results)]
     said += [] if against is None else [summarize_against(against)]
     return "; ".join(said if baseline is None else [*said, summarize_baseline(baseline)])
 
@@ -202,6 +214,7 @@ class _Why:
     """The first difference with its operation and line."""
     findings: tuple[Finding, ...] = ()
     not_done: tuple[NotCompared, ...] = ()
+    self_seeding: SelfSeeding | None = None
 
     @classmethod
     def of(
@@ -243,20 +256,22 @@ def _explain(
                 first, other = (by_id[run] for run in seed.divergence.runs)
                 explanation, causes = explain_difference(here.planner, progress, first, other, seed.divergence)
                 return _Why.of(seed.divergence, explanation, causes, placed)
+        firsts = _whole_firsts(here)
         if against is not None and against.divergence is not None and base is not None and revision is not None:
             pair = evidence_pair(against, base.runs, here.runs)
             assert pair is not None
             explanation = explain_revisions(here.planner, base.planner, progress, pair, against.divergence, revision)
-            return _Why(explanation=explanation, not_done=explanation.not_done)
-        firsts = _whole_firsts(here)
+            unknown = SelfSeeding(seeds_itself=None, reason="the runs were needed for --against")
+            return _Why(explanation=explanation, not_done=explanation.not_done, self_seeding=unknown)
         if firsts:
-            findings, not_done = explain_agreement(here.planner, progress, firsts, equal_seeds(firsts), templates)
-            return _Why(findings=findings, not_done=not_done)
+            found = explain_agreement(here.planner, progress, firsts, equal_seeds(firsts), templates)
+            return _Why(findings=found.findings, not_done=found.not_done, self_seeding=found.self_seeding)
     except Interrupted:
         raise
     except Exception as error:
         reason = f"a bug in reprocheck, please report it: {type(error).__name__}: {error}"
-        return _Why(not_done=(NotCompared(what="explanation", reason=reason),))
+        unknown = SelfSeeding(seeds_itself=None, reason=reason)
+        return _Why(not_done=(NotCompared(what="explanation", reason=reason),), self_seeding=unknown)
     return _Why()
 
 

@@ -29,6 +29,12 @@ UNMEASURED = "their digests differ, and a tolerance can only be measured on valu
 ELSEWHERE = "one run had its tensors read on a GPU, the other on the host: that makes other digests of equal values"
 
 
+CALLS = "model calls"
+"""What there is to compare of a target that took no step."""
+NOT_REACHED = "the returned value"
+"""Of a function that ended before it gave one."""
+
+
 def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
     """Two runs of one seed."""
     if a.partial or b.partial:
@@ -46,11 +52,13 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
     elsewhere = hashed_elsewhere(a.steps, b.steps)
     if elsewhere:
         steps, unmeasured = None, False
-        missing.append(NotCompared(what="steps", reason=ELSEWHERE))
+        missing.append(
+            NotCompared(what="steps", reason=ELSEWHERE, is_result=True, help="run all on one kind of device")
+        )
     elif unmeasured:
         missing.append(NotCompared(what="steps", reason=UNMEASURED))
     elif has_observations(a.steps) or has_observations(b.steps):
-        compared.append("steps")
+        compared.append("steps" if count_steps(a.steps) or count_steps(b.steps) else CALLS)
     else:
         missing.append(NotCompared(what="steps", reason="no optimizer step, backward pass or model call was seen"))
     if steps is not None and not unmeasured:
@@ -64,7 +72,13 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
     if output is not None:
         found.append((AT_END, 2, output))
     files, files_missing = compare_files(a, b, request)
-    beside = [_compare_stdout(a, b, request), files, *_compare_generators(a, b)]
+    beside = [*_compare_stdout(a, b, request), *_compare_generators(a, b)]
+    if files.detail or not files.same:
+        beside.append(files)
+    made_nothing = {Compare.STDOUT: "nothing was printed", Compare.FILES: "no file was written"}
+    for what in request.compare:
+        if all(item.what != what.value for item in beside):
+            missing.append(NotCompared(what=what.value, reason=made_nothing[what]))
     for item in beside:
         if item.decides:
             compared.append(item.what)
@@ -176,7 +190,7 @@ def _compare_outputs(
     near: list[str],
 ) -> Divergence | None:
     if not a.has_output and not b.has_output:
-        missing.append(NotCompared(what="outputs", reason=_why_no_output(a)))
+        missing.append(_no_output(a, b))
         return None
     pairs: list[Pair] = []
     ignored: list[Pair] = []
@@ -202,17 +216,31 @@ def _compare_outputs(
     return tensor_divergence(kind, None, kind, differing, a, b, runs)
 
 
-def _why_no_output(a: Evidence) -> str:
+def _no_output(a: Evidence, b: Evidence) -> NotCompared:
+    """A script has no output; that of a function which did not come back is a result that nobody saw."""
+    if a.partial or b.partial:
+        return NotCompared(what="outputs", reason="the runs were ended on the way (--fail-fast)")
+    is_function = a.spec.target.function is not None
     if a.stopped_at is not None:
-        return f"the run was ended after {a.stopped_at} optimizer steps (--max-steps)"
-    return "a script returns nothing"
+        reason = f"the run was ended after {a.stopped_at} optimizer steps (--max-steps)"
+        return NotCompared(
+            what=NOT_REACHED if is_function else "outputs",
+            reason=reason,
+            is_result=is_function,
+            help="audit it without --max-steps, to its end" if is_function else "",
+        )
+    if not is_function:
+        return NotCompared(what="outputs", reason="a script returns nothing")
+    help = "let the function return, without sys.exit() or os._exit()"
+    return NotCompared(what=NOT_REACHED, reason="the function ended its process", is_result=True, help=help)
 
 
 def _is_ignored(name: str, globs: Sequence[str]) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
 
 
-def _compare_stdout(a: Evidence, b: Evidence, request: Request) -> Beside:
+def _compare_stdout(a: Evidence, b: Evidence, request: Request) -> list[Beside]:
+    """Nothing where nothing was printed."""
     decides = Compare.STDOUT in request.compare
     with a.stdout.open("rb") as left, b.stdout.open("rb") as right:
         number = 0
@@ -221,11 +249,10 @@ def _compare_stdout(a: Evidence, b: Evidence, request: Request) -> Beside:
             lines = left.readline(1 << 16), right.readline(1 << 16)
             if lines[0] != lines[1]:
                 shown = [_shown(line) for line in lines]
-                return Beside(
-                    what="stdout", same=False, detail=f"line {number}: {shown[0]} | {shown[1]}", decides=decides
-                )
+                detail = f"line {number}: {shown[0]} | {shown[1]}"
+                return [Beside(what="stdout", same=False, detail=detail, decides=decides)]
             if not lines[0]:
-                return Beside(what="stdout", same=True, detail="", decides=decides)
+                return [Beside(what="stdout", same=True, detail="", decides=decides)] if number > 1 else []
 
 
 def _shown(line: bytes) -> str:

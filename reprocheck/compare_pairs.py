@@ -39,7 +39,10 @@ def pair_differs(pair: Pair, missing: list[NotCompared], what: str) -> bool:
     if not left.digest or not right.digest:
         if left.digest == right.digest and left.dtype == right.dtype:
             reason = left.reason or right.reason or "it could not be read"
-            missing.append(NotCompared(what=f"{what}{left.name or 'value'}", reason=reason))
+            is_output = what.startswith("output")
+            help = "return its numbers as tensors, arrays or plain values" if is_output else ""
+            name = f"{what}{left.name or 'value'}"
+            missing.append(NotCompared(what=name, reason=reason, is_result=is_output, help=help))
             return False
         return True
     return (left.digest, left.dtype, left.shape) != (right.digest, right.dtype, right.shape)

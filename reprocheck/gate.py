@@ -13,9 +13,9 @@ from typing import Any
 
 from reprocheck.errors import ExitCode, UsageError
 from reprocheck.identity import DIFFERENCES, Identities, NotAReport, identify, repository_path
+from reprocheck.judge import open_questions, unjudged
 from reprocheck.model import Audit, Finding
 from reprocheck.report.json_v1 import VERSION, to_plain
-from reprocheck.report.told import unjudged
 from reprocheck.report.wording import first_of
 
 LARGEST_REPORT = 256 * 2**20
@@ -25,14 +25,12 @@ _MOST = 3
 
 
 class FailOn(str, Enum):
-    """The least severity that fails."""
+    """The least that fails."""
 
+    DIFFERENCE = "difference"
     ERROR = "error"
     WARNING = "warning"
     NEVER = "never"
-
-
-_COUNTED = {FailOn.ERROR: ("error",), FailOn.WARNING: ("error", "warning"), FailOn.NEVER: ()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +49,8 @@ class Switches:
 
     fail_on: FailOn = FailOn.ERROR
     exit_zero: bool = False
+    strict: bool = False
+    """What was not compared of the result is no pass."""
     known: Known | None = None
 
 
@@ -69,6 +69,7 @@ def read_switches(options: Mapping[str, Any]) -> Switches:
     return Switches(
         fail_on=FailOn(options["fail_on"]),
         exit_zero=options["exit_zero"],
+        strict=options["strict"],
         known=None if path is None else load_known(path),
     )
 
@@ -117,9 +118,12 @@ def decide(audit: Audit, switches: Switches) -> Decision:
         return Decision(exit_code=int(ExitCode.DIFFERENT), notes=notes)
     if fails:
         notes = (*notes, "not failing: --exit-zero")
-    open_questions = unjudged(audit)
-    if open_questions:
-        return Decision(exit_code=int(ExitCode.NO_VERDICT), notes=(*notes, f"no pass either: {open_questions[0]}"))
+    without_verdict = unjudged(audit)
+    if without_verdict:
+        return Decision(exit_code=int(ExitCode.NO_VERDICT), notes=(*notes, f"no pass either: {without_verdict[0]}"))
+    unanswered = open_questions(audit) if switches.strict else []
+    if unanswered:
+        return Decision(exit_code=int(ExitCode.NO_VERDICT), notes=(*notes, f"no pass with --strict: {unanswered[0]}"))
     return Decision(exit_code=int(ExitCode.OK), notes=notes)
 
 
@@ -127,12 +131,26 @@ def _fails(audit: Audit, switches: Switches, differs: bool) -> tuple[bool, tuple
     """Whether the audit fails before --exit-zero, and why or why not where that is not plain."""
     if switches.fail_on is FailOn.NEVER:
         return False, ("not failing: --fail-on never",) if differs else ()
-    counted = [finding for finding in audit.findings if finding.severity in _COUNTED[switches.fail_on]]
+    counted = [finding for finding in audit.findings if _counts(finding, switches.fail_on)]
     if switches.known is not None:
         return _fails_as_new(audit, counted, switches.known, differs)
+    if not counted and not differs and _is_unseeded_script(audit) and switches.fail_on is not FailOn.DIFFERENCE:
+        return True, (f"failing: --fail-on {switches.fail_on.value}: it reproduces only with reprocheck's seeds",)
     if counted and not differs:
         return True, (f"failing: --fail-on {switches.fail_on.value}: {_names(counted)}",)
     return differs or bool(counted), ()
+
+
+def _is_unseeded_script(audit: Audit) -> bool:
+    """A function may leave seeding to its caller; a script has none."""
+    known = audit.self_seeding
+    return audit.request.target.function is None and known is not None and known.seeds_itself is False
+
+
+def _counts(finding: Finding, fail_on: FailOn) -> bool:
+    if fail_on is FailOn.DIFFERENCE:
+        return finding.severity == "error" and finding.code.startswith(DIFFERENCES)
+    return finding.severity in ("error", "warning")[: 2 if fail_on is FailOn.WARNING else 1]
 
 
 def _fails_as_new(

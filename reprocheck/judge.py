@@ -10,13 +10,17 @@ from reprocheck.compare import UNMEASURED
 from reprocheck.compare_steps import history_digest
 from reprocheck.errors import ExitCode
 from reprocheck.model import (
+    Audit,
     Beside,
     Comparison,
     Evidence,
     NotCompared,
     Outcome,
+    Request,
     RunSummary,
     SeedAudit,
+    Seeding,
+    SelfSeeding,
     Status,
     TensorRecord,
     Verdict,
@@ -62,6 +66,9 @@ def judge_seed(runs: SeedRuns, repeats: int) -> SeedAudit:
 
 
 def _nothing_compared(comparisons: Sequence[Comparison]) -> str:
+    children = [item for comparison in comparisons for item in comparison.not_compared if is_of_children(item)]
+    if children:
+        return f"{children[0].what} and {'was' if children[0].what.startswith('1 ') else 'were'} not observed"
     if any(item.reason == UNMEASURED for comparison in comparisons for item in comparison.not_compared):
         return "the steps differ in bits, and no output was compared that a tolerance could be measured on"
     return "nothing was compared: no model, no step and no returned value was seen"
@@ -149,16 +156,81 @@ def overall(seeds: Sequence[SeedAudit]) -> tuple[Verdict, ExitCode]:
 
 
 def unique(items: Iterable[NotCompared]) -> tuple[NotCompared, ...]:
-    """Each once, in order."""
-    return tuple(dict.fromkeys(items))
+    """Each once, in order; of what is told of child processes the most."""
+    found = tuple(dict.fromkeys(items))
+    most: dict[str, NotCompared] = {}
+    for item in found:
+        if is_of_children(item):
+            kind = item.what.partition(" process")[2].removeprefix("es")
+            most[kind] = max(most.get(kind, item), item, key=lambda one: int(one.what.partition(" ")[0]))
+    return tuple(item for item in found if not is_of_children(item) or item in most.values())
 
 
-def summarize(verdict: Verdict, seeds: Sequence[SeedAudit], varied: Sequence[str]) -> str:
-    """The one sentence."""
+def is_of_children(item: NotCompared) -> bool:
+    """Whether it tells of processes that the target started."""
+    return re.match(CHILDREN, item.what) is not None
+
+
+CHILDREN = r"\d+ child process(es)? "
+"""How what is told of them begins."""
+
+
+def results_not_compared(audit: Audit) -> tuple[str, ...]:
+    """What a user would call the result and no comparison holds, by name."""
+    return tuple(dict.fromkeys(item.what for item in audit.not_compared if item.is_result))
+
+
+def unasked(request: Request) -> SelfSeeding | None:
+    """What is known of the seeds of a target whose runs agree, where nobody looked."""
+    if request.settings.seeding is Seeding.NONE:
+        return None
+    reason = "--no-explain" if not request.explain else f"--explain-budget {request.explain_budget}"
+    return SelfSeeding(seeds_itself=None, reason=reason, declined=True)
+
+
+def seeding_is_unknown(audit: Audit) -> bool:
+    """Whether a script that reproduces may do so only by the seeds that reprocheck sets: nobody has looked.
+
+    A function may leave seeding to its caller.
+    """
+    known = audit.self_seeding
+    is_script = audit.request.target.function is None
+    return is_script and audit.verdict is Verdict.REPRODUCIBLE and known is not None and known.seeds_itself is None
+
+
+def open_questions(audit: Audit) -> list[str]:
+    """What stands between an audit and a verdict on all that its target made: --strict lets none of it pass."""
+    found = [
+        f"not compared: {item.what}" + (f" ({item.help})" if item.help else "")
+        for item in audit.not_compared
+        if item.is_result
+    ]
+    if seeding_is_unknown(audit) and audit.self_seeding is not None and not audit.self_seeding.declined:
+        found.append(f"not checked whether it seeds itself: {audit.self_seeding.reason}")
+    return list(dict.fromkeys(found))
+
+
+def unjudged(audit: Audit) -> list[str]:
+    """Everything that was asked and has no verdict, and why. A difference elsewhere does not outweigh it here."""
+    seeds = [seed for seed in audit.seeds if seed.verdict is Verdict.NO_VERDICT]
+    found = [f"seed {seed.seed} has no verdict: {seed.reason or 'reason unknown'}" for seed in seeds]
+    against, baseline = audit.against, audit.baseline
+    if against is not None and against.verdict is Verdict.NO_VERDICT and not against.allowed:
+        found.append(f"not compared with {against.text}: {against.reason}")
+    if baseline is not None and baseline.verdict is Verdict.NO_VERDICT:
+        found.append(f"not compared with baseline {baseline.file}: {baseline.reason}")
+    if not found and audit.verdict is Verdict.NO_VERDICT:
+        found.append(audit.summary)
+    return found
+
+
+def summarize(verdict: Verdict, seeds: Sequence[SeedAudit], varied: Sequence[str], missing: Sequence[str] = ()) -> str:
+    """The one sentence. `missing`: what of the result was not compared."""
     runs = sum(len(seed.runs) for seed in seeds)
     count = f"{runs} run{'s' if runs != 1 else ''} of {len(seeds)} seed{'s' if len(seeds) != 1 else ''}"
     if verdict is Verdict.REPRODUCIBLE:
-        return f"no difference observed in {count}; varied: {', '.join(varied) or 'nothing'}"
+        limits = f"; not compared: {', '.join(missing)}" if missing else ""
+        return f"no difference observed in {count}{limits}; varied: {', '.join(varied) or 'nothing'}"
     if verdict is Verdict.NO_VERDICT:
         reason = next((seed.reason for seed in seeds if seed.verdict is Verdict.NO_VERDICT), "no run was made")
         return f"no verdict from {count}: {reason}"

@@ -593,6 +593,32 @@ class Verdict(str, Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnseededGenerator:
+    """A generator that all processes of Python have and that the target draws from before it has seeded it."""
+
+    name: str
+    """python, numpy, torch or cuda."""
+    location: Location | None = None
+    """The line of its first draw."""
+    late: bool = False
+    """The target seeds it, but only after that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfSeeding:
+    """Whether a target whose runs agree does so without the seeds that reprocheck sets."""
+
+    seeds_itself: bool | None
+    """None: not known."""
+    reason: str = ""
+    """Why it is not known."""
+    declined: bool = False
+    """It is not known because nobody wanted to (--no-explain, --explain-budget 0)."""
+    unseeded: tuple[UnseededGenerator, ...] = ()
+    """What it leaves unseeded, in the order of the draws."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """A coded diagnosis."""
 
@@ -779,5 +805,7 @@ class Audit:
     seconds: float
     directory: Path
     """Where the evidence is."""
+    self_seeding: SelfSeeding | None = None
+    """None where the question does not arise: runs differ, or are made without reprocheck's seeding anyway."""
     run_again: Mapping[int, str] = field(default_factory=dict)
     """With --cached: seed → why its runs were made anew."""

@@ -218,9 +218,16 @@ _TABLE = (
     Option(name="output", check=checks.outputs, default=(), help="A report in a file, FORMAT=FILE; repeatable."),
     Option(
         name="fail-on",
-        check=checks.choice("error", "warning", "never"),
+        check=checks.choice("difference", "error", "warning", "never"),
         default="error",
-        help="What exits 1: a difference (error), a finding that is a warning, too, or nothing; no verdict stays 3.",
+        help="What exits 1: a difference, also a script that leaves unseeded what it draws from (error), also a "
+        "warning, or nothing (never); no verdict stays 3.",
+    ),
+    Option(
+        name="strict",
+        check=checks.boolean,
+        default=False,
+        help="For gates: exit 3 where something that is a result was not compared.",
     ),
     Option(
         name="only-new",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reprocheck.explain.generators import drawn_before_seeded
@@ -16,12 +16,26 @@ from reprocheck.explain.lab import Lab, Ran, why_failed
 from reprocheck.explain.ledger_file import load_taps
 from reprocheck.explain.model import Arm, Attribution, Case, SourceHit, Tap
 from reprocheck.explain.scan import scan
-from reprocheck.model import Evidence, Finding, Location, NotCompared, Probe, Request, RunSpec, Seeding, Target
+from reprocheck.judge import unasked
+from reprocheck.model import (
+    Evidence,
+    Finding,
+    Location,
+    NotCompared,
+    Probe,
+    Request,
+    RunSpec,
+    Seeding,
+    SelfSeeding,
+    Target,
+    UnseededGenerator,
+)
 from reprocheck.plan import Planner
 from reprocheck.progress import Progress
 from reprocheck.protocol import count_steps
 from reprocheck.rules import diagnose
 from reprocheck.rules.difference import equal_starts
+from reprocheck.rules.model import ERROR, WARNING
 from reprocheck.templates import Templates
 from reprocheck.workdir import too_much
 
@@ -29,7 +43,17 @@ STEPS = 10
 """Optimizer steps after which these runs end."""
 MOST_BYTES, MOST_FILES = 256 * 2**20, 10_000
 """Of a folder that is copied for a question that nobody asked."""
+HELP = "--seeding none shows it"
 WHAT = "a run without reprocheck's seeding"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What was found out about the seeds of a target whose runs agree."""
+
+    findings: tuple[Finding, ...] = ()
+    not_done: tuple[NotCompared, ...] = ()
+    self_seeding: SelfSeeding | None = None
 
 
 def explain_agreement(
@@ -38,7 +62,7 @@ def explain_agreement(
     firsts: Sequence[Evidence],
     equal: Sequence[tuple[int, int]],
     templates: Templates,
-) -> tuple[tuple[Finding, ...], tuple[NotCompared, ...]]:
+) -> Agreement:
     """What is wrong with the seeds of a target that reproduces, and what could not be asked. Raises Interrupted.
 
     `firsts` has a run of each seed, `equal` the pairs of seeds whose runs agree.
@@ -68,8 +92,38 @@ def explain_agreement(
     elif lab.left >= 1 and _is_worth_a_run(equal, hits):
         ran = lab.run("following the seed", [lab.spec(first, limit=limit, probe=Probe())])[0]
         case = replace(case, taps=_taps(ran, first))
-    not_done = (NotCompared(what=WHAT, reason=why_not),) if why_not and _is_of_interest(planner.request) else ()
-    return diagnose(case), not_done
+    not_done = (
+        (NotCompared(what=WHAT, reason=why_not, help=HELP),) if why_not and _is_of_interest(planner.request) else ()
+    )
+    unseeded = _unseeded_generators(case) if depends and not why_not else ()
+    return Agreement(
+        findings=tuple(_raised(finding, unseeded, planner.request.target) for finding in diagnose(case)),
+        not_done=not_done,
+        self_seeding=_self_seeding(planner.request, why_not, unseeded),
+    )
+
+
+def _self_seeding(request: Request, why_not: str, unseeded: tuple[UnseededGenerator, ...]) -> SelfSeeding | None:
+    if not _is_of_interest(request):
+        return unasked(request)
+    if why_not:
+        return SelfSeeding(seeds_itself=None, reason=why_not)
+    return SelfSeeding(seeds_itself=not unseeded, unseeded=unseeded)
+
+
+def _unseeded_generators(case: Case) -> tuple[UnseededGenerator, ...]:
+    """By the order of their first draws."""
+    found = []
+    for tap in sorted(drawn_before_seeded(case.taps, Seeding.NONE).values(), key=lambda tap: tap.order):
+        late = any(other.kind == "seed" and other.generator == tap.generator for other in case.taps)
+        found.append(UnseededGenerator(name=tap.generator, location=tap.location, late=late))
+    return tuple(found)
+
+
+def _raised(finding: Finding, unseeded: Sequence[UnseededGenerator], target: Target) -> Finding:
+    """Nobody calls a script that could seed for it: what it leaves unseeded is an error there."""
+    is_of_seeds = finding.severity == WARNING and any(finding.location == one.location for one in unseeded)
+    return replace(finding, severity=ERROR) if is_of_seeds and target.function is None else finding
 
 
 def _is_of_interest(request: Request) -> bool:
@@ -81,12 +135,10 @@ def _why_not(planner: Planner) -> str:
     request = planner.request
     if not _is_of_interest(request):
         return "not asked for"
-    if request.cached:
-        return "--cached makes no further run; --seeding none shows it"
     if _reaches_out(request.target, planner.cwd):
-        return "it could write outside of a copy of the folder; --seeding none shows it"
+        return "it could write outside of a copy of the folder"
     large = too_much(planner.cwd, MOST_BYTES, MOST_FILES)
-    return f"the folder is not copied for it, for {large}; --seeding none shows it" if large else ""
+    return f"the folder is not copied for it, for {large}" if large else ""
 
 
 def _reaches_out(target: Target, folder: Path) -> bool:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from reprocheck.console import Pen, Style, escape
 from reprocheck.identity import repository_path
+from reprocheck.judge import open_questions
 from reprocheck.model import Audit
+from reprocheck.report.headline import headline, qualification
 from reprocheck.report.told import Told, told, unjudged
 from reprocheck.report.wording import count, first_of, shown_target
 
@@ -33,10 +35,20 @@ class _Annotation:
 
 def render_github(audit: Audit, style: Style) -> str:
     """The annotations, closed by one notice with the verdict."""
-    annotations = [*_unjudged(audit), *(_of_finding(audit, one) for one in told(audit))]
+    annotations = [*_limits(audit), *_unjudged(audit), *(_of_finding(audit, one) for one in told(audit))]
     shown = [one for kind in ("error", "warning") for one in [a for a in annotations if a.kind == kind][:MOST]]
     rest = [one for one in annotations if not any(one is other for other in shown)]
     return "".join(f"{_command(one)}\n" for one in [*shown, _closing(audit, rest)])
+
+
+def _limits(audit: Audit) -> Iterator[_Annotation]:
+    """A green verdict that does not hold for all of the result."""
+    target = audit.request.target
+    path = None if target.path is None else repository_path(str(target.path))
+    if qualification(audit):
+        message = "\n".join([_PEN.text(headline(audit)), *(_PEN.text(text) for text in open_questions(audit))])
+        title = f"reprocheck: {_PEN.text(headline(audit))}"
+        yield _Annotation(kind="warning", title=title, message=message, path=path)
 
 
 def _unjudged(audit: Audit) -> Iterator[_Annotation]:
@@ -63,7 +75,7 @@ def _of_finding(audit: Audit, one: Told) -> _Annotation:
 
 
 def _closing(audit: Audit, rest: list[_Annotation]) -> _Annotation:
-    verdict = audit.verdict.value.replace("_", " ").upper()
+    verdict = _PEN.text(headline(audit))
     message = f"{_PEN.text(shown_target(audit.request.target))}: {_PEN.text(audit.summary)}"
     if rest:
         codes = first_of(list(dict.fromkeys(one.code for one in rest if one.code)), _MOST_CODES)

@@ -10,10 +10,18 @@ import json
 from collections.abc import Mapping
 
 from reprocheck.console import Style
-from reprocheck.model import Audit, Beside, MetricSummary, Request, RunSummary, SeedAudit, Target
+from reprocheck.judge import results_not_compared
+from reprocheck.model import Audit, Beside, MetricSummary, Request, RunSummary, SeedAudit, SelfSeeding, Target
+from reprocheck.report.headline import headline
 from reprocheck.report.json_against import plain_against
 from reprocheck.report.json_baseline import plain_baseline
-from reprocheck.report.json_difference import Plain, plain_divergence, plain_finding, plain_not_compared
+from reprocheck.report.json_difference import (
+    Plain,
+    plain_divergence,
+    plain_finding,
+    plain_location,
+    plain_not_compared,
+)
 from reprocheck.report.json_explanation import plain_explanation, plain_times
 from reprocheck.report.json_memory import plain_out_of_memory
 from reprocheck.report.json_plain import Scrub, plain
@@ -39,6 +47,7 @@ def _stable(audit: Audit) -> Plain:
         "schema_version": VERSION,
         "verdict": audit.verdict,
         "exit_code": audit.exit_code,
+        "headline": headline(audit),
         "summary": audit.summary,
         "target": _target(audit.request.target),
         "asked": _asked(audit.request),
@@ -51,6 +60,8 @@ def _stable(audit: Audit) -> Plain:
         "metrics": [_metric(metric) for metric in audit.metrics],
         "compared": audit.compared,
         "not_compared": [plain_not_compared(item) for item in audit.not_compared],
+        "not_compared_results": results_not_compared(audit),
+        "self_seeding": _self_seeding(audit.self_seeding),
         "varied": audit.varied,
         "not_varied": [plain_not_compared(item) for item in audit.not_varied],
         "manifest": {key: value for key, value in audit.manifest.items() if key != _VOLATILE},
@@ -160,6 +171,15 @@ def _beside(item: Beside) -> Plain:
     """What differed is told in `volatile`: such text may hold times and paths."""
     detail = item.detail if item.same else ""
     return {"what": item.what, "same": item.same, "detail": detail, "decides": item.decides}
+
+
+def _self_seeding(known: SelfSeeding | None) -> Plain | None:
+    if known is None:
+        return None
+    unseeded = [
+        {"generator": one.name, "location": plain_location(one.location), "late": one.late} for one in known.unseeded
+    ]
+    return {"seeds_itself": known.seeds_itself, "reason": known.reason, "unseeded": unseeded}
 
 
 def _metric(metric: MetricSummary) -> Plain:

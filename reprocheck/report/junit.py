@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from reprocheck.baseline.model import BaselineAnswer
 from reprocheck.baseline.words import summarize_baseline
 from reprocheck.console import Pen, Style, escape
+from reprocheck.errors import ExitCode
+from reprocheck.judge import seeding_is_unknown
 from reprocheck.model import Against, Audit, NotCompared, SeedAudit, Verdict
+from reprocheck.report.headline import headline, qualification
 from reprocheck.report.text import render_text
 from reprocheck.report.text_difference import where
 from reprocheck.report.wording import shown_path, shown_target
@@ -49,9 +52,12 @@ def render_junit(audit: Audit, style: Style) -> str:
     suite = ET.SubElement(
         root, "testsuite", {"name": _legal(target), **numbers, "skipped": str(counts["skipped"]), **timed}
     )
+    if qualification(audit):
+        properties = ET.SubElement(suite, "properties")
+        ET.SubElement(properties, "property", {"name": "headline", "value": _legal(_PEN.text(headline(audit)))})
     for case in cases:
         _add(suite, case, target)
-    ET.SubElement(suite, "system-out").text = _legal(_PEN.text(audit.summary))
+    ET.SubElement(suite, "system-out").text = _legal(f"{_PEN.text(headline(audit))}: {_PEN.text(audit.summary)}")
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
@@ -77,7 +83,11 @@ def _cases(audit: Audit) -> Iterator[_Case]:
         yield case
     if audit.baseline is not None:
         yield _baseline(audit.baseline, whole)
-    yield from (_skipped(item) for item in audit.not_compared)
+    is_open = audit.verdict is Verdict.REPRODUCIBLE and audit.exit_code == ExitCode.NO_VERDICT
+    yield from (_not_compared(item, is_open and item.is_result) for item in audit.not_compared)
+    if is_open and seeding_is_unknown(audit) and audit.self_seeding is not None:
+        reason = _PEN.text(audit.self_seeding.reason)
+        yield _Case(name="seeds itself", outcome="error", message=f"not checked: {reason}")
 
 
 def _seed(seed: SeedAudit, whole: str) -> _Case:
@@ -112,8 +122,10 @@ def _baseline(answer: BaselineAnswer, whole: str) -> _Case:
     return _Case(name=name, outcome=outcome, message=said, text=whole)
 
 
-def _skipped(item: NotCompared) -> _Case:
-    return _Case(name=f"compared: {_PEN.text(item.what)}", outcome="skipped", message=_PEN.text(item.reason))
+def _not_compared(item: NotCompared, is_error: bool) -> _Case:
+    """An error where --strict lets nothing pass that is a result."""
+    message = _PEN.text(item.reason) + (f"; help: {_PEN.text(item.help)}" if item.help else "")
+    return _Case(name=f"compared: {_PEN.text(item.what)}", outcome="error" if is_error else "skipped", message=message)
 
 
 def _legal(text: str) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from reprocheck.console import Pen, Style
 from reprocheck.explain.model import Explanation
-from reprocheck.model import Audit, RunSummary, SeedAudit, Status
+from reprocheck.model import Audit, NotCompared, RunSummary, SeedAudit, Status
+from reprocheck.report.headline import headline
 from reprocheck.report.text import render_text
 from reprocheck.report.text_metrics import ONE_SEED, SEEDS, number, one_seed_cells, over_seeds_cells
 from reprocheck.report.told import Told, told
@@ -38,7 +39,7 @@ _LIST = re.compile(r"\s*(?:\\?[-+=]|\d+[.)])")
 def render_markdown(audit: Audit, style: Style) -> str:
     """The whole comment."""
     parts: list[list[str]] = [
-        [f"### reprocheck: {audit.verdict.value.replace('_', ' ').upper()}"],
+        [f"### reprocheck: {prose(headline(audit))}"],
         [f"{code(shown_target(audit.request.target))}: {prose(audit.summary)}"],
         _runs(audit),
         *_findings(audit),
@@ -167,10 +168,15 @@ def _shifts(audit: Audit) -> list[str]:
 
 def _coverage(audit: Audit) -> list[str]:
     lines = [f"- compared: {prose(', '.join(audit.compared)) or 'nothing'}"]
-    lines += [f"- not compared: {prose(item.what)}: {prose(item.reason)}" for item in audit.not_compared[:MOST_ROWS]]
+    items = sorted(audit.not_compared, key=lambda item: not item.is_result)
+    lines += [f"- not compared: {prose(item.what)}: {prose(_reason(item))}" for item in items[:MOST_ROWS]]
     left_out = len(audit.not_compared) - MOST_ROWS
     lines += [f"- not compared: {left_out} more"] if left_out > 0 else []
     return [*lines, f"- varied: {prose(', '.join(audit.varied)) or 'nothing'}"]
+
+
+def _reason(item: NotCompared) -> str:
+    return item.reason + (f"; help: {item.help}" if item.help else "")
 
 
 def _details(audit: Audit, room: int) -> list[str]:

@@ -15,7 +15,8 @@ from reprocheck import __version__
 from reprocheck.console import Pen, Style
 from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
 from reprocheck.identity import identify, repository_path
-from reprocheck.model import Audit, Edit, Finding, Location
+from reprocheck.model import Audit, Edit, Finding, Location, NotCompared
+from reprocheck.report.headline import headline, qualification
 from reprocheck.report.json_plain import Scrub, plain
 from reprocheck.report.json_v1 import to_plain
 from reprocheck.report.told import Told, told, unjudged
@@ -50,24 +51,35 @@ def _run(audit: Audit) -> Plain:
         "columnKind": "utf16CodeUnits",
         "invocations": [_invocation(audit)],
         "results": results,
-        "properties": {"verdict": audit.verdict.value, "summary": _PEN.text(audit.summary)},
+        "properties": {
+            "verdict": audit.verdict.value,
+            "headline": _PEN.text(headline(audit)),
+            "summary": _PEN.text(audit.summary),
+        },
     }
 
 
 def _invocation(audit: Audit) -> Plain:
     """Successful only when everything that was asked has a verdict."""
     failures = unjudged(audit)
-    notes = [f"{_PEN.text(item.what)} not compared: {_PEN.text(item.reason)}" for item in audit.not_compared]
+    notes = [_not_compared(item) for item in audit.not_compared]
+    limits = [_PEN.text(headline(audit))] if qualification(audit) else []
     code = ExitCode(audit.exit_code)
     return {
         "executionSuccessful": not failures,
         "exitCode": int(code),
         "exitCodeDescription": EXIT_CODE_MEANINGS[code],
         "toolExecutionNotifications": [
+            *({"level": "warning", "message": _message(text)} for text in limits),
             *({"level": "error", "message": _message(text)} for text in failures),
             *({"level": "note", "message": _message(text)} for text in notes),
         ],
     }
+
+
+def _not_compared(item: NotCompared) -> str:
+    help = f"; help: {_PEN.text(item.help)}" if item.help else ""
+    return f"{_PEN.text(item.what)} not compared: {_PEN.text(item.reason)}{help}"
 
 
 def _rule(finding: Finding) -> Plain:

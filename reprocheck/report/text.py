@@ -10,6 +10,7 @@ from typing import Any
 
 from reprocheck.console import Pen, Style, aligned
 from reprocheck.model import Audit, RunSummary, SeedAudit, Settings, Status, Verdict
+from reprocheck.report.headline import qualification
 from reprocheck.report.text_against import against_lines, moved_lines, opening_words
 from reprocheck.report.text_baseline import baseline_lines
 from reprocheck.report.text_diagnostics import finding_lines
@@ -65,7 +66,9 @@ def _opening(audit: Audit, pen: Pen) -> list[str]:
             *_why_none(audit, pen),
         ]
     if audit.verdict is Verdict.REPRODUCIBLE:
-        return [f"{pen.paint('REPRODUCIBLE', 'green')}  {target}  {against or _no_difference(audit)}"]
+        limits = pen.text(qualification(audit))
+        colour = "yellow" if limits else "green"
+        return [f"{pen.paint('REPRODUCIBLE', colour)}{limits}  {target}  {against or _no_difference(audit)}"]
     return [f"{pen.paint('DIFFERENT', 'red')}  {target}  {against or _first_difference(audit, pen)}"]
 
 
@@ -133,6 +136,10 @@ def _what_to_try(audit: Audit) -> Iterator[str]:
     if Status.LOST in statuses:
         yield "a run that vanished was often killed for memory: try --jobs 1, or --max-steps"
     if statuses <= {Status.COMPLETED}:
+        helps = dict.fromkeys(item.help for item in audit.not_compared if item.is_result and item.help)
+        yield from helps
+        if helps:
+            return
         yield "let the target step an optimizer or return something, so that there is something to compare"
 
 
@@ -256,7 +263,10 @@ def _coverage(audit: Audit, pen: Pen) -> list[str]:
 def _reasons(title: str, items: Sequence[Any], pen: Pen) -> list[str]:
     if not items:
         return []
-    lines = [f"{_INDENT}{pen.text(item.what)}: {pen.text(item.reason)}" for item in items[:MOST_ITEMS]]
+    lines = []
+    for item in sorted(items, key=lambda item: not item.is_result)[:MOST_ITEMS]:
+        lines.append(f"{_INDENT}{pen.text(item.what)}: {pen.text(item.reason)}")
+        lines += [f"{_INDENT}  = help: {pen.text(item.help)}"] if item.help else []
     left_out = len(items) - MOST_ITEMS
     return [f"{title}:", *lines, *([f"{_INDENT}and {left_out} more"] if left_out > 0 else [])]
 

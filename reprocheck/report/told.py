@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reprocheck import judge
 from reprocheck.console import Pen, Style
+from reprocheck.errors import ExitCode
 from reprocheck.identity import has_first_difference
 from reprocheck.model import Audit, Divergence, Finding, Location, Verdict
 from reprocheck.report.text_difference import where
@@ -41,17 +43,11 @@ def told(audit: Audit) -> tuple[Told, ...]:
 
 
 def unjudged(audit: Audit) -> list[str]:
-    """Everything that was asked and has no verdict, and why. A difference elsewhere does not outweigh it here."""
-    seeds = [seed for seed in audit.seeds if seed.verdict is Verdict.NO_VERDICT]
-    found = [f"seed {seed.seed} has no verdict: {_PEN.text(seed.reason) or 'reason unknown'}" for seed in seeds]
-    against, baseline = audit.against, audit.baseline
-    if against is not None and against.verdict is Verdict.NO_VERDICT and not against.allowed:
-        found.append(f"not compared with {_PEN.text(against.text)}: {_PEN.text(against.reason)}")
-    if baseline is not None and baseline.verdict is Verdict.NO_VERDICT:
-        found.append(f"not compared with baseline {_PEN.text(baseline.file)}: {_PEN.text(baseline.reason)}")
-    if not found and audit.verdict is Verdict.NO_VERDICT:
-        found.append(_PEN.text(audit.summary))
-    return found
+    """Everything that was asked and has no verdict, and why, fit for a terminal; and what --strict stops."""
+    found = judge.unjudged(audit)
+    if not found and audit.verdict is Verdict.REPRODUCIBLE and audit.exit_code == ExitCode.NO_VERDICT:
+        found = judge.open_questions(audit)
+    return [_PEN.text(text) for text in found]
 
 
 def mending(audit: Audit) -> list[str]:

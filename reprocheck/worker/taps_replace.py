@@ -16,7 +16,7 @@ from typing import Any
 
 from reprocheck.worker.importing import after_import
 from reprocheck.worker.ledger import Ledger
-from reprocheck.worker.ledger_entries import Entry, Source
+from reprocheck.worker.ledger_entries import Source
 
 Choice = Callable[[tuple[Any, ...], dict[str, Any]], Source | None]
 """Arguments → the source that a call belongs to, or None."""
@@ -57,10 +57,8 @@ class Replacer:
 
         self.replace(owner, name, wrapper)
 
-    def tap_by_choice(
-        self, owner: Any, name: str, choose: Choice, then: Callable[[Any, Entry], None] | None = None
-    ) -> None:
-        """Enter each call of `owner.name` as the source that its arguments choose; `then` hears what came of it."""
+    def tap_by_choice(self, owner: Any, name: str, choose: Choice) -> None:
+        """Enter each call of `owner.name` as the source that its arguments choose."""
         if not hasattr(owner, name):
             return
         use = self.ledger.use
@@ -75,11 +73,6 @@ class Replacer:
                 entry = use(source, sys._getframe(1), args, kwargs)
                 if entry is not None and entry.frozen and source.constant is not None:
                     return source.constant(entry, args, kwargs)
-                if entry is not None and then is not None and entry.kind == "unseeded":
-                    made = original(*args, **kwargs)
-                    with contextlib.suppress(Exception):
-                        then(made, entry)
-                    return made
             return original(*args, **kwargs)
 
         self.replace(owner, name, wrapper)

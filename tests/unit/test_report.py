@@ -187,7 +187,17 @@ class TestJson:
         assert plain["seeds"][0]["runs"][0]["steps"] == {"count": 20, "digest": A}
         assert plain["seeds"][0]["divergence"] == plain["divergence"]
         assert plain.keys() == {
-            *("schema_version", "verdict", "exit_code", "summary", "target", "asked", "seeds", "divergence"),
+            *(
+                "schema_version",
+                "verdict",
+                "exit_code",
+                "headline",
+                "summary",
+                "target",
+                "asked",
+                "seeds",
+                "divergence",
+            ),
             *(
                 "explanation",
                 "against",
@@ -196,6 +206,8 @@ class TestJson:
                 "metrics",
                 "compared",
                 "not_compared",
+                "not_compared_results",
+                "self_seeding",
                 "varied",
                 "not_varied",
                 "manifest",

@@ -1,0 +1,148 @@
+"""What a green verdict does not hold for: said in the first line of every report, and no pass with --strict."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reprocheck.gate import FailOn, Switches, decide, ruled
+from reprocheck.judge import unique
+from reprocheck.model import (
+    Audit,
+    Location,
+    NotCompared,
+    Request,
+    SelfSeeding,
+    Target,
+    TargetKind,
+    UnseededGenerator,
+    Verdict,
+)
+from reprocheck.report import FORMATS
+from reprocheck.report.headline import headline
+from tests.support.audits import PLAIN, audit, explained
+
+CHILD = NotCompared(
+    what="1 child process that used torch",
+    reason="its steps were not observed",
+    is_result=True,
+    help="return what it trained",
+)
+SCRIPT = Request(target=Target(text="train.py", kind=TargetKind.SCRIPT))
+FIRST = "REPRODUCIBLE in what was compared; not compared: 1 child process that used torch"
+
+
+def incomplete(*more: NotCompared) -> Audit:
+    return audit(not_compared=(NotCompared(what="loss", reason="never seen"), CHILD, *more))
+
+
+def seeded(unseeded: tuple[UnseededGenerator, ...] = (), request: Request = SCRIPT, **known: Any) -> Audit:
+    return audit(
+        request=request, self_seeding=SelfSeeding(**{"seeds_itself": not unseeded, "unseeded": unseeded, **known})
+    )
+
+
+TORCH = UnseededGenerator(name="torch", location=Location(path="train.py", line=7))
+
+
+class TestFirstLine:
+    def test_text(self) -> None:
+        assert FORMATS["text"](incomplete(), PLAIN).splitlines()[0].startswith(f"{FIRST}  gcn.py:train  ")
+        assert FORMATS["text"](audit(), PLAIN).splitlines()[0].startswith("REPRODUCIBLE  gcn.py:train  ")
+
+    def test_markdown(self) -> None:
+        assert FORMATS["markdown"](incomplete(), PLAIN).splitlines()[0] == f"### reprocheck: {FIRST}"
+
+    def test_github(self) -> None:
+        first, *_, last = FORMATS["github"](incomplete(), PLAIN).splitlines()
+        assert first.startswith("::warning ")
+        assert FIRST.replace(":", "%3A") in first
+        assert FIRST.replace(":", "%3A") in last
+
+    def test_sarif(self) -> None:
+        run = json.loads(FORMATS["sarif"](incomplete(), PLAIN))["runs"][0]
+        first = run["invocations"][0]["toolExecutionNotifications"][0]
+        assert first == {"level": "warning", "message": {"text": FIRST}}
+        assert run["properties"]["headline"] == FIRST
+
+    def test_junit(self) -> None:
+        text = FORMATS["junit"](incomplete(), PLAIN)
+        assert f'<property name="headline" value="{FIRST}" />' in text
+        assert f"<system-out>{FIRST}: " in text
+
+    def test_json(self) -> None:
+        report = json.loads(FORMATS["json"](incomplete(), PLAIN))
+        assert report["verdict"] == "reproducible"
+        assert report["headline"] == FIRST
+        assert report["not_compared_results"] == ["1 child process that used torch"]
+
+    def test_several_things_are_counted(self) -> None:
+        more = [NotCompared(what=f"output {name}", reason="opaque", is_result=True) for name in "abcd"]
+        assert headline(incomplete(*more)).endswith(
+            "not compared: 1 child process that used torch, output a, output b and 2 more"
+        )
+
+    def test_only_a_green_verdict_is_qualified(self) -> None:
+        assert headline(replace(explained(), not_compared=(CHILD,))) == "DIFFERENT"
+
+    def test_what_to_do_is_in_each_line(self) -> None:
+        for form in ("text", "markdown", "sarif", "junit", "json"):
+            assert "return what it trained" in FORMATS[form](incomplete(), PLAIN)
+
+
+class TestSeeds:
+    def test_a_script_that_seeds_nothing(self) -> None:
+        answer = seeded((TORCH,))
+        first = "REPRODUCIBLE only with reprocheck's seeds: torch is never seeded, train.py:7"
+        assert headline(answer) == first
+        assert FORMATS["text"](answer, PLAIN).splitlines()[0].startswith(f"{first}  train.py  ")
+        late = replace(TORCH, late=True)
+        assert "torch is seeded only after its first draw, train.py:7" in headline(seeded((late,)))
+
+    @pytest.mark.parametrize(
+        ("fail_on", "code"),
+        [(FailOn.DIFFERENCE, 0), (FailOn.ERROR, 1), (FailOn.WARNING, 1), (FailOn.NEVER, 0)],
+    )
+    def test_it_fails_by_default(self, fail_on: FailOn, code: int) -> None:
+        assert decide(seeded((TORCH,)), Switches(fail_on=fail_on)).exit_code == code
+
+    def test_a_function_may_leave_seeding_to_its_caller(self) -> None:
+        answer = seeded((TORCH,), request=audit().request)
+        assert headline(answer) == "REPRODUCIBLE"
+        assert decide(answer, Switches(strict=True)).exit_code == 0
+
+    def test_it_is_said_that_nobody_looked(self) -> None:
+        answer = seeded(seeds_itself=None, reason="no copy of the folder")
+        assert headline(answer) == "REPRODUCIBLE; not checked whether it seeds itself"
+        assert decide(answer, Switches()).exit_code == 0
+        assert decide(answer, Switches(strict=True)).exit_code == 3
+        declined = seeded(seeds_itself=None, reason="--no-explain", declined=True)
+        assert decide(declined, Switches(strict=True)).exit_code == 0
+
+
+class TestStrict:
+    def test_what_was_not_compared_of_the_result_is_no_pass(self) -> None:
+        assert decide(incomplete(), Switches()).exit_code == 0
+        strict = ruled(incomplete(), Switches(strict=True, exit_zero=True))
+        assert strict.exit_code == 3
+        assert strict.verdict is Verdict.REPRODUCIBLE
+        assert "no pass with --strict: not compared: 1 child process that used torch" in strict.summary
+        assert decide(audit(), Switches(strict=True)).exit_code == 0
+
+    def test_a_difference_stays_one(self) -> None:
+        assert decide(replace(explained(), not_compared=(CHILD,)), Switches(strict=True)).exit_code == 1
+
+    def test_reports_fail_too(self) -> None:
+        strict = ruled(incomplete(), Switches(strict=True))
+        run = json.loads(FORMATS["sarif"](strict, PLAIN))["runs"][0]
+        assert run["invocations"][0]["executionSuccessful"] is False
+        assert 'errors="1"' in FORMATS["junit"](strict, PLAIN)
+        assert "::error " in FORMATS["github"](strict, PLAIN)
+
+
+def test_child_processes_are_told_once() -> None:
+    two = replace(CHILD, what="2 child processes that used torch")
+    assert unique([CHILD, two, CHILD]) == (two,)
