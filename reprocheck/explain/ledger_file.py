@@ -7,6 +7,7 @@ How `Tap.generator` and `Tap.value` are used beyond their plain meaning:
   which draws from numpy's global generator;
 - read: generator `own` is a file that the same run had written anew before;
 - write: generator `append` keeps what the file held before;
+- order: generator is what it hangs on, `string hashes`, `addresses` or `hashes`, value a digest of the order;
 - probe: generator `found` or `absent`.
 """
 
@@ -20,8 +21,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reprocheck.explain.model import Tap
-from reprocheck.explain.seed_place import frames_of, read_stack, seed_place
+from reprocheck.explain.model import SourceHit, Tap
+from reprocheck.explain.order_place import walked
+from reprocheck.explain.seed_place import Call, frames_of, read_stack, seed_place, source_at
 from reprocheck.model import Location
 from reprocheck.protocol import LEDGER_FILE
 
@@ -100,8 +102,14 @@ def _tap(line: Mapping[str, Any], order: int) -> Tap | None:
         in_import=line.get("in_import") is True,
         in_child=line.get("in_child") is True,
         frames=frames_of(stack),
-        seed_place=seed_place(stack, name) if stack else None,
+        seed_place=seed_place(stack, name) if stack and kind != "order" else None,
+        hit=_walked(stack, generator, _text(line, "value")) if stack and kind == "order" else None,
     )
+
+
+def _walked(stack: tuple[Call, ...], by: str, value: str) -> SourceHit | None:
+    source = source_at(stack[0].path)
+    return None if source is None else walked(source, stack[0], by, of_text=not value.endswith(" of others"))
 
 
 def source_line(location: Location) -> str:

@@ -126,7 +126,7 @@ class Teller:
         x = suspect.a or suspect.b
         assert x is not None
         argument = _argument_name(event, x)
-        if self._across and self._is_another(suspect):
+        if self._is_another(suspect):
             # How far two different tensors lie apart says nothing.
             return replace(base, kind="another", argument=argument, values=None, values_reason="")
         seen = self._records_of(suspect.a, op.position)

@@ -37,11 +37,28 @@ class SeedPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceHit:
+    """A pattern that a static look found in the user's source. Adds a line or confidence, never a verdict."""
+
+    pattern: str
+    """set-iteration, set-sum, hash-call, id-sort, module-set, listdir, glob, iterdir, hashseed-assignment,
+    as-completed, imap-unordered, queue-get, np-empty, torch-empty, functional-dropout, random-state-none,
+    seed-parameter-unused, ..."""
+    location: Location
+    code: str
+    function: str = ""
+    """Qualified name of the enclosing function; empty at module level."""
+    edit: Edit | None = None
+    """The one-line change that would mend it, where there is a mechanical one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tap:
     """One source of numbers, order or state from outside that a run used, by name and by line of the user's code."""
 
     kind: str
-    """seed, draw, unseeded, clock, entropy, pid, listing, read, write, network, subprocess, thread, pool, loader."""
+    """seed, draw, unseeded, clock, entropy, pid, listing, read, write, network, subprocess, thread, pool, loader,
+    order (of a set that was walked through)."""
     name: str
     """The function as a user writes it: `numpy.random.default_rng`."""
     generator: str = ""
@@ -69,6 +86,8 @@ class Tap:
     """unseeded: the calls of the user's code that led to it, innermost first."""
     seed_place: SeedPlace | None = None
     """unseeded: where the seed could have been given."""
+    hit: SourceHit | None = None
+    """order: what the source says there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,22 +185,6 @@ class Attribution:
     rate: tuple[int, int] = (0, 0)
     """intrinsic: comparisons that differed, of how many with everything equal."""
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceHit:
-    """A pattern that a static look found in the user's source. Adds a line or confidence, never a verdict."""
-
-    pattern: str
-    """set-iteration, set-sum, hash-call, id-sort, module-set, listdir, glob, iterdir, hashseed-assignment,
-    as-completed, imap-unordered, queue-get, np-empty, torch-empty, functional-dropout, random-state-none,
-    seed-parameter-unused, ..."""
-    location: Location
-    code: str
-    function: str = ""
-    """Qualified name of the enclosing function; empty at module level."""
-    edit: Edit | None = None
-    """The one-line change that would mend it, where there is a mechanical one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

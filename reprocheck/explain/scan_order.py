@@ -41,7 +41,7 @@ def find_order(source: Source) -> Iterator[SourceHit]:
 def _sets(source: Source) -> Iterator[SourceHit]:
     for node in source.nodes:
         if isinstance(node, (ast.For, ast.AsyncFor)) and is_set(source, node.iter) and not _keyed_constants(node):
-            yield _set_hit(source, node.iter, summed=_accumulates(node))
+            yield _set_hit(source, node.iter, summed=accumulates(node))
         elif isinstance(node, (ast.ListComp, ast.GeneratorExp, ast.DictComp)):
             outer = source.parent(node)
             name = last_name(outer) if isinstance(outer, ast.Call) else ""
@@ -122,20 +122,28 @@ def _is_number(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and last_name(node) in _NUMBERS
 
 
-def _accumulates(loop: ast.For | ast.AsyncFor) -> bool:
-    """The body adds to a plain name: `total += f(x)`, `total = total + f(x)`."""
-    return any(_adds(node) for statement in loop.body for node in ast.walk(statement))
+def accumulates(loop: ast.For | ast.AsyncFor) -> bool:
+    """The body adds to a plain name: `total += f(x)`, `total = total + f(x)`, and does nothing else of effect."""
+    inner = [node for statement in loop.body for node in ast.walk(statement)]
+    return any(_adds(node) for node in inner) and not any(isinstance(node, (ast.Expr, ast.Delete)) for node in inner)
 
 
 def _adds(node: ast.AST) -> bool:
     arithmetic = (ast.Add, ast.Sub, ast.Mult)
     if isinstance(node, ast.AugAssign):
-        plain = isinstance(node.target, (ast.Name, ast.Attribute)) and not isinstance(node.value, ast.List)
+        plain = isinstance(node.target, (ast.Name, ast.Attribute)) and not _counts(node.value)
         return plain and isinstance(node.op, arithmetic)
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, arithmetic):
         target = ast.unparse(node.targets[0])
         return target in (ast.unparse(node.value.left), ast.unparse(node.value.right))
     return False
+
+
+def _counts(node: ast.expr) -> bool:
+    """A list, or a number: `n += 1` is the same in any order."""
+    return isinstance(node, (ast.List, ast.ListComp)) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, int)
+    )
 
 
 def _keyed_constants(loop: ast.For | ast.AsyncFor) -> bool:

@@ -86,6 +86,18 @@ class Source:
         near = self._bound.get((self._scope(node), text), [])
         return near or self._bound.get((self.tree, text), [])
 
+    def unpacked(self, node: ast.Name) -> list[ast.expr]:
+        """Every value of which a name of the same scope takes a part: `value` in `name, other = value`."""
+        scope = self._scope(node)
+        return [
+            assign.value
+            for assign in self.nodes
+            if isinstance(assign, ast.Assign) and self._scope(assign) is scope
+            for target in assign.targets
+            if isinstance(target, ast.Tuple)
+            and any(isinstance(item, ast.Name) and item.id == node.id for item in target.elts)
+        ]
+
     def definition(self, node: ast.expr) -> FunctionNode | None:
         """The function of this file that an expression names."""
         name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""

@@ -115,7 +115,7 @@ def frames_of(stack: Sequence[Call]) -> tuple[Frame, ...]:
 
 
 def _line(call: Call) -> str:
-    source = _source(call.path)
+    source = source_at(call.path)
     return "" if source is None else source.line(call.line).strip()
 
 
@@ -140,7 +140,7 @@ def _in_library(stack: Sequence[Call], inner: int) -> SeedPlace | None:
 
 def _is_called(user: Call, library: Call) -> bool:
     """Whether a line of the user's calls this function of a library, as far as its name tells."""
-    source = _source(user.path)
+    source = source_at(user.path)
     call = None if source is None else _call_at(source, user)
     if call is None:
         return False
@@ -149,7 +149,7 @@ def _is_called(user: Call, library: Call) -> bool:
 
 def _constructor(user: Call, name: str, unset: Sequence[str]) -> SeedPlace | None:
     """The only call in the user's file that makes an object of this class and gives it no seed."""
-    source = _source(user.path)
+    source = source_at(user.path)
     if source is None:
         return None
     for attribute in unset:
@@ -185,7 +185,7 @@ class _Search:
     def climb(self, number: int, parameter: str, position: int | None) -> SeedPlace | None:
         """The place for `parameter` of what the call of frame `number` calls."""
         frame = self._stack[number]
-        source = _source(frame.path)
+        source = source_at(frame.path)
         call = None if source is None else _call_at(source, frame)
         if source is None or call is None:
             return None
@@ -267,7 +267,7 @@ def _defined(source: Source, argument: ast.expr, seed: str, paths: Sequence[str]
     name = _key(argument)
     if not name:
         return None
-    found = [one for path in dict.fromkeys((source.path, *paths)) for one in _definitions(_source(path), name)]
+    found = [one for path in dict.fromkeys((source.path, *paths)) for one in _definitions(source_at(path), name)]
     if len(found) != 1:
         return None
     of, node, edit, words = found[0]
@@ -346,7 +346,7 @@ def _call_at(source: Source, frame: Call) -> ast.Call | None:
     return found[0] if len(found) == 1 else None
 
 
-def _source(path: str) -> Source | None:
+def source_at(path: str) -> Source | None:
     file = Path(path)
     try:
         status = file.stat()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reprocheck.explain.model import Case, Remedy
 from reprocheck.rules.model import Match
-from reprocheck.rules.scene import find, hits
+from reprocheck.rules.scene import find, hits, walks
 
 FIXED_HASHES = Remedy(
     text="PYTHONHASHSEED=0",
@@ -16,12 +16,20 @@ PATTERNS = ("set-iteration", "set-sum", "hash-call")
 
 
 def by_hash(case: Case, pattern: str, *, fallback: bool = False) -> Match | None:
-    """The likeliest line of one pattern, among the lines of all of them."""
-    rivals = hits(case, *(other for other in PATTERNS if other != pattern))
+    """The likeliest line of one pattern, among the lines of all of them.
+
+    Where the runs showed which sets they walked through, no other set counts, whatever it looks like in the source.
+    """
+    walked = walks(case, of_addresses=False)
+    seen = tuple(tap.hit for tap in walked if tap.hit is not None)
+    read = tuple(hit for hit in hits(case, *PATTERNS) if not walked or hit.pattern == "hash-call")
+    every = (*seen, *read)
+    rivals = tuple(hit for hit in every if hit.pattern != pattern)
     return find(
         case,
         sources=("hash seed",),
-        hits=hits(case, pattern),
+        taps=(tap for tap in walked if tap.hit is not None and tap.hit.pattern == pattern),
+        hits=(hit for hit in every if hit.pattern == pattern),
         rivals=rivals,
         fallback=fallback and not rivals,
         remedies=(FIXED_HASHES,),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reprocheck.explain.model import Case, Remedy
 from reprocheck.model import Deterministic
 from reprocheck.rules.model import Match
-from reprocheck.rules.scene import find, hits, origin_place
+from reprocheck.rules.scene import find, hits, origin_place, walks
 
 FILLED = Remedy(
     text="--deterministic warn (memory filled)",
@@ -22,6 +22,8 @@ def by_heap(case: Case, pattern: str, *, fits: bool) -> Match | None:
     others = tuple(other for other in PATTERNS if other != pattern)
     rivals = hits(case, *others)
     own = hits(case, pattern)
+    if walks(case, of_addresses=True) and not own:
+        return None  # what is in memory also moves the addresses of objects
     if rivals and not fits:
         return None if not own else find(case, sources=_SOURCES, hits=own, cap="low", remedies=(FILLED,))
     return find(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reprocheck.explain.model import Case
 from reprocheck.rules.model import ERROR, LOW, Match, Page, Rule
-from reprocheck.rules.scene import find, hits
+from reprocheck.rules.scene import find, hits, walks, without_comment
 from reprocheck.rules.standing import INTRINSIC
 
 PAGE = Page(
@@ -12,12 +14,12 @@ PAGE = Page(
     slug="id-order",
     title="the order of memory addresses gets into the numbers",
     severity=ERROR,
-    checks="The runs differ with everything equal, and the source iterates over a set of modules or parameters, or "
-    "sorts by `id`.",
+    checks="The runs differ with everything equal, and the code walks through a set of objects that are hashed by "
+    "their address (modules, parameters, futures), or sorts by `id`.",
     why="Such objects are hashed by their address, and addresses are other ones in every process; no hash seed helps.",
     example="for module in set(model.modules()):\n    nn.init.orthogonal_(module.weight)  # draws in another order",
     fix="keep a list, or `dict.fromkeys(model.modules())`, which drops duplicates and keeps the order",
-    limits="The line comes from the source. Sets of objects of other classes are reported with low confidence.",
+    limits="That the order got into the numbers is shown only where the changed line mends it.",
 )
 
 
@@ -25,8 +27,21 @@ def match(case: Case) -> Match | None:
     if case.origin is not None and case.origin.kind == "op":
         return None
     sources = (INTRINSIC, "heap contents")
-    found = find(case, sources=sources, hits=hits(case, "module-set", "id-sort"))
-    return found or find(case, sources=(INTRINSIC,), hits=hits(case, "set-iteration", "set-sum"), cap=LOW)
+    walked = walks(case, of_addresses=True)
+    places = {tap.location for tap in walked}
+    marks = tuple(hit for hit in hits(case, "module-set", "id-sort") if hit.location not in places)
+    seen = tuple(tap.hit for tap in walked if tap.hit is not None)
+    found = find(case, sources=sources, taps=walked, hits=(*seen, *(() if walked else marks)))
+    if found is not None or case.taps:
+        return found and replace(found, help=_help(found))
+    return find(case, sources=(INTRINSIC,), hits=hits(case, "set-iteration", "set-sum"), cap=LOW)
+
+
+def _help(match: Match) -> str:
+    if "wait(" in match.source or (match.edit is not None and "dict.fromkeys" not in match.edit.after):
+        code = "" if match.edit is None else f": `{without_comment(match.edit.after)}`"
+        return f"walk through the list that the set was made from, which has an order{code}"
+    return ""
 
 
 RULE = Rule(page=PAGE, match=match)

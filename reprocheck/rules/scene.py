@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reprocheck.explain.generators import ENTROPY
 from reprocheck.explain.model import Case, Remedy, SeedPlace, SourceHit, Tap
+from reprocheck.explain.order_place import ADDRESSES
 from reprocheck.model import Edit, Location
 from reprocheck.rules.model import HIGH, LOW, MEDIUM, Match
 from reprocheck.rules.standing import Standing, standing, told
@@ -72,6 +73,18 @@ def value_differs(case: Case, tap: Tap) -> bool:
         if (other.kind, other.name, other.location) == (tap.kind, tap.name, tap.location)
     }
     return bool(twins) and tap.value not in twins
+
+
+def same_in_both(case: Case, tap: Tap) -> bool:
+    """Both runs had the same value here: an order that did not change."""
+    twins = {o.value for o in case.other_taps if (o.kind, o.name, o.location) == (tap.kind, tap.name, tap.location)}
+    return bool(tap.value) and tap.value in twins
+
+
+def walks(case: Case, *, of_addresses: bool) -> tuple[Tap, ...]:
+    """Sets that the run walked through, as far as their order was not the same in both runs."""
+    found = (tap for tap in taps(case, "order") if tap.hit is not None and not same_in_both(case, tap))
+    return tuple(tap for tap in found if (tap.generator == ADDRESSES) == of_addresses)
 
 
 def differing_seeds(case: Case) -> tuple[Tap, ...]:
@@ -256,7 +269,7 @@ def _narrowed(case: Case, stand: Standing, spots: list[Spot]) -> list[Spot]:
 
 
 def _rank(case: Case, spot: Spot) -> tuple[int, ...]:
-    differs = spot.tap is not None and spot.tap.kind == "seed" and value_differs(case, spot.tap)
+    differs = spot.tap is not None and spot.tap.kind in ("seed", "order") and value_differs(case, spot.tap)
     both = spot.tap is not None and spot.hit is not None
     return (not differs, not both, spot.tap is None, _distance(case, spot) if spot.tap is None else 0)
 
@@ -281,7 +294,7 @@ def _distance(case: Case, spot: Spot) -> int:
 
 def _confidence(case: Case, stand: Standing, best: Spot, *, alone: bool, first: bool) -> str:
     proved = case.attribution is not None and best.location in case.attribution.lines
-    differs = best.tap is not None and best.tap.kind == "seed" and value_differs(case, best.tap)
+    differs = best.tap is not None and best.tap.kind in ("seed", "order") and value_differs(case, best.tap)
     if stand is Standing.SHOWN:
         if alone or proved or (first and differs):
             return HIGH
@@ -296,5 +309,8 @@ def _of_spot(case: Case, spot: Spot) -> tuple[str, ...]:
     if tap.kind == "seed" and value_differs(case, tap):
         other = next((o.value for o in case.other_taps if _key(o) == _key(tap)), "")
         return (f"`{tap.name}` got {tap.value} in one run and {other} in the other",)
+    if tap.kind == "order":
+        same = "; its order was another one in each run" if value_differs(case, tap) else ""
+        return (f"a set is walked through here, in the order of {tap.generator}{same}",)
     times = "once" if tap.count == 1 else f"{tap.count} times"
     return (f"`{tap.name}` was called here {times}",)

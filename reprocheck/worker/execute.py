@@ -78,7 +78,7 @@ def _script(spec: RunSpec) -> tuple[CodeType, ModuleType, str, str]:
 
 def _compile(path: Path, shown: str) -> CodeType:
     try:
-        return compile(edits.source_of(path), shown, "exec", dont_inherit=True)
+        return edits.code_of(path, shown)
     except (SyntaxError, ValueError) as error:
         raise TargetUnusable(f"{shown} cannot be compiled: {_one_line(error)}") from error
 

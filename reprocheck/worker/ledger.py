@@ -157,7 +157,7 @@ class Ledger:
             in_import=is_importing(frame),
             frozen=self.frozen.holds(source.item or source.kind, path, line),
             written=source.written,
-            stack=stack_of(frame, self.callers.owner, self._cwd) if source.by_caller else [],
+            stack=stack_of(frame, self.callers.owner, self._cwd) if source.by_caller or source.kind == "order" else [],
         )
         return self._entries.setdefault(key, entry)
 

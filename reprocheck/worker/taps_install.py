@@ -8,6 +8,7 @@ from reprocheck.model import RunSpec
 from reprocheck.worker import (
     edits,
     ledger_spawn,
+    orders,
     overrides,
     taps_clock,
     taps_draws,
@@ -44,6 +45,9 @@ def install(spec: RunSpec, sites: Sites, steps: Callable[[], int], trouble: Call
     taps_draws.install(taps)
     taps_files.install(taps, spec)
     taps_work.install(taps)
+    if ledger.writes:
+        orders.install(ledger)
+        edits.compile_with(sites.is_user_file, orders.compiled)
     # numba compiles these functions by what they are: it must find the originals.
     before_import("numba", lambda: taps.take_away(*_COMPILED_BY_NUMBA))
     return ledger
