@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reprocheck import __version__
+from reprocheck import __version__, seal
 from reprocheck.errors import NoVerdictError
 from reprocheck.evidence import load_evidence, read_end
 from reprocheck.model import Outcome, Request, RunSpec, Status, Verdict
@@ -30,6 +30,7 @@ from reprocheck.protocol import (
     VALUES_FILE,
     encode_spec,
 )
+from reprocheck.reading import number, parse_json, read_lines, read_whole, table, texts
 from reprocheck.store import AUDITS, REPORT_FILE
 from reprocheck.worker.state import digest_of, kind_of, machine, modules_in, names_in, packages_in, stat_of
 
@@ -172,8 +173,7 @@ def _check_run(earlier: Path, request: Request, evidence: Path) -> None:
     by_values = request.against is not None or request.baseline is not None or request.tolerance.words
     if by_values and not (earlier / VALUES_FILE).is_file():
         raise NotReusable("the earlier audit kept no values to measure a difference on")
-    lines = [json.loads(line) for line in _read(earlier / EVIDENCE_FILE).splitlines()]
-    found = [line for line in lines if line["record"] == "inputs"]
+    found = [line for line in read_lines(earlier / EVIDENCE_FILE) if line["record"] == "inputs"]
     if len(found) != 1:
         raise NotReusable("the earlier audit did not take down what its runs read")
     for obstacle in found[0]["obstacles"]:
@@ -188,37 +188,34 @@ def _taken(spec: RunSpec, earlier: Path, report: Mapping[str, Any]) -> Outcome:
     source = earlier / spec.id
     if _order(_read_json(source / SPEC_FILE)) != _order(json.loads(encode_spec(spec))):
         raise NotReusable(f"the earlier run {spec.id} was asked otherwise")
+    of_run = report["volatile"]["runs"][spec.id]
+    files = texts(of_run["files"])
+    if not {EVIDENCE_FILE, STEPS_FILE, STDOUT_FILE, STDERR_FILE} <= files.keys():
+        raise NotReusable("the earlier audit kept no digests of its evidence")
     spec.directory.mkdir(parents=True)
     for name in (EVIDENCE_FILE, STEPS_FILE, VALUES_FILE, FILES_FILE, STDOUT_FILE, STDERR_FILE):
         if name in (VALUES_FILE, FILES_FILE) and not (source / name).exists():
             continue
         if not stat.S_ISREG(os.lstat(source / name).st_mode):
             raise NotReusable("the earlier evidence is not made of files")
+        if not seal.fits(source, files, name):
+            raise NotReusable(f"the earlier evidence is not as it was left: {spec.id}/{name}")
         try:
             os.link(source / name, spec.directory / name)
         except OSError:  # another file system, or one without links
             shutil.copyfile(source / name, spec.directory / name)
     (spec.directory / SPEC_FILE).write_text(encode_spec(spec), encoding="utf-8")
-    of_run = report["volatile"]["runs"][spec.id]
     outcome = Outcome(
         spec=spec,
         status=Status.COMPLETED,
-        seconds=float(of_run["seconds"]),
+        seconds=number(of_run["seconds"]),
         reused_from=str(of_run.get("reused_from") or earlier.name),
+        digests=seal.seal(spec.directory),
     )
     load_evidence(outcome)
     return outcome
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    found = json.loads(_read(path))
-    if not isinstance(found, dict):
-        raise ValueError("no object")
-    return found
-
-
-def _read(path: Path) -> str:
-    seen = os.lstat(path)
-    if not stat.S_ISREG(seen.st_mode) or seen.st_size > MOST_BYTES:
-        raise ValueError("not a file of ours")
-    return path.read_text(encoding="utf-8")
+    """An object of JSON from a file of ours. Raises OSError or ValueError."""
+    return table(parse_json(read_whole(path, MOST_BYTES)))

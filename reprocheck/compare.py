@@ -23,6 +23,7 @@ from reprocheck.model import (
     TensorRecord,
 )
 from reprocheck.protocol import RECORD_SIZE, THREAD_MARK, count_optimizers, count_steps
+from reprocheck.reading import open_regular
 
 UNMEASURED = "their digests differ, and a tolerance can only be measured on values"
 """Why steps do not decide where a tolerance was asked for."""
@@ -72,12 +73,12 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
     if output is not None:
         found.append((AT_END, 2, output))
     files, files_missing = compare_files(a, b, request)
-    beside = [*_compare_stdout(a, b, request), *_compare_generators(a, b)]
+    beside = [*_compare_stdout(a, b, request, missing), *_compare_generators(a, b)]
     if files.detail or not files.same:
         beside.append(files)
     made_nothing = {Compare.STDOUT: "nothing was printed", Compare.FILES: "no file was written"}
     for what in request.compare:
-        if all(item.what != what.value for item in beside):
+        if all(item.what != what.value for item in (*beside, *missing)):
             missing.append(NotCompared(what=what.value, reason=made_nothing[what]))
     for item in beside:
         if item.decides:
@@ -239,10 +240,20 @@ def _is_ignored(name: str, globs: Sequence[str]) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
 
 
-def _compare_stdout(a: Evidence, b: Evidence, request: Request) -> list[Beside]:
+def _compare_stdout(a: Evidence, b: Evidence, request: Request, missing: list[NotCompared]) -> list[Beside]:
+    if not (a.stdout_is_own and b.stdout_is_own):
+        missing.append(NotCompared(what="stdout", reason="it is not as it was when the run ended"))
+        return []
+    try:
+        return _printed(a, b, Compare.STDOUT in request.compare)
+    except OSError as error:
+        missing.append(NotCompared(what="stdout", reason=f"it cannot be read: {error.strerror or error}"))
+        return []
+
+
+def _printed(a: Evidence, b: Evidence, decides: bool) -> list[Beside]:
     """Nothing where nothing was printed."""
-    decides = Compare.STDOUT in request.compare
-    with a.stdout.open("rb") as left, b.stdout.open("rb") as right:
+    with open_regular(a.stdout) as left, open_regular(b.stdout) as right:
         number = 0
         while True:
             number += 1

@@ -7,8 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from reprocheck.model import TensorRecord
+from reprocheck.reading import read_some
 from reprocheck.tolerance import Tolerance
 from reprocheck.values_near import count_beyond
+
+MOST_BYTES = 64 * 2**20
+"""Of one tensor: a run keeps no more of all."""
 
 Pair = tuple[TensorRecord | None, TensorRecord | None]
 """Records of one name in two runs; None where a run has none."""
@@ -27,9 +31,7 @@ def beyond_tolerance(
 
 def kept_bytes(record: TensorRecord, path: Path) -> bytes:
     """The values of a tensor, as its run kept them."""
-    with path.open("rb") as file:
-        file.seek(record.offset or 0)
-        return file.read(record.size)
+    return read_some(path, min(record.size, MOST_BYTES), record.offset or 0)
 
 
 def _is_near(pair: Pair, tolerance: Tolerance, values_a: Path, values_b: Path) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import mmap
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from reprocheck import reading, seal
+from reprocheck.chain import check_chain
 from reprocheck.errors import NoVerdictError
 from reprocheck.model import (
     CheckpointRecord,
@@ -48,8 +49,8 @@ def read_end(folder: Path) -> Mapping[str, Any] | None:
     """The closing record of a run; None when there is none."""
     lines = read_tail(folder / EVIDENCE_FILE).splitlines()
     try:
-        last = json.loads(lines[-1])
-    except (IndexError, ValueError, RecursionError):
+        last = reading.parse_json(lines[-1])
+    except (IndexError, ValueError):
         return None
     is_end = isinstance(last, dict) and last.get("record") == "end" and isinstance(last.get("status"), str)
     return last if is_end else None
@@ -57,39 +58,38 @@ def read_end(folder: Path) -> Mapping[str, Any] | None:
 
 def out_of_memory(end: Mapping[str, Any]) -> OutOfMemory | None:
     """What a closing record tells of a failed allocation; None where it tells nothing, or nonsense."""
+    if "out_of_memory" not in end:
+        return None
     try:
-        plain = end["out_of_memory"]
+        plain = reading.table(end["out_of_memory"])
         place = plain["location"]
-        sizes = {name: _count(plain[name]) for name in ("requested", "allocated", "reserved", "allowed", "total")}
+        names = ("requested", "allocated", "reserved", "allowed", "total")
+        sizes = {name: reading.whole_or_none(plain[name]) for name in names}
         return OutOfMemory(
             **sizes,
-            device=str(plain["device"]),
-            step=int(plain["step"]),
-            during=str(plain["during"]),
-            module=str(plain["module"]),
-            location=None if place is None else Location(path=str(place["path"]), line=int(place["line"])),
+            device=reading.text(plain["device"]),
+            step=reading.whole(plain["step"]),
+            during=reading.text(plain["during"]),
+            module=reading.text(plain["module"]),
+            location=None if place is None else _location(reading.table(place)),
             tensors=tuple(
                 LiveTensor(
-                    name=str(tensor["name"]),
-                    shape=tuple(int(size) for size in tensor["shape"]),
-                    dtype=str(tensor["dtype"]),
-                    bytes=int(tensor["bytes"]),
+                    name=reading.text(tensor["name"]),
+                    shape=_shape(tensor["shape"]),
+                    dtype=reading.text(tensor["dtype"]),
+                    bytes=reading.whole(tensor["bytes"]),
                 )
-                for tensor in plain["tensors"]
+                for tensor in map(reading.table, reading.items(plain["tensors"]))
             ),
         )
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, ValueError):
         return None
 
 
-def _count(value: Any) -> int | None:
-    return None if value is None else int(value)
-
-
 def read_tail(path: Path) -> str:
-    """The last lines of a file that may be huge, binary or absent."""
+    """The last lines of a file that may be huge, binary, absent or no file at all."""
     try:
-        with path.open("rb") as file:
+        with reading.open_regular(path) as file:
             file.seek(0, 2)
             start = max(0, file.tell() - TAIL_BYTES)
             file.seek(start)
@@ -103,47 +103,63 @@ def read_tail(path: Path) -> str:
 
 def load_evidence(outcome: Outcome) -> Evidence:
     """The evidence of a completed run. Raises EvidenceUnreadable."""
-    folder = outcome.spec.directory
-    try:
+    with readable(outcome.spec.directory):
         return _load_stopped(outcome) if outcome.status is Status.STOPPED else _load(outcome)
+
+
+@contextmanager
+def readable(folder: Path, what: str = "evidence") -> Iterator[None]:
+    """Whatever goes wrong while a run folder is read is a fault of what is in it: EvidenceUnreadable, and why."""
+    try:
+        yield
+    except EvidenceUnreadable:
+        raise
     except OSError as error:
-        raise EvidenceUnreadable(f"cannot read the evidence in {folder}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise EvidenceUnreadable(f"the evidence in {folder} is damaged: {error}") from error
+        name = f" ({Path(error.filename).name})" if isinstance(error.filename, str) else ""
+        raise EvidenceUnreadable(f"cannot read the {what} in {folder}: {error.strerror or error}{name}") from error
+    except KeyError as error:
+        raise EvidenceUnreadable(f"the {what} in {folder} is damaged: {error} is missing") from error
+    except Exception as error:
+        told = str(error) if isinstance(error, ValueError) and str(error) else type(error).__name__
+        raise EvidenceUnreadable(f"the {what} in {folder} is damaged: {told}") from error
 
 
 def _load(outcome: Outcome) -> Evidence:
     folder = outcome.spec.directory
     lines = whole_lines(outcome)
     end = lines[-1]
-    steps = _map(folder / STEPS_FILE)
-    if len(steps) != end["steps"] * RECORD_SIZE:
-        raise ValueError("step records are missing")
     one = {line["record"]: line for line in lines}
+    seal.check(folder, outcome.digests, (STEPS_FILE, VALUES_FILE, FILES_FILE))
+    steps = reading.read_records(folder / STEPS_FILE, check=check_chain())
+    if len(steps) != reading.whole(end["steps"]) * RECORD_SIZE:
+        raise ValueError("step records are missing")
+    seal.check_own(folder, end.get("digests"), steps)
+    skipped = reading.whole(end["skipped"])
     files, not_compared = _files(folder, one["files"])
     unobserved = [line for line in lines if line["record"] == UNOBSERVED_RECORD]
     return Evidence(
         spec=outcome.spec,
         seconds=outcome.seconds,
-        stepping=float(end.get("stepping", 0.0)),
-        manifest=one["manifest"]["manifest"],
-        rng={name: state for name, state in one["rng at end"].items() if name != "record"},
+        stepping=reading.number(end.get("stepping", 0.0)),
+        manifest=_manifest(reading.table(one["manifest"]["manifest"])),
+        rng=reading.texts({name: state for name, state in one["rng at end"].items() if name != "record"}),
         initial=tuple(_initial([line for line in lines if line["record"] == "initial"])),
         steps=steps,
         optimizers=_optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
-        outputs=tuple(tensor_record(leaf) for leaf in one.get("output", {}).get("leaves", ())),
-        has_output=bool(end["returned"]),
+        outputs=tuple(tensor_record(leaf) for leaf in reading.items(one.get("output", {}).get("leaves", []))),
+        has_output=end["returned"] is True,
         files=tuple(_file(file) for file in files),
         stdout=folder / STDOUT_FILE,
         stderr=folder / STDERR_FILE,
-        settings_at_end=one["settings"]["settings"],
-        memory=one["memory"]["memory"],
-        stopped_at=end["stopped_at"],
-        notes=(*(line["text"] for line in lines if line["record"] == "note"), *_unread(int(end["skipped"]))),
+        stdout_is_own=seal.fits(folder, outcome.digests, STDOUT_FILE),
+        settings_at_end=_plain(reading.table(one["settings"]["settings"])),
+        memory=_memory(reading.table(one["memory"]["memory"])),
+        stopped_at=reading.whole_or_none(end["stopped_at"]),
+        notes=(*(reading.text(line["text"]) for line in lines if line["record"] == "note"), *_unread(skipped)),
         values=folder / VALUES_FILE,
         checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
-        sources=tuple(str(path) for path in one.get("sources", {}).get("paths", ())),
-        facts=tuple(_fact(fact) for fact in one.get(CONDUCT_RECORD, {}).get("facts", ())),
+        sources=tuple(map(reading.text, reading.items(one.get("sources", {}).get("paths", [])))),
+        facts=tuple(_fact(fact) for fact in reading.items(one.get(CONDUCT_RECORD, {}).get("facts", []))),
         unobserved=tuple(_unobserved(line) for line in (*unobserved, *not_compared)),
         reads=_reads(one.get("inputs", {})),
     )
@@ -151,45 +167,53 @@ def _load(outcome: Outcome) -> Evidence:
 
 def _files(folder: Path, heard: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
     """What the folder shows, and of what the worker heard the rest: files elsewhere."""
-    files, missing = list(heard["files"]), list(heard.get("not_compared", ()))
-    if not (folder / FILES_FILE).exists():
+    files, missing = reading.items(heard["files"]), reading.items(heard.get("not_compared", []))
+    if not os.path.lexists(folder / FILES_FILE):
         return files, missing
-    found = json.loads((folder / FILES_FILE).read_text(encoding="utf-8"))
-    outside = [file for file in files if os.path.isabs(file["path"])]
-    return [*found["files"], *outside], [*found["not_compared"], *missing]
-
-
-def _file(plain: Mapping[str, Any]) -> FileRecord:
-    return FileRecord(
-        path=str(plain["path"]),
-        size=int(plain["size"]),
-        digest=str(plain["digest"]),
-        contents=tuple(str(one) for one in plain.get("contents", ())),
-        kind=str(plain.get("kind", "")),
-    )
+    found = reading.table(reading.parse_json(reading.read_whole(folder / FILES_FILE, reading.MOST_LINES)))
+    outside = [file for file in files if os.path.isabs(reading.text(reading.table(file)["path"]))]
+    return [*reading.items(found["files"]), *outside], [*reading.items(found["not_compared"]), *missing]
 
 
 def _reads(inputs: Mapping[str, Any]) -> tuple[str, ...]:
-    paths = [str(path) for kind in ("files", "probes", "folders") for path in inputs.get(kind, ())]
+    paths = [path for kind in ("files", "probes", "folders") for path in reading.table(inputs.get(kind, {}))]
     return tuple(dict.fromkeys(os.path.realpath(path) for path in paths))
 
 
 def whole_lines(outcome: Outcome) -> list[dict[str, Any]]:
     """All lines of a completed run, its closing record last. Raises OSError, or ValueError for a damaged file."""
-    lines = list(_lines(outcome.spec.directory / EVIDENCE_FILE))
+    folder = outcome.spec.directory
+    seal.check(folder, outcome.digests, (EVIDENCE_FILE,))
+    state = seal.digest_state()
+    lines = list(reading.read_lines(folder / EVIDENCE_FILE, state=state))
+    if not lines:
+        raise ValueError("it is empty")
     end = lines[-1]
-    if lines[0].get("run") != outcome.spec.id:
-        raise ValueError(f"it belongs to run {lines[0].get('run')}")
+    _check_start(lines, outcome)
     if end.get("record") != "end" or end["records"] != len(lines) - 1:
         raise ValueError("lines are missing")
+    if reading.table(end.get("digests")).get(EVIDENCE_FILE) != state.hexdigest():
+        raise ValueError(f"{EVIDENCE_FILE} holds something else than was written")
+    if not all(isinstance(line.get("record"), str) for line in lines):
+        raise ValueError("a line does not say what it is")
     return lines
+
+
+def _check_start(lines: list[dict[str, Any]], outcome: Outcome) -> None:
+    if lines[0].get("record") != "start":
+        raise ValueError("its first line is missing")
+    if lines[0].get("run") != outcome.spec.id:
+        raise ValueError("it belongs to another run")
 
 
 def _load_stopped(outcome: Outcome) -> Evidence:
     """What a run had written when it was ended on the way: whole lines and whole records."""
     folder = outcome.spec.directory
-    lines = list(_lines(folder / EVIDENCE_FILE, cut=True))
-    steps = _map(folder / STEPS_FILE)
+    seal.check(folder, outcome.digests, (EVIDENCE_FILE, STEPS_FILE))
+    lines = list(reading.read_lines(folder / EVIDENCE_FILE, cut=True))
+    if lines:
+        _check_start(lines, outcome)
+    steps = reading.read_records(folder / STEPS_FILE, check=check_chain())
     return Evidence(
         spec=outcome.spec,
         seconds=outcome.seconds,
@@ -218,29 +242,9 @@ def _unread(count: int) -> tuple[str, ...]:
     return (f"{count} tensors of steps could not be read and were not compared",) if count else ()
 
 
-def _map(path: Path) -> memoryview:
-    """A file as memory that is read as it is needed: a long training has millions of records."""
-    with path.open("rb") as file:
-        if not file.seek(0, 2):
-            return memoryview(b"")
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-
-
-def _lines(path: Path, *, cut: bool = False) -> Iterator[dict[str, Any]]:
-    """`cut`: the last line may have been cut off."""
-    with path.open(encoding="utf-8") as file:
-        for text in file:
-            if cut and not text.endswith("\n"):
-                return
-            line = json.loads(text)
-            if not isinstance(line, dict):
-                raise ValueError("a line is not a record")
-            yield line
-
-
 def _optimizer_keys(lines: list[dict[str, Any]]) -> tuple[str, ...]:
     """By index: threads may have written them in another order."""
-    return tuple(str(line["key"]) for line in sorted(lines, key=lambda line: int(line["index"])))
+    return tuple(reading.text(line["key"]) for line in sorted(lines, key=lambda line: reading.whole(line["index"])))
 
 
 def _initial(lines: list[dict[str, Any]]) -> Iterator[TensorRecord]:
@@ -250,67 +254,120 @@ def _initial(lines: list[dict[str, Any]]) -> Iterator[TensorRecord]:
     """
     bare = _only_model_at_first(lines)
     for line in lines:
-        root = str(line["root"])
+        root = reading.text(line["root"])
         prefix = f"{root}." if root and root != bare else ""
-        for tensor in line["tensors"]:
-            record = tensor_record({**tensor, "name": prefix + tensor["name"]}, line["step"])
-            yield replace(record, model=root)
+        for tensor in map(reading.table, reading.items(line["tensors"])):
+            name = prefix + reading.text(tensor["name"])
+            yield replace(tensor_record({**tensor, "name": name}, reading.whole(line["step"])), model=root)
 
 
 def _only_model_at_first(lines: list[dict[str, Any]]) -> str | None:
     """Of the models met at the earliest step, if it is one. Which thread comes first means nothing."""
-    models = [line for line in lines if line["root"] and THREAD_MARK not in line["root"]]
-    earliest = min((line["step"] for line in models), default=0)
+    models = [line for line in lines if line["root"] and THREAD_MARK not in reading.text(line["root"])]
+    earliest = min((reading.whole(line["step"]) for line in models), default=0)
     first = {str(line["root"]) for line in models if line["step"] == earliest}
     return first.pop() if len(first) == 1 else None
 
 
-def _fact(line: Mapping[str, Any]) -> Fact:
-    place = line.get("path")
+def _fact(plain: Any) -> Fact:
+    line = reading.table(plain)
     return Fact(
-        kind=str(line["kind"]),
-        location=None if place is None else Location(path=str(place), line=int(line["line"])),
-        names=tuple(str(name) for name in line["names"]),
-        named=int(line["named"]),
-        count=int(line["count"]),
-        step=int(line["step"]),
+        kind=reading.text(line["kind"]),
+        location=None if line.get("path") is None else _location(line),
+        names=tuple(map(reading.text, reading.items(line["names"]))),
+        named=reading.whole(line["named"]),
+        count=reading.whole(line["count"]),
+        step=reading.whole(line["step"]),
     )
 
 
-def _unobserved(line: Mapping[str, Any]) -> NotCompared:
+def _location(line: Mapping[str, Any]) -> Location:
+    return Location(path=reading.text(line["path"]), line=reading.whole(line["line"]))
+
+
+def _unobserved(plain: Any) -> NotCompared:
+    line = reading.table(plain)
     return NotCompared(
-        what=str(line["what"]),
-        reason=str(line["reason"]),
-        is_result=bool(line["is_result"]),
-        help=str(line["help"]),
+        what=reading.text(line["what"]),
+        reason=reading.text(line["reason"]),
+        is_result=line["is_result"] is True,
+        help=reading.text(line["help"]),
+    )
+
+
+def _file(plain: Any) -> FileRecord:
+    file = reading.table(plain)
+    return FileRecord(
+        path=reading.text(file["path"]),
+        size=reading.whole(file["size"]),
+        digest=reading.text(file["digest"]),
+        contents=tuple(map(reading.text, reading.items(file.get("contents", [])))),
+        kind=reading.text(file.get("kind", "")),
     )
 
 
 def _checkpoint(line: Mapping[str, Any]) -> CheckpointRecord:
-    step = line["step"]
     return CheckpointRecord(
-        name=str(line["name"]),
-        call=int(line["call"]),
-        calls=int(line["calls"]),
-        step=None if step is None else int(step),
-        digest=str(line["digest"]),
-        before=str(line["before"]),
-        tensors=tuple(tensor_record(leaf) for leaf in line["leaves"]),
-        unread=int(line["unread"]),
+        name=reading.text(line["name"]),
+        call=reading.whole(line["call"]),
+        calls=reading.whole(line["calls"]),
+        step=reading.whole_or_none(line["step"]),
+        digest=reading.text(line["digest"]),
+        before=reading.text(line["before"]),
+        tensors=tuple(tensor_record(leaf) for leaf in reading.items(line["leaves"])),
+        unread=reading.whole(line["unread"]),
     )
 
 
-def tensor_record(line: Mapping[str, Any], step: int = 0) -> TensorRecord:
-    """One line of evidence as a record."""
+def _plain(value: Any, depth: int = 6) -> Any:
+    """A value that a report may show: nothing in it without bounds."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return reading.whole(value, -(2**63))
+    if isinstance(value, float):
+        return reading.number(value)
+    if depth and isinstance(value, list):
+        return [_plain(item, depth - 1) for item in value]
+    if depth and isinstance(value, dict):
+        return {name: _plain(item, depth - 1) for name, item in value.items()}
+    raise ValueError("it is nested too deeply")
+
+
+def _manifest(plain: dict[str, Any]) -> dict[str, Any]:
+    for name in ("imported", "gpus"):
+        for item in reading.items(plain.get(name, [])):
+            reading.text(item)
+    reading.texts(plain.get("switches", {}))
+    found: dict[str, Any] = _plain(plain)
+    return found
+
+
+def _memory(plain: dict[str, Any]) -> dict[str, Any]:
+    for one in (plain, *map(reading.table, reading.items(plain.get("cuda", [])))):
+        for name, amount in one.items():
+            if name.endswith("_peak") or name == "device":
+                reading.whole_or_none(amount)
+    found: dict[str, Any] = _plain(plain)
+    return found
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return tuple(map(reading.whole, reading.items(value)))
+
+
+def tensor_record(plain: Any, step: int = 0) -> TensorRecord:
+    """One line of evidence as a record. Raises ValueError or KeyError."""
+    line = reading.table(plain)
     return TensorRecord(
-        name=str(line["name"]),
-        kind=str(line["kind"]),
-        dtype=str(line.get("dtype", "")),
-        shape=tuple(int(size) for size in line.get("shape", ())),
-        digest=str(line.get("digest", "")),
-        text=str(line.get("text", "")),
-        offset=line.get("offset"),
-        size=int(line.get("size", 0)),
-        reason=str(line.get("reason", "")),
+        name=reading.text(line["name"]),
+        kind=reading.text(line["kind"]),
+        dtype=reading.text(line.get("dtype", "")),
+        shape=_shape(line.get("shape", [])),
+        digest=reading.text(line.get("digest", "")),
+        text=reading.text(line.get("text", "")),
+        offset=reading.whole_or_none(line.get("offset")),
+        size=reading.whole(line.get("size", 0)),
+        reason=reading.text(line.get("reason", "")),
         step=step,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reprocheck.model import RunSpec
 from reprocheck.protocol import FLAG_TAIL, FLAG_THREAD, KIND_COUNT, RECORD_SIZE, STEP_HEADER, STEPS_FILE, digest_at
+from reprocheck.reading import read_some
 
 
 class FailFast:
@@ -34,6 +35,8 @@ class FailFast:
             return False
         self._seen[other.id] = common
         records = [_record(path, common - 1) for path in paths]
+        if any(len(record) != RECORD_SIZE for record in records):  # cut off since, or no file of ours
+            return False
         if any(STEP_HEADER.unpack_from(record)[2] & FLAG_TAIL for record in records):
             return False  # one of them is at its end: the whole comparison follows
         if any(map(_is_of_several, records)):  # independent optimizers may step in another order
@@ -49,9 +52,10 @@ def _count(path: Path) -> int:
 
 
 def _record(path: Path, index: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(index * RECORD_SIZE)
-        return file.read(RECORD_SIZE)
+    try:
+        return read_some(path, RECORD_SIZE, index * RECORD_SIZE)
+    except OSError:
+        return b""
 
 
 def _is_of_several(record: bytes) -> bool:

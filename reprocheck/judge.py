@@ -117,6 +117,7 @@ def _summary(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
         directory=str(outcome.spec.directory),
         reused_from=outcome.reused_from,
         out_of_memory=outcome.out_of_memory,
+        digests=outcome.digests,
     )
 
 

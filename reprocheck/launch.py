@@ -33,6 +33,8 @@ from reprocheck.protocol import (
     count_steps,
     encode_spec,
 )
+from reprocheck.reading import open_regular
+from reprocheck.seal import seal
 from reprocheck.templates import Template, TemplateLost, Templates
 from reprocheck.workdir import copy_folder, make_home
 
@@ -199,16 +201,25 @@ def _check(run: _Active, progress: Progress) -> Outcome | None:
 def _give_up(run: _Active, status: Status, reason: str) -> Outcome:
     seconds = run.seconds
     _end(run)
-    return Outcome(spec=run.spec, status=status, reason=reason, last_words=_last_words(run.spec), seconds=seconds)
+    return Outcome(
+        spec=run.spec,
+        status=status,
+        reason=reason,
+        last_words=_last_words(run.spec),
+        seconds=seconds,
+        digests=seal(run.spec.directory),
+    )
 
 
 def _stop(run: _Active, reason: str) -> Outcome:
     _end(run)
-    return Outcome(spec=run.spec, status=Status.STOPPED, reason=reason, seconds=run.seconds)
+    digests = seal(run.spec.directory)
+    return Outcome(spec=run.spec, status=Status.STOPPED, reason=reason, seconds=run.seconds, digests=digests)
 
 
 def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
     """A run succeeded when its evidence is complete, whatever its exit status says."""
+    digests = seal(spec.directory)
     end = read_end(spec.directory)
     status, reason, usage, memory = Status.LOST, "", False, None
     if end is None:
@@ -234,6 +245,7 @@ def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
         seconds=seconds,
         usage=usage,
         out_of_memory=memory,
+        digests=digests,
     )
 
 
@@ -251,7 +263,7 @@ def _last_words(spec: RunSpec) -> str:
 def steps_so_far(spec: RunSpec) -> int:
     """Optimizer steps written to disk by now."""
     try:
-        with (spec.directory / STEPS_FILE).open("rb") as file:
+        with open_regular(spec.directory / STEPS_FILE) as file:
             count = file.seek(0, os.SEEK_END) // RECORD_SIZE
             file.seek(max(0, count - 1) * RECORD_SIZE)
             return max(0, count - 1) + count_steps(file.read(RECORD_SIZE))

@@ -340,6 +340,8 @@ class Outcome:
     """The audit that the run was made in, if not in this one (--cached)."""
     out_of_memory: OutOfMemory | None = None
     """With FAILED, where that was the reason."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Of the files in its folder as it ended; empty where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -486,6 +488,8 @@ class Evidence:
     files: tuple[FileRecord, ...]
     stdout: Path
     stderr: Path
+    stdout_is_own: bool = True
+    """Standard output is as it was when the run ended."""
     settings_at_end: Mapping[str, Any]
     memory: Mapping[str, Any]
     stopped_at: int | None
@@ -666,6 +670,8 @@ class RunSummary:
     reused_from: str = ""
     """The audit that it was made in, if not in this one (--cached)."""
     out_of_memory: OutOfMemory | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Of the files of its evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from itertools import pairwise
 from reprocheck.cost.model import Ratio
 from reprocheck.model import Evidence
 from reprocheck.protocol import TIME_RECORD, TIMES_FILE
+from reprocheck.reading import MOST_LINES, read_whole
 
 LEAST_STEPS = 4
 """Steps behind the warm-up that a median is taken of; of a shorter run the whole time counts."""
@@ -22,7 +23,7 @@ LEAST = 0.01
 def step_seconds(evidence: Evidence) -> float | None:
     """Median time of a step, without the first ones and without what observation took; None for too few steps."""
     try:
-        data = (evidence.spec.directory / TIMES_FILE).read_bytes()
+        data = read_whole(evidence.spec.directory / TIMES_FILE, MOST_LINES)
     except OSError:
         return None
     # With a GPU, to fingerprint is to wait for it: that time belongs to the step.

@@ -49,6 +49,14 @@ def parse_report(name: str, content: dict[str, Any]) -> tuple[Side, dict[int, st
     return side, runs
 
 
+def files_of(content: dict[str, Any], run: str) -> dict[str, str]:
+    """Digests of the files of a run's evidence; none in a report of an earlier version. Raises Malformed."""
+    volatile = part(content, "volatile")
+    one = table(table(volatile.get("runs"), "volatile.runs").get(run, {}), f"volatile.runs.{shown(run)}")
+    files = table(one.get("files", {}), f"volatile.runs.{shown(run)}.files")
+    return {name: text(digest, "a digest of a file") for name, digest in files.items()}
+
+
 def _unseen(content: dict[str, Any]) -> set[str]:
     """What the audit did not compare because nothing of it was there; it may have a digest all the same."""
     items = [table(item, "not_compared") for item in _list(content.get("not_compared"), "not_compared")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from reprocheck.baseline.model import Snapshot
 from reprocheck.baseline.reading import Malformed, read_json, table
 from reprocheck.baseline.snapshot import snapshot_of
 from reprocheck.diff.model import Side
-from reprocheck.diff.saved_report import parse_report
+from reprocheck.diff.saved_report import files_of, parse_report
 from reprocheck.errors import UsageError
-from reprocheck.evidence import EvidenceUnreadable, load_evidence
+from reprocheck.evidence import EvidenceUnreadable, load_evidence, readable
 from reprocheck.model import Ambient, Outcome, RunSpec, Settings, Status, Target, TargetKind
 from reprocheck.protocol import EVIDENCE_FILE, STEPS_FILE
 from reprocheck.store import AUDITS, REPORT_FILE
@@ -23,6 +24,7 @@ from reprocheck.store import AUDITS, REPORT_FILE
 MOST_EVIDENCE = 256 * 2**20
 _LATEST = re.compile(r"latest(?:~([0-9]{1,6}))?")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_CHANGED = "it was changed or cut short since, or made by another version of reprocheck: run the audit again"
 _HINT = "name a folder of .reprocheck/audits, latest, latest~1, a JSON report or a baseline"
 
 
@@ -100,14 +102,16 @@ def _of_folder(word: str, folder: Path) -> Side:
         raise UsageError(f"{folder} holds no {REPORT_FILE}", hint)
     _refuse_strange(report)
     try:
-        side, runs = parse_report(word, table(read_json(report, "report"), "it"))
+        content = table(read_json(report, "report"), "it")
+        side, runs = parse_report(word, content)
+        files = {run: files_of(content, run) for run in runs.values()}
     except Malformed as error:
         raise UsageError(f"{report}: {error}") from error
     notes = list(side.notes)
     seeds: dict[int, Snapshot] = dict(side.seeds)
     for seed, run in runs.items():
         if os.path.lexists(folder / run):
-            seeds[seed] = _read_run(folder / run, run, seed)
+            seeds[seed] = _fitting(folder / run, _read_run(folder / run, run, seed, files[run]), side.seeds[seed])
         else:
             notes.append(f"{word} does not hold the evidence of run {run}: of it only digests are compared")
     return Side(
@@ -121,7 +125,20 @@ def _of_folder(word: str, folder: Path) -> Side:
     )
 
 
-def _read_run(folder: Path, run: str, seed: int) -> Snapshot:
+def _fitting(folder: Path, read: Snapshot, reported: Snapshot) -> Snapshot:
+    """What was read, if it is what the report of its audit tells. Raises UsageError."""
+    pairs = {
+        "initial parameters": (read.init_digest, reported.init_digest),
+        "steps": (read.steps.digest, reported.steps.digest),
+        "outputs": (read.output_digest, reported.output_digest or read.output_digest),
+    }
+    for what, (here, there) in pairs.items():
+        if here != there:
+            raise UsageError(f"the evidence in {folder} does not fit the report of its audit: other {what}", _CHANGED)
+    return read
+
+
+def _read_run(folder: Path, run: str, seed: int, files: Mapping[str, str]) -> Snapshot:
     if not _RUN.fullmatch(run):
         raise UsageError(f"{folder} is no run")
     if folder.is_symlink() or not folder.is_dir():
@@ -141,11 +158,10 @@ def _read_run(folder: Path, run: str, seed: int) -> Snapshot:
         directory=folder,
     )
     try:
-        return snapshot_of(load_evidence(Outcome(spec=spec, status=Status.COMPLETED)))
+        with readable(folder):
+            return snapshot_of(load_evidence(Outcome(spec=spec, status=Status.COMPLETED, digests=files)))
     except EvidenceUnreadable as error:
-        raise UsageError(error.message, "it was cut short, or written by another version of reprocheck") from error
-    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise UsageError(f"the evidence in {folder} is damaged: {type(error).__name__}: {error}") from error
+        raise UsageError(error.message, _CHANGED) from error
 
 
 def _refuse_strange(path: Path, limit: int | None = None) -> None:

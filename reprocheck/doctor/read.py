@@ -6,21 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from reprocheck.doctor.model import Activation, DeviceMemory, Layers, Memory, Phase
-from reprocheck.evidence import EvidenceUnreadable, whole_lines
+from reprocheck.evidence import readable, whole_lines
 from reprocheck.model import Outcome
 from reprocheck.protocol import LAYERS_RECORD, MEMORY_RECORD
 
 
 def read_checkup(outcome: Outcome) -> tuple[Layers, Memory]:
     """What the run wrote beside its ordinary evidence. Raises EvidenceUnreadable."""
-    folder = outcome.spec.directory
-    try:
+    with readable(outcome.spec.directory):
         one = {line["record"]: line for line in whole_lines(outcome)}
         return _layers(one.get(LAYERS_RECORD, {})), _memory(one.get(MEMORY_RECORD, {}))
-    except OSError as error:
-        raise EvidenceUnreadable(f"cannot read the evidence in {folder}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise EvidenceUnreadable(f"the evidence in {folder} is damaged: {error}") from error
 
 
 def _layers(line: Mapping[str, Any]) -> Layers:

@@ -13,7 +13,6 @@ How `Tap.generator` and `Tap.value` are used beyond their plain meaning:
 
 from __future__ import annotations
 
-import json
 import linecache
 import re
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,7 @@ from reprocheck.explain.order_place import walked
 from reprocheck.explain.seed_place import Call, frames_of, read_stack, seed_place, source_at
 from reprocheck.model import Location
 from reprocheck.protocol import LEDGER_FILE
+from reprocheck.reading import parse_json, read_some
 
 MOST_BYTES = 32 * 2**20
 MOST_TAPS = 20_000
@@ -63,14 +63,13 @@ def load_taps(folder: Path) -> tuple[Tap, ...]:
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES)
+        data = read_some(path, MOST_BYTES)
     except OSError:
         return
     for text in data.splitlines():
         try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
+            line = parse_json(text)
+        except ValueError:
             continue
         if isinstance(line, dict):
             yield line

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from reprocheck.model import Evidence
+from reprocheck.reading import read_some
 
 MOST_BYTES = 4 * 2**20
 """Of a run's standard error."""
@@ -17,8 +18,7 @@ def nondeterministic(runs: Iterable[Evidence]) -> tuple[str, ...]:
     found: dict[str, str] = {}
     for run in runs:
         try:
-            with run.stderr.open("rb") as file:
-                text = file.read(MOST_BYTES).decode("utf-8", "replace")
+            text = read_some(run.stderr, MOST_BYTES).decode("utf-8", "replace")
         except OSError:
             continue
         for match in _WARNING.finditer(text):

@@ -1,20 +1,20 @@
 """The trace files of a run → Trace. Nothing in them is executed, and nothing in them is trusted to be well formed.
 
-The records are mapped, not read: a trace may be larger than memory. The trace of a run that was ended early has no
-end; what is there counts.
+A trace may be larger than memory: what is large is mapped from a copy of its own. The trace of a run that was
+ended early has no end; what is there counts.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reprocheck.evidence import EvidenceUnreadable
+from reprocheck.evidence import EvidenceUnreadable, readable
 from reprocheck.protocol import TRACE_FILE, TRACE_TABLE_FILE, TRACE_VALUES_FILE
+from reprocheck.reading import MOST_LINES, items, parse_json, read_records, read_some, read_whole, table, text, whole
 from reprocheck.worker.trace_format import (
     LARGEST_VALUE,
     RECORD,
@@ -115,9 +115,7 @@ class Trace:
         if not place or size > LARGEST_VALUE:
             return None
         try:
-            with (self.folder / TRACE_VALUES_FILE).open("rb") as file:
-                file.seek((place - 1) * UNIT % RING_BYTES)
-                data = file.read(size)
+            data = read_some(self.folder / TRACE_VALUES_FILE, size, (place - 1) * UNIT % RING_BYTES)
         except OSError:
             return None
         return data if len(data) == size else None
@@ -137,19 +135,15 @@ _PLAIN = {
 
 def load_trace(folder: Path) -> Trace:
     """The trace in a run folder. Raises EvidenceUnreadable."""
-    try:
+    with readable(folder, "trace"):
         return _load(folder)
-    except OSError as error:
-        raise EvidenceUnreadable(f"cannot read the trace in {folder}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
-        raise EvidenceUnreadable(f"the trace in {folder} is damaged: {error}") from error
 
 
 def _load(folder: Path) -> Trace:
     # The records first: what they point into is on disk before them.
     records = map_records(folder / TRACE_FILE)
     tables = Tables()
-    tables.read_from((folder / TRACE_TABLE_FILE).read_bytes())
+    tables.read_from(read_whole(folder / TRACE_TABLE_FILE, MOST_LINES))
     if tables.end is not None and tables.end > len(records):
         raise ValueError("records are missing")
     if tables.end is None and not tables.started:
@@ -173,11 +167,8 @@ def map_records(path: Path, start: int = 0) -> Records:
     """The whole records in a file from number `start` on."""
     import numpy as np
 
-    count = max(0, path.stat().st_size // RECORD.size - start)
-    dtype = np.dtype(RECORD_FIELDS)
-    if not count:
-        return np.empty(0, dtype)
-    return np.memmap(path, dtype, "r", start * RECORD.size, (count,))
+    data = read_records(path, start * RECORD.size)
+    return np.frombuffer(data, np.dtype(RECORD_FIELDS), len(data) // RECORD.size)
 
 
 @dataclass
@@ -196,11 +187,12 @@ class Tables:
     def read_from(self, data: bytes) -> None:
         """Take in what follows the bytes that were consumed; a last line without its end is left for later."""
         length = data.rfind(b"\n") + 1
-        for text in data[:length].decode("utf-8", "replace").splitlines():
-            self._take(json.loads(text))
+        for line in data[:length].splitlines():
+            self._take(parse_json(line))
         self.consumed += length
 
-    def _take(self, line: Any) -> None:
+    def _take(self, plain: Any) -> None:
+        line = table(plain)
         if "event" in line:
             self._number(line["event"], self.events)
             self.events[line["event"]] = _event(line)
@@ -210,9 +202,9 @@ class Tables:
         elif "trace" in line:
             if line["trace"] != TRACE_VERSION:
                 raise ValueError(f"it is of version {line['trace']}")
-            self.started, self.first, self.inputs = True, int(line["first"]), bool(line["inputs"])
+            self.started, self.first, self.inputs = True, whole(line["first"]), bool(line["inputs"])
         elif "end" in line:
-            self.end = int(line["end"])
+            self.end = whole(line["end"])
 
     @staticmethod
     def _number(number: Any, table: Mapping[int, Any]) -> None:
@@ -220,35 +212,38 @@ class Tables:
             raise ValueError("its tables are not in order")
 
 
-def _event(line: Mapping[str, Any]) -> Event:
-    model, module = line["module"]
+def _event(plain: Mapping[str, Any]) -> Event:
+    model, module = items(plain["module"])
     return Event(
-        op=str(line["op"]),
-        kind=str(line.get("kind", "")),
-        thread=str(line["thread"]),
-        phase=str(line["phase"]),
-        model=str(model),
-        module=str(module),
-        frames=tuple((str(f["path"]), int(f["line"]), str(f["function"])) for f in line["frames"]),
-        arguments=tuple(map(str, line["arguments"])),
-        tags=tuple(map(str, line["tags"])),
+        op=text(plain["op"]),
+        kind=text(plain.get("kind", "")),
+        thread=text(plain["thread"]),
+        phase=text(plain["phase"]),
+        model=text(model),
+        module=text(module),
+        frames=tuple(
+            (text(frame["path"]), whole(frame["line"]), text(frame["function"]))
+            for frame in map(table, items(plain["frames"]))
+        ),
+        arguments=tuple(map(text, items(plain["arguments"]))),
+        tags=tuple(map(text, items(plain["tags"]))),
     )
 
 
 def _form(line: Mapping[str, Any]) -> Form:
-    shape = tuple(max(0, int(size)) for size in line["shape"])
-    order = line["order"]
-    if order is not None:
-        order = tuple(int(dimension) for dimension in order)
-        if sorted(order) != list(range(len(shape))):
-            raise ValueError("an order of dimensions that is none")
+    shape = tuple(map(whole, items(line["shape"])))
     if len(shape) > MOST_DIMENSIONS:
         raise ValueError("a shape of too many dimensions")
+    order = line["order"]
+    if order is not None:
+        order = tuple(map(whole, items(order)))
+        if sorted(order) != list(range(len(shape))):
+            raise ValueError("an order of dimensions that is none")
     return Form(
-        dtype=str(line["dtype"]),
+        dtype=text(line["dtype"]),
         shape=shape,
         order=order,
-        device=str(line["device"]),
-        layout=str(line["layout"]),
-        reason=str(line["reason"]),
+        device=text(line["device"]),
+        layout=text(line["layout"]),
+        reason=text(line["reason"]),
     )

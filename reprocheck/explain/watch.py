@@ -16,6 +16,7 @@ from reprocheck.explain.localize_tell import UNSURE
 from reprocheck.explain.trace_file import Tables, map_records
 from reprocheck.model import RunSpec
 from reprocheck.protocol import TRACE_FILE, TRACE_TABLE_FILE
+from reprocheck.reading import MOST_LINES, read_some
 from reprocheck.worker.trace_format import ROLE_SHIFT, STEP
 
 if TYPE_CHECKING:
@@ -108,9 +109,7 @@ class _Half:
         import numpy as np
 
         new = map_records(self._folder / TRACE_FILE, self.count)
-        with (self._folder / TRACE_TABLE_FILE).open("rb") as file:
-            file.seek(self._tables.consumed)
-            self._tables.read_from(file.read())
+        self._tables.read_from(read_some(self._folder / TRACE_TABLE_FILE, MOST_LINES, self._tables.consumed))
         if not len(new):
             return
         events, forms = self._tables.events, self._tables.forms

@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reprocheck.evidence import EvidenceUnreadable, whole_lines
+from reprocheck.evidence import readable, whole_lines
 from reprocheck.initial.model import Answer, Confidence, Family
 from reprocheck.model import Outcome
 from reprocheck.params.model import Start, Tensor
 from reprocheck.protocol import WEIGHTS_RECORD
+from reprocheck.reading import text
 
 
 def read_start(outcome: Outcome) -> tuple[Start, tuple[str, ...]]:
     """With the notes of the run. Raises EvidenceUnreadable."""
-    folder = outcome.spec.directory
-    try:
+    with readable(outcome.spec.directory):
         lines = whole_lines(outcome)
         found = [line for line in lines if line["record"] == WEIGHTS_RECORD]
-        notes = tuple(str(line["text"]) for line in lines if line["record"] == "note")
-        stage = str(found[0]["stage"]) if found else ""
+        notes = tuple(text(line["text"]) for line in lines if line["record"] == "note")
+        stage = text(found[0]["stage"]) if found else ""
         return Start(seed=outcome.spec.seed, stage=stage, tensors=tuple(_tensors(found))), notes
-    except OSError as error:
-        raise EvidenceUnreadable(f"cannot read the evidence in {folder}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise EvidenceUnreadable(f"the evidence in {folder} is damaged: {error}") from error
 
 
 def _tensors(lines: list[dict[str, Any]]) -> Iterator[Tensor]:

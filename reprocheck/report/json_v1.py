@@ -97,6 +97,7 @@ def _run_volatile(run: RunSummary) -> Plain:
         "reused_from": run.reused_from or None,
         "ambient": run.ambient,
         "last_words": run.last_words,
+        "files": dict(run.digests),
         **({} if run.out_of_memory is None else {"out_of_memory": plain_out_of_memory(run.out_of_memory)}),
     }
 

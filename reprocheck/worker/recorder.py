@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from xxhash import xxh3_128
+
 from reprocheck.protocol import EVIDENCE_FILE, RECORD_SIZE, STEPS_FILE, UNOBSERVED_RECORD, VALUES_FILE
 from reprocheck.worker.own_file import OwnFile, identity
 
@@ -28,6 +30,8 @@ class Recorder:
         self._steps = OwnFile(folder / STEPS_FILE)
         self._values = OwnFile(folder / VALUES_FILE)
         self._stderr = identity(2)
+        self._written = {name: xxh3_128() for name in (EVIDENCE_FILE, STEPS_FILE, VALUES_FILE)}
+        """Of each file, a digest of what was written: whoever reads it can tell whether it is still that."""
         self._pending = bytearray()
         self._flushed = time.monotonic()
         self._count = 0
@@ -48,7 +52,9 @@ class Recorder:
             if self.is_open:
                 with self._writing():
                     text = json.dumps({"record": record, **content}, default=str) + "\n"
-                    self._lines.write(text.encode("utf-8", "surrogatepass"))
+                    data = text.encode("utf-8", "surrogatepass")
+                    self._written[EVIDENCE_FILE].update(data)
+                    self._lines.write(data)
                     self._count += 1
 
     def unobserved(self, what: str, reason: str, *, is_result: bool = False, help: str = "") -> None:
@@ -76,7 +82,9 @@ class Recorder:
             if not self.is_open or start + data.nbytes > VALUES_LIMIT:
                 return None
             with self._writing():
-                self._values.write(data.cast("B") if data.nbytes else data)
+                view = data.cast("B") if data.nbytes else data
+                self._written[VALUES_FILE].update(view)
+                self._values.write(view)
             return start
 
     def flush(self) -> None:
@@ -101,6 +109,7 @@ class Recorder:
                 return
             with self._writing():
                 self._flush_steps()
+            content["digests"] = {name: state.hexdigest() for name, state in self._written.items()}
             content["stepping"] = self._last_step - self._first_step
             self.line("end", records=self._count, steps=self._step_records, **content)
             self._closed = True
@@ -114,5 +123,6 @@ class Recorder:
             self.abandon(f"cannot write its evidence: {error.strerror or error}")
 
     def _flush_steps(self) -> None:
+        self._written[STEPS_FILE].update(self._pending)
         self._steps.write(bytes(self._pending))
         self._pending.clear()
