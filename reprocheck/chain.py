@@ -1,7 +1,6 @@
 """The chain of step digests, computed again: a record that was changed, left out or moved no longer fits.
 
-A record's chain is the digest of that of the record before it, of its optimizer and of its deciding kinds. All that goes
-into one link stands in the file, so that a million of them are checked in a second.
+A record's chain is the digest of that of the record before it, of its optimizer and of its deciding kinds.
 """
 
 from __future__ import annotations

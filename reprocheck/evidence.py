@@ -133,7 +133,7 @@ def _load(outcome: Outcome) -> Evidence:
     steps = reading.read_records(folder / STEPS_FILE, check=check_chain())
     if len(steps) != reading.whole(end["steps"]) * RECORD_SIZE:
         raise ValueError("step records are missing")
-    seal.check_own(folder, end.get("digests"), steps)
+    seal.check_own(folder, reading.table(end.get("digests")), steps)
     skipped = reading.whole(end["skipped"])
     files, not_compared = _files(folder, one["files"])
     unobserved = [line for line in lines if line["record"] == UNOBSERVED_RECORD]

@@ -86,4 +86,4 @@ def _plain_digest(path: Path) -> str:
         while left and (block := file.read(min(BLOCK, left))):
             state.update(block)
             left -= len(block)
-    return state.hexdigest()
+    return str(state.hexdigest())
