@@ -120,11 +120,12 @@ def audit(
 def render(audit: Audit, format: str = "text") -> str:
     """The report of an audit in one of the formats of `reprocheck run --format`, without colour."""
     from reprocheck.checks import FORMATS, choice, refuse
+    from reprocheck.console import disarm
     from reprocheck.report import FORMATS as renderers
 
     if format not in FORMATS:
         raise UsageError(f"format {refuse(' or '.join(FORMATS), format).message}")
-    return renderers[choice(*FORMATS)(format)](audit, _style())
+    return disarm(renderers[choice(*FORMATS)(format)](audit, _style()), format)
 
 
 def seed_everything(seed: int) -> None:

@@ -132,7 +132,7 @@ def run(
     write_outputs(answer, options["output"], style)
     append_step_summary(answer, [*(form for form, _ in options["output"]), *([options["format"]] if quiet < 2 else [])])
     if quiet < 2:
-        print_report(FORMATS[options["format"]](answer, style))
+        print_report(FORMATS[options["format"]](answer, style), options["format"])
     code = int(answer.exit_code)
     if vary and answer.verdict is Verdict.REPRODUCIBLE:
         code = code or also_vary(order.request, vary, style, quiet, verbose)
@@ -158,7 +158,7 @@ def diff(
     form = check_form(format)
     options = merge({"evidence": evidence, "color": color}, {} if path is None else load_config(path))
     answer = diff_audits(a, b, options["evidence"], validate("tolerance", tolerance or []))
-    print_report(render_diff(answer, form, decide_style(options["color"], sys.stdout)))
+    print_report(render_diff(answer, form, decide_style(options["color"], sys.stdout)), form)
     raise typer.Exit(int(answer.exit_code))
 
 
@@ -197,7 +197,9 @@ def selftest(
 
     seen, skipped = try_all(choose_progress(quiet, False))
     style = decide_style("auto", sys.stdout)
-    print_report(render_json(seen, skipped) if as_json else render_text(seen, skipped, style))
+    print_report(
+        render_json(seen, skipped) if as_json else render_text(seen, skipped, style), "json" if as_json else "text"
+    )
     raise typer.Exit(int(exit_code(seen)))
 
 

@@ -49,5 +49,5 @@ def cost(
     order = order_of(target, module, argv, given)
     bill = answer(order.request, rounds, only or (), choose_progress(quiet, verbose))
     if quiet < 2:
-        print_report(FORMATS[form](bill, decide_style(order.options["color"], sys.stdout)))
+        print_report(FORMATS[form](bill, decide_style(order.options["color"], sys.stdout)), form)
     raise typer.Exit(int(bill.exit_code))

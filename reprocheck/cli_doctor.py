@@ -72,5 +72,5 @@ def doctor(
     order = order_of(target, module, argv, given)
     answer = examine_training(order.request, memory_snapshot, choose_progress(quiet, verbose))
     if quiet < 2:
-        print_report(FORMATS[form](answer, decide_style(order.options["color"], sys.stdout)))
+        print_report(FORMATS[form](answer, decide_style(order.options["color"], sys.stdout)), form)
     raise typer.Exit(int(answer.exit_code))

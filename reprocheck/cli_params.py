@@ -52,5 +52,5 @@ def params(
     order = order_of(target, module, argv, given)
     answer = look(order.request, choose_progress(quiet, verbose))
     if quiet < 2:
-        print_report(FORMATS[form](answer, decide_style(order.options["color"], sys.stdout)))
+        print_report(FORMATS[form](answer, decide_style(order.options["color"], sys.stdout)), form)
     raise typer.Exit(int(answer.exit_code))

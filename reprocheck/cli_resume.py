@@ -66,5 +66,5 @@ def resume(
     order = order_of(target, module, argv, given)
     found = answer(make_resume_order(order.request, at, kill, grace, resume_arg or ()), choose_progress(quiet, verbose))
     if quiet < 2:
-        print_report(FORMATS[form](found, decide_style(order.options["color"], sys.stdout)))
+        print_report(FORMATS[form](found, decide_style(order.options["color"], sys.stdout)), form)
     raise typer.Exit(int(found.exit_code))

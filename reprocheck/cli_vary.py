@@ -69,7 +69,7 @@ def vary(
 
     form = check_form(format)
     if list_:
-        print_report(LISTS[form](decide_style(color or "auto", sys.stdout)))
+        print_report(LISTS[form](decide_style(color or "auto", sys.stdout)), form)
         return
     own = ("target", "argv", "module", "only", "skip", "require", "list_", "format", "quiet", "verbose")
     given = {name: value for name, value in context.params.items() if name not in own}
@@ -80,7 +80,7 @@ def vary(
         make_vary_order(order.request, only or (), skip or (), require or ()), choose_progress(quiet, verbose)
     )
     if quiet < 2:
-        print_report(FORMATS[form](found, decide_style(order.options["color"], sys.stdout)))
+        print_report(FORMATS[form](found, decide_style(order.options["color"], sys.stdout)), form)
     raise typer.Exit(int(found.exit_code))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 import unicodedata
@@ -27,6 +28,13 @@ _WIDEST = 60
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1"}
 # Control, format (bidirectional overrides), surrogates, line and paragraph separators.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_ANYWHERE = re.compile(r"##(?=[A-Za-z]*\[)")
+_AT_START = re.compile(r"((?:^|[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029])\s*)::")
+_DISARMED = {
+    **dict.fromkeys(("json", "sarif"), ("#\\u0023", "\\u003a:")),
+    "junit": ("#&#35;", "&#58;:"),
+}
+"""By format: what stands in place of two number signs, and of two colons; a backslash before it elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +127,24 @@ def say(message: str) -> None:
     if stream is None:
         return
     try:
-        stream.write(encodable(escape(message, keep_lines=True), stream) + "\n")
+        stream.write(encodable(disarm(escape(message, keep_lines=True)), stream) + "\n")
         stream.flush()
     except (OSError, ValueError):
         silence(stream)
+
+
+def disarm(text: str, form: str = "text") -> str:
+    """Text in which no line is a command to whoever runs a job and reads its log: `::error::` at the start of a line,
+    `##[error]` or `##vso[...]` anywhere in one. `form` is the format it is written in, whose reading stays the same.
+
+    The format `github` consists of such commands; what is told in them has no line of its own.
+    """
+    mark, colon = _DISARMED.get(form, ("##\\", "\\::"))
+    if "##" in text:
+        text = _ANYWHERE.sub(lambda found: mark, text)
+    if "::" in text and form != "github":
+        text = _AT_START.sub(lambda found: found[1] + colon, text)
+    return text
 
 
 def encodable(text: str, stream: TextIO) -> str:

@@ -18,9 +18,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from reprocheck.console import say
 from reprocheck.errors import ExitCode
 from reprocheck.gpu_device import Driver, GpuDevice, Probe, answer, one_line, opened_nvml, read_device, text
-from reprocheck.report.gpu_text import printable, render_text
+from reprocheck.report.gpu_text import render_text
+from reprocheck.report.write import print_report
 
 SCHEMA_VERSION = 1
 
@@ -94,11 +96,9 @@ def gpu_info_command(as_json: bool, require: bool) -> int:
     info = collect()
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     report = to_json(info) if as_json else render_text(info, width)
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(report.encode(encoding, "backslashreplace").decode(encoding))
+    print_report(report, "json" if as_json else "text")
     if require and info.availability.state is not GpuState.AVAILABLE:
-        sys.stdout.flush()
-        sys.stderr.write(f"error: no GPU is available: {printable(info.availability.reason)}\n")
+        say(f"error: no GPU is available: {info.availability.reason}")
         return ExitCode.NO_VERDICT
     return ExitCode.OK
 

@@ -60,7 +60,11 @@ def repository_path(path: str) -> str:
         return path
     root = next((folder for folder in (here, *map(str, Path(here).parents)) if _is_repository(folder)), here)
     absolute = os.path.abspath(path)
-    for base, name in ((root, absolute), (os.path.realpath(root), os.path.realpath(absolute))):
+    try:
+        pairs = [(root, absolute), (os.path.realpath(root), os.path.realpath(absolute))]
+    except (OSError, ValueError):  # no path that could be a file's: a target may say what it likes
+        pairs = [(root, absolute)]
+    for base, name in pairs:
         if name.startswith(base.rstrip(os.sep) + os.sep):
             return Path(os.path.relpath(name, base)).as_posix()
     return Path(absolute).as_posix()

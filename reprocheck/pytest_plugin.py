@@ -62,6 +62,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if mark is None:
         return
     from reprocheck.api import render
+    from reprocheck.console import disarm, escape
     from reprocheck.errors import Interrupted, ReprocheckError
 
     try:
@@ -69,7 +70,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     except Interrupted:
         raise KeyboardInterrupt from None
     except ReprocheckError as error:
-        pytest.fail(f"reprocheck: {error.message}" + (f"\n  help: {error.hint}" if error.hint else ""), pytrace=False)
+        hint = f"\n  help: {error.hint}" if error.hint else ""
+        pytest.fail(disarm(escape(f"reprocheck: {error.message}{hint}", keep_lines=True)), pytrace=False)
     if answer.exit_code not in (0, 1):
         pytest.fail(render(answer), pytrace=False)
     item.stash[_answer] = answer

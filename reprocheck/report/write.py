@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reprocheck.console import Style, encodable, say, silence
+from reprocheck.console import Style, disarm, encodable, say, silence
 from reprocheck.errors import ExitCode, ReprocheckError, UsageError
 from reprocheck.model import Audit
 from reprocheck.report import FORMATS
@@ -46,7 +46,7 @@ def write_outputs(audit: Audit, outputs: Sequence[tuple[str, Path]], style: Styl
     file_style = replace(style, colour=False, ascii=False, plots=False)  # a file is no terminal, and is UTF-8
     failures: list[OutputError] = []
     for form, path in outputs:
-        text = FORMATS[form](audit, file_style)
+        text = disarm(FORMATS[form](audit, file_style), form)
         try:
             write_atomically(path, text.encode("utf-8", "backslashreplace"))
         except OSError as error:
@@ -91,13 +91,16 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.unlink(temporary)
 
 
-def print_report(text: str) -> None:
-    """The report on standard output. A reader that has gone away is no error; a full disk is one."""
+def print_report(text: str, form: str = "text") -> None:
+    """The report on standard output. A reader that has gone away is no error; a full disk is one.
+
+    `form` is the name of its format.
+    """
     stream = sys.stdout
     if stream is None:
         return
     try:
-        stream.write(encodable(text, stream))
+        stream.write(encodable(disarm(text, form), stream))
         stream.flush()
     except BrokenPipeError:
         silence(stream)
