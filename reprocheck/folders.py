@@ -19,6 +19,7 @@ from typing import Any
 from reprocheck.file_contents import SQLITE_BESIDE, contents, digest_of_bytes, is_database
 from reprocheck.model import RunSpec
 from reprocheck.protocol import EVIDENCE_FILE, EVIDENCE_FOLDER, FILES_FILE
+from reprocheck.reading import MOST_LINES, items, parse_json, read_whole, table, write_new
 
 NOT_LOOKED_INTO = frozenset(
     {
@@ -137,7 +138,7 @@ class Folders:
             place.last = now
         found = _Found(spec, before, now, spec.id in self._shared, place.touched, self._outside)
         with suppress(OSError):  # a full disk: then the files that the worker heard of are all there is
-            (spec.directory / FILES_FILE).write_text(json.dumps(found.plain()), encoding="utf-8")
+            write_new(spec.directory / FILES_FILE, json.dumps(found.plain()).encode())
 
 
 def _is_watched(spec: RunSpec) -> bool:
@@ -154,7 +155,7 @@ def _touched(spec: RunSpec) -> Iterator[str]:
     """By earlier runs of this audit, in the same folder."""
     for path in sorted(spec.directory.parent.glob(f"*/{FILES_FILE}")):
         with suppress(OSError, ValueError, KeyError, TypeError):
-            plain = json.loads(path.read_text(encoding="utf-8"))
+            plain = table(parse_json(read_whole(path, MOST_LINES)))
             here = plain["cwd"] == str(spec.cwd)
             paths = [*(str(file["path"]) for file in plain["files"]), *map(str, plain["outside"])]
             yield from (path for path in paths if here or os.path.isabs(path))
@@ -261,10 +262,11 @@ def _without_contents(path: str, kind: str) -> dict[str, Any]:
 
 def heard_of(folder: Path) -> list[dict[str, Any]]:
     """The files that the worker of a run heard of, from its evidence."""
-    with suppress(OSError, ValueError, KeyError, TypeError), (folder / EVIDENCE_FILE).open("rb") as lines:
-        for line in lines:
+    with suppress(OSError, ValueError, KeyError):
+        for line in read_whole(folder / EVIDENCE_FILE, MOST_LINES).splitlines():
             if line.startswith(b'{"record": "files"'):
-                return [file for file in json.loads(line)["files"] if isinstance(file["path"], str)]
+                files = map(table, items(table(parse_json(line))["files"]))
+                return [file for file in files if isinstance(file["path"], str)]
     return []
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -94,6 +94,7 @@ def launch(
         active.remove(run)
         templates.ended(run.spec)
         folders.after(run.spec, outcome.status is Status.COMPLETED)
+        outcome = replace(outcome, digests=seal(run.spec.directory))
         outcomes[run.spec.id] = outcome
         progress.run_ended(run.spec.id, outcome.status, outcome.seconds, steps_so_far(run.spec))
 
@@ -207,19 +208,16 @@ def _give_up(run: _Active, status: Status, reason: str) -> Outcome:
         reason=reason,
         last_words=_last_words(run.spec),
         seconds=seconds,
-        digests=seal(run.spec.directory),
     )
 
 
 def _stop(run: _Active, reason: str) -> Outcome:
     _end(run)
-    digests = seal(run.spec.directory)
-    return Outcome(spec=run.spec, status=Status.STOPPED, reason=reason, seconds=run.seconds, digests=digests)
+    return Outcome(spec=run.spec, status=Status.STOPPED, reason=reason, seconds=run.seconds)
 
 
 def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
     """A run succeeded when its evidence is complete, whatever its exit status says."""
-    digests = seal(spec.directory)
     end = read_end(spec.directory)
     status, reason, usage, memory = Status.LOST, "", False, None
     if end is None:
@@ -245,7 +243,6 @@ def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
         seconds=seconds,
         usage=usage,
         out_of_memory=memory,
-        digests=digests,
     )
 
 

@@ -7,6 +7,7 @@ raises OSError or ValueError, each with a reason in words.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import math
@@ -123,6 +124,18 @@ def read_lines(path: Path | str, *, cut: bool = False, state: Any = None) -> Ite
             if not isinstance(line, dict):
                 raise ValueError("a line is not a record")
             yield line
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """A file of ours in a folder that a target may write to, too: whatever has its name there is put away first.
+
+    Raises OSError.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(number, "wb") as file:
+        file.write(data)
 
 
 def count_values(data: bytes) -> int:

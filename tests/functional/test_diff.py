@@ -305,5 +305,13 @@ def test_nothing_in_a_file_is_executed(copy: Path) -> None:
     spec = json.loads((copy / "copy" / "s0r0" / "spec.json").read_text())
     spec["target"]["arguments"] = [["value", code]]
     (copy / "copy" / "s0r0" / "spec.json").write_text(json.dumps(spec))
-    diff(copy, "copy", "copy", code=0)
+    diff(copy, "copy", "copy", code=2)
     assert not (copy / "executed").exists()
+
+
+def test_a_flipped_digest_of_a_gradient_is_refused(copy: Path) -> None:
+    path = copy / "copy" / "s0r0" / "steps.bin"
+    data = bytearray(path.read_bytes())
+    data[12 + 16 * 3] ^= 1
+    path.write_bytes(data)
+    assert "steps.bin is not as it was when the run ended" in refused(copy, "copy", "copy")

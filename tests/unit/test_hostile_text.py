@@ -20,7 +20,7 @@ from tests.support.audits import divergence, explained, explanation
 
 ATTACK = (
     "::error file=a.py::x\n::set-output name=a::b\r::add-mask::*\n  ::stop-commands::t\n##[error]y ##vso[task.x]\0"
-    "\x1b]0;t\x07\x9b2J\x85::debug::\u2028::warning::\u202e\u200b\udcff]]><!--&<b> @someone #1 [l](http://x) | ``` %0A::"
+    "\x1b]0;t\x07\x9b2J\x85::debug::\u2028::warning::\u202e\u200b\udcff]]><!--&<b> @someone #1 [l](http://x) | `` %0A::"
 )
 FIXED = {"severity", "confidence", "stage", "code", "status", "digest", "started", "init", "steps_digest", "output"}
 """Words of ours, which choose what is written."""
