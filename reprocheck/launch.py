@@ -142,7 +142,7 @@ def _start(spec: RunSpec, template: Template | None, folders: Folders) -> _Activ
     try:
         spec.directory.mkdir(parents=True)
         if spec.copy_of is not None:
-            copy_folder(spec.copy_of, spec.cwd)
+            copy_folder(spec.copy_of, spec.cwd, spec.known)
         folders.before(spec)
         if spec.home is not None:
             make_home(spec.home)

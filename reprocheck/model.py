@@ -278,6 +278,17 @@ class Home:
     """Where the run's own is made, right before it starts."""
     without: tuple[Path, ...] = ()
     """Files below `source` that are left out: those that earlier runs wrote."""
+    copies: bool = False
+    """They are copied instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What an earlier run of the same target touched, by real paths: a copy of the folder is to hold it, too."""
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +311,8 @@ class RunSpec:
     """Fingerprint saved checkpoints by their tensors, not by the bytes of the file."""
     copy_of: Path | None = None
     """The folder that `cwd` is made a copy of right before the run; None: `cwd` is there already."""
+    known: Known | None = None
+    """With `copy_of`: what is known of the runs in that folder."""
     home: Home | None = None
     """A home folder of its own; `environment` names it already. None: the user's."""
     probe: Probe | None = None

@@ -13,6 +13,7 @@ from reprocheck.model import (
     Compare,
     Deterministic,
     Home,
+    Known,
     NotCompared,
     Probe,
     Request,
@@ -24,6 +25,7 @@ from reprocheck.model import (
     Workdir,
 )
 from reprocheck.protocol import RUN_VARIABLE
+from reprocheck.workdir import in_world
 
 HASH_SEEDS_FROM = 101
 HEAP_BYTES = (None, 190, 192, 85)
@@ -72,21 +74,26 @@ class Planner:
         tmpdir: str | None = None,
         work: Path | None = None,
         home_without: Sequence[str] | None = None,
+        home_copies: bool = False,
+        known: Known | None = None,
     ) -> RunSpec:
         """One run; what is not given is as the request says.
 
         `fresh`: in a copy of the folder, made at `work` where that is given. `tmpdir`: the run whose temporary
         directory it gets, emptied; else its own. `home_without`: it gets a home folder of its own that holds what the
-        user's holds, but for these files, by their real paths.
+        user's holds, but for these files, by their real paths; with `home_copies` it holds copies of them. `known`:
+        what runs in the folder touched; a copy lies so that it finds what they found beside and above the folder.
         """
         run_id = self.prefix + run_id
         settings = settings or self.request.settings
         environment = base_environment(settings, self.environ)
         home = None if home_without is None else home_of(environment, self.tmp / run_id / "home", home_without)
         if home is not None:
+            home = replace(home, copies=home_copies)
             environment = in_home(environment, home)
         fresh = self.request.workdir is Workdir.FRESH if fresh is None else fresh
-        cwd = (work or self.tmp / run_id / "folder") if fresh else self.cwd
+        copy = self.tmp / run_id / "folder" if known is None else in_world(self.cwd, self.tmp / run_id / "world")
+        cwd = (work or copy) if fresh else self.cwd
         return RunSpec(
             id=run_id,
             seed=seed,
@@ -101,6 +108,7 @@ class Planner:
             directory=self.directory / run_id,
             read_checkpoints=Compare.FILES in self.request.compare,
             copy_of=self.cwd if fresh else None,
+            known=known if fresh and work is None else None,
             home=home,
             probe=probe,
         )

@@ -20,6 +20,7 @@ from reprocheck.model import (
     Deterministic,
     Edit,
     Home,
+    Known,
     Probe,
     RunSpec,
     Seeding,
@@ -203,6 +204,7 @@ def decode_spec(text: str) -> RunSpec:
         read_checkpoints=plain["read_checkpoints"],
         looks_at_weights=plain["looks_at_weights"],
         copy_of=None if plain["copy_of"] is None else Path(plain["copy_of"]),
+        known=None if plain["known"] is None else Known(**{name: tuple(v) for name, v in plain["known"].items()}),
         home=None if plain["home"] is None else _home(plain["home"]),
         probe=None if plain["probe"] is None else _probe(plain["probe"]),
     )
@@ -210,7 +212,7 @@ def decode_spec(text: str) -> RunSpec:
 
 def _home(plain: dict[str, Any]) -> Home:
     without = tuple(Path(path) for path in plain["without"])
-    return Home(source=Path(plain["source"]), at=Path(plain["at"]), without=without)
+    return Home(source=Path(plain["source"]), at=Path(plain["at"]), without=without, copies=plain["copies"])
 
 
 def _probe(plain: dict[str, Any]) -> Probe:

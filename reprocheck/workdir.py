@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reprocheck.errors import NoVerdictError
-from reprocheck.model import Home
+from reprocheck.model import Home, Known
 from reprocheck.protocol import EVIDENCE_FOLDER
 
 LEFT_OUT = frozenset(
-    {EVIDENCE_FOLDER, ".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".pytest_cache"}
+    {
+        *(EVIDENCE_FOLDER, ".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox"),
+        *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".ipynb_checkpoints"),
+    }
 )
-"""Not copied: they are large, and no training reads them."""
+"""Not copied, nor any folder with a `pyvenv.cfg`: they are large, and no training reads them."""
 MOST_BYTES = 4 * 2**30
 MOST_FILES = 100_000
+COPIED_BYTES, COPIED_FILES = 256 * 2**20, 10_000
+"""Of a folder of which it is known what runs touch: of a larger one the rest is linked."""
+SMALL = 1 << 20
+"""Bytes of a file that is copied rather than linked, beside others that are."""
 
 
-def copy_folder(source: Path, destination: Path) -> None:
+def copy_folder(source: Path, destination: Path, known: Known | None = None) -> None:
     """Copy what a training may read. Raises NoVerdictError when it is too much or cannot be read."""
     try:
+        if known is not None:
+            _link_beside(source, destination, known)
+            if too_much(source, COPIED_BYTES, COPIED_FILES):
+                destination.mkdir(parents=True)
+                _copy_known(source, destination, _parents(known.sources), {*known.writes, *known.sources}, known)
+                return
         reason = too_much(source)
         if reason:
             raise NoVerdictError(
@@ -34,14 +47,71 @@ def copy_folder(source: Path, destination: Path) -> None:
         raise NoVerdictError(f"cannot copy {source} for a run of its own: {text}") from error
 
 
+def in_world(folder: Path, world: Path) -> Path:
+    """Where a copy of a folder lies below `world`: as deep as the folder itself, so that `../data` leads somewhere."""
+    return world.joinpath(*folder.parts[1:])
+
+
+def _link_beside(source: Path, destination: Path, known: Known) -> None:
+    """What a run read beside or above its folder is linked to where the same relative path leads from the copy."""
+    real = Path(os.path.realpath(source))
+    world = Path(*destination.parts[: len(destination.parts) - len(source.parts) + 1])
+    for path in known.reads:
+        parts, own = Path(path).parts, real.parts
+        common = next(
+            (n for n, (a, b) in enumerate(zip(parts, own, strict=False)) if a != b), min(map(len, (parts, own)))
+        )
+        if common in (1, len(own), len(parts)):
+            continue  # elsewhere, in the folder itself, or a folder that it lies in
+        target = Path(*parts[: common + 1])
+        link = in_world(target, world)
+        if not os.path.lexists(link):
+            link.parent.mkdir(parents=True, exist_ok=True)
+            os.symlink(target, link)
+
+
+def _parents(paths: Iterable[str]) -> set[str]:
+    return {str(parent) for path in paths for parent in Path(path).parents}
+
+
+def _copy_known(source: Path, destination: Path, own: set[str], files: set[str], known: Known) -> None:
+    """Copy what runs write and the code that they ran, and link all else: folders as a whole where runs wrote nothing.
+
+    A script that resolves its own path must find itself in the copy.
+    """
+    own = own | _parents(known.writes)
+    with os.scandir(source) as entries:
+        for entry in entries:
+            place, real = destination / entry.name, os.path.realpath(entry.path)
+            if _is_left_out(entry):
+                continue
+            if entry.is_symlink():
+                os.symlink(real, place)
+            elif entry.is_dir():
+                if real in own:
+                    place.mkdir()
+                    _copy_known(Path(entry.path), place, own, files, known)
+                else:
+                    os.symlink(real, place)
+            elif entry.is_file():
+                if real in files or entry.stat().st_size <= SMALL:
+                    shutil.copy2(entry.path, place)
+                else:
+                    os.symlink(real, place)
+
+
+def _is_left_out(entry: os.DirEntry[str]) -> bool:
+    return entry.name in LEFT_OUT or (entry.is_dir() and os.path.isfile(os.path.join(entry.path, "pyvenv.cfg")))
+
+
 def make_home(home: Home) -> None:
     """A folder of links to what the user's home folder holds, without some files; nothing of the user's is changed."""
     shutil.rmtree(home.at, ignore_errors=True)
     home.at.mkdir(parents=True)
-    _link_all(home.source, home.at, [path.relative_to(home.source).parts for path in home.without])
+    _link_all(home.source, home.at, [path.relative_to(home.source).parts for path in home.without], home.copies)
 
 
-def _link_all(source: Path, at: Path, without: list[tuple[str, ...]]) -> None:
+def _link_all(source: Path, at: Path, without: list[tuple[str, ...]], copies: bool) -> None:
     """A folder that holds nothing but what is left out was made together with it: it is left out, too."""
     below: dict[str, list[tuple[str, ...]]] = {}
     for first, *rest in without:
@@ -54,14 +124,17 @@ def _link_all(source: Path, at: Path, without: list[tuple[str, ...]]) -> None:
             elif () not in left and entry.is_dir(follow_symlinks=False):
                 folder = at / entry.name
                 folder.mkdir()
-                _link_all(Path(entry.path), folder, left)
+                _link_all(Path(entry.path), folder, left, copies)
                 if not any(folder.iterdir()):
                     folder.rmdir()
+            elif copies and entry.is_file():
+                shutil.copy2(entry.path, at / entry.name)
 
 
 def _ignore(folder: str, names: list[str]) -> set[str]:
     odd = {name for name in names if not _is_plain(os.path.join(folder, name))}
-    return odd.union(LEFT_OUT.intersection(names))
+    tools = {name for name in names if os.path.isfile(os.path.join(folder, name, "pyvenv.cfg"))}
+    return odd.union(tools, LEFT_OUT.intersection(names))
 
 
 def _is_plain(path: str) -> bool:
@@ -83,7 +156,11 @@ def too_much(source: Path, most_bytes: int = MOST_BYTES, most_files: int = MOST_
 
 def _sizes(source: Path) -> Iterator[int]:
     for folder, folders, files in os.walk(source):
-        folders[:] = [name for name in folders if name not in LEFT_OUT]
+        folders[:] = [
+            name
+            for name in folders
+            if name not in LEFT_OUT and not os.path.isfile(os.path.join(folder, name, "pyvenv.cfg"))
+        ]
         for name in files:
             try:
                 yield os.lstat(os.path.join(folder, name)).st_size

@@ -6,7 +6,6 @@ without that, in a copy of the folder, shows it; a second one, seeded again, tha
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from reprocheck.explain.generators import drawn_before_seeded
 from reprocheck.explain.lab import Lab, Ran, why_failed
 from reprocheck.explain.ledger_file import load_taps
 from reprocheck.explain.model import Arm, Attribution, Case, SourceHit, Tap
+from reprocheck.explain.place import Place, place_for
 from reprocheck.explain.scan import scan
 from reprocheck.judge import unasked
 from reprocheck.model import (
@@ -37,12 +37,9 @@ from reprocheck.rules import diagnose
 from reprocheck.rules.difference import equal_starts
 from reprocheck.rules.model import ERROR, WARNING
 from reprocheck.templates import Templates
-from reprocheck.workdir import too_much
 
 STEPS = 10
 """Optimizer steps after which these runs end."""
-MOST_BYTES, MOST_FILES = 256 * 2**20, 10_000
-"""Of a folder that is copied for a question that nobody asked."""
 HELP = "--seeding none shows it"
 WHAT = "a run without reprocheck's seeding"
 
@@ -81,14 +78,15 @@ def explain_agreement(
         manifest=first.manifest,
         facts=first.facts,
     )
-    why_not = _why_not(planner)
+    place = place_for(planner, firsts) if _is_of_interest(planner.request) else "not asked for"
+    why_not = place if isinstance(place, str) else ""
     depends = False
-    if not why_not:
-        ran = lab.run("does it reproduce without reprocheck's seeding?", [_unseeded(lab, first, limit)])[0]
+    if isinstance(place, Place):
+        ran = lab.run("does it reproduce without reprocheck's seeding?", [_unseeded(lab, first, limit, place)])[0]
         why_not = why_failed(ran)
         depends = lab.agree(first, ran, limit) is False
-    if depends:
-        case, why_not = _dependent(lab, first, case, limit)
+    if depends and isinstance(place, Place):
+        case, why_not = _dependent(lab, first, case, limit, place)
     elif lab.left >= 1 and _is_worth_a_run(equal, hits):
         ran = lab.run("following the seed", [lab.spec(first, limit=limit, probe=Probe())])[0]
         case = replace(case, taps=_taps(ran, first))
@@ -130,52 +128,44 @@ def _is_of_interest(request: Request) -> bool:
     return request.settings.seeding is not Seeding.NONE and request.explain_budget > 0
 
 
-def _why_not(planner: Planner) -> str:
-    """Why a run without our seeding is not made, in words; the run must not touch what the audit's runs wrote."""
-    request = planner.request
-    if not _is_of_interest(request):
-        return "not asked for"
-    if _reaches_out(request.target, planner.cwd):
-        return "it could write outside of a copy of the folder"
-    large = too_much(planner.cwd, MOST_BYTES, MOST_FILES)
-    return f"the folder is not copied for it, for {large}" if large else ""
-
-
-def _reaches_out(target: Target, folder: Path) -> bool:
-    """Whether the target lies outside of the folder, or is told an absolute path."""
-    words = (*target.argv, *(value for _, value in target.arguments if isinstance(value, str)))
-    outside = target.path is not None and not target.path.is_relative_to(folder)
-    return outside or any(os.path.isabs(word.rpartition("=")[2]) for word in words)
-
-
 def _is_worth_a_run(equal: Sequence[tuple[int, int]], hits: Sequence[SourceHit]) -> bool:
     """Seeds agree, or the source has a generator that nobody seeds."""
     return bool(equal) or any(hit.pattern == "unseeded-generator" for hit in hits)
 
 
-def _unseeded(lab: Lab, first: Evidence, limit: int | None, probe: Probe | None = None) -> RunSpec:
+def _unseeded(lab: Lab, first: Evidence, limit: int | None, place: Place, probe: Probe | None = None) -> RunSpec:
     """A run like the last repeat of the first seed, but for our seeding: all repeats agree."""
     request = lab.request
     settings = replace(request.settings, seeding=Seeding.NONE)
     ambient = lab.ambient(request.repeats - 1)
     compared_with = (first.spec.id,)
     return lab.spec(
-        first, limit=limit, ambient=ambient, settings=settings, probe=probe, fresh=True, compared_with=compared_with
+        first,
+        limit=limit,
+        ambient=ambient,
+        settings=settings,
+        probe=probe,
+        compared_with=compared_with,
+        fresh=place.fresh,
+        home_without=place.home_without,
+        home_copies=True,
     )
 
 
-def _dependent(lab: Lab, first: Evidence, case: Case, limit: int | None) -> tuple[Case, str]:
+def _dependent(lab: Lab, first: Evidence, case: Case, limit: int | None, place: Place) -> tuple[Case, str]:
     """The case of a target that repeats because we seed, if that is shown; else why it is not."""
     if lab.left < 2:
         return case, f"--explain-budget {lab.request.explain_budget} was used up"
-    ran = lab.run("what is drawn from before it is seeded?", [_unseeded(lab, first, limit, Probe())])[0]
+    ran = lab.run("what is drawn from before it is seeded?", [_unseeded(lab, first, limit, place, Probe())])[0]
     case = replace(case, taps=_taps(ran, first))
     drawn = drawn_before_seeded(case.taps, Seeding.NONE)
     if not drawn:
         return case, why_failed(ran) or "it differs, and no generator was seen to be drawn from before it was seeded"
-    control = lab.run("and seeded, in the same folder?", [lab.spec(first, limit=limit, fresh=True)])[0]
+    seeded = lab.spec(first, limit=limit, fresh=place.fresh, home_without=place.home_without, home_copies=True)
+    control = lab.run("and seeded, in the same folder?", [seeded])[0]
+    where = "in a copy of the folder" if place.fresh else "in the folder"
     if not lab.agree(first, control, limit):
-        return case, why_failed(control) or "it differs, but so does a seeded one in a copy of the folder"
+        return case, why_failed(control) or f"it differs, but so does a seeded one {where}"
     arm = Arm(name="seeding none", question="does it agree without reprocheck's seeding?", runs=1, agreed=0, differed=1)
     request = replace(case.request, settings=replace(case.request.settings, seeding=Seeding.NONE))
     return replace(

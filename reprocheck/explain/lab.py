@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from reprocheck.evidence import EvidenceUnreadable, load_evidence
 from reprocheck.explain.agree import first_difference
+from reprocheck.explain.leftovers import known_of
 from reprocheck.launch import Watch, launch
 from reprocheck.model import Ambient, Evidence, Outcome, Probe, RunSpec, Settings, Status
 from reprocheck.plan import Planner
@@ -58,9 +59,10 @@ class Lab:
         fresh: bool | None = None,
         compared_with: tuple[str, ...] | None = None,
         home_without: Sequence[str] | None = None,
+        home_copies: bool = False,
     ) -> RunSpec:
         """A run like `reference`; what is given is otherwise. `limit`: steps after which it ends. `home_without`: in a
-        home folder of its own, without these files (`leftovers.Leftover.path`)."""
+        home folder of its own, without these files (`leftovers.Leftover.path`), or with copies of them."""
         settings = settings or self.request.settings
         if reference.spec.probe is not None and reference.spec.probe.calls > 1:
             probe = replace(probe or Probe(ledger=False), calls=reference.spec.probe.calls)
@@ -80,6 +82,8 @@ class Lab:
             fresh=fresh,
             tmpdir=reference.spec.id,
             home_without=home_without,
+            home_copies=home_copies,
+            known=None if reference.spec.copy_of is not None else known_of(reference),
         )
         return replace(spec, compared_with=compared_with)
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 
 from reprocheck.compare_files import UNTOUCHED
 from reprocheck.explain.model import Tap
-from reprocheck.model import Evidence, Location
+from reprocheck.model import Evidence, Known, Location
 
 OWN = "own"
 """The generator of a read of what the same run had written anew before."""
@@ -69,6 +69,12 @@ def _paths(runs: Iterable[Evidence]) -> Iterator[str]:
         for file in run.files:
             if file.kind not in UNTOUCHED:
                 yield real_path(file.path, str(run.spec.cwd))
+
+
+def known_of(run: Evidence) -> Known:
+    """What a run touched, for those that are to find the same in a copy of its folder."""
+    sources = tuple(os.path.realpath(path) for path in run.sources)
+    return Known(reads=tuple(run.reads), writes=written_by(run), sources=sources)
 
 
 def real_path(path: str, cwd: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.support.cli import environment, reprocheck
@@ -27,6 +28,23 @@ for _ in range({steps}):
 open("steps.txt", "a").write("one run\\n")
 """
 SEED_TORCH, SEED_NUMPY = "torch.manual_seed(1)", "np.random.seed(1)"
+
+SEEDED = "-2.824894666671753"
+"""What READS writes with seed 0."""
+READS = """\
+import os, sys
+import numpy as np
+import torch
+
+weights = torch.nn.Linear(3, 1)
+data = torch.tensor(np.load({data}))
+optimizer = torch.optim.SGD(weights.parameters(), 0.1)
+for _ in range(3):
+    optimizer.zero_grad()
+    weights(data).sum().backward()
+    optimizer.step()
+{end}
+"""
 
 
 BEST = """
@@ -117,10 +135,41 @@ def test_a_difference_that_the_copied_folder_makes_is_not_put_down_to_the_seed(t
 
 @pytest.mark.slow
 def test_what_could_touch_other_files_is_not_run(tmp_path: Path) -> None:
-    answer = audit(tmp_path, SEED_TORCH, argv=("--out=/nowhere/at/all",))
+    answer = audit(tmp_path, SEED_TORCH, argv=(f"--out={tmp_path}",))
     assert not answer["findings"]
-    assert not_tried(answer)
+    assert "absolute path" in not_tried(answer)[0]
     assert answer["headline"] == "REPRODUCIBLE; not checked whether it seeds itself"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["data above", "nothing written", "cache under home", "absolute data", "large folder"])
+def test_the_run_without_our_seeding_finds_what_the_first_run_found(kind: str, tmp_path: Path) -> None:
+    """Data beside and above the folder, a cache; what the user has is left as it is."""
+    folder, home = tmp_path / "project", tmp_path / "home"
+    for path in (folder, home / "kept", tmp_path / "data", folder / "many"):
+        path.mkdir(parents=True)
+    np.save(tmp_path / "data" / "x.npy", np.ones((8, 3), dtype=np.float32))
+    data, end, argv = '"../data/x.npy"', 'open("out.txt", "w").write(str(weights.bias.item()))', ()
+    if kind == "nothing written":
+        end = ""
+    elif kind == "cache under home":
+        end = (
+            'cache = os.path.expanduser("~/.cache/mine/x"); os.makedirs(os.path.dirname(cache), exist_ok=True)\n'
+            'open(cache, "w").write(str(weights.bias.item()))'
+        )
+    elif kind == "absolute data":
+        data, argv = "sys.argv[1]", (str(tmp_path / "data/x.npy"),)
+    elif kind == "large folder":
+        for number in range(10_001):
+            (folder / "many" / str(number)).touch()
+    (folder / "train.py").write_text(READS.format(data=data, end=end))
+    words = ("run", "--threads", "1", "--format", "json", "train.py", "--", *argv)
+    ran = reprocheck(*words, cwd=folder, env=environment(HOME=str(home)))
+    answer = ran.json()
+    assert not_tried(answer) == []
+    assert {finding["code"] for finding in answer["findings"]} == {"RC501"}
+    written = [path.read_text() for path in (folder / "out.txt", home / ".cache/mine/x") if path.exists()]
+    assert set(written) <= {SEEDED}, "the run without our seeding wrote over a result"
 
 
 @pytest.mark.slow
