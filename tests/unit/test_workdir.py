@@ -1,0 +1,56 @@
+"""Copies of the folder: what is left out, and what is linked where it is known what runs touch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reprocheck import workdir
+from reprocheck.model import Known
+from reprocheck.workdir import copy_folder, in_world
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    files = ("proj/train.py", "proj/.git/x", "proj/any/pyvenv.cfg", "proj/any/lib/y", "proj/data/a", "proj/out/old.pt")
+    for name in (*files, "data/z", "proj/lib/mod.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    return tmp_path / "proj"
+
+
+def test_folders_of_tools_and_environments_are_not_copied(folder: Path, tmp_path: Path) -> None:
+    copy_folder(folder, tmp_path / "copy")
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == ["data", "lib", "out", "train.py"]
+
+
+def test_what_lies_above_the_folder_is_linked_where_the_same_path_leads(folder: Path, tmp_path: Path) -> None:
+    copy = in_world(folder, tmp_path / "world")
+    copy_folder(folder, copy, Known(reads=(str(tmp_path / "data/z"), "/etc/hostname", str(tmp_path))))
+    assert (copy / "../data/z").read_text() == "data/z"
+    assert (copy / "../data").is_symlink()
+    assert not (tmp_path / "world/etc").exists()
+
+
+def test_of_a_large_folder_only_what_runs_write_and_their_code_is_copied(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workdir, "COPIED_FILES", 2)
+    known = Known(
+        writes=(str(folder / "out/new.pt"), str(folder / "out/old.pt")),
+        sources=(str(folder / "train.py"), str(folder / "lib/mod.py")),
+    )
+    copy = in_world(folder, tmp_path / "world")
+    copy_folder(folder, copy, known)
+    assert {path.name: path.is_symlink() for path in copy.iterdir()} == {
+        "train.py": False,
+        "data": True,
+        "out": False,
+        "lib": False,
+    }
+    (copy / "out/old.pt").write_text("another")
+    (copy / "out/new.pt").write_text("another")
+    assert (folder / "out/old.pt").read_text() == "proj/out/old.pt"
+    assert not (folder / "out/new.pt").exists()
+    assert (copy / "lib/mod.py").resolve() == (copy / "lib/mod.py")
