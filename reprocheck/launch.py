@@ -223,8 +223,7 @@ def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
     if end is None:
         ended = f"ended by {_signal_name(-code)}" if code < 0 else f"exited with status {code}"
         reason = f"{ended} without closing its evidence"
-        if shutil.disk_usage(spec.directory).free < DISK_FULL:
-            reason += f": the disk that holds {spec.directory.parent} is full"
+        reason += _why_no_end(spec)
     elif end["status"] == "unusable":
         status, reason, usage = Status.FAILED, str(end["error"]), True
     elif end["status"] == "failed":
@@ -244,6 +243,15 @@ def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
         usage=usage,
         out_of_memory=memory,
     )
+
+
+def _why_no_end(spec: RunSpec) -> str:
+    try:
+        if shutil.disk_usage(spec.directory).free < DISK_FULL:
+            return f": the disk that holds {spec.directory.parent} is full"
+    except OSError as error:
+        return f": {spec.directory} cannot be read ({error.strerror or error})"
+    return ""
 
 
 def _signal_name(number: int) -> str:

@@ -15,6 +15,9 @@ def main() -> None:
         import reprocheck.worker  # noqa: F401
     except ModuleNotFoundError:  # not installed, but run from its source folder
         sys.path.append(__file__.rsplit("/", 3)[0])
+    from reprocheck.worker.private import install
+
+    install()
     folder = sys.argv[1]
     if folder == "--supervised":
         from reprocheck.worker.supervisor import supervise

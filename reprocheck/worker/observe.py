@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,6 +21,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from reprocheck.worker.conduct import Conduct
 from reprocheck.worker.digest import Unobserved
 from reprocheck.worker.heap import HeapPoison
+from reprocheck.worker.private import error_text
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.roots import Roots, is_main_thread
 from reprocheck.worker.sites import Sites
@@ -360,17 +361,17 @@ class Observer:
 
     def _guarded(self, observe: Callable[..., Any], *args: Any) -> Any:
         """Observation must not end the target: what fails is noted in the evidence."""
-        started = time.perf_counter()
+        started = perf_counter()
         try:
             return observe(*args)
         except Exception as error:
-            text = f"{observe.__name__.strip('_')} could not be observed: {type(error).__name__}: {error}"
+            text = f"{observe.__name__.strip('_')} could not be observed: {error_text(error)}"
             if text not in self._failures and len(self._failures) < 20:
                 self._failures.add(text)
                 self._recorder.line("note", text=text)
             return None
         finally:
-            self._own_seconds += time.perf_counter() - started
+            self._own_seconds += perf_counter() - started
 
 
 def hide_from_compiler(function: Callable[..., Any]) -> None:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from os import getpid, write
 from pathlib import Path
+from threading import RLock
+from time import monotonic
 from typing import Any
 
 from xxhash import xxh3_128
 
 from reprocheck.protocol import EVIDENCE_FILE, RECORD_SIZE, STEPS_FILE, UNOBSERVED_RECORD, VALUES_FILE
 from reprocheck.worker.own_file import OwnFile, identity
+from reprocheck.worker.private import copy_of, error_text, text_of
 
 VALUES_LIMIT = 64 * 2**20
 """Bytes of tensor values kept on disk per run."""
 BLOCK = 1 << 16
 FLUSH_SECONDS = 0.5
+_encode: Callable[[Any], str] = copy_of("json.encoder").JSONEncoder(default=text_of).encode
 
 
 class Recorder:
@@ -33,29 +34,30 @@ class Recorder:
         self._written = {name: xxh3_128() for name in (EVIDENCE_FILE, STEPS_FILE, VALUES_FILE)}
         """Of each file, a digest of what was written: whoever reads it can tell whether it is still that."""
         self._pending = bytearray()
-        self._flushed = time.monotonic()
+        self._flushed = monotonic()
         self._count = 0
         self._step_records = 0
         self._first_step = self._last_step = 0.0
         self._closed = False
-        self._pid = os.getpid()
-        self._lock = threading.RLock()
+        self._pid = getpid()
+        self._lock = RLock()
 
     @property
     def is_open(self) -> bool:
         """Whether this process may still write: not after the end, not in a forked child."""
-        return not self._closed and os.getpid() == self._pid
+        return not self._closed and getpid() == self._pid
 
     def line(self, record: str, **content: Any) -> None:
         """One line of evidence, on disk at once."""
         with self._lock:
             if self.is_open:
-                with self._writing():
-                    text = json.dumps({"record": record, **content}, default=str) + "\n"
-                    data = text.encode("utf-8", "surrogatepass")
-                    self._written[EVIDENCE_FILE].update(data)
-                    self._lines.write(data)
-                    self._count += 1
+                try:
+                    text = _encode({"record": record, **content})
+                except Exception as error:  # a number of too many digits, too deep a nesting
+                    lost = {"what": record, "reason": f"it cannot be written down: {error_text(error)}"}
+                    text = _encode({"record": UNOBSERVED_RECORD, **lost, "is_result": record == "output", "help": ""})
+                self._write(EVIDENCE_FILE, self._lines, (text + "\n").encode("utf-8", "surrogatepass"))
+                self._count += 1
 
     def unobserved(self, what: str, reason: str, *, is_result: bool = False, help: str = "") -> None:
         """Say what the target made that could not be observed, in the words of `model.NotCompared`."""
@@ -68,12 +70,11 @@ class Recorder:
             if self.is_open:
                 self._pending += record
                 self._step_records += 1
-                now = time.monotonic()
+                now = monotonic()
                 self._first_step, self._last_step = self._first_step or now, now
                 if len(self._pending) >= BLOCK or now - self._flushed >= FLUSH_SECONDS:
                     self._flushed = now
-                    with self._writing():
-                        self._flush_steps()
+                    self._flush_steps()
 
     def values(self, data: memoryview) -> int | None:
         """Keep the bytes of a tensor; where they start, or None when there is no room for them."""
@@ -81,18 +82,14 @@ class Recorder:
             start = self._values.end
             if not self.is_open or start + data.nbytes > VALUES_LIMIT:
                 return None
-            with self._writing():
-                view = data.cast("B") if data.nbytes else data
-                self._written[VALUES_FILE].update(view)
-                self._values.write(view)
+            self._write(VALUES_FILE, self._values, data.cast("B") if data.nbytes else data)
             return start
 
     def flush(self) -> None:
         """Put the step records on disk: the process may be about to be killed."""
         with self._lock:
             if self.is_open:
-                with self._writing():
-                    self._flush_steps()
+                self._flush_steps()
 
     def abandon(self, reason: str) -> None:
         """Nothing more is recorded: without its end the run has no verdict."""
@@ -100,29 +97,27 @@ class Recorder:
             self._closed = True
             if self._stderr is not None and identity(2) == self._stderr:  # else it is a file of the target's
                 with suppress(OSError):
-                    os.write(2, f"reprocheck: {reason}\n".encode())
+                    write(2, f"reprocheck: {reason}\n".encode())
 
     def end(self, **content: Any) -> None:
         """The closing record: without it a run has no verdict."""
         with self._lock:
             if not self.is_open:
                 return
-            with self._writing():
-                self._flush_steps()
+            self._flush_steps()
             content["digests"] = {name: state.hexdigest() for name, state in self._written.items()}
             content["stepping"] = self._last_step - self._first_step
             self.line("end", records=self._count, steps=self._step_records, **content)
             self._closed = True
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _write(self, name: str, file: OwnFile, data: bytes | memoryview) -> None:
         """A full disk must not end the target: recording stops, and a run without its end has no verdict."""
+        self._written[name].update(data)
         try:
-            yield
+            file.write(data)
         except OSError as error:
             self.abandon(f"cannot write its evidence: {error.strerror or error}")
 
     def _flush_steps(self) -> None:
-        self._written[STEPS_FILE].update(self._pending)
-        self._steps.write(bytes(self._pending))
+        self._write(STEPS_FILE, self._steps, bytes(self._pending))
         self._pending.clear()

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,6 +25,7 @@ from reprocheck.worker.importing import after_import
 from reprocheck.worker.inputs import Inputs
 from reprocheck.worker.leaves import leaves_of, line_of
 from reprocheck.worker.leaving import watch_exits
+from reprocheck.worker.private import error_text, text_of
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.sites import Sites
 
@@ -187,7 +188,7 @@ class _Run:
                 return
             self._finish("failed", error=_describe(error), memory=self._out_of_memory(error))
             _print_target_traceback(error)
-            sys.exit(1)
+            raise SystemExit(1) from None
         _join_threads()
         self._finish("finished", returned=returned, value=value)
 
@@ -208,7 +209,7 @@ class _Run:
         ended_well = stop.code is None or (isinstance(stop.code, int) and int(stop.code) == 0)
         if ended_well:
             _join_threads()
-        self._ended(0 if ended_well else 1, f"exited with status {stop.code!r}")
+        self._ended(0 if ended_well else 1, f"exited with status {_shown_status(stop.code)}")
 
     def _ended(self, status: int, error: str) -> None:
         if status == 0:
@@ -240,26 +241,53 @@ class _Run:
         recorder = self.recorder
         if not recorder.is_open:  # a forked child of the target came here by itself
             return
-        if self.ledger is not None:
-            self.ledger.close()
+        self._part("the ledger", self._close_ledger)
         if self.observer is not None:
-            self.observer.finish()
-        self.checkpoints.close()
+            self._part("the training at its end", self.observer.finish, is_result=True)
+        self._part("checkpoints", self.checkpoints.close, is_result=True)
         if returned:
-            leaves = leaves_of(value, self.own_tmpdir)
-            recorder.line("output", leaves=[line_of(leaf, recorder.values) for leaf in leaves])
-        recorder.line("rng at end", **_rng_states())
-        recorder.line("files", **self.files.found(self.spec.cwd, self.spec.read_checkpoints))
-        recorder.line("settings", settings=flags.read_settings())
-        recorder.line("memory", memory=_memory())
-        recorder.line("manifest", manifest=_manifest())
-        recorder.line("sources", paths=self.sites.user_files())
+            self._part("the returned value", lambda: self._record_output(value), is_result=True)
+        files, read_checkpoints = self.files, self.spec.read_checkpoints
+        for record, made, otherwise in (
+            ("rng at end", _rng_states, {}),
+            ("files", lambda: files.found(self.spec.cwd, read_checkpoints), {"files": []}),
+            ("settings", lambda: {"settings": flags.read_settings()}, {"settings": {}}),
+            ("memory", lambda: {"memory": _memory()}, {"memory": {}}),
+            ("manifest", lambda: {"manifest": _manifest()}, {"manifest": {}}),
+            ("sources", lambda: {"paths": self.sites.user_files()}, {"paths": []}),
+        ):
+            content = self._part(record, made, is_result=record == "files")
+            recorder.line(record, **(otherwise if content is None else content))
         if self.inputs is not None:
-            recorder.line("inputs", **self.inputs.found())
+            inputs = self._part("what the run read", self.inputs.found)
+            if inputs is not None:
+                recorder.line("inputs", **inputs)
         stopped = None if self.observer is None else self.observer.stopped_at
         skipped = 0 if self.observer is None else self.observer.steps.skipped
         more = {} if memory is None else {"out_of_memory": memory}
         recorder.end(status=status, returned=returned, error=error, stopped_at=stopped, skipped=skipped, **more)
+
+    def _close_ledger(self) -> None:
+        if self.ledger is not None:
+            self.ledger.close()
+
+    def _record_output(self, value: Any) -> None:
+        leaves = leaves_of(value, self.own_tmpdir)
+        self.recorder.line("output", leaves=[line_of(leaf, self.recorder.values) for leaf in leaves])
+
+    def _part(self, what: str, make: Callable[[], Any], *, is_result: bool = False) -> Any:
+        """A part of the end. What the target left behind (limits, hooks, signals to itself, its own code that fails)
+        must not hide the rest; None where the part failed, which is said."""
+        try:
+            return make()
+        except BaseException as error:
+            self.recorder.unobserved(
+                what,
+                f"at the end of the run it could not be read: {error_text(error)}",
+                is_result=is_result,
+                help="see what the target leaves behind: limits, audit hooks, timers, patched modules",
+            )
+            return None
 
 
 def _join_threads(timeout: float | None = None) -> bool:
@@ -283,22 +311,32 @@ def _rng_states() -> dict[str, str]:
     return {name: state.hex() for name, state in states.items() if state is not None}
 
 
+def _shown_status(code: object) -> str:
+    return str(int(code)) if isinstance(code, int) else repr(text_of(code))
+
+
 def _describe(error: BaseException) -> str:
-    text = " ".join(str(error).split())
     place = ""
-    for frame in traceback.extract_tb(error.__traceback__):
-        if os.sep + "reprocheck" + os.sep not in frame.filename:
-            place = f" at {frame.filename}:{frame.lineno}"
-    return f"{type(error).__name__}: {text[:500]}{place}"
+    trace = error.__traceback__
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        if os.sep + "reprocheck" + os.sep not in path:
+            place = f" at {path}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return error_text(error) + place
 
 
 def _print_target_traceback(error: BaseException) -> None:
     """As Python would print it, without our own frames at the top."""
-    trace = error.__traceback__
-    while trace is not None and os.path.dirname(trace.tb_frame.f_code.co_filename) == os.path.dirname(__file__):
-        trace = trace.tb_next
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # the target closed its standard error
+    try:
+        trace = error.__traceback__
+        own = os.path.dirname(__file__)
+        while trace is not None and os.path.dirname(trace.tb_frame.f_code.co_filename) == own:
+            trace = trace.tb_next
         traceback.print_exception(type(error), error, trace)
+    except BaseException:  # the target closed its standard error, or replaced what this needs
+        with contextlib.suppress(BaseException):
+            sys.__excepthook__(type(error), error, error.__traceback__)
 
 
 def _memory() -> dict[str, Any]:
