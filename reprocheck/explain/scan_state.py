@@ -31,6 +31,10 @@ def find_state(source: Source) -> Iterator[SourceHit]:
             yield from _guarded(source, node)
         if isinstance(node, (ast.While, ast.If)):
             yield from _budget(source, node)
+        if isinstance(node, ast.Compare) or (
+            isinstance(node, ast.Call) and last_name(node) in ("min", "max", "sorted")
+        ):
+            yield from _decision(source, node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and _has_clock(node.left):
             yield source.hit("elapsed", node)
         if isinstance(node, ast.Global):
@@ -79,6 +83,101 @@ def _budget(source: Source, node: ast.While | ast.If) -> Iterator[SourceHit]:
         isinstance(inner, leaves) for statement in node.body for inner in ast.walk(statement)
     ):
         yield source.hit("clock-loop", node)
+
+
+def _decision(source: Source, node: ast.Compare | ast.Call) -> Iterator[SourceHit]:
+    """A clock decides whether something is done, or which of several things: not whether to go on."""
+    if isinstance(node, ast.Call):
+        timed = [name for name in ast.walk(node) if isinstance(name, ast.Name) and _timings(source, name)]
+        if timed and (keyword(node, "key") is not None or any(isinstance(arg, ast.Starred) for arg in node.args)):
+            yield source.hit("clock-choice", node)
+            for name in timed:
+                yield from (source.hit("clock-choice-reading", value) for value in _timings(source, name))
+        return
+    sides = [(side, _readings(source, side)) for side in (node.left, *node.comparators)]
+    read = [value for _, values in sides for value in values]
+    if not read or _ends(source, node):
+        return
+    pattern = "clock-choice" if all(_took(source, side) for side, _ in sides) else "clock-branch"
+    yield source.hit(pattern, node)
+    for value in read:
+        if value.lineno != node.lineno:
+            yield source.hit(f"{pattern}-reading", value)
+
+
+def _ends(source: Source, node: ast.expr) -> bool:
+    """The comparison is a test of whether to go on."""
+    above = source.statement(node)
+    if isinstance(above, (ast.While, ast.Assert)):
+        return True
+    leaves = (ast.Break, ast.Return, ast.Raise)
+    inside = above.body if isinstance(above, ast.If) else []
+    return any(isinstance(inner, leaves) for statement in inside for inner in ast.walk(statement))
+
+
+def _readings(source: Source, node: ast.expr, depth: int = 0) -> list[ast.expr]:
+    """Where a value comes from a clock: calls, as far as names lead to them."""
+    found: list[ast.expr] = []
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Call) and is_clock(inner):
+            found.append(inner)
+        elif isinstance(inner, (ast.Name, ast.Attribute)) and depth < 3:
+            for value in source.bound(inner):
+                if value is not node:
+                    found += _readings(source, value, depth + 1)
+    return found
+
+
+def _took(source: Source, node: ast.expr) -> bool:
+    """A value that says how long something took."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        return bool(_readings(source, node.left)) and bool(_readings(source, node.right))
+    if isinstance(node, ast.Call):
+        function = source.definition(node.func)
+        inside = [] if function is None else [inner for one in function.body for inner in ast.walk(one)]
+        return any(isinstance(one, ast.Return) and one.value is not None and _took(source, one.value) for one in inside)
+    return any(_took(source, value) for value in source.bound(node) if value is not node)
+
+
+def _timings(source: Source, name: ast.Name) -> list[ast.expr]:
+    """Values of a dictionary or list that say how long something took: `times[key] = clock() - start`."""
+    found = []
+    for node in source.nodes:
+        value: ast.expr | None = None
+        if isinstance(node, ast.Assign) and any(_item_of(target, name.id) for target in node.targets):
+            value = node.value
+        elif isinstance(node, ast.Call) and last_name(node) == "append" and node.args:
+            of = node.func.value if isinstance(node.func, ast.Attribute) else None
+            value = node.args[0] if isinstance(of, ast.Name) and of.id == name.id else None
+        elif isinstance(node, ast.Assign) and any(_is_named(target, name.id) for target in node.targets):
+            value = _element(node.value)
+        if value is not None:
+            parts = value.elts if isinstance(value, ast.Tuple) else [value]
+            if any(_took(source, part) for part in parts):
+                found += [reading for part in parts for reading in _deep(source, part)]
+    return found
+
+
+def _deep(source: Source, node: ast.expr) -> list[ast.expr]:
+    """Readings in an expression, or in the function of this file that it calls."""
+    found = _readings(source, node)
+    function = source.definition(node.func) if isinstance(node, ast.Call) else None
+    inside = [] if function is None else [inner for one in function.body for inner in ast.walk(one)]
+    return found + [inner for inner in inside if isinstance(inner, ast.Call) and is_clock(inner)]
+
+
+def _element(node: ast.expr) -> ast.expr | None:
+    if isinstance(node, ast.DictComp):
+        return node.value
+    return node.elt if isinstance(node, (ast.ListComp, ast.GeneratorExp)) else None
+
+
+def _is_named(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _item_of(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Subscript) and _is_named(node.value, name)
 
 
 def _is_elapsed(source: Source, test: ast.expr) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reprocheck.explain.model import Case
 from reprocheck.rules import wall_clock_budget, wall_clock_schedule
-from reprocheck.rules.clock_lines import readings
+from reprocheck.rules.clock_lines import decides, readings
 from reprocheck.rules.model import ERROR, Match, Page, Rule
 from reprocheck.rules.scene import find
 from reprocheck.rules.standing import CLOCK, Standing, standing
@@ -24,6 +24,8 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     if wall_clock_budget.match(case) is not None or wall_clock_schedule.match(case) is not None:
+        return None
+    if decides(case):
         return None
     if standing(case, *CLOCK) is not Standing.SHOWN:
         return None

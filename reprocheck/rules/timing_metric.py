@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reprocheck.explain.model import Case
-from reprocheck.rules.clock_lines import readings
+from reprocheck.rules.clock_lines import decides, readings
 from reprocheck.rules.difference import is_named_like_a_clock
 from reprocheck.rules.model import ERROR, Match, Page, Rule
 from reprocheck.rules.scene import find, with_hits
@@ -27,6 +27,8 @@ def match(case: Case) -> Match | None:
     if divergence is None or divergence.stage not in ("metric", "output", "files", "stdout"):
         return None
     if standing(case, *CLOCK) is not Standing.SHOWN and not is_named_like_a_clock(divergence):
+        return None
+    if decides(case) and not is_named_like_a_clock(divergence):
         return None
     read = readings(case)
     evidence = ("the training itself repeats",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reprocheck.explain.model import Case
 from reprocheck.rules import wall_clock_budget
-from reprocheck.rules.clock_lines import readings
+from reprocheck.rules.clock_lines import decides, readings
 from reprocheck.rules.model import ERROR, Match, Page, Rule
 from reprocheck.rules.scene import find, with_hits
 from reprocheck.rules.standing import CLOCK
@@ -27,7 +27,7 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     if case.divergence is None or case.divergence.stage != "step" or case.divergence.kind not in _KINDS:
         return None
-    if wall_clock_budget.match(case) is not None:
+    if wall_clock_budget.match(case) is not None or decides(case):
         return None
     read = readings(case)
     return find(case, sources=CLOCK, taps=read, hits=with_hits(case, read, "elapsed"), latest=True)

@@ -277,6 +277,28 @@ CASES: dict[str, tuple[Make, Make]] = {
         lambda: case(attribution=ambient("process state"), hits=(hit("module-state"),)),
         lambda: case(attribution=INTRINSIC, hits=(hit("module-state"),)),
     ),
+    "wall-clock-branch": (
+        lambda: case(
+            divergence=differs("output"), attribution=frozen("clock"), taps=(CLOCK,), hits=(hit("clock-branch"),)
+        ),
+        lambda: case(
+            divergence=differs("output"),
+            attribution=INTRINSIC,
+            taps=(tap("clock", "time.time", 11),),
+            hits=(hit("clock-branch"),),
+        ),
+    ),
+    "timing-choice": (
+        lambda: case(
+            divergence=differs("output"), attribution=frozen("clock"), taps=(CLOCK,), hits=(hit("clock-choice"),)
+        ),
+        lambda: case(
+            divergence=differs("output"),
+            attribution=INTRINSIC,
+            taps=(tap("clock", "time.time", 11),),
+            hits=(hit("clock-choice"),),
+        ),
+    ),
     "wall-clock-budget": (
         lambda: case(
             divergence=differs("step", kind="steps", step=9),

@@ -120,6 +120,16 @@ FOUND = {
         "import time\nfor x in y:\n    if time.time() - start > 60:\n        break",
         "import time\nfor x in y:\n    spent = time.time() - start\n    if spent > 60:\n        break",
     ],
+    "clock-branch": [
+        "import time\nif time.time() - start > 60:\n    print('slow')",
+        "import time\nspent = time.time() - start\nif spent > 60:\n    save()",
+        "import time\ndef due(self):\n    return time.monotonic() - self.last >= 60",
+        "import time\nx = a if time.time() > deadline else b",
+    ],
+    "clock-choice": [
+        "import time\nt = time.time()\nf()\na = time.time() - t\nb = time.time() - t\nuse = f if a < b else g",
+        "import time\ntimes[f] = time.time() - start\nuse = min(times, key=times.get)",
+    ],
     "elapsed": ["import time\nseconds = time.perf_counter() - start"],
     "state-update": [
         "def f():\n    state = json.load(open('s'))\n    state['n'] += 1\n    json.dump(state, open('s', 'w'))"
@@ -221,6 +231,8 @@ NOT_FOUND = {
     "lstsq-default-driver": ["import torch\nw = torch.linalg.lstsq(a, b, driver='gels')"],
     "append-open": ["open('x.csv', 'w')", "open('a')", "path.open()"],
     "guarded-load": ["import os\nif os.path.exists('a'):\n    shutil.rmtree('a')", "if resume:\n    torch.load('a')"],
+    "clock-branch": ["import time\nwhile time.time() < end:\n    f()", "if step % 10 == 0:\n    save()"],
+    "clock-choice": ["use = min(losses, key=losses.get)"],
     "clock-loop": ["import time\nif time.time() - start > 60:\n    print('slow')"],
     "as-completed": ["x = list(pool.map(f, y))"],
     "queue-get": ["x = options.get('a')", "x = options.get('a', 1)"],
