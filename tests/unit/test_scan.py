@@ -128,7 +128,7 @@ FOUND = {
     ],
     "clock-choice": [
         "import time\nt = time.time()\nf()\na = time.time() - t\nb = time.time() - t\nuse = f if a < b else g",
-        "import time\ntimes[f] = time.time() - start\nuse = min(times, key=times.get)",
+        "import time\nstart = time.time()\ntimes[f] = time.time() - start\nuse = min(times, key=times.get)",
     ],
     "elapsed": ["import time\nseconds = time.perf_counter() - start"],
     "state-update": [
