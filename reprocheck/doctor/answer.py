@@ -80,7 +80,7 @@ def _answer(request: Request, outcome: Outcome) -> Checkup:
             *find(rows, request.seeds),
             *start.unwritten(rows, HEAP_BYTE),
             *start.misfits(rows, layers),
-            *start.far_off(rows),
+            *start.far_off(rows, layers),
             *start.signals(layers),
             *start.slopes(rows, layers),
             *growing.leaks(memory),

@@ -68,12 +68,13 @@ def _is_plain(answer: Answer, scheme: str) -> bool:
     return any(text.startswith("kaiming") and ("relu" in text or "a=0." in text) for text in same)
 
 
-def far_off(rows: Sequence[Row]) -> Iterator[Remark]:
-    """Scales that no scheme gives. The last weight of a model may be small on purpose."""
+def far_off(rows: Sequence[Row], layers: Layers) -> Iterator[Remark]:
+    """Scales that no scheme gives. The last weight of a model, or of a head, may be small on purpose."""
     for root in dict.fromkeys(row.tensor.root for row in rows):
         own = [row for row in rows if row.tensor.root == root and _is_weight(row)]
         large = {row.name: gain for row in own if (gain := _gain(row)) is not None and gain > LARGEST_GAIN}
-        small = {row.name: gain for row in own[:-1] if (gain := _gain(row)) is not None and 0 < gain < SMALLEST_GAIN}
+        inner = [row for row in own[:-1] if layers.followed.get(name_of(row), ("?", None))[0]]
+        small = {row.name: gain for row in inner if (gain := _gain(row)) is not None and 0 < gain < SMALLEST_GAIN}
         for found, word, severity in ((large, "large", WARNING), (small, "small", NOTE)):
             if found:
                 worst = max(found.values(), key=lambda gain: abs(math.log(gain)))

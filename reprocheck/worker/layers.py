@@ -5,6 +5,7 @@ activation function takes in what a weight makes. Only for `reprocheck doctor`: 
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -49,9 +50,13 @@ SELU_SCALE = 1.05
 class Layers:
     """The evidence of the first batch of every model of one run."""
 
-    def __init__(self, recorder: Recorder, roots: Roots) -> None:
+    def __init__(self, recorder: Recorder, roots: Roots, label: Callable[[Root], str]) -> None:
+        """`label`: the name of a model, the same as with its weights."""
         self._recorder = recorder
         self._roots = roots
+        self._label = label
+        self._names: dict[int, tuple[weakref.ref[torch.Tensor], str, str]] = {}
+        """Of parameters, from when their model was called: it may be gone by the end."""
         self._seen: set[Root] = set()
         self._hooks: list[Any] = []
         self._activations: list[Line] = []
@@ -65,6 +70,10 @@ class Layers:
         if root in self._seen or compiled or isinstance(module, torch.jit.ScriptModule):
             return  # to listen to a compiled model would compile it anew
         self._seen.add(root)
+        for name, parameter in _parameters(root):
+            known = self._names.get(id(parameter))
+            if known is None or known[0]() is not parameter:
+                self._names[id(parameter)] = weakref.ref(parameter), self._label(root), name
         met: set[str] = set()
         for name, part in module.named_modules():
             if next(part.children(), None) is None and not isinstance(part, torch.jit.ScriptModule):
@@ -101,18 +110,21 @@ class Layers:
 
     def finish(self) -> None:
         """At the end of the run, or where memory ran out."""
-        names = {id(p): (root.label, name) for root in self._roots for name, p in _parameters(root)}
         gradients = [
-            {"root": names[key][0], "name": names[key][1], "rms": rms}
-            for key, (_, rms) in self._gradients.items()
-            if key in names
+            {**name, "rms": rms}
+            for parameter, rms in self._gradients.values()
+            if (name := self._name_of(parameter)) is not None
         ]
         followed = [
-            {"root": names[key][0], "name": names[key][1], "by": kind, "slope": slope}
-            for key, (_, kind, slope) in self._followed.items()
-            if key in names
+            {**name, "by": kind, "slope": slope}
+            for parameter, kind, slope in self._followed.values()
+            if (name := self._name_of(parameter)) is not None
         ]
         self._recorder.line(LAYERS_RECORD, activations=self._activations, gradients=gradients, followed=followed)
+
+    def _name_of(self, parameter: torch.Tensor) -> Line | None:
+        known = self._names.get(id(parameter))
+        return None if known is None or known[0]() is not parameter else {"root": known[1], "name": known[2]}
 
     def _listen(self, root: Root, name: str, met: set[str]) -> Callable[..., None]:
         def heard(module: torch.nn.Module, inputs: Any, output: Any) -> None:
@@ -126,7 +138,7 @@ class Layers:
                 with Unobserved():
                     self._activations.append(
                         {
-                            "root": root.label,
+                            "root": self._label(root),
                             "name": name.replace("_orig_mod.", ""),
                             "module": type(module).__name__,
                             "layer": layer_of(module),

@@ -93,7 +93,7 @@ class Observer:
     def follow_weights(self, weights: Weights) -> None:
         """Write down initial weights, and end the target before it changes them."""
         self._weights = weights
-        self._ends_at_step = True
+        self._ends_at_step = weights.ends_here = True
 
     def look_at_weights(self, weights: Weights) -> None:
         """Write down initial weights; the target goes on."""

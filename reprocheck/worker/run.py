@@ -112,17 +112,20 @@ class _Run:
 
             self.observer.follow_times(Times(self.spec.directory))
         if self.spec.probe is not None and self.spec.probe.weights:
+            from reprocheck.worker.module_tree import ModuleTree
             from reprocheck.worker.weights import Weights
 
-            self.observer.follow_weights(Weights(self.recorder))
+            self.observer.follow_weights(Weights(self.recorder, tree=ModuleTree()))
         if self.spec.probe is not None and self.spec.probe.checkup:
             from reprocheck.worker.layers import Layers
             from reprocheck.worker.memory import Memory
+            from reprocheck.worker.module_tree import ModuleTree
             from reprocheck.worker.weights import Weights
 
-            layers = Layers(self.recorder, self.observer.roots)
+            weights = Weights(self.recorder, tree=ModuleTree())
+            layers = Layers(self.recorder, self.observer.roots, weights.label)
             memory = Memory(self.recorder, self.spec.probe.memory_snapshot)
-            self.observer.follow_all(Weights(self.recorder), layers, memory)
+            self.observer.follow_all(weights, layers, memory)
         if self.spec.probe is not None and self.spec.probe.states:
             from reprocheck.worker.states import Preemption, States
 

@@ -19,6 +19,7 @@ from reprocheck.initial.schemes import NORMS, RNN, fans
 from reprocheck.protocol import WEIGHTS_RECORD
 from reprocheck.worker.digest import Undigestible, dtype_name, tensor_digest
 from reprocheck.worker.loads import Loads
+from reprocheck.worker.module_tree import ModuleTree
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.roots import Root, is_uninitialized
 
@@ -47,20 +48,45 @@ _WEIGHT = ("weight", "weight_v", "weight_orig")
 class Weights:
     """The evidence of initial weights of one run."""
 
-    def __init__(self, recorder: Recorder, most: int | None = None) -> None:
-        """`most`: elements of all models together above which none is looked at."""
+    def __init__(self, recorder: Recorder, most: int | None = None, tree: ModuleTree | None = None) -> None:
+        """`most`: elements of all models together above which none is looked at. `tree`: names come from it, too."""
         self._recorder = recorder
+        self._tree = tree
+        self._labels: dict[Root, str] = {}
+        self._beside: dict[int, tuple[torch.Tensor, Line]] = {}
+        """What an optimizer holds of models that nobody has called so far."""
         self._left = most
         self._met: dict[Root, list[Line]] = {}
         self._seen: set[int] = set()
         self._loads = Loads()
+        self._stage = ""
         self.is_written = False
+        self.ends_here = False
+        """The run ends once they are written."""
 
     def met(self, root: Root) -> None:
         """A model at its first forward. It may be gone by the end, where no optimizer ends the run early."""
         module = root.module()
-        if module is not None and self._is_affordable(module.parameters()):
-            self._met[root] = list(_lines(module, {}, self._loads))
+        if module is None or not self._is_affordable(module.parameters()):
+            return
+        if self._tree is not None:
+            self._labels[root] = self._tree.label(module, root.label)
+        known = self._claimed(module) if self._beside else {}
+        self._met[root] = list(_lines(module, known, self._loads, self._seen if self.is_written else None))
+
+    def label(self, root: Root) -> str:
+        """The name of a model."""
+        return self._labels.get(root, root.label)
+
+    def _claimed(self, module: torch.nn.Module) -> dict[str, Line]:
+        """A model is called after an optimizer took its step: what was taken down of it then, under its own names."""
+        known = {}
+        for name, parameter in module.named_parameters():
+            if id(parameter) in self._beside:
+                self._seen.discard(id(parameter))
+                shown = name.replace("_orig_mod.", "")
+                known[shown] = {**self._beside.pop(id(parameter))[1], "name": shown, "first": True}
+        return known
 
     def _is_affordable(self, tensors: Iterable[torch.Tensor]) -> bool:
         if self._left is None:
@@ -78,18 +104,31 @@ class Weights:
             module = root.module()
             by_name = {line["name"]: line for line in known}
             now = known if module is None else list(_lines(module, by_name, self._loads, self._seen))
-            self._recorder.line(WEIGHTS_RECORD, stage=stage, root=root.label, tensors=now)
+            self._recorder.line(WEIGHTS_RECORD, stage=stage, root=self.label(root), tensors=now)
         self._met.clear()
         beside = [(name, tensor) for name, tensor in extra if id(tensor) not in self._seen]
         beside = beside if self._is_affordable(tensor for _, tensor in beside) else []
-        others = [_describe(name, "parameter", tensor, Place(name=name), "", None) for name, tensor in beside]
-        if others:
-            self._recorder.line(WEIGHTS_RECORD, stage=stage, root="", tensors=others)
+        self._stage = stage
+        owners = self._tree.owners([tensor for _, tensor in beside]) if self._tree is not None and beside else {}
+        for name, tensor in beside:
+            line = _owned(tensor, *owners[id(tensor)]) if id(tensor) in owners else None
+            line = line or _describe(name, "parameter", tensor, Place(name=name), "", None)
+            self._seen.add(id(tensor))
+            self._beside[id(tensor)] = tensor, line
+        if self.ends_here:
+            self.write_rest()
 
     def write_rest(self) -> None:
         """Models that were called only after the first step, as they were at their first forward."""
-        for root, known in self._met.items():
-            self._recorder.line(WEIGHTS_RECORD, stage="forward", root=root.label, tensors=known)
+        groups: dict[str, list[Line]] = {}
+        for _, line in self._beside.values():
+            groups.setdefault(line.pop("root", ""), []).append(line)
+        for root, lines in groups.items():
+            self._recorder.line(WEIGHTS_RECORD, stage=self._stage, root=root, tensors=lines)
+        self._beside.clear()
+        for met, known in self._met.items():
+            if known:
+                self._recorder.line(WEIGHTS_RECORD, stage="forward", root=self.label(met), tensors=known)
 
 
 def _lines(
@@ -114,6 +153,11 @@ def _lines(
             line["copied"] = name.startswith(stacks)
             line["loaded"] = loads is not None and loads.has(tensor)
             yield line
+
+
+def _owned(tensor: torch.Tensor, owner: torch.nn.Module, root: str, name: str) -> Line:
+    own = name.rpartition(".")[2]
+    return {**_describe(name, "parameter", tensor, place_of(owner, own), type(owner).__name__, None), "root": root}
 
 
 def place_of(owner: torch.nn.Module, name: str) -> Place:
@@ -147,6 +191,8 @@ def _describe(name: str, kind: str, tensor: torch.Tensor, place: Place, module: 
         "device": str(tensor.device),
         "trainable": kind == "parameter" and tensor.requires_grad,
     }
+    if before is not None and before.pop("first", False):
+        return {**line, **{key: value for key, value in before.items() if key not in ("layer", "module", "root")}}
     try:
         line["digest"] = tensor_digest(tensor).hex()
         if before is not None and before.get("digest") == line["digest"] and "answer" in before:

@@ -205,3 +205,70 @@ CLEAN = (
 def test_a_clean_training_has_no_error_and_no_warning(name: str, tmp_path: Path) -> None:
     _, answer = doctor(tmp_path, f"{HERE / 'targets' / 'clean' / name}.py:train")
     assert {finding["severity"] for finding in answer["findings"]} <= {"note"}
+
+
+IN_MAIN = """\
+import torch
+from torch import nn
+
+
+class Agent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.critic = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+        self.actor = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+        self.value = nn.Linear(2, 1)
+        nn.init.orthogonal_(self.actor[2].weight, 0.001)
+
+    def forward(self, x):
+        return self.critic(x) + self.actor(x).log_softmax(1).sum(1) + self.value(x[:, :2])
+
+
+def main():
+    torch.manual_seed(0)
+    agent = Agent()
+    parts = (agent,) if {whole} else (agent.critic, agent.actor)
+    x = torch.randn(8, 4)
+    optimizer = {optimizer}([p for part in parts for p in part.parameters()], lr=0.1)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = sum(part(x).log_softmax(-1).pow(2).mean() for part in parts)
+        loss.backward()
+        return loss
+
+    for step in range(3):
+        {step}
+
+
+main()
+"""
+PLAIN_STEP = ("torch.optim.SGD", "closure(); optimizer.step()")
+CLOSURE_STEP = ("torch.optim.LBFGS", "optimizer.step(closure)")
+
+
+@pytest.mark.parametrize(
+    ("whole", "how"),
+    [
+        (False, CLOSURE_STEP),
+        pytest.param(False, PLAIN_STEP, marks=pytest.mark.slow),
+        pytest.param(True, CLOSURE_STEP, marks=pytest.mark.slow),
+        pytest.param(True, PLAIN_STEP, marks=pytest.mark.slow),
+    ],
+)
+def test_a_model_that_is_gone_at_the_end_keeps_its_names_and_figures(
+    whole: bool, how: tuple[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "agent.py").write_text(IN_MAIN.format(whole=whole, optimizer=how[0], step=how[1]))
+    _, answer = doctor(tmp_path, "agent.py")
+    assert not answer["findings"]
+    weights = [(one["model"], one["name"].removeprefix(f"{one['model']}.")) for one in answer["tensors"]]
+    assert len(weights) == len(set(weights)) == (10 if whole else 8)
+    models = {model for model, _ in weights}
+    assert models == ({"Agent"} if whole else {"Agent.critic", "Agent.actor"})
+    layers = [one for one in answer["layers"] if one["module"] == "Linear"]
+    assert len(layers) == len(weights) // 2
+    for one in layers:
+        assert (one["model"], f"{one['name']}.weight") in weights
+        assert one["gradient_rms"] is not None
+    assert [one["goes_into"] for one in layers].count("tanh") == 2
