@@ -32,6 +32,7 @@ from reprocheck.protocol import (
 )
 from reprocheck.reading import number, parse_json, read_lines, read_whole, table, texts
 from reprocheck.store import AUDITS, REPORT_FILE
+from reprocheck.worker.children import CHILDREN_FILE
 from reprocheck.worker.state import digest_of, kind_of, machine, modules_in, names_in, packages_in, stat_of
 
 MOST_BYTES = 256 * 2**20
@@ -193,8 +194,8 @@ def _taken(spec: RunSpec, earlier: Path, report: Mapping[str, Any]) -> Outcome:
     if not {EVIDENCE_FILE, STEPS_FILE, STDOUT_FILE, STDERR_FILE} <= files.keys():
         raise NotReusable("the earlier audit kept no digests of its evidence")
     spec.directory.mkdir(parents=True)
-    for name in (EVIDENCE_FILE, STEPS_FILE, VALUES_FILE, FILES_FILE, STDOUT_FILE, STDERR_FILE):
-        if name in (VALUES_FILE, FILES_FILE) and not (source / name).exists():
+    for name in (EVIDENCE_FILE, STEPS_FILE, VALUES_FILE, FILES_FILE, CHILDREN_FILE, STDOUT_FILE, STDERR_FILE):
+        if name in (VALUES_FILE, FILES_FILE, CHILDREN_FILE) and not (source / name).exists():
             continue
         if not stat.S_ISREG(os.lstat(source / name).st_mode):
             raise NotReusable("the earlier evidence is not made of files")

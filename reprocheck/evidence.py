@@ -11,6 +11,7 @@ from typing import Any
 
 from reprocheck import reading, seal
 from reprocheck.chain import check_chain
+from reprocheck.children import children_of
 from reprocheck.errors import NoVerdictError
 from reprocheck.model import (
     CheckpointRecord,
@@ -160,7 +161,7 @@ def _load(outcome: Outcome) -> Evidence:
         checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
         sources=tuple(map(reading.text, reading.items(one.get("sources", {}).get("paths", [])))),
         facts=tuple(_fact(fact) for fact in reading.items(one.get(CONDUCT_RECORD, {}).get("facts", []))),
-        unobserved=tuple(_unobserved(line) for line in (*unobserved, *not_compared)),
+        unobserved=(*(_unobserved(line) for line in (*unobserved, *not_compared)), *children_of(folder)),
         reads=_reads(one.get("inputs", {})),
     )
 

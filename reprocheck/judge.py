@@ -68,7 +68,8 @@ def judge_seed(runs: SeedRuns, repeats: int) -> SeedAudit:
 def _nothing_compared(comparisons: Sequence[Comparison]) -> str:
     children = [item for comparison in comparisons for item in comparison.not_compared if is_of_children(item)]
     if children:
-        return f"{children[0].what} and {'was' if children[0].what.startswith('1 ') else 'were'} not observed"
+        told = unique(children)[0].what.replace(" that ", " ")
+        return f"{told} and {'was' if told.startswith('1 ') else 'were'} not observed"
     if any(item.reason == UNMEASURED for comparison in comparisons for item in comparison.not_compared):
         return "the steps differ in bits, and no output was compared that a tolerance could be measured on"
     return "nothing was compared: no model, no step and no returned value was seen"

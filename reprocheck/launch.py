@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from reprocheck.children import ChildWatch
 from reprocheck.errors import Interrupted, NoVerdictError
 from reprocheck.evidence import out_of_memory, read_end, read_tail
 from reprocheck.folders import Folders
@@ -63,6 +64,7 @@ class _Active:
     process: Process
     started: float
     standstill: Standstill
+    children: ChildWatch
     reported: float = 0.0
 
     @property
@@ -154,7 +156,7 @@ def _start(spec: RunSpec, template: Template | None, folders: Folders) -> _Activ
     except OSError as error:
         place = error.filename or spec.directory.parent
         raise NoVerdictError(f"cannot start run {spec.id}: {error.strerror or error} ({place})") from error
-    return _Active(spec, process, time.monotonic(), Standstill(process.pid))
+    return _Active(spec, process, time.monotonic(), Standstill(process.pid), ChildWatch(process.pid, spec.directory))
 
 
 def _process(spec: RunSpec, template: Template | None) -> Process:
@@ -182,6 +184,7 @@ def _output(spec: RunSpec, name: str) -> BinaryIO:
 
 
 def _check(run: _Active, progress: Progress) -> Outcome | None:
+    run.children.look()
     code = run.process.poll()
     timeout = run.spec.settings.timeout
     if code is not None:

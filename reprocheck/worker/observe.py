@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from reprocheck.worker.children import CALLED, TRAINED
 from reprocheck.worker.conduct import Conduct
 from reprocheck.worker.digest import Unobserved
 from reprocheck.worker.heap import HeapPoison
@@ -136,7 +137,10 @@ class Observer:
 
         @functools.wraps(call)
         def __call__(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if torch.compiler.is_compiling() or pending.depth or not recorder.is_open:
+            if torch.compiler.is_compiling() or pending.depth:
+                return call(module, *args, **kwargs)
+            if not recorder.is_open:
+                recorder.children.used(CALLED)
                 return call(module, *args, **kwargs)
             pending.depth = 1
             try:
@@ -195,10 +199,16 @@ class Observer:
         if not torch.is_grad_enabled():
             self._pending.feed_evaluation("forward", b"", outputs)
 
+    def _trains_elsewhere(self) -> None:
+        """In a forked child nothing is recorded but that it trains."""
+        if not torch.compiler.is_compiling():
+            self._recorder.children.used(TRAINED)
+
     def _watch_backward(self, backward: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(backward)
         def observed(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling() or not self._recorder.is_open:
+                self._trains_elsewhere()
                 return backward(tensors, *args, **kwargs)
             losses = list(tensors_in(tensors))
             with Unobserved():
@@ -291,6 +301,7 @@ class Observer:
 
         def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             if torch.compiler.is_compiling() or not self._recorder.is_open:
+                self._trains_elsewhere()
                 return
             self._has_optimizer = True  # a copied or unpickled one was never initialised here
             with Unobserved():

@@ -13,6 +13,7 @@ from typing import Any
 from xxhash import xxh3_128
 
 from reprocheck.protocol import EVIDENCE_FILE, RECORD_SIZE, STEPS_FILE, UNOBSERVED_RECORD, VALUES_FILE
+from reprocheck.worker.children import Children
 from reprocheck.worker.own_file import OwnFile, identity
 from reprocheck.worker.private import copy_of, error_text, text_of
 
@@ -41,6 +42,7 @@ class Recorder:
         self._closed = False
         self._pid = getpid()
         self._lock = RLock()
+        self.children = Children(folder)
 
     @property
     def is_open(self) -> bool:

@@ -18,6 +18,7 @@ from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
 from reprocheck.worker import compiler_stub, flags, listing, machine, memory_limit, seeding
 from reprocheck.worker.checkpoints import Checkpoints
+from reprocheck.worker.children import follow_children
 from reprocheck.worker.execute import TargetUnusable, execute
 from reprocheck.worker.files import WrittenFiles
 from reprocheck.worker.heap import HeapPoison
@@ -77,6 +78,7 @@ class _Run:
         for library in ("numpy", "torch"):
             after_import(library, self._record_generators)
         self._record_generators()
+        follow_children(spec.directory)
         if self.inputs is not None:
             self.inputs.watch()
         self.files.watch(self.ledger, self.inputs)
