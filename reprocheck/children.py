@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from reprocheck.model import NotCompared
 from reprocheck.processes import WORKER
+from reprocheck.reading import open_regular
 from reprocheck.worker.children import CALLED, CHILDREN_FILE, FOLLOWED, MAPPED, TRAINED, mark
 
 LOOK_SECONDS = 0.1
@@ -89,10 +89,7 @@ def _processes(pids: set[int]) -> str:
 
 def _marks(folder: Path) -> Iterator[tuple[int, str]]:
     try:
-        number = os.open(folder / CHILDREN_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(number, "rb") as file:
-            if not stat.S_ISREG(os.fstat(number).st_mode):
-                return
+        with open_regular(folder / CHILDREN_FILE) as file:
             lines = file.read(MOST_BYTES).splitlines()
     except OSError:
         return

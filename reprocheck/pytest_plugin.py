@@ -26,11 +26,28 @@ _HELP = (
     "runs of one seed differ; takes the options of `reprocheck run` (plugin reprocheck)"
 )
 _answer = pytest.StashKey["Audit"]()
+_LIMITS = "reprocheck"
+"""The property of a test's report (also in pytest's own JUnit file) that says what its verdict does not hold for."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line("markers", _HELP)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What the verdicts of this session do not hold for."""
+    found = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, text in getattr(report, "user_properties", ()):
+                if name == _LIMITS:
+                    found[report.nodeid] = str(text)
+    if not found:
+        return
+    terminalreporter.section("reprocheck: not compared")
+    for test, text in found.items():
+        terminalreporter.write_line(f"{test}: {text}")
 
 
 @pytest.fixture(name="reprocheck")
@@ -72,6 +89,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     except ReprocheckError as error:
         hint = f"\n  help: {error.hint}" if error.hint else ""
         pytest.fail(disarm(escape(f"reprocheck: {error.message}{hint}", keep_lines=True)), pytrace=False)
+    _remember(item, answer)
     if answer.exit_code not in (0, 1):
         pytest.fail(render(answer), pytrace=False)
     item.stash[_answer] = answer
@@ -88,6 +106,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
         pytest.fail(render(answer), pytrace=False)
     return True
+
+
+def _remember(item: pytest.Item, answer: Audit) -> None:
+    from reprocheck.console import Pen, Style
+    from reprocheck.judge import open_questions
+    from reprocheck.report.headline import headline, qualification
+
+    if qualification(answer):
+        pen = Pen(Style())
+        lines = [pen.text(headline(answer)), *(f"    {pen.text(line)}" for line in open_questions(answer))]
+        item.user_properties.append((_LIMITS, "\n".join(lines)))
 
 
 def _audit(item: pytest.Item, mark: pytest.Mark) -> Audit:

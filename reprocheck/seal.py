@@ -24,10 +24,11 @@ from reprocheck.protocol import (
     VALUES_FILE,
 )
 from reprocheck.reading import BLOCK, open_regular
+from reprocheck.worker.children import CHILDREN_FILE
 
 FILES = (
     *(SPEC_FILE, EVIDENCE_FILE, STEPS_FILE, VALUES_FILE, STDOUT_FILE, STDERR_FILE),
-    *(FILES_FILE, LEDGER_FILE, STATES_FILE, TIMES_FILE),
+    *(FILES_FILE, LEDGER_FILE, STATES_FILE, TIMES_FILE, CHILDREN_FILE),
 )
 """Traces are not among them: no verdict rests on them, and they may be as large as a disk."""
 MOST_BYTES = 2**30

@@ -75,6 +75,8 @@ def _answer(request: Request, outcome: Outcome) -> Checkup:
         return Checkup(request=request, exit_code=ExitCode.NO_VERDICT, summary=error.message)
     taps = load_taps(outcome.spec.directory)
     rows = rows_of([begun])
+    if not rows and not count_steps(evidence.steps) and not layers.activations:
+        return _nothing_seen(request, evidence)
     wrong = told(
         (
             *find(rows, request.seeds),
@@ -100,8 +102,17 @@ def _answer(request: Request, outcome: Outcome) -> Checkup:
         generators=generators_of(taps),
         memory=memory,
         steps=count_steps(evidence.steps),
-        notes=evidence.notes,
+        notes=(*evidence.notes, *(f"not looked at: {item.what}: {item.reason}" for item in evidence.unobserved)),
     )
+
+
+def _nothing_seen(request: Request, evidence: Evidence) -> Checkup:
+    """Without a model and a step there is nothing that could be healthy."""
+    elsewhere = [item for item in evidence.unobserved if item.is_result]
+    why = "no model and no optimizer step was seen"
+    if elsewhere:
+        why += "; not looked at: " + "; ".join(f"{item.what} ({item.reason})" for item in elsewhere)
+    return Checkup(request=request, exit_code=ExitCode.NO_VERDICT, summary=why, notes=evidence.notes)
 
 
 def _failed(request: Request, outcome: Outcome) -> Checkup:

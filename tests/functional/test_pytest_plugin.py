@@ -375,3 +375,33 @@ def test_a_real_training_fails_at_its_line(tmp_path: Path) -> None:
     assert kind == "failure"
     assert "batch differs between run s0r0 and run s0r1" in text
     assert "test_torch.py:" in text
+
+
+STOPPED = f"""
+import pytest, torch
+
+@pytest.mark.reproducible({QUICK}, max_steps=2)
+def test_trains():
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for _ in range(4):
+        optimizer.zero_grad()
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+    return model
+
+@pytest.mark.reproducible({QUICK}, max_steps=2, strict=True)
+def test_is_strict():
+    return test_trains()
+"""
+
+
+@pytest.mark.slow
+def test_what_was_not_reached_is_not_compared(tmp_path: Path) -> None:
+    (tmp_path / "test_stopped.py").write_text(STOPPED)
+    session = pytest_session(tmp_path)
+    assert session.outcomes["test_trains"][0] == "passed"
+    assert session.outcomes["test_is_strict"][0] == "error"
+    assert "= reprocheck: not compared =" in session.out
+    line = "test_stopped.py::test_trains: REPRODUCIBLE in what was compared; not compared: the returned value"
+    assert line in session.out
