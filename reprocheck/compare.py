@@ -77,8 +77,10 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
     if files.detail or not files.same:
         beside.append(files)
     made_nothing = {Compare.STDOUT: "nothing was printed", Compare.FILES: "no file was written"}
+    told = {item.what for item in beside} | {item.what for item in missing}
+    told |= {Compare.FILES.value} if files_missing else set()
     for what in request.compare:
-        if all(item.what != what.value for item in (*beside, *missing)):
+        if what.value not in told:
             missing.append(NotCompared(what=what.value, reason=made_nothing[what]))
     for item in beside:
         if item.decides:
