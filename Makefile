@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Every install goes through the constraints, so that none of them pulls another torch.
 INSTALL := $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: demo test test-slow bench bench-quick lint typecheck docs venv clean
+.PHONY: demo test test-slow hostile bench bench-quick lint typecheck docs venv clean
 
 venv: $(VENV)/.test
 
@@ -33,6 +33,10 @@ test: $(VENV)/.test
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+
+# All hostile targets, one by one; the second tier has a sample of them.
+hostile: $(VENV)/.test
+	$(BIN)/python -m tests.hostile
 
 # Nothing else should be running. Writes docs/benchmarks.*
 bench: $(VENV)/.test

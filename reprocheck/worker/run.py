@@ -211,7 +211,7 @@ class _Run:
             return None
 
     def _exited(self, stop: SystemExit) -> None:
-        ended_well = stop.code is None or (isinstance(stop.code, int) and int(stop.code) == 0)
+        ended_well = stop.code is None or (issubclass(type(stop.code), int) and stop.code == 0)
         if ended_well:
             _join_threads()
         self._ended(0 if ended_well else 1, f"exited with status {_shown_status(stop.code)}")
@@ -317,7 +317,7 @@ def _rng_states() -> dict[str, str]:
 
 
 def _shown_status(code: object) -> str:
-    return str(int(code)) if isinstance(code, int) else repr(text_of(code))
+    return text_of(code) if issubclass(type(code), int) else repr(text_of(code))
 
 
 def _describe(error: BaseException) -> str:

@@ -1,0 +1,123 @@
+"""Audits each target in a folder of its own, and looks at what came of it and at what is left."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.hostile.table import PRELUDE, Hostile
+from tests.support.cli import environment
+
+SECONDS = 90.0
+"""An audit that takes longer hangs."""
+MARK = "HOSTILE_TARGET"
+OURS = re.compile(r'File "[^"]*/reprocheck/(?!planted)|a bug in reprocheck|internal error')
+KINDS = ("traceback", "hang", "leftover", "false same", "wrong exit", "not said")
+
+
+@dataclass(frozen=True)
+class Result:
+    name: str
+    code: int | None
+    seconds: float
+    faults: tuple[str, ...]
+
+
+def try_all(targets: Sequence[Hostile], folder: Path, jobs: int = 2) -> Iterator[Result]:
+    """In order."""
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(lambda one: try_one(one, folder / one.name), targets)
+
+
+def counts(results: Sequence[Result]) -> dict[str, int]:
+    """How many were tried, and how many have each kind of fault."""
+    return {"tried": len(results)} | {
+        kind: sum(any(fault.startswith(kind) for fault in one.faults) for one in results) for kind in KINDS
+    }
+
+
+def try_one(target: Hostile, folder: Path) -> Result:
+    """Make the audit."""
+    work, tmp = folder / "work", folder / "tmp"
+    work.mkdir(parents=True)
+    tmp.mkdir()
+    (work / "t.py").write_text(PRELUDE + target.code, encoding="utf-8")
+    program = f"import tempfile; tempfile.tempdir = {str(tmp)!r}\nfrom reprocheck.__main__ import main; main()"
+    started = time.monotonic()
+    tool = subprocess.Popen(
+        [sys.executable, "-c", program, "run", "--no-explain", "-q", "--threads", "1", *target.options, target.what],
+        cwd=work, env=environment(**{MARK: str(folder)}), start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="backslashreplace",
+    )  # fmt: skip
+    faults = []
+    try:
+        said, _ = tool.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        faults.append("hang")
+        os.killpg(tool.pid, signal.SIGKILL)
+        said, _ = tool.communicate()
+    seconds = time.monotonic() - started
+    faults += _judge(target, tool.returncode, said) if not faults else []
+    faults += [f"leftover process {left}" for left in _left(folder)]
+    faults += [
+        f"leftover {path.name} in the temporary folder" for path in tmp.iterdir() if path.name[:10] == "reprocheck"
+    ]
+    if not faults:
+        _remove(folder)
+    else:
+        (folder / "said").write_text(said, encoding="utf-8")
+    return Result(target.name, tool.returncode, seconds, tuple(faults))
+
+
+def _judge(target: Hostile, code: int, said: str) -> list[str]:
+    faults = []
+    if found := OURS.search(said):
+        faults.append(f"traceback: {found[0]}")
+    first = next((line for line in said.splitlines() if line.strip()), "")
+    is_green = code == 0 and "not compared" not in first and "only" not in first
+    if target.differs and is_green:
+        faults.append("false same")
+    elif code not in target.codes and not (target.differs and code == 0 and not is_green):
+        faults.append(f"wrong exit: {code}, not one of {target.codes}: {first[:160]}")
+    if target.says not in said:
+        faults.append(f"not said: {target.says!r}")
+    return faults
+
+
+def _left(folder: Path) -> list[str]:
+    """Processes that carry our mark or work in the folder; one that was killed may take a moment to go."""
+    end = time.monotonic() + 5
+    while (left := list(_alive(folder))) and time.monotonic() < end:
+        time.sleep(0.1)
+    for one in left:
+        one.kill()
+    return [str(one.pid) for one in left]
+
+
+def _alive(folder: Path) -> Iterator[psutil.Process]:
+    for one in psutil.process_iter():
+        try:
+            is_ours = one.environ().get(MARK) == str(folder) or one.cwd().startswith(f"{folder}{os.sep}")
+            if is_ours and one.status() != psutil.STATUS_ZOMBIE:
+                yield one
+        except (psutil.Error, OSError):
+            continue
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():  # the target took away our rights to its folders
+        for path, _, _ in os.walk(folder):
+            os.chmod(path, 0o700)
+        shutil.rmtree(folder, ignore_errors=True)
