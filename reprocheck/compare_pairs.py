@@ -31,11 +31,19 @@ def _by_name(tensors: Iterable[TensorRecord]) -> dict[tuple[str, int], TensorRec
     return named
 
 
+REFERENCE = "reference"
+"""Kind of what belongs to the surroundings of a run: a logger, a lock, a reading of the clock."""
+
+
 def pair_differs(pair: Pair, missing: list[NotCompared], what: str) -> bool:
     """Whether bits, dtype or shape differ. What could be read in neither run goes to `missing`."""
     left, right = pair
     if left is None or right is None:
         return True
+    if REFERENCE in (left.kind, right.kind):
+        reason = next(record.reason for record in (left, right) if record.kind == REFERENCE)
+        missing.append(NotCompared(what=f"{what}{left.name or 'value'}", reason=reason))
+        return False
     if not left.digest or not right.digest:
         if left.digest == right.digest and left.dtype == right.dtype:
             reason = left.reason or right.reason or "it could not be read"

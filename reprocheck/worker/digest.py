@@ -439,7 +439,7 @@ def _wrapper_digest(tensor: torch.Tensor) -> bytes:
 
 
 def _stable_text(value: object) -> str:
-    """The repr of plain data; of anything else only the type, for a repr may hold an address."""
+    """The repr of plain data; of anything else its type and leaves, for a repr may hold an address."""
     if value is None or isinstance(value, (bool, int, float, str, bytes, torch.dtype, Enum)):
         return repr(value)
     if isinstance(value, (tuple, list)):
@@ -447,7 +447,10 @@ def _stable_text(value: object) -> str:
     if isinstance(value, Mapping):
         pairs = (f"{_stable_text(key)}: {_stable_text(item)}" for key, item in value.items())
         return f"{{{', '.join(pairs)}}}"
-    return type(value).__qualname__
+    from reprocheck.worker.fingerprint import leaves_digest
+    from reprocheck.worker.leaves import leaves_of
+
+    return f"{type(value).__qualname__} {leaves_digest(leaves_of(value))}"
 
 
 def _quantized_digest(tensor: torch.Tensor, form: str) -> bytes:

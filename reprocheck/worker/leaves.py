@@ -1,43 +1,56 @@
-"""Take a returned value apart: every tensor, array, number and text in it, by path."""
+"""Take a returned value apart: every tensor, array, number and text in it, by path.
+
+What its own code raises makes a value opaque, and what never ends is cut off: a value can be anything.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import collections
 import dataclasses
-import datetime
-import decimal
 import enum
-import fractions
-import os
-import struct
+import itertools
+import random
 import sys
-import uuid
-from array import array
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from xxhash import xxh3_128_hexdigest
+from xxhash import xxh3_128, xxh3_128_hexdigest
 
-MANY_NUMBERS = 8
-"""A list of more numbers than this is one leaf, not a leaf a number."""
-LONGEST_TEXT = 200
+from reprocheck.worker.leaf_forms import (
+    LONGEST_TEXT,
+    OPAQUE,
+    REFERENCE,
+    Leaf,
+    opaque_leaf,
+    packed_numbers,
+    simple_leaf,
+    text_leaf,
+    type_name,
+)
+from reprocheck.worker.leaf_objects import (
+    attributes_of,
+    is_library,
+    is_of_library,
+    is_surrounding,
+    may_hold_anything,
+    reference_leaf,
+    surrounding_leaf,
+)
+
+__all__ = ["OPAQUE", "REFERENCE", "Leaf", "key_name", "leaves_of", "line_of", "member_leaves"]
+
 MAX_LEAVES = 100_000
+"""Leaves that are listed; further ones share one."""
+MAX_VALUES = 500_000
+"""Values that are looked at."""
 MAX_DEPTH = 50
 
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One leaf of an output; `data` are bytes worth keeping for a comparison of values."""
-
-    name: str
-    kind: str
-    dtype: str = ""
-    shape: tuple[int, ...] = ()
-    digest: str = ""
-    text: str = ""
-    reason: str = ""
-    data: memoryview | None = None
+REST = "(further leaves)"
+SETTINGS = "(settings)"
+"""The leaf of a module for what its layers were made with: sizes, rates, modes."""
+ATTRIBUTES = "__dict__"
+"""Between a container and the attributes that its subclass gave it."""
 
 
 def line_of(leaf: Leaf, keep: Callable[[memoryview], int | None]) -> dict[str, Any]:
@@ -57,86 +70,171 @@ def line_of(leaf: Leaf, keep: Callable[[memoryview], int | None]) -> dict[str, A
 
 
 class _TooLarge(Exception):
-    """The value has more leaves than can be listed."""
+    """There are more values than can be looked at."""
 
 
-def leaves_of(value: Any, hide: str = "") -> Iterator[Leaf]:
-    """Every leaf of `value`, in the order of its paths. `hide` is a folder that texts may name: it is masked."""
-    walk = _Walk(hide)
+def leaves_of(value: Any, hide: str = "", *, state_only: bool = False) -> Iterator[Leaf]:
+    """Every leaf of `value`, in the order of its paths. `hide` is a folder that texts may name: it is masked.
+
+    `state_only`: of a module no more than its `state_dict` has.
+    """
+    return _bounded(_Walk(hide, state_only).visit("", value, 0))
+
+
+def member_leaves(members: Mapping[str, Any], skip: Callable[[Any], bool]) -> Iterator[Leaf]:
+    """The leaves of an object's attributes. `skip` says of a value that it is known otherwise."""
+    return _bounded(_Walk("", False, skip).members("", members, 0))
+
+
+def _bounded(leaves: Iterator[Leaf]) -> Iterator[Leaf]:
     try:
-        yield from walk.visit("", value, 0)
+        yield from itertools.islice(leaves, MAX_LEAVES)
+        rest, count = xxh3_128(), 0
+        for leaf in leaves:
+            rest.update(leaf_key(leaf).encode("utf-8", "surrogatepass"))
+            count += 1
+        if count:
+            yield Leaf(REST, "leaves", "leaves", (count,), rest.hexdigest())
     except _TooLarge:
-        yield Leaf("", "opaque", reason=f"more than {MAX_LEAVES} leaves")
+        yield Leaf("", OPAQUE, reason=f"more than {MAX_VALUES} values")
+
+
+def leaf_key(leaf: Leaf) -> str:
+    """All that counts of a leaf, as one line."""
+    return f"{leaf.name}\0{leaf.kind}\0{leaf.dtype}\0{leaf.shape}\0{leaf.digest or leaf.reason}"
 
 
 class _Walk:
-    def __init__(self, hide: str) -> None:
+    def __init__(self, hide: str, state_only: bool, skip: Callable[[Any], bool] | None = None) -> None:
         self._hide = hide
+        self._state_only = state_only
+        self._skip = skip
         self._inside: set[int] = set()
+        self._known: dict[int, tuple[str, Any]] = {}
+        """Objects met so far: each is looked into once."""
         self._count = 0
+        self._objects = 0
+        """How many objects of the target's own classes the walk is inside of."""
 
     def visit(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
         self._count += 1
-        if self._count > MAX_LEAVES:
+        if self._count > MAX_VALUES:
             raise _TooLarge
-        simple = self._simple(path, value)
-        if simple is not None:
-            yield simple
-            return
-        if id(value) in self._inside or depth > MAX_DEPTH:
-            yield Leaf(path, "opaque", reason="it contains itself or is nested too deeply")
-            return
-        self._inside.add(id(value))
         try:
-            yield from self._container(path, value, depth)
-        finally:
-            self._inside.discard(id(value))
+            leaf = simple_leaf(path, value, self._hide)
+            if leaf is not None:
+                yield leaf
+                if type(value) in _WHOLE:
+                    return
+            known = self._known.get(id(value)) if self._objects else None
+            if known is not None:
+                yield text_leaf(path, "constant", f"the same object as {known[0] or 'the whole'}")
+                return
+            if id(value) in self._inside or depth > MAX_DEPTH:
+                yield Leaf(path, OPAQUE, reason="it contains itself or is nested too deeply")
+                return
+            self._inside.add(id(value))
+            try:
+                if leaf is None:
+                    yield from self._container(path, value, depth)
+                else:
+                    yield from self._beyond(path, value, depth)
+            finally:
+                self._inside.discard(id(value))
+        except _TooLarge:
+            raise
+        except (Exception, SystemExit) as error:
+            yield Leaf(path, OPAQUE, reason=f"its own code raises {_safe_name(error)}")
 
-    def _simple(self, path: str, value: Any) -> Leaf | None:
-        if value is None or isinstance(value, bool):
-            return _text_leaf(path, "constant", repr(value))
-        if isinstance(value, enum.Enum):
-            return _text_leaf(path, "constant", f"{type(value).__name__}.{value.name}")
-        if isinstance(value, int):
-            return _text_leaf(path, "number", str(int(value)) if abs(value) < 1 << 256 else hex(value), "int")
-        if isinstance(value, float):
-            return _float_leaf(path, value)
-        if isinstance(value, complex):
-            data = struct.pack("<dd", value.real, value.imag)
-            return Leaf(path, "number", "complex128", (), xxh3_128_hexdigest(data), repr(value), "", memoryview(data))
-        if isinstance(value, (bytes, bytearray)):
-            return Leaf(path, "bytes", "bytes", (len(value),), xxh3_128_hexdigest(bytes(value)))
-        if isinstance(value, (str, os.PathLike)):
-            text = os.fsdecode(value) if isinstance(value, os.PathLike) else str(value)
-            return _text_leaf(path, "text", text.replace(self._hide, "<tmp>") if self._hide else text)
-        if isinstance(value, _PRINTABLE):
-            return _text_leaf(path, "text", repr(value))
-        return _tensor_leaf(path, value) or _array_leaf(path, value)
+    def _beyond(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
+        """What a value holds that is a text, a number or a tensor by itself, but of a class of its own."""
+        kind = type(value)
+        if issubclass(kind, enum.Enum):
+            yield from self.visit(_below(path, "value"), value._value_, depth + 1)
+            return
+        found = attributes_of(value)
+        if not found:
+            return
+        torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
+        if torch is not None and issubclass(kind, torch.Tensor):
+            found = {name: item for name, item in found.items() if not name.startswith("_") or not is_library(kind)}
+            for name in _flattened(value):
+                found.pop(name, None)
+        elif numpy is not None and issubclass(kind, numpy.ndarray):
+            masked = found.get("_fill_value")
+            found = {} if is_library(kind) else {n: item for n, item in found.items() if n not in _OF_MASKED}
+            if masked is not None:
+                found["fill_value"] = masked
+        yield from self.members(_below(path, ATTRIBUTES) if found else path, found, depth)
 
     def _container(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
-        state = _state_of(value)
-        if state is not None:
-            for leaf in self._items(path, state.items(), depth):
-                yield dataclasses.replace(leaf, text="")  # a step counter or a learning rate is no metric
-        elif isinstance(value, Mapping):
-            yield from self._items(path, sorted(_named(value.items())), depth)
-        elif isinstance(value, tuple) and hasattr(value, "_fields"):
-            yield from self._items(path, zip(value._fields, value, strict=False), depth)
-        elif isinstance(value, (list, tuple)):
-            packed = _pack_numbers(path, value)
-            if packed is not None:
-                yield packed
-                return
-            for index, item in enumerate(value):
-                yield from self.visit(f"{path}[{index}]", item, depth + 1)
-            yield _text_leaf(f"{path}.length" if path else "length", "constant", str(len(value)))
-        elif isinstance(value, (set, frozenset)):
-            yield self._unordered(path, value, depth)
-        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            fields = [(field.name, getattr(value, field.name, None)) for field in dataclasses.fields(value)]
+        kind = type(value)
+        torch: Any = sys.modules.get("torch")
+        if hasattr(torch, "nn") and issubclass(kind, torch.nn.Module):
+            yield from self._module(path, value, depth)
+        elif hasattr(torch, "optim") and issubclass(kind, torch.optim.Optimizer):
+            yield from self._optimizer(path, value, depth)
+        elif issubclass(kind, Mapping):
+            yield from self._mapping(path, value, depth)
+        elif issubclass(kind, tuple) and isinstance(getattr(kind, "_fields", None), tuple):
+            yield from self._items(path, zip(value._fields, tuple.__iter__(value), strict=False), depth)
+            yield from self._of_subclass(path, value, depth, ())
+        elif issubclass(kind, (list, tuple, collections.deque)) or kind in _VIEWS:
+            yield from self._sequence(path, value, depth)
+        elif issubclass(kind, (set, frozenset)):
+            base = set if issubclass(kind, set) else frozenset
+            yield self._unordered(path, base.__iter__(value), depth)
+            yield from self._of_subclass(path, value, depth, ())
+        elif dataclasses.is_dataclass(kind):
+            names = [field.name for field in dataclasses.fields(value)]
+            own = attributes_of(value)
+            fields = [(name, own[name] if name in own else getattr(value, name, None)) for name in names]
+            extra = sorted((name, own[name]) for name in own.keys() - set(names))
+            self._known[id(value)] = path, value
             yield from self._items(path, fields, depth)
+            if extra:
+                yield from self.members(path, dict(extra), depth)
+        elif issubclass(kind, type):
+            yield text_leaf(path, "constant", type_name(value))
+        elif issubclass(kind, _FUNCTIONS):
+            yield from self._function(path, value, depth)
+        elif is_surrounding(kind):
+            yield reference_leaf(path, value)
         else:
-            yield Leaf(path, "opaque", type(value).__qualname__, reason=f"a {_type_name(value)} is opaque")
+            yield from self._object(path, value, depth)
+
+    def _mapping(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
+        kind = type(value)
+        items = dict.items(value) if issubclass(kind, dict) else value.items()
+        pairs = list(itertools.islice(items, MAX_VALUES if issubclass(kind, dict) else MAX_LEAVES))
+        if len(pairs) == MAX_LEAVES and not issubclass(kind, dict):
+            yield opaque_leaf(path, value, f"it has {MAX_LEAVES} items or more, or never ends")
+            return
+        yield from self._items(path, _named(pairs), depth)
+        yield from self._of_subclass(path, value, depth, [item for _, item in pairs])
+
+    def _sequence(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
+        kind = type(value)
+        base = next((base for base in (list, tuple, collections.deque) if issubclass(kind, base)), None)
+        plain = list(value) if base is None else list(base.__iter__(value))
+        packed = packed_numbers(path, plain)
+        if packed is not None:
+            yield packed
+        else:
+            for index, item in enumerate(plain):
+                yield from self.visit(f"{path}[{index}]", item, depth + 1)
+            yield text_leaf(_below(path, "length"), "constant", str(len(plain)))
+        if base is not None:
+            yield from self._of_subclass(path, value, depth, ())
+
+    def _of_subclass(self, path: str, value: Any, depth: int, items: Iterable[Any]) -> Iterator[Leaf]:
+        """The attributes of a container of a class of its own; those that are its items as well are known."""
+        found = attributes_of(value) if type(value).__flags__ & (1 << 9) else {}
+        if found and not is_library(type(value)):
+            ids = {id(item) for item in items}
+            found = {name: item for name, item in found.items() if id(item) not in ids}
+            if found:
+                yield from self.members(_below(path, ATTRIBUTES), found, depth)
 
     def _items(self, path: str, items: Any, depth: int) -> Iterator[Leaf]:
         empty = True
@@ -144,150 +242,338 @@ class _Walk:
             empty = False
             yield from self.visit(f"{path}.{name}" if path else str(name), item, depth + 1)
         if empty:
-            yield _text_leaf(path, "constant", "{}")
+            yield text_leaf(path, "constant", "{}")
 
-    def _unordered(self, path: str, value: Any, depth: int) -> Leaf:
+    def _unordered(self, path: str, items: Iterable[Any], depth: int) -> Leaf:
         parts = []
-        for item in value:
+        for item in items:
             leaves = list(self.visit("", item, depth + 1))
             if any(not leaf.digest for leaf in leaves):
-                return Leaf(path, "opaque", reason="a set of opaque values")
+                return Leaf(path, OPAQUE, reason="a set of opaque values")
             parts.append("|".join(f"{leaf.name}:{leaf.dtype}:{leaf.digest}" for leaf in leaves))
         data = "\n".join(sorted(parts)).encode("utf-8", "surrogatepass")
         return Leaf(path, "set", "set", (len(parts),), xxh3_128_hexdigest(data))
 
+    def members(self, path: str, found: Mapping[str, Any], depth: int) -> Iterator[Leaf]:
+        """The attributes of an object, without what tells of the surroundings only."""
+        self._objects += 1
+        try:
+            for name in sorted(found):
+                item = found[name]
+                if type(item) in _NOTHING or (self._skip is not None and self._skip(item)):
+                    continue
+                where = _below(path, name)
+                leaf = surrounding_leaf(where, name, item)
+                if leaf is not None:
+                    yield leaf
+                else:
+                    yield from self.visit(where, item, depth + 1)
+        finally:
+            self._objects -= 1
 
-_PRINTABLE = (
-    decimal.Decimal,
-    fractions.Fraction,
-    datetime.date,
-    datetime.time,
-    datetime.timedelta,
-    uuid.UUID,
-    range,
-    slice,
+    def _function(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
+        """Its name, and what it carries along: the values of a closure, the object of a method."""
+        if type(value) is types.MethodType:
+            yield from self.visit(path, value.__func__, depth + 1)
+            if not isinstance(value.__self__, type):
+                yield from self.visit(_below(path, "__self__"), value.__self__, depth + 1)
+            return
+        name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
+        yield text_leaf(path, "constant", f"{getattr(value, '__module__', '')}.{name}")
+        if type(value) is types.FunctionType and not is_of_library(value.__module__):
+            self._known[id(value)] = path, value
+            carried: dict[str, Any] = {}
+            for free, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=False):
+                try:
+                    carried[free] = cell.cell_contents
+                except ValueError:  # an empty cell
+                    continue
+            carried.update((f"default {n}", item) for n, item in enumerate(value.__defaults__ or ()))
+            carried.update(value.__kwdefaults__ or {})
+            carried.update(vars(value))
+            yield from self.members(path, carried, depth)
+
+    def _object(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
+        kind = type(value)
+        if self._objects and may_hold_anything(kind):
+            yield reference_leaf(path, value)
+            return
+        special = _state_of(value)
+        if special is not None:
+            yield from self.visit(_below(path, "state"), special, depth + 1)
+            return
+        if hasattr(kind, "__next__") or kind is object:
+            yield reference_leaf(path, value) if self._objects else opaque_leaf(path, value)
+            return
+        self._known[id(value)] = path, value
+        frame = _frame_of(value)
+        if frame is not None:
+            yield from self._items(path, frame, depth)
+            return
+        found = attributes_of(value)
+        if issubclass(kind, BaseException):
+            found = {**found, "args": BaseException.args.__get__(value)}  # type: ignore[attr-defined]
+        if not found and is_library(kind):
+            yield opaque_leaf(path, value)
+            return
+        yield text_leaf(path, "constant", type_name(kind))
+        yield from self.members(path, found, depth)
+
+    def _module(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
+        self._known[id(value)] = path, value
+        parts = [(name.replace("_orig_mod.", "").replace("_orig_mod", ""), m) for name, m in value.named_modules()]
+        for leaf in self._items(path, _module_state(value, parts).items(), depth):
+            yield dataclasses.replace(leaf, text="")
+        if self._state_only:
+            return
+        settings = xxh3_128()
+        for name, part in parts:
+            self._known.setdefault(id(part), (_below(path, name) if name else path, part))
+            if type(part).__module__.startswith("torch._"):  # the shell around a compiled module
+                continue
+            of_library = is_library(type(part))
+            settings.update(f"{name} {type_name(type(part))} {part.training}\n".encode())
+            found = attributes_of(part)
+            for key in _OF_MODULE & found.keys():
+                del found[key]
+            for key in [key for key, item in found.items() if of_library and not _is_plain(item)]:
+                item = found.pop(key)
+                if _is_tensor(item):
+                    yield from self._quiet(self.visit(_below(path, _below(name, key)), item, depth + 1))
+            leaves = self.members(_below(path, name) if name else path, found, depth)
+            for leaf in self._quiet(leaves):
+                if of_library:
+                    settings.update(leaf_key(leaf).encode("utf-8", "surrogatepass"))
+                else:
+                    yield leaf
+        yield Leaf(_below(path, SETTINGS), "settings", "settings", (), settings.hexdigest())
+
+    def _quiet(self, leaves: Iterator[Leaf]) -> Iterator[Leaf]:
+        """An attribute of a module is no metric."""
+        for leaf in leaves:
+            yield dataclasses.replace(leaf, text="") if leaf.kind in ("number", "tensor", "array") else leaf
+
+    def _optimizer(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
+        self._known[id(value)] = path, value
+        for leaf in self._items(path, value.state_dict().items(), depth):
+            yield dataclasses.replace(leaf, text="")  # a step counter or a learning rate is no metric
+        if not self._state_only:
+            yield from self._quiet(self.members(path, optimizer_members(value), depth))
+
+
+def optimizer_members(optimizer: Any) -> dict[str, Any]:
+    """Attributes of an optimizer that torch does not give to every one."""
+    return {
+        name: item
+        for name, item in attributes_of(optimizer).items()
+        if name not in _OF_OPTIMIZER and not name.startswith("_optimizer_")
+    }
+
+
+_OF_OPTIMIZER = frozenset(
+    {
+        "_numel_cache",
+        "_opt_called",
+        "_params",
+        "_step_supports_amp_scaling",
+        "_warned_capturable_if_run_uncaptured",
+        "_zero_grad_profile_name",
+        "defaults",
+        "found_inf",
+        "grad_scale",
+        "param_groups",
+        "state",
+        "step",
+    }
 )
 
+_OF_MODULE = frozenset(
+    {
+        "_backward_hooks",
+        "_backward_pre_hooks",
+        "_buffers",
+        "_compiled_call_impl",
+        "_flat_weight_refs",
+        "_flat_weights",
+        "_forward_hooks",
+        "_forward_hooks_always_called",
+        "_forward_hooks_with_kwargs",
+        "_forward_pre_hooks",
+        "_forward_pre_hooks_with_kwargs",
+        "_is_full_backward_hook",
+        "_load_state_dict_post_hooks",
+        "_load_state_dict_pre_hooks",
+        "_modules",
+        "_non_persistent_buffers_set",
+        "_parameters",
+        "_state_dict_hooks",
+        "_state_dict_pre_hooks",
+        "forward",
+        "training",
+    }
+)
 
-def _named(items: Any) -> list[tuple[str, Any]]:
-    class Pair(tuple[str, Any]):
-        """Sorts by its name alone: values need not be comparable."""
+_OF_MASKED = frozenset(
+    {"_mask", "_fill_value", "_basedict", "_optinfo", "_hardmask", "_sharedmask", "_isfield", "_baseclass"}
+)
 
-        def __lt__(self, other: Any) -> bool:
-            return bool(self[0] < other[0])
-
-    return [Pair((_key_name(key), item)) for key, item in items]
-
-
-def _key_name(key: Any) -> str:
-    """A name for a key that is the same in every run: no address, no order of a set."""
-    if isinstance(key, str):
-        return key
-    if isinstance(key, (set, frozenset)):
-        return "{" + ", ".join(sorted(_key_name(item) for item in key)) + "}"
-    if isinstance(key, tuple):
-        return "(" + ", ".join(_key_name(item) for item in key) + ")"
-    if callable(key) and hasattr(key, "__qualname__"):
-        return f"{key.__module__}.{key.__qualname__}"
-    return _type_name(key) if " at 0x" in repr(key) else repr(key)
+_WHOLE = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray, range, slice})
+"""Types of leaves that cannot hold anything else."""
+_FUNCTIONS = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    types.MethodWrapperType,
+    types.WrapperDescriptorType,
+    types.MethodDescriptorType,
+    types.ClassMethodDescriptorType,
+)
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+_NOTHING = (types.ModuleType, staticmethod, classmethod, property)
 
 
-def _type_name(value: Any) -> str:
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _safe_name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__name__ if isinstance(kind.__name__, str) else "an error"
+
+
+def _is_plain(value: Any) -> bool:
+    """A number, a text, or a small container of them: what a layer is made with."""
     kind = type(value)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    if kind in (list, tuple):
+        return len(value) <= 64 and all(_is_plain(item) for item in value)
+    if kind is dict:
+        return len(value) <= 64 and all(type(key) is str and _is_plain(item) for key, item in value.items())
+    return value is None or kind in (bool, int, float, complex, str)
 
 
-def _text_leaf(path: str, kind: str, text: str, dtype: str = "") -> Leaf:
-    data = text.encode("utf-8", "surrogatepass")
-    shown = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
-    return Leaf(path, kind, dtype or kind, (), xxh3_128_hexdigest(f"{dtype or kind}:".encode() + data), shown)
-
-
-def _float_leaf(path: str, value: float) -> Leaf:
-    data = struct.pack("<d", value)
-    return Leaf(path, "number", "float64", (), xxh3_128_hexdigest(data), repr(float(value)), "", memoryview(data))
-
-
-def _pack_numbers(path: str, values: Any) -> Leaf | None:
-    """A long list of plain numbers as one leaf of float64."""
-    if len(values) <= MANY_NUMBERS or type(values[0]) not in (int, float):
-        return None
-    if not all(type(value) is float or (type(value) is int and abs(value) < 2**53) for value in values):
-        return None
-    data = array("d", values).tobytes()
-    kinds = bytes(type(value) is float for value in values)
-    return Leaf(path, "numbers", "float64", (len(values),), xxh3_128_hexdigest(data + kinds), "", "", memoryview(data))
-
-
-def _state_of(value: Any) -> Mapping[str, Any] | None:
-    """The state_dict of a module, optimizer or the like."""
+def _is_tensor(value: Any) -> bool:
     torch: Any = sys.modules.get("torch")
-    if torch is None:
-        return None
-    if isinstance(value, torch.nn.Module):
-        named: dict[str, Any] = dict(value.named_parameters(remove_duplicate=False))
-        named.update(value.named_buffers(remove_duplicate=False))
-        return {name.removeprefix("_orig_mod."): tensor for name, tensor in named.items()}
-    if isinstance(value, torch.optim.Optimizer):
-        state: Mapping[str, Any] = value.state_dict()
-        return state
+    return torch is not None and issubclass(type(value), torch.Tensor)
+
+
+def _flattened(value: Any) -> list[str]:
+    """Names of the inner tensors of a wrapper: they are in its digest."""
+    if not hasattr(type(value), "__tensor_flatten__"):
+        return []
+    return list(value.__tensor_flatten__()[0])
+
+
+def _module_state(value: Any, parts: list[tuple[str, Any]]) -> Mapping[str, Any]:
+    """All that `state_dict` gives, and the buffers that it leaves out."""
+    torch: Any = sys.modules["torch"]
+    base = torch.nn.Module
+    named: dict[str, Any] = dict(value.named_parameters(remove_duplicate=False))
+    named.update(value.named_buffers(remove_duplicate=False))
+    named = {name.removeprefix("_orig_mod."): tensor for name, tensor in named.items()}
+    for name, part in parts:
+        if type(part).get_extra_state is not base.get_extra_state:
+            named[_below(name, "_extra_state")] = part.get_extra_state()
+    own = type(value).state_dict is not base.state_dict or any(
+        part._state_dict_hooks or type(part)._save_to_state_dict is not base._save_to_state_dict for _, part in parts
+    )
+    if own and not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        for name, item in value.state_dict().items():
+            named.setdefault(name.removeprefix("_orig_mod."), item)
+    return named
+
+
+def _state_of(value: Any) -> Any:
+    """The state of a generator; None for anything else."""
+    torch: Any = sys.modules.get("torch")
+    numpy: Any = sys.modules.get("numpy")
+    kind = type(value)
+    if torch is not None and issubclass(kind, torch.Generator):
+        return value.get_state()
+    if issubclass(kind, random.Random):
+        return random.Random.getstate(value)
+    if numpy is not None and hasattr(numpy, "random"):
+        if issubclass(kind, numpy.random.RandomState):
+            return value.get_state(legacy=False)
+        if issubclass(kind, numpy.random.Generator):
+            return value.bit_generator.state
+        if issubclass(kind, numpy.random.BitGenerator):
+            return value.state
     return None
 
 
-def _guarded(read: Callable[[], Leaf], path: str, kind: str) -> Leaf:
-    from reprocheck.worker.digest import Undigestible
-
-    try:
-        return read()
-    except Undigestible as error:
-        return Leaf(path, kind, reason=error.reason)
-    except Exception as error:  # by type only: a message may hold an address
-        return Leaf(path, kind, reason=f"it cannot be read: {type(error).__name__}")
-
-
-def _tensor_leaf(path: str, value: Any) -> Leaf | None:
-    torch: Any = sys.modules.get("torch")
-    if torch is None or not isinstance(value, torch.Tensor):
-        if torch is not None and isinstance(value, (torch.dtype, torch.device, torch.layout)):
-            return _text_leaf(path, "constant", str(value))
-        return None
-    return _guarded(lambda: _read_tensor(path, value), path, "tensor")
-
-
-def _read_tensor(path: str, value: Any) -> Leaf:
-    from reprocheck.worker.digest import Undigestible, Unobserved, dtype_name, raw_bytes, tensor_digest
-
-    with Unobserved():
-        digest = tensor_digest(value).hex()
-        dtype, shape, text, data = dtype_name(value), _shape_of(value), "", None
-        with contextlib.suppress(Undigestible, RuntimeError):
-            data = raw_bytes(value)
-        if value.ndim == 0 and not value.is_complex() and data is not None:
-            text = repr(value.item())
-    return Leaf(path, "tensor", dtype, shape, digest, text, "", data)
-
-
-def _shape_of(tensor: Any) -> tuple[int, ...]:
-    try:
-        return tuple(int(size) for size in tensor.shape)
-    except (RuntimeError, TypeError, ValueError):  # a nested tensor has none, or one that is not of numbers
-        return ()
-
-
-def _array_leaf(path: str, value: Any) -> Leaf | None:
+def _frame_of(value: Any) -> Iterable[tuple[str, Any]] | None:
+    """The parts of an array or a table of some library; None for anything else."""
     numpy: Any = sys.modules.get("numpy")
-    if numpy is None or not isinstance(value, (numpy.ndarray, numpy.generic)):
-        if numpy is not None and isinstance(value, numpy.dtype):
-            return _text_leaf(path, "constant", str(value))
+    kind = type(value)
+    if numpy is None or not hasattr(numpy, "asarray"):
         return None
-    return _guarded(lambda: _read_array(path, numpy.asarray(value)), path, "array")
+    if issubclass(kind, numpy.ndarray):  # of Python objects
+        return [("shape", str(value.shape)), ("items", value.ravel().tolist())]
+    if hasattr(kind, "iloc") and hasattr(kind, "columns"):
+        columns = [(f"[{n}]", value.iloc[:, n].to_numpy()) for n in range(value.shape[1])]
+        return [("columns", list(value.columns)), ("index", value.index.to_numpy()), *columns]
+    if hasattr(kind, "iloc"):
+        return [("name", value.name), ("index", value.index.to_numpy()), ("values", value.to_numpy())]
+    if is_library(kind) and (hasattr(kind, "__array__") or hasattr(kind, "__array_interface__")):
+        return [("values", numpy.asarray(value))]
+    return None
 
 
-def _read_array(path: str, value: Any) -> Leaf:
-    from reprocheck.worker.digest import array_digest
+def _named(items: Iterable[tuple[Any, Any]]) -> list[tuple[str, Any]]:
+    found = [(key_name(key), _safe_type(key), item) for key, item in items]
+    found.sort(key=lambda one: one[:2])
+    return [(name, item) for name, _, item in found]
 
-    digest = array_digest(value).hex()
-    number = value.ndim == 0 and value.dtype.kind in "fiub"
-    data = memoryview(value.tobytes()) if value.dtype.kind in "fiubc" else None
-    text = repr(value.item()) if number else ""
-    return Leaf(path, "array", value.dtype.str, tuple(value.shape), digest, text, "", data)
+
+def _safe_type(key: Any) -> str:
+    return type_name(type(key))
+
+
+def key_name(key: Any) -> str:
+    """A name for a key that is the same in every run: no address, no order of a set. No other key has it."""
+    kind = type(key)
+    if issubclass(kind, str):
+        text = str.__str__(key)
+        return repr(text) if _reads_as_another(text) else text
+    try:
+        return _other_name(key, kind)
+    except (Exception, SystemExit):
+        return type_name(kind)
+
+
+def _other_name(key: Any, kind: type) -> str:
+    if issubclass(kind, (set, frozenset)):
+        return "{" + ", ".join(sorted(key_name(item) for item in key)) + "}"
+    if issubclass(kind, tuple):
+        return "(" + ", ".join(key_name(item) for item in tuple.__iter__(key)) + ")"
+    if callable(key) and hasattr(key, "__qualname__"):
+        return f"{key.__module__}.{key.__qualname__}"
+    text = repr(key)
+    if type(text) is not str or " at 0x" in text:
+        return type_name(kind)
+    if kind.__module__ == "numpy" and not text.startswith("np."):
+        text = f"np.{kind.__name__}({text})"
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + xxh3_128_hexdigest(text.encode())
+
+
+_NAMES_OF_OTHERS = frozenset({"True", "False", "None"})
+
+
+def _reads_as_another(text: str) -> bool:
+    """Whether a text looks as the name of a key that is no text."""
+    if text in _NAMES_OF_OTHERS:
+        return True
+    first = text[:1]
+    if not first:
+        return False
+    if first in "'\"({<[" or text[:2] in ("b'", 'b"'):
+        return True
+    if first not in "0123456789-+.nNiI":
+        return False
+    for read in (float, complex):
+        try:
+            read(text)
+        except ValueError:
+            continue
+        return True
+    return False
