@@ -38,7 +38,18 @@ from reprocheck.worker.leaf_objects import (
     surrounding_leaf,
 )
 
-__all__ = ["OPAQUE", "REFERENCE", "Leaf", "key_name", "leaves_of", "line_of", "member_leaves"]
+__all__ = [
+    "OF_OPTIMIZER",
+    "OPAQUE",
+    "REFERENCE",
+    "Leaf",
+    "key_name",
+    "leaf_key",
+    "leaves_of",
+    "line_of",
+    "member_leaves",
+    "optimizer_members",
+]
 
 MAX_LEAVES = 100_000
 """Leaves that are listed; further ones share one."""
@@ -120,6 +131,8 @@ class _Walk:
         self._count += 1
         if self._count > MAX_VALUES:
             raise _TooLarge
+        if self._skip is not None and self._skip(value):
+            return
         try:
             leaf = simple_leaf(path, value, self._hide)
             if leaf is not None:
@@ -150,7 +163,7 @@ class _Walk:
         """What a value holds that is a text, a number or a tensor by itself, but of a class of its own."""
         kind = type(value)
         if issubclass(kind, enum.Enum):
-            yield from self.visit(_below(path, "value"), value._value_, depth + 1)
+            yield from self._quiet(self.visit(_below(path, "value"), value._value_, depth + 1))
             return
         found = attributes_of(value)
         if not found:
@@ -260,7 +273,7 @@ class _Walk:
         try:
             for name in sorted(found):
                 item = found[name]
-                if type(item) in _NOTHING or (self._skip is not None and self._skip(item)):
+                if type(item) in _NOTHING:
                     continue
                 where = _below(path, name)
                 leaf = surrounding_leaf(where, name, item)
@@ -366,11 +379,11 @@ def optimizer_members(optimizer: Any) -> dict[str, Any]:
     return {
         name: item
         for name, item in attributes_of(optimizer).items()
-        if name not in _OF_OPTIMIZER and not name.startswith("_optimizer_")
+        if name not in OF_OPTIMIZER and not name.startswith("_optimizer_")
     }
 
 
-_OF_OPTIMIZER = frozenset(
+OF_OPTIMIZER = frozenset(
     {
         "_numel_cache",
         "_opt_called",

@@ -80,6 +80,7 @@ class Observer:
         torch.autograd.backward = self._watch_backward(torch.autograd.backward)
         torch.autograd.grad = self._watch_grad(torch.autograd.grad)
         self._watch_optimizers()
+        self.steps.endings.install()
 
     def follow_states(self, states: States, cut: Preemption | None) -> None:
         """Write down what a training has to restore, and end it where it is to be cut."""
@@ -196,7 +197,13 @@ class Observer:
         for tensor in outputs:
             if _storage(tensor) is not None:
                 self._pending.returned(tensor.untyped_storage())
-        if not torch.is_grad_enabled():
+        if not outputs:
+            return
+        if _transforming():
+            self._pending.feed_evaluation("forward", b"", [_unwrapped(tensor) for tensor in outputs])
+        elif torch.is_grad_enabled():
+            self._pending.called(outputs)
+        else:
             self._pending.feed_evaluation("forward", b"", outputs)
 
     def _trains_elsewhere(self) -> None:
@@ -239,10 +246,13 @@ class Observer:
                 result = grad(outputs, inputs, *args, **kwargs)
             if is_main_thread() and not torch.compiler.is_compiling():
                 self._conduct.gradients_taken()
-            if torch.compiler.is_compiling() or not self._recorder.is_open or not self._by_hand or _transforming():
+            if torch.compiler.is_compiling() or not self._recorder.is_open or _transforming():
                 return result
+            of = list(tensors_in(inputs))
             with Unobserved():
-                self._guarded(self._after_grad, outputs, list(tensors_in(inputs)), result)
+                self._guarded(self._gradients_taken, list(tensors_in(outputs)), of, result)
+                if self._by_hand:
+                    self._guarded(self._after_grad, outputs, of, result)
             self._stop_if_done()
             return result
 
@@ -251,6 +261,15 @@ class Observer:
 
     def _traced_backward(self) -> AbstractContextManager[None]:
         return nullcontext() if self._tracer is None else self._tracer.backward()
+
+    def _gradients_taken(self, outputs: list[torch.Tensor], inputs: list[torch.Tensor], result: Any) -> None:
+        """Gradients of parameters are a backward pass; those of data are seen as what a model gives is."""
+        if any(isinstance(tensor, torch.nn.Parameter) or self.steps.is_owned(tensor) for tensor in inputs):
+            self._pending.followed(outputs)
+            return
+        slopes = list(tensors_in(result))
+        if all(tensor.grad_fn is None for tensor in slopes):  # others flow into a loss
+            self._pending.feed_evaluation("forward", b"", slopes)
 
     def _after_grad(self, outputs: Any, inputs: list[torch.Tensor], result: Any) -> None:
         bare = self._has_no_model
@@ -277,6 +296,7 @@ class Observer:
             self._layers.backward_begins(losses)
         if self._memory is not None:
             self._memory.computes(True)
+        self._pending.followed(losses)
         self._pending.feed("loss", b"", losses)
         if self._by_hand:
             self.roots.record_initial("forward", graph_leaves(losses) if self._has_no_model else [])
@@ -421,6 +441,14 @@ def _by_key(items: dict[Any, Any], depth: int) -> Iterator[torch.Tensor]:
 def _transforming() -> bool:
     """Whether a torch.func transform is under way: its tensors stand for others."""
     return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def _unwrapped(tensor: torch.Tensor) -> torch.Tensor:
+    """The values behind what stands for them inside a transform."""
+    functorch: Any = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(tensor):
+        tensor = functorch.get_unwrapped(tensor)
+    return tensor
 
 
 def _storage(tensor: torch.Tensor) -> int | None:

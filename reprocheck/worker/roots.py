@@ -52,6 +52,7 @@ class Root:
         self.label = label
         self.step = step
         self.in_main_thread = is_main_thread()
+        self.thread = threading.get_ident()
         self.recorded = False
         self.buffers = [
             describe(name, "buffer", buffer, recorder)

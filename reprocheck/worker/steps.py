@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import types
 import weakref
-from collections import deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,22 @@ from reprocheck.protocol import (
     FLAG_THREAD,
     STEP_HEADER,
     STEP_KINDS,
+    THREAD_MARK,
 )
 from reprocheck.worker import device_digest
 from reprocheck.worker.digest import Combined, Later, bytes_digest
+from reprocheck.worker.endings import Endings
+from reprocheck.worker.leaves import (
+    OF_OPTIMIZER,
+    OPAQUE,
+    REFERENCE,
+    Leaf,
+    key_name,
+    leaf_key,
+    leaves_of,
+    member_leaves,
+    optimizer_members,
+)
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.roots import Root, Roots, is_main_thread, is_uninitialized
 from reprocheck.worker.seeding import GENERATORS, state_digest
@@ -36,11 +50,28 @@ GRAPH_NODES = 10_000
 """Nodes of an autograd graph looked at to find its leaves."""
 
 RECENT_OUTPUTS = 64
+MOST_CALLS = 64
+"""Calls of models that may wait for a backward pass."""
 MOST_WAITING = 64
 """Steps whose record may wait for a device."""
 
 Named = list[tuple[str, torch.Tensor]]
 Digests = dict[str, bytes | Later]
+
+
+class Call:
+    """A call of a model where gradients are taken: where its outputs are in the graph, and their digest."""
+
+    __slots__ = ("digest", "nodes")
+
+    def __init__(self, nodes: frozenset[int], digest: bytes | Later) -> None:
+        self.nodes = nodes
+        self.digest = digest
+
+
+def _node_number(node: Any) -> int | None:
+    """A number that no other node of this thread has. To keep the node would keep the graph."""
+    return None if node is None else int(node._sequence_nr())
 
 
 class Pending(threading.local):
@@ -57,6 +88,45 @@ class Pending(threading.local):
         """Models called since the last step."""
         self._made: dict[int, StorageWeakRef] = {}
         """Memory of what models gave lately."""
+        self._calls: deque[Call] = deque()
+        """Calls of models that a backward pass may follow."""
+
+    def called(self, outputs: list[torch.Tensor]) -> None:
+        """What a model gave where gradients are taken: an observation, unless a backward pass makes one of it."""
+        combined = Combined()
+        for tensor in outputs:
+            combined.tensor(tensor)
+        self.skipped += combined.skipped
+        nodes = frozenset(number for tensor in outputs if (number := _node_number(tensor.grad_fn)) is not None)
+        if len(self._calls) >= MOST_CALLS:
+            self._observe(self._calls.popleft())
+        self._calls.append(Call(nodes, combined.later()))
+        if not nodes:
+            self._observe(self._calls.pop())
+
+    def followed(self, losses: list[torch.Tensor]) -> None:
+        """A backward pass starts here: the calls that it reaches are seen in loss and gradients."""
+        if not self._calls:
+            return
+        wanted = {number: call for call in self._calls for number in call.nodes}
+        todo = deque(loss.grad_fn for loss in losses if loss.grad_fn is not None)
+        met: set[Any] = set(todo)
+        while todo and wanted and len(met) < GRAPH_NODES:
+            node = todo.popleft()
+            call = wanted.get(int(node._sequence_nr()))
+            if call is not None:
+                self._calls.remove(call)
+                wanted = {number: other for number, other in wanted.items() if other is not call}
+            for following, _ in node.next_functions:
+                if following is not None and following not in met:
+                    met.add(following)
+                    todo.append(following)
+
+    def _observe(self, call: Call) -> None:
+        digest = call.digest if isinstance(call.digest, bytes) else call.digest.digest()
+        if self.evaluated.get("followed by nothing") != digest:
+            self.evaluated["followed by nothing"] = digest
+            self.feed("forward", digest, ())
 
     def returned(self, storage: torch.UntypedStorage) -> None:
         """A model gave a tensor in this memory."""
@@ -101,6 +171,8 @@ class Pending(threading.local):
 
     def take(self) -> Digests:
         """The digests of all kinds fed; they start anew."""
+        while self._calls:
+            self._observe(self._calls.popleft())
         digests = {kind: combined.later() for kind, combined in self.kinds.items()}
         self.skipped += sum(combined.skipped for combined in self.kinds.values())
         self.kinds, self.evaluated = {}, {}
@@ -139,6 +211,12 @@ class StepWriter:
         self._waiting: deque[tuple[int, int, int, Digests]] = deque()
         """Number, optimizer, flags and digests of steps that are not written yet."""
         self._lock = threading.Lock()
+        self._told: set[str] = set()
+        self._shapes: set[tuple[int, ...]] = set()
+        """Of what is trained. Those of single numbers are not among them."""
+        self._bare: list[weakref.ref[torch.Tensor]] = []
+        """Tensors that the last backward pass trained without any optimizer."""
+        self.endings = Endings(lambda: recorder.is_open, self.is_trained)
         self.count = 0
         self.skipped = 0
         self.states: States | None = None
@@ -231,6 +309,9 @@ class StepWriter:
         roots = self._roots_of_step(pending)
         kinds = self._take(pending)
         parameters = self._unowned(roots) or leaves
+        if leaves:
+            self._bare = [weakref.ref(leaf) for leaf in leaves]
+            self._shapes.update(_shape(leaf) for leaf in leaves)
         kinds["gradients"] = self._later(
             (parameter.grad for parameter in parameters) if gradients is None else gradients
         )
@@ -241,14 +322,35 @@ class StepWriter:
     def tail(self, pending: Pending) -> None:
         """At the end: what was observed after the last step, and the models that are still there."""
         kinds = self._take(pending)
-        modules = [module for root in self._roots if root.in_main_thread and (module := root.module()) is not None]
-        parameters: list[list[torch.Tensor]] = [list(module.parameters()) for module in modules]
-        buffers = [list(module.buffers()) for module in modules]
-        kinds["parameters"] = self._in_any_order(parameters)
-        kinds["buffers"] = self._in_any_order(buffers)
-        on_device = any(tensor.is_cuda for group in parameters + buffers for tensor in group)
-        self._write(kinds, 0, FLAG_TAIL | (FLAG_DEVICE if on_device else 0))
+        running = {thread.ident for thread in threading.enumerate()} - {threading.main_thread().ident}
+        passed: set[int] = set()
+        trained: list[torch.Tensor] = []
+        buffers: list[torch.Tensor] = []
+        for root in self._roots:
+            module = root.module()
+            if module is not None and root.thread in running:
+                passed.update(id(part) for part in module.modules())
+                self._tell(f"the end of {root.label}", "the thread that uses it still runs")
+            elif module is not None:
+                parameters, buffers = list(module.parameters()), [*buffers, *module.buffers()]
+                self._shapes.update(_shape(parameter) for parameter in parameters)
+                trained += parameters
+        trained += [tensor for reference in self._bare if (tensor := reference()) is not None]
+        self._shapes -= {(), (1,)}
+        left = self.endings.finish(trained, buffers, self._shapes, passed)
+        if self.endings.is_full:
+            self._tell("models that were gone at the end", "there were too many of them")
+        for kind, digests in left.items():
+            kinds[kind] = bytes_digest(b"".join(sorted(digests))) if digests else EMPTY_DIGEST
+        self._write(kinds, 0, FLAG_TAIL)
         self._write_waiting(wait=True)
+
+    def is_trained(self, tensor: torch.Tensor) -> bool:
+        """Whether an optimizer or a backward pass of the main thread trained it: then its end is a result."""
+        if self.is_owned(tensor) or id(tensor) in self.endings.unreachable:
+            return True
+        name = self._roots.name_of(tensor)
+        return name is not None and THREAD_MARK not in name
 
     def _in_any_order(self, groups: Iterable[list[torch.Tensor]]) -> bytes:
         """Of models: which was called first may hang on a set, and means nothing."""
@@ -274,7 +376,20 @@ class StepWriter:
         parameters = {id(p): p for group in optimizer.param_groups for p in group["params"]}
         plan.parameters = sorted(parameters.values(), key=lambda p: self._roots.name_of(p) or "")
         for parameter in plan.parameters:
-            self._owned[id(parameter)] = weakref.ref(parameter)
+            self._own(parameter)
+            self._shapes.add(_shape(parameter))
+
+    def _own(self, parameter: torch.Tensor) -> None:
+        number = id(parameter)
+
+        def gone(reference: weakref.ref[torch.Tensor]) -> None:
+            if self._owned.get(number) is reference:
+                del self._owned[number]
+                if self.endings.is_collecting:
+                    self.endings.unreachable.add(number)
+
+        if not self.is_owned(parameter):
+            self._owned[number] = weakref.ref(parameter, gone)
 
     def _unowned(self, roots: list[Root]) -> list[torch.Tensor]:
         """Parameters of these models that no optimizer holds: frozen, averaged or updated by hand."""
@@ -307,12 +422,61 @@ class StepWriter:
         return combined.later()
 
     def _state(self, optimizer: torch.optim.Optimizer, plan: Plan) -> bytes | Later:
+        """With what else an optimizer holds: entries of its state for no parameter, attributes of its own."""
         combined = Combined()
-        for parameter in plan.parameters:
-            state = optimizer.state.get(parameter)
-            if state:
-                _feed(combined, state, 0)
+        try:
+            held = 0
+            for parameter in plan.parameters:
+                state = optimizer.state.get(parameter)
+                held += state is not None
+                if state:
+                    _feed(combined, state, 0)
+            if len(optimizer.state) > held:
+                self._feed_others(combined, optimizer, plan)
+            if any(name not in OF_OPTIMIZER and not name.startswith("_optimizer_") for name in vars(optimizer)):
+                leaves = list(member_leaves(optimizer_members(optimizer), self._is_known))
+                _feed_leaves(combined, leaves)
+                self._tell_unread(optimizer, leaves)
+        except Exception as error:
+            self._tell(f"the state of {type(optimizer).__name__}", f"its own code raises {type(error).__name__}")
+        self.skipped += combined.skipped
         return combined.later()
+
+    def _feed_others(self, combined: Combined, optimizer: torch.optim.Optimizer, plan: Plan) -> None:
+        known = {id(parameter) for parameter in plan.parameters}
+        others = []
+        for key, value in optimizer.state.items():
+            if id(key) not in known:
+                is_tensor = isinstance(key, torch.Tensor)
+                name = (self._roots.name_of(key) or f"tensor {tuple(key.shape)}") if is_tensor else key_name(key)
+                others.append((name, value))
+        for name, value in sorted(others, key=lambda pair: pair[0]):
+            combined.bytes(f"other {name}".encode("utf-8", "surrogatepass"))
+            _feed(combined, value, 0)
+
+    def _is_known(self, value: Any) -> bool:
+        """Whether an attribute is seen elsewhere, or no data: a trained parameter, another optimizer, a function."""
+        kind = type(value)
+        if issubclass(kind, torch.Tensor):
+            return self.is_owned(value)
+        if issubclass(kind, torch.optim.Optimizer):
+            return value in self._plans
+        return issubclass(kind, (types.FunctionType, types.MethodType, types.BuiltinFunctionType))
+
+    def is_owned(self, tensor: torch.Tensor) -> bool:
+        """Whether an optimizer that took a step holds it."""
+        owned = self._owned.get(id(tensor))
+        return owned is not None and owned() is tensor
+
+    def _tell_unread(self, optimizer: torch.optim.Optimizer, leaves: list[Leaf]) -> None:
+        for leaf in leaves:
+            if leaf.kind == OPAQUE:
+                self._tell(f"{type(optimizer).__name__}.{leaf.name}", leaf.reason)
+
+    def _tell(self, what: str, reason: str) -> None:
+        if what not in self._told and len(self._told) < 100:
+            self._told.add(what)
+            self._recorder.unobserved(what, reason)
 
     def _buffers(self, roots: list[Root]) -> bytes | Later:
         buffers = [buffer for root in roots for buffer in root.live_buffers()]
@@ -334,6 +498,7 @@ class StepWriter:
             self._write_waiting(wait=False)
             if not flags & FLAG_TAIL:
                 self.count += 1
+                self.endings.step_taken()
                 self._roots.step = self.count
 
     def _write_waiting(self, wait: bool) -> None:
@@ -390,29 +555,51 @@ def _hyperparameters(optimizer: torch.optim.Optimizer) -> bytes:
     for group in optimizer.param_groups:
         for name, value in group.items():
             if name not in ("params", "param_names"):
-                combined.bytes(name.encode())
+                combined.bytes(key_name(name).encode("utf-8", "surrogatepass"))
                 _feed(combined, value, 0)
     return combined.digest()
 
 
+_PLAIN = frozenset({type(None), bool, int, float, str})
+
+
 def _feed(combined: Combined, value: Any, depth: int) -> None:
-    """Tensors and plain values of a nested state; anything else says only its type (its repr may hold an address)."""
-    if isinstance(value, torch.Tensor):
+    """Tensors and plain values of a nested state; anything else by its leaves, as a returned value."""
+    kind = type(value)
+    if kind in _ORDINARY_TENSORS:
         combined.tensor(value)
-    elif value is None or isinstance(value, (bool, int, float, str)):
-        combined.bytes(repr(value).encode())
-    elif isinstance(value, dict) and depth < 8:
-        for key, item in sorted(
-            value.items(), key=lambda pair: str(pair[0]) if isinstance(pair[0], (str, int)) else ""
-        ):
-            combined.bytes(str(key).encode() if isinstance(key, (str, int)) else b"?")
+    elif kind in _PLAIN:
+        combined.bytes(repr(value).encode("utf-8", "surrogatepass"))
+    elif kind in (dict, defaultdict, OrderedDict) and depth < 8:
+        for key, item in sorted(((_key(key), item) for key, item in value.items()), key=lambda pair: pair[0]):
+            combined.bytes(key)
             _feed(combined, item, depth + 1)
-    elif isinstance(value, (list, tuple)) and depth < 8:
+    elif kind in (list, tuple, deque) and depth < 8:
         combined.bytes(b"list%d" % len(value))
         for item in value:
             _feed(combined, item, depth + 1)
     else:
-        combined.bytes(type(value).__name__.encode())
+        _feed_leaves(combined, leaves_of(value))
+
+
+_ORDINARY_TENSORS = frozenset({torch.Tensor, torch.nn.Parameter})
+
+
+def _key(key: Any) -> bytes:
+    """A key of a state: by its type where it is no text."""
+    if type(key) is str:
+        return key.encode("utf-8", "surrogatepass")
+    return f"{type(key).__name__} {key_name(key)}".encode("utf-8", "surrogatepass")
+
+
+def _feed_leaves(combined: Combined, leaves: Iterable[Leaf]) -> None:
+    for leaf in leaves:
+        if leaf.kind != REFERENCE:
+            combined.bytes(leaf_key(leaf).encode("utf-8", "surrogatepass"))
+
+
+def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
+    return () if is_uninitialized(tensor) else tuple(tensor.shape)
 
 
 def graph_leaves(outputs: Iterable[torch.Tensor]) -> Named:
