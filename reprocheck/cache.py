@@ -22,6 +22,7 @@ from reprocheck.model import Outcome, Request, RunSpec, Status, Verdict
 from reprocheck.protocol import (
     EVIDENCE_FILE,
     FILES_FILE,
+    FINGERPRINT_VERSION,
     RUN_VARIABLE,
     SPEC_FILE,
     STDERR_FILE,
@@ -76,7 +77,7 @@ def reuse(request: Request, specs: Sequence[RunSpec], folder: Path) -> Reuse:
 def changed(inputs: Mapping[str, Any], evidence: Path) -> str:
     """The first thing that a run took in and that is not as it was; empty when all is. Raises on odd contents."""
     own = os.path.realpath(evidence)
-    if inputs["version"] != __version__:
+    if inputs["version"] != f"{__version__}/{FINGERPRINT_VERSION}":
         return "reprocheck is another version"
     if inputs["machine"] != machine():
         return "the machine or its Python is another"

@@ -32,6 +32,10 @@ from reprocheck.model import (
 
 SCHEMA_VERSION = 1
 
+FINGERPRINT_VERSION = 2
+"""Which way fingerprints are made, and of what: those of two versions are never compared.
+2: models at the end are seen though they are gone, attributes of modules, objects and optimizers count."""
+
 SPEC_FILE = "spec.json"
 EVIDENCE_FILE = "evidence.jsonl"
 STEPS_FILE = "steps.bin"

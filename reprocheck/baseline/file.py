@@ -25,17 +25,30 @@ from reprocheck.baseline.reading import Malformed, number, part, read_json, show
 from reprocheck.errors import UsageError
 from reprocheck.judge import digest_of
 from reprocheck.model import TensorRecord
+from reprocheck.protocol import FINGERPRINT_VERSION
 from reprocheck.report.json_plain import plain
 from reprocheck.tolerance import parse
 
 MARK = "reprocheck_baseline"
 """The key that holds the version, and that tells a baseline from other JSON."""
-VERSION = 1
+VERSION = FINGERPRINT_VERSION
+"""The file's form has not changed since the first; the fingerprints in it have."""
 
 _WHAT = "baseline"
 _LEAF = re.compile(r"(\S+) ([^\s\[]*)\[([0-9x]*)\] ([0-9a-f]{32}|-)(?: from step ([0-9]{1,18}))?(?: = (.*))?")
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 _AFTER = re.compile(r"after ([0-9]{1,18})")
+
+
+class Outdated(Malformed):
+    """Its fingerprints were made in another way: they say nothing here."""
+
+
+def is_outdated(path: Path) -> bool:
+    """Whether a baseline can only be written again. Raises UsageError for a file that is none."""
+    content = read_json(path, _WHAT)
+    version = content.get(MARK) if isinstance(content, dict) else None
+    return type(version) is int and 0 < version < VERSION
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -54,7 +67,7 @@ def parse_baseline(content: dict[str, Any]) -> Baseline:
     version = whole(content[MARK], MARK)
     if version != VERSION:
         age = "a newer" if version > VERSION else "an older"
-        raise Malformed(f"it was written by {age} reprocheck (version {version}, this one reads {VERSION})")
+        raise Outdated(f"it was written by {age} reprocheck (version {version}, this one reads {VERSION})")
     words = content.get("tolerance", [])
     if not isinstance(words, list):
         raise Malformed("tolerance must be a list")

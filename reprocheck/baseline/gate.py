@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.baseline.compare import compare_snapshots
-from reprocheck.baseline.file import read_baseline, render_baseline
+from reprocheck.baseline.file import is_outdated, read_baseline, render_baseline
 from reprocheck.baseline.model import (
     OTHER_CLASS,
     Baseline,
@@ -42,6 +42,8 @@ def open_baseline(request: Request) -> Baseline | None:
         return ours
     if not os.path.lexists(path):
         raise UsageError(f"there is no baseline {path}", "make it with --update-baseline, and commit it")
+    if request.update_baseline and is_outdated(path):
+        return ours
     theirs = read_baseline(path)
     _refuse_other(theirs, ours, request)
     return replace(theirs, tolerance=request.tolerance.over(theirs.tolerance))

@@ -8,6 +8,7 @@ from reprocheck.baseline.model import Snapshot, Steps
 from reprocheck.baseline.reading import Malformed, number, part, shown, table, text, whole
 from reprocheck.compare import UNMEASURED
 from reprocheck.diff.model import Side
+from reprocheck.protocol import FINGERPRINT_VERSION
 from reprocheck.report.json_v1 import VERSION
 
 _COMPLETED = "completed"
@@ -19,6 +20,12 @@ def parse_report(name: str, content: dict[str, Any]) -> tuple[Side, dict[int, st
     if version != VERSION:
         age = "a newer" if version > VERSION else "an older"
         raise Malformed(f"it was written by {age} reprocheck (version {version}, this one reads {VERSION})")
+    made = whole(content.get("fingerprint_version", 1), "fingerprint_version")
+    if made != FINGERPRINT_VERSION:
+        raise Malformed(
+            f"its fingerprints were made in another way (version {made}, this one makes {FINGERPRINT_VERSION}): "
+            "audit again"
+        )
     unseen = _unseen(content)
     seeds: dict[int, Snapshot] = {}
     runs: dict[int, str] = {}

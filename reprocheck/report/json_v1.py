@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from reprocheck.console import Style
 from reprocheck.judge import results_not_compared
 from reprocheck.model import Audit, Beside, MetricSummary, Request, RunSummary, SeedAudit, SelfSeeding, Target
+from reprocheck.protocol import FINGERPRINT_VERSION
 from reprocheck.report.headline import headline
 from reprocheck.report.json_against import plain_against
 from reprocheck.report.json_baseline import plain_baseline
@@ -45,6 +46,7 @@ def to_plain(audit: Audit) -> Plain:
 def _stable(audit: Audit) -> Plain:
     return {
         "schema_version": VERSION,
+        "fingerprint_version": FINGERPRINT_VERSION,
         "verdict": audit.verdict,
         "exit_code": audit.exit_code,
         "headline": headline(audit),

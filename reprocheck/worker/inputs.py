@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any
 
 from reprocheck import __version__
+from reprocheck.protocol import FINGERPRINT_VERSION
 from reprocheck.worker.importing import after_import
 from reprocheck.worker.own_file import append
 from reprocheck.worker.sites import Sites
@@ -116,7 +117,7 @@ class Inputs:
         on_path = [os.path.abspath(entry) for entry in list(sys.path)]
         folders |= {entry for entry in on_path if is_user(entry + os.sep)}
         return {
-            "version": __version__,
+            "version": f"{__version__}/{FINGERPRINT_VERSION}",
             "files": files,
             "folders": {path: names_in(path, self._evidence) for path in seen["listed"] if is_user(path + os.sep)},
             "probes": {path: kind_of(path) for path in seen["probed"] if is_user(path)},

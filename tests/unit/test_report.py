@@ -189,6 +189,7 @@ class TestJson:
         assert plain.keys() == {
             *(
                 "schema_version",
+                "fingerprint_version",
                 "verdict",
                 "exit_code",
                 "headline",
