@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -49,8 +49,8 @@ class Endings:
         gone = self._gone
 
         def of_module(module: torch.nn.Module) -> None:
-            own = vars(module)
-            if own.get("_parameters") or own.get("_buffers"):
+            own = getattr(module, "__dict__", {})
+            if own and (own.get("_parameters") or own.get("_buffers")):
                 gone(module, self._module_gone)
 
         def of_optimizer(optimizer: torch.optim.Optimizer) -> None:
@@ -83,11 +83,12 @@ class Endings:
         with_alive: Kept = {kind: self._trained[kind] | self._recent[kind] for kind in self._trained}
         tensors: dict[str, dict[int, torch.Tensor]] = {"parameters": {}, "buffers": {}}
         for module in _modules():
-            if id(module) in passed or getattr(module, "_is_replica", False):
+            own = attributes_of(module)
+            if id(module) in passed or "_is_replica" in own:
                 continue
             for kind in tensors:
-                found = vars(module).get(f"_{kind}")
-                if isinstance(found, dict):
+                found = own.get(f"_{kind}")
+                if type(found) in (dict, OrderedDict):
                     tensors[kind].update((id(t), t) for t in found.values() if isinstance(t, torch.Tensor))
         tensors["parameters"].update((id(t), t) for t in parameters)
         tensors["buffers"].update((id(t), t) for t in buffers)
@@ -170,20 +171,29 @@ def _trained_in(found: dict[str, Any], shapes: set[tuple[int, ...]]) -> Iterator
         depth, value = todo.popleft()
         kind = type(value)
         if issubclass(kind, torch.Tensor):
-            trains = value.requires_grad and value.is_leaf
-            if trains or (value.is_floating_point() and tuple(value.shape) in shapes):
+            if _is_of_interest(value, shapes):
                 yield value
             continue
         if depth > NESTED or id(value) in met:
             continue
         met.add(id(value))
+        base = next((base for base in (list, tuple, set, deque) if issubclass(kind, base)), None)
         if issubclass(kind, dict):
             inner = list(dict.values(value))
-        elif issubclass(kind, (list, tuple, set, deque)):
-            inner = list(value)
-        elif issubclass(kind, (torch.nn.Module, torch.optim.Optimizer, type)) or is_library(kind) or callable(value):
+        elif base is not None:
+            inner = list(base.__iter__(value))
+        elif issubclass(kind, (torch.nn.Module, torch.optim.Optimizer, type)) or is_library(kind):
             continue
         else:
             inner = list(attributes_of(value).values())
         if len(inner) <= MOST_ITEMS:
             todo.extend((depth + 1, item) for item in inner)
+
+
+def _is_of_interest(tensor: torch.Tensor, shapes: set[tuple[int, ...]]) -> bool:
+    try:
+        if tensor.requires_grad and tensor.is_leaf:
+            return True
+        return tensor.is_floating_point() and tuple(tensor.shape) in shapes
+    except (AttributeError, RuntimeError):  # a nested tensor has no shape
+        return False

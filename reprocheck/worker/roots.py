@@ -52,7 +52,7 @@ class Root:
         self.label = label
         self.step = step
         self.in_main_thread = is_main_thread()
-        self.thread = threading.get_ident()
+        self._thread = weakref.ref(threading.current_thread())
         self.recorded = False
         self.buffers = [
             describe(name, "buffer", buffer, recorder)
@@ -65,6 +65,12 @@ class Root:
             if not is_uninitialized(parameter)
         ]
         self._owners: list[tuple[dict[str, Any], str]] | None = None
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether the thread that called it first may go on with it: any but the main one that still runs."""
+        thread = self._thread()
+        return not self.in_main_thread and thread is not None and thread.is_alive()
 
     def forget_layout(self) -> None:
         """Look for buffers anew: modules may have been added."""

@@ -322,13 +322,12 @@ class StepWriter:
     def tail(self, pending: Pending) -> None:
         """At the end: what was observed after the last step, and the models that are still there."""
         kinds = self._take(pending)
-        running = {thread.ident for thread in threading.enumerate()} - {threading.main_thread().ident}
         passed: set[int] = set()
         trained: list[torch.Tensor] = []
         buffers: list[torch.Tensor] = []
         for root in self._roots:
             module = root.module()
-            if module is not None and root.thread in running:
+            if module is not None and root.is_in_use:
                 passed.update(id(part) for part in module.modules())
                 self._tell(f"the end of {root.label}", "the thread that uses it still runs")
             elif module is not None:

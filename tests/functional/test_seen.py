@@ -169,9 +169,9 @@ CLEAN = (
         for number, source in enumerate(KINDS.values())
     )
     + f"\nfor number in range({len(KINDS)}):\n    Own.during = lambda s: None; Own.of = lambda s, p: None\n"
-    + "    globals()[f'kind{number}']()\n    random.SystemRandom().random() < .5 and gc.collect()\n"
+    + "    globals()[f'kind{number}']()\nrandom.SystemRandom().random() < .5 and gc.collect()\n"
 )
-"""All kinds, one after the other, without a difference. Garbage is collected by chance."""
+"""All kinds, one after the other, without a difference. At the end garbage is collected by chance."""
 
 
 @pytest.mark.parametrize(
