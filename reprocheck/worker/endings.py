@@ -87,9 +87,9 @@ class Endings:
             if id(module) in passed or "_is_replica" in own:
                 continue
             for kind in tensors:
-                found = own.get(f"_{kind}")
-                if type(found) in (dict, OrderedDict):
-                    tensors[kind].update((id(t), t) for t in found.values() if isinstance(t, torch.Tensor))
+                held: Any = own.get(f"_{kind}")
+                if type(held) in (dict, OrderedDict):
+                    tensors[kind].update((id(t), t) for t in held.values() if isinstance(t, torch.Tensor))
         tensors["parameters"].update((id(t), t) for t in parameters)
         tensors["buffers"].update((id(t), t) for t in buffers)
         tensors["parameters"].update((id(t), t) for t in _in_globals(shapes))
