@@ -37,7 +37,7 @@ from reprocheck.protocol import (
 from reprocheck.reading import open_regular
 from reprocheck.seal import seal
 from reprocheck.templates import Template, TemplateLost, Templates
-from reprocheck.workdir import copy_folder, make_home
+from reprocheck.workdir import copy_folder, leave_out, make_home
 
 POLL_SECONDS = 0.02
 PROGRESS_SECONDS = 0.5
@@ -145,6 +145,7 @@ def _start(spec: RunSpec, template: Template | None, folders: Folders) -> _Activ
         spec.directory.mkdir(parents=True)
         if spec.copy_of is not None:
             copy_folder(spec.copy_of, spec.cwd, spec.known)
+            leave_out(spec.cwd, spec.copy_without)
         folders.before(spec)
         if spec.home is not None:
             make_home(spec.home)

@@ -143,7 +143,7 @@ class Request:
     evidence: Path = Path(".reprocheck")
     explain: bool = True
     """Find out why, after a difference."""
-    explain_budget: int = 12
+    explain_budget: int = 20
     """Further runs that an explanation may take."""
     workdir: Workdir = Workdir.HERE
     isolation: Isolation = Isolation.TEMPLATE
@@ -313,6 +313,8 @@ class RunSpec:
     """The folder that `cwd` is made a copy of right before the run; None: `cwd` is there already."""
     known: Known | None = None
     """With `copy_of`: what is known of the runs in that folder."""
+    copy_without: tuple[str, ...] = ()
+    """Files that the copy lacks, by their paths in the folder."""
     home: Home | None = None
     """A home folder of its own; `environment` names it already. None: the user's."""
     probe: Probe | None = None

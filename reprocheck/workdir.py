@@ -47,6 +47,15 @@ def copy_folder(source: Path, destination: Path, known: Known | None = None) -> 
         raise NoVerdictError(f"cannot copy {source} for a run of its own: {text}") from error
 
 
+def leave_out(copy: Path, names: Iterable[str]) -> None:
+    """Take files out of a copy of a folder; never through a link to what lies elsewhere."""
+    own = os.path.realpath(copy)
+    for name in names:
+        path = copy / name
+        if os.path.realpath(path.parent).startswith(own) and ".." not in path.parts:
+            path.unlink(missing_ok=True)
+
+
 def in_world(folder: Path, world: Path) -> Path:
     """Where a copy of a folder lies below `world`: as deep as the folder itself, so that `../data` leads somewhere."""
     return world.joinpath(*folder.parts[1:])

@@ -1,23 +1,25 @@
-"""Attribute: what does the difference hang on? Each arm is an experiment that changes one thing.
+"""Attribute: what does the difference depend on? Each arm is an experiment that changes one thing.
 
 The traced runs are controls already: each has the ambient factors of a run of the audit. Where both agree with their
-twin, an ambient factor is guilty, and is found by giving one run the factors of the other one by one. Where they do
-not, the target differs with everything equal: then what it takes from outside (files of earlier runs, clocks,
-entropy) is held constant, to see whether that makes it agree.
+twin, only ambient factors can be responsible, and they are found by giving one run the factors of the other. Where they
+do not, the target differs with everything equal: then what it takes from outside (files of earlier runs, clocks,
+entropy) is held constant, to see whether that makes it agree. That proves something only if plain pairs still differ.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 
-from reprocheck.explain.agree import limit_of
+from reprocheck.explain.agree import first_difference, limit_of
+from reprocheck.explain.factors import SmallestSets, Spent
 from reprocheck.explain.generators import drawn_before_seeded
-from reprocheck.explain.lab import Lab, Ran, why_failed
-from reprocheck.explain.leftovers import reads_what_was_written
-from reprocheck.explain.model import Arm, Attribution, Tap
+from reprocheck.explain.lab import Lab, Ran, tmpdir_of, why_failed
+from reprocheck.explain.leftovers import Leftover, leftovers
+from reprocheck.explain.model import Arm, Attribution, Hold, Tap
 from reprocheck.explain.replay import Replay
-from reprocheck.model import Ambient, Divergence, Evidence, Location, Probe, Seeding
+from reprocheck.model import Ambient, Divergence, Evidence, Location, Seeding
 
 FIELD_OF_FACTOR = {
     "hash seed": "hash_seed",
@@ -28,20 +30,34 @@ FIELD_OF_FACTOR = {
 }
 FROZEN_KINDS = ("unseeded", "entropy", "pid", "clock")
 """What can be held constant, the likeliest first."""
+OUTSIDE = (*FROZEN_KINDS, "leftover", "seeding", "intrinsic")
+"""What cannot be responsible where runs agree as soon as every ambient factor is equal."""
 RESERVED = 4
 """Runs left for trying fixes."""
+LUCK = 0.1
+"""How likely an experiment may come out as it did though what it asks is not so."""
+MOST_REPEATS = 3
+"""Further runs of an experiment whose agreement may be luck."""
 
 
 class Attributor:
     """The experiments on one difference."""
 
-    def __init__(self, lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, seen: Replay) -> None:
+    def __init__(
+        self, lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, seen: Replay, *, again: bool = False
+    ) -> None:
+        """`again`: these runs are further ones already, with the first causes held constant."""
         self.lab = lab
         self.a, self.b = a, b
         self.seen = seen
+        self.divergence = divergence
         self.limit = limit_of(divergence)
-        self.step = divergence.step
         self.arms: list[Arm] = []
+        self.rest: tuple[Evidence, Evidence] | None = None
+        """Runs that still differ with what was found held constant: there is another cause."""
+        self._again = again
+        self._plain: list[tuple[Ran, Ran, bool | None]] = []
+        """Pairs with every ambient factor equal, and whether they agree."""
         self._turned: bool | None = None
         """Whether the last run that differed from run a agreed with run b."""
 
@@ -49,19 +65,26 @@ class Attributor:
         """The answer, and every experiment that it rests on."""
         if _calls(self.a) != _calls(self.b):
             return self._answer("process", ["process state"])
-        outcomes = self._controls()
-        differed, total = outcomes.count(False), len([one for one in outcomes if one is not None])
-        factors = self._varied_factors()
-        if total and not differed and factors:
-            found = self._ambient(factors)
-            if found is not None:
-                return found
-        found = self._from_outside() if total else None
+        self._controls()
+        outcomes = [outcome for _, _, outcome in self._plain if outcome is not None]
+        if outcomes and all(outcomes):
+            return self._ambient() or self._answer(
+                "unclear",
+                note="it agrees with every ambient factor equal, and none of them was shown to make the difference",
+                excluded=OUTSIDE if len(outcomes) > 1 else (),
+            )
+        if outcomes and not self._still_differs():
+            return self._first_alone()
+        found = self._from_outside() if outcomes else None
         if found is not None:
-            return replace(found, rate=(differed, total))
-        if differed:
-            return self._answer("intrinsic", rate=(differed, total))
-        return self._answer("unclear", rate=(1, total + 1), note="it did not come back in the further runs")
+            return replace(found, rate=self._rate())
+        if outcomes:
+            return self._answer("intrinsic", rate=self._rate())
+        return self._answer("unclear", rate=(1, 1), note="it did not come back in the further runs")
+
+    def _rate(self) -> tuple[int, int]:
+        outcomes = [outcome for _, _, outcome in self._plain if outcome is not None]
+        return outcomes.count(False), len(outcomes)
 
     def _answer(self, kind: str, factors: Sequence[str] = (), **more: object) -> Attribution:
         return replace(Attribution(kind=kind, factors=tuple(factors), arms=tuple(self.arms)), **more)  # type: ignore[arg-type]
@@ -81,21 +104,84 @@ class Attributor:
 
     # Controls
 
-    def _controls(self) -> list[bool | None]:
+    def _controls(self) -> None:
         """Runs with every ambient factor equal: those of the audit with --ambient fixed, and the traced ones."""
-        outcomes: list[bool | None] = []
+        made = 0
         if self.a.spec.ambient == replace(self.b.spec.ambient, start_gap=self.a.spec.ambient.start_gap):
-            outcomes.append(False)
-        runs = 0
+            self._plain.append((self.a, self.b, False))
         for twin, original in ((self.seen.first, self.a), (self.seen.second, self.b)):
             if twin is not None:
-                outcomes.append(self.lab.agree(original, twin, self.limit))
-        if not outcomes and self.lab.left > RESERVED:
-            twin_run = self.lab.run("control", [self.lab.spec(self.a, limit=self.limit)])[0]
-            outcomes.append(self.lab.agree(self.a, twin_run, self.limit))
-            runs = 1
-        self._arm("control", "does it differ with every ambient factor equal?", runs, outcomes)
-        return outcomes
+                self._plain.append((original, twin, self.lab.agree(original, twin, self.limit)))
+        originals = [self.a] if not self._plain else []
+        if len(self._plain) == 1 and self._plain[0][2] is True:
+            originals = [self.b if self._plain[0][0] is self.a else self.a]
+        for original in originals:
+            if self.lab.left > RESERVED:
+                twin_run = self.lab.run("control", [self.lab.spec(original, limit=self.limit)])[0]
+                self._plain.append((original, twin_run, self.lab.agree(original, twin_run, self.limit)))
+                made += 1
+        question = "does it differ with every ambient factor equal?"
+        self._arm("control", question, made, [outcome for _, _, outcome in self._plain])
+
+    def _still_differs(self) -> bool:
+        """Whether plain pairs differ that do not have the first run of all in them: it alone finds what no run left."""
+        if self._again or any(outcome is False and one is not self.a for one, _, outcome in self._plain):
+            return True
+        twin = next((twin for one, twin, outcome in self._plain if one is self.a and outcome is False), None)
+        if not isinstance(twin, Evidence) or self.a.spec.repeat or self.lab.left < 2:
+            return True
+        another = self.lab.run("does it still differ?", [self.lab.spec(twin, limit=self.limit)])[0]
+        outcome = self.lab.agree(twin, another, self.limit)
+        self._plain.append((twin, another, outcome))
+        self._arm("later control", "do later runs differ with every ambient factor equal?", 1, [outcome])
+        return outcome is not True
+
+    # The first run alone
+
+    def _first_alone(self) -> Attribution:
+        """The first run differs, and all later ones agree with their twins: it found something that they did not."""
+        later = next(twin for one, twin, outcome in self._plain if one is self.a and outcome is False)
+        assert isinstance(later, Evidence)
+        found = leftovers((*self.seen.taps, *self.seen.other_taps), self.a, self.b)
+        shown = self._as_at_first(found, later) if found and self.lab.left >= 1 else None
+        parts = first_difference(later, self.b, self.lab.request, self.limit)
+        if shown is not None:
+            self.rest = None if parts is None else (later, self.b)
+            return shown
+        if parts is not None and not found:
+            self.a, self.divergence = later, parts
+            ambient = self._ambient()
+            if ambient is not None:
+                return replace(ambient, sure=False, rate=self._rate())
+        note = "only the first run differs: all later ones agree with one another"
+        if found:
+            note += f"; they read {found[0].path}, which a run wrote"
+        return self._answer(
+            "unclear",
+            ["files of earlier runs"] if found else [],
+            rate=self._rate(),
+            note=note,
+            excluded=(*FROZEN_KINDS, "seeding", "intrinsic", *FIELD_OF_FACTOR) if found else FROZEN_KINDS,
+        )
+
+    def _as_at_first(self, found: Sequence[Leftover], later: Evidence) -> Attribution | None:
+        """A run without the files that earlier ones wrote must agree with the first run, and not with later ones."""
+        folder = os.path.realpath(self.a.spec.cwd)
+        inside = [os.path.relpath(one.path, folder) for one in found if not one.is_outside]
+        outside = [one.path for one in found if one.is_outside]
+        spec = self.lab.spec(
+            self.a, limit=self.limit, fresh=True, copy_without=inside, home_without=outside if outside else None
+        )
+        ran = self.lab.run("does it agree with the first run where no run has left a file?", [spec])[0]
+        same = self.lab.agree(self.a, ran, self.limit)
+        differs = self.lab.agree(later, ran, self.limit) is False
+        question = "does a run without files of earlier ones agree with the first run, and differ from later ones?"
+        self._arm(
+            "without earlier files", question, 1, [same and differs if same is not None else None], why_failed(ran)
+        )
+        if not (same and differs):
+            return None
+        return self._answer("leftover", ["files of earlier runs"], hold=Hold(), rate=self._rate())
 
     # Ambient factors
 
@@ -107,7 +193,8 @@ class Attributor:
             for factor, name in FIELD_OF_FACTOR.items()
             if getattr(one.ambient, name) != getattr(other.ambient, name)
         ]
-        if one.ambient.own_tmpdir and other.ambient.own_tmpdir:
+        own = one.ambient.own_tmpdir and other.ambient.own_tmpdir
+        if own and tmpdir_of(self.a) != tmpdir_of(self.b):
             varied.append("temporary directory")
         if "directory order" in varied and self.seen.pairs and not self._tapped("listing"):
             varied.remove("directory order")  # it listed nothing
@@ -121,54 +208,54 @@ class Attributor:
     def _is_before(self, tap: Tap) -> bool:
         return self.limit is None or tap.step < self.limit
 
-    def _ambient(self, factors: list[str]) -> Attribution | None:
-        """The factors that alone turn run a into run b; None when even all of them do not."""
-        guilty = self._narrow(factors)
-        if not guilty or not self._is_confirmed(guilty, factors):
+    def _ambient(self) -> Attribution | None:
+        """The smallest sets of factors that turn run a into something else; None when none is shown to."""
+        factors = self._varied_factors()
+        effects: dict[frozenset[str], Divergence] = {}
+
+        def differs(given: tuple[str, ...]) -> bool:
+            if self.lab.left <= RESERVED // 2:
+                raise Spent
+            return self._differs_with(given, effects)
+
+        search = SmallestSets(factors, differs, lambda: self._turned is True)
+        search.search()
+        if not search.found:
             return None
-        return self._answer("ambient", guilty)
-
-    def _narrow(self, suspects: list[str]) -> list[str]:
-        """The likeliest alone, then halves of the others; each question takes one run. Empty when nothing is proved."""
-        first, rest = suspects[:1], suspects[1:]
-        if self._differs_with(first):
-            return first
-        proved = False
-        while len(rest) > 1 and self.lab.left > RESERVED:
-            half = rest[: (len(rest) + 1) // 2]
-            proved = self._differs_with(half)
-            rest = half if proved else rest[len(half) :]
-        return rest if rest and (proved or self._differs_with(rest)) else []
-
-    def _differs_with(self, factors: list[str]) -> bool:
-        """Whether a run with the factors of run a, but these from run b, differs from run a."""
-        ran, same = self._given(factors)
-        self._arm(
-            " and ".join(factors), f"does changing only the {_and(factors)} change it?", 1, [same], why_failed(ran)
+        sets = sorted(search.found, key=lambda one: when(effects.get(frozenset(one), self.divergence)))
+        guilty = [factor for one in sets for factor in one]
+        return self._answer(
+            "ambient",
+            guilty,
+            sets=tuple(sets),
+            excluded=OUTSIDE,
+            sure=len([outcome for _, _, outcome in self._plain if outcome]) > 1,
+            hold=self._equal(guilty) if search.complete else None,
         )
-        if same is False:
-            self._turned = self.lab.agree(ran, self.b, self.limit)
-        return same is False
 
-    def _given(self, factors: list[str]) -> tuple[Ran, bool | None]:
+    def _equal(self, factors: Sequence[str]) -> Hold:
+        """These factors as run a had them."""
+        names = [FIELD_OF_FACTOR[factor] for factor in factors]
+        return Hold(
+            ambient=tuple((name, getattr(self.a.spec.ambient, name)) for name in names),
+            tmpdir=tmpdir_of(self.a) if "temporary directory" in factors else "",
+        )
+
+    def _differs_with(self, factors: Sequence[str], effects: dict[frozenset[str], Divergence]) -> bool:
+        """Whether a run with the factors of run a, but these from run b, differs from run a."""
         ambient = _mixed(self.a.spec.ambient, self.b.spec.ambient, factors)
         reference = self.b if "temporary directory" in factors else self.a
         spec = self.lab.spec(reference, limit=self.limit, ambient=ambient)
-        ran = self.lab.run(f"does it hang on the {_and(factors)}?", [spec])[0]
-        return ran, self.lab.agree(self.a, ran, self.limit)
-
-    def _is_confirmed(self, guilty: list[str], factors: list[str]) -> bool:
-        """A race can make any one run differ: so the run with the guilty factors must agree with run b, or the one with
-        all the others must agree with run a."""
-        others = [factor for factor in factors if factor not in guilty]
-        if self._turned or not others:
-            return True
-        if self.lab.left <= RESERVED // 2:
-            return False
-        ran, same = self._given(others)
-        question = f"does changing everything but the {_and(guilty)} leave it as it is?"
-        self._arm(" and ".join(others), question, 1, [same], why_failed(ran))
-        return same is True
+        ran = self.lab.run(f"does it depend on the {_and(factors)}?", [spec])[0]
+        same = self.lab.agree(self.a, ran, self.limit)
+        question = f"does changing only the {_and(factors)} change it?"
+        self._arm(" and ".join(factors), question, 1, [same], why_failed(ran))
+        if same is False:
+            self._turned = self.lab.agree(ran, self.b, self.limit)
+            parted = first_difference(self.a, ran, self.lab.request, self.limit) if isinstance(ran, Evidence) else None
+            if parted is not None:
+                effects[frozenset(factors)] = parted
+        return same is False
 
     # From outside
 
@@ -186,18 +273,47 @@ class Attributor:
         """An operation of equal inputs gave another result: no file, seed or clock can be the reason."""
         return self.seen.origin is not None and self.seen.origin.kind == "op"
 
-    def _pair(self, name: str, question: str, **changes: object) -> tuple[Arm, list[Ran]]:
-        specs = [self.lab.spec(self.a, limit=self.limit, **changes) for _ in range(2)]  # type: ignore[arg-type]
-        ran = self.lab.run(question, specs)
-        outcome = self.lab.agree(ran[0], ran[1], self.limit)
-        return self._arm(name, question, 2, [outcome], why_failed(*ran)), ran
+    def _held(self, name: str, question: str, hold: Hold) -> tuple[Arm, bool, Ran]:
+        """Whether runs agree with this held constant, and whether that is hardly luck. Those with equal ambient factors
+        come first; one with the factors of run b shows whether there is another cause."""
+        hold_all = self.lab.hold + hold
+
+        def spec(reference: Evidence) -> Ran:
+            return self.lab.run(question, [self.lab.spec(reference, limit=self.limit, hold=hold_all)])[0]
+
+        ran = [spec(self.a), spec(self.a)]
+        outcomes = [self.lab.agree(ran[0], ran[1], self.limit)]
+        if outcomes[0]:
+            other = spec(self.b) if self.lab.left > 1 and self._varied_factors() else None
+            across = None if other is None else self.lab.agree(ran[0], other, self.limit)
+            if across:
+                outcomes.append(True)
+            elif across is False and isinstance(ran[0], Evidence) and isinstance(other, Evidence):
+                self.rest = ran[0], other
+        while (
+            all(outcomes) and self._luck(outcomes) > LUCK and self.lab.left > RESERVED and len(ran) < 2 + MOST_REPEATS
+        ):
+            ran.append(spec(self.a))
+            outcomes.append(self.lab.agree(ran[0], ran[-1], self.limit))
+        arm = self._arm(name, question, len(ran), outcomes, why_failed(*ran))
+        if not arm.same:
+            self.rest = None
+        return arm, self._luck(outcomes) <= 2 * LUCK, ran[0]
+
+    def _luck(self, outcomes: Sequence[bool | None]) -> float:
+        """How likely so many comparisons agree by chance, by how many plain ones did."""
+        differed, total = self._rate()
+        return float((1 - (differed + 0.5) / (total + 1)) ** list(outcomes).count(True))
 
     def _leftover(self) -> Attribution | None:
         """Files that an earlier run wrote: equal ones for both runs, in folders of their own."""
-        if not reads_what_was_written((*self.seen.taps, *self.seen.other_taps), self.a, self.b):
+        found = leftovers((*self.seen.taps, *self.seen.other_taps), self.a, self.b)
+        if not found:
             return None
-        arm, _ = self._pair("fresh folder", "does it agree where every run has a copy of the folder?", fresh=True)
-        return self._answer("leftover", ["files of earlier runs"]) if arm.same else None
+        outside = tuple(one.path for one in found if one.is_outside)
+        hold = Hold(fresh=True, home_without=outside)
+        arm, sure, _ = self._held("fresh folder", "does it agree where every run has a copy of the folder?", hold)
+        return self._answer("leftover", ["files of earlier runs"], sure=sure, hold=hold) if arm.same else None
 
     def _heap(self) -> Attribution | None:
         """Fresh memory as the system gives it is never twice the same: fill it, and equally, in both runs."""
@@ -205,56 +321,89 @@ class Attributor:
         origin = self.seen.origin
         if byte is None or (origin is not None and origin.kind in ("generator", "extra")):
             return None
-        ambient = replace(self.a.spec.ambient, heap_byte=byte)
-        question = "does it agree when fresh memory is filled with the same byte in both runs?"
-        arm, _ = self._pair("filled heap", question, ambient=ambient)
-        return self._answer("ambient", ["heap contents"]) if arm.same else None
+        hold = Hold(ambient=(("heap_byte", byte),))
+        arm, sure, _ = self._held(
+            "filled heap", "does it agree when fresh memory is filled with the same byte in both runs?", hold
+        )
+        return self._answer("ambient", ["heap contents"], sure=sure, hold=hold) if arm.same else None
 
     def _seeding(self) -> Attribution | None:
         """A target that leaves a generator unseeded agrees when reprocheck seeds it."""
         settings = self.lab.request.settings
-        if settings.seeding is Seeding.ALL:
+        held = dict(self.lab.hold.settings).get("seeding")
+        if Seeding.ALL in (settings.seeding, held):
             return None
-        arm, _ = self._pair(
-            "seeding all",
-            "does it agree when reprocheck seeds every generator?",
-            settings=replace(settings, seeding=Seeding.ALL),
-        )
+        hold = Hold(settings=(("seeding", Seeding.ALL),))
+        arm, sure, _ = self._held("seeding all", "does it agree when reprocheck seeds every generator?", hold)
         drawn = drawn_before_seeded(self.seen.taps, settings.seeding)
-        return self._answer("seeding", list(drawn)) if arm.same else None
+        return self._answer("seeding", list(drawn), sure=sure, hold=hold) if arm.same else None
 
     def _frozen(self) -> Attribution | None:
-        kinds = [kind for kind in FROZEN_KINDS if self._tapped(kind)]
+        kinds = [kind for kind in FROZEN_KINDS if self._tapped(kind) and kind not in self.lab.hold.frozen]
         if not kinds:
             return None
         words = ", ".join(_FROZEN_WORDS[kind] for kind in kinds)
-        arm, ran = self._pair(
-            "frozen " + " and ".join(kinds),
-            f"does it agree with constant answers from {words}?",
-            probe=Probe(ledger=False, frozen=tuple(kinds)),
-        )
+        question = f"does it agree with constant answers from {words}?"
+        hold = Hold(frozen=tuple(kinds))
+        arm, sure, ran = self._held("frozen " + " and ".join(kinds), question, hold)
         if not arm.same:
             return None
-        factors, lines = self._narrow_frozen(kinds, ran[0])
-        return self._answer("frozen", factors, lines=tuple(lines))
+        factors, lines, narrow = self._narrow_frozen(kinds, ran)
+        return self._answer("frozen", factors, lines=tuple(lines), sure=sure and narrow, hold=hold)
 
-    def _narrow_frozen(self, kinds: list[str], frozen: Ran) -> tuple[list[str], list[Location]]:
-        """The one line whose calls alone have to be constant: then a run agrees with the one where all are."""
-        places = {(kind, tap.location): None for kind in kinds for tap in self._tapped(kind) if tap.location}
+    def _narrow_frozen(self, kinds: list[str], frozen: Ran) -> tuple[list[str], list[Location], bool]:
+        """The line whose calls alone have to be constant: then a run agrees with the one where all are. Else all lines
+        that differ where they alone are not constant. And whether the answer is sure."""
+        places = list({(kind, tap.location): None for kind in kinds for tap in self._tapped(kind) if tap.location})
         if len(places) == 1:
-            kind, place = next(iter(places))
-            return [kind], [place] if place is not None else []
-        for kind, place in places:
-            if self.lab.left <= RESERVED or place is None:
-                break
-            probe = Probe(ledger=False, frozen=(f"{kind}@{place.path}:{place.line}",))
-            question = f"does it agree with a constant answer at {place.path}:{place.line} only?"
-            ran = self.lab.run(question, [self.lab.spec(self.a, limit=self.limit, probe=probe)])[0]
-            same = self.lab.agree(frozen, ran, self.limit)
-            self._arm(f"frozen {kind} at one line", question, 1, [same], why_failed(ran))
-            if same:
-                return [kind], [place]
-        return kinds, []
+            kind, place = places[0]
+            return [kind], [place] if place is not None else [], True
+        for one in places:
+            if self.lab.left <= RESERVED:
+                return kinds, [], False
+            if self._agrees_frozen(frozen, [one], f"a constant answer at {_named(one)} only"):
+                kind, place = one
+                return [kind], [place] if place is not None else [], True
+        guilty = []
+        for one in places:
+            if self.lab.left <= RESERVED:
+                return kinds, [], False
+            others = [other for other in places if other != one]
+            if self._agrees_frozen(frozen, others, f"constant answers everywhere but at {_named(one)}") is False:
+                guilty.append(one)
+        found = [kind for kind in kinds if any(kind == one[0] for one in guilty)]
+        return found or kinds, [place for _, place in guilty if place is not None], bool(guilty)
+
+    def _agrees_frozen(self, frozen: Ran, places: Sequence[tuple[str, Location | None]], words: str) -> bool | None:
+        items = tuple(f"{kind}@{place.path}:{place.line}" for kind, place in places if place is not None)
+        question = f"does it agree with {words}?"
+        spec = self.lab.spec(self.a, limit=self.limit, hold=self.lab.hold + Hold(frozen=items))
+        ran = self.lab.run(question, [spec])[0]
+        same = self.lab.agree(frozen, ran, self.limit)
+        kinds = " and ".join(dict.fromkeys(kind for kind, _ in places))
+        self._arm(
+            f"frozen {kinds} at {len(places)} lines" if len(places) > 1 else f"frozen {kinds} at one line",
+            question,
+            1,
+            [same],
+            why_failed(ran),
+        )
+        return same
+
+
+def _named(place: tuple[str, Location | None]) -> str:
+    return "" if place[1] is None else f"{place[1].path}:{place[1].line}"
+
+
+_STAGES = ("init", "data", "step", "checkpoint", "output", "metric", "length", "stdout", "files")
+
+
+def when(divergence: Divergence | None) -> tuple[float, int]:
+    """Where a difference stands in run order."""
+    if divergence is None:
+        return float("inf"), 0
+    step = 0.0 if divergence.stage == "init" and divergence.step is None else divergence.step
+    return float("inf") if step is None else float(step), _STAGES.index(divergence.stage)
 
 
 _FROZEN_WORDS = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 from reprocheck.evidence import EvidenceUnreadable, load_evidence
 from reprocheck.explain.agree import first_difference
 from reprocheck.explain.leftovers import known_of
+from reprocheck.explain.model import Hold
 from reprocheck.launch import Watch, launch
 from reprocheck.model import Ambient, Evidence, Outcome, Probe, RunSpec, Settings, Status
 from reprocheck.plan import Planner
@@ -35,6 +37,8 @@ class Lab:
         self._base = base
         self._templates = templates
         self.request = planner.request
+        self.hold = Hold()
+        """Causes that are known are held constant in every run, unless it says otherwise."""
         self.spent = 0
         self._progress = progress
         self._budget = budget
@@ -60,32 +64,38 @@ class Lab:
         compared_with: tuple[str, ...] | None = None,
         home_without: Sequence[str] | None = None,
         home_copies: bool = False,
+        copy_without: Sequence[str] = (),
+        hold: Hold | None = None,
     ) -> RunSpec:
         """A run like `reference`; what is given is otherwise. `limit`: steps after which it ends. `home_without`: in a
-        home folder of its own, without these files (`leftovers.Leftover.path`), or with copies of them."""
-        settings = settings or self.request.settings
+        home folder of its own, without these files (`leftovers.Leftover.path`), or with copies of them. `copy_without`:
+        files that its copy of the folder lacks. `hold`: what is held constant, if not the causes that are known."""
+        hold = self.hold if hold is None else hold
+        settings = held_settings(settings or self.request.settings, hold)
         if reference.spec.probe is not None and reference.spec.probe.calls > 1:
             probe = replace(probe or Probe(ledger=False), calls=reference.spec.probe.calls)
+        probe = held_probe(probe, hold)
         if limit is not None:
             limit = limit if settings.max_steps is None else min(limit, settings.max_steps)
             settings = replace(settings, max_steps=limit)
         self.spent += 1
         of_base = self._base is not None and reference.spec.id.startswith(self._base.prefix)
         planner = self._base if of_base and self._base is not None else self._planner
+        without = (*(home_without or ()), *hold.home_without)
         spec = planner.spec(
             f"x{self.spent:02d}",
             reference.spec.seed,
             reference.spec.repeat,
-            ambient or reference.spec.ambient,
+            replace(ambient or reference.spec.ambient, **dict(hold.ambient)),
             settings=settings,
             probe=probe,
-            fresh=fresh,
-            tmpdir=reference.spec.id,
-            home_without=home_without,
-            home_copies=home_copies,
+            fresh=True if hold.fresh else fresh,
+            tmpdir=hold.tmpdir or tmpdir_of(reference),
+            home_without=without if without or home_without is not None else None,
+            home_copies=home_copies or bool(hold.home_without),
             known=None if reference.spec.copy_of is not None else known_of(reference),
         )
-        return replace(spec, compared_with=compared_with)
+        return replace(spec, compared_with=compared_with, copy_without=tuple(copy_without))
 
     def run(self, question: str, specs: Sequence[RunSpec], watch: Watch | None = None) -> list[Ran]:
         """Make the runs; those under way when `watch` says so are STOPPED. Raises Interrupted."""
@@ -103,6 +113,28 @@ class Lab:
         if isinstance(a, Outcome) or isinstance(b, Outcome):
             return None
         return first_difference(a, b, self.request, limit) is None
+
+
+def tmpdir_of(run: Evidence) -> str:
+    """The run whose temporary directory this one had; a run that repeats another one has it from there."""
+    path = run.spec.environment.get("TMPDIR", "")
+    return Path(path).parent.name if run.spec.ambient.own_tmpdir and path else run.spec.id
+
+
+def held_settings(settings: Settings, hold: Hold) -> Settings:
+    """Settings with what is held."""
+    settings = replace(settings, **dict(hold.settings))
+    return replace(settings, env=(*settings.env, *hold.environment)) if hold.environment else settings
+
+
+def held_probe(probe: Probe | None, hold: Hold) -> Probe | None:
+    """A probe with what is held; None where there is nothing to look at or to hold."""
+    if not (hold.overrides or hold.edits or hold.frozen):
+        return probe
+    probe = replace(probe or Probe(ledger=False), **dict(hold.overrides))
+    known = {(edit.path, edit.line) for edit in probe.edits}
+    edits = tuple(edit for edit in hold.edits if (edit.path, edit.line) not in known)
+    return replace(probe, edits=(*probe.edits, *edits), frozen=(*probe.frozen, *hold.frozen))
 
 
 def _evidence(outcome: Outcome) -> Ran:

@@ -169,6 +169,40 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """What holds known causes constant, so that further runs show what else there is."""
+
+    settings: tuple[tuple[str, Any], ...] = ()
+    """Fields of Settings to replace."""
+    environment: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[tuple[str, Any], ...] = ()
+    """Fields of Probe to replace."""
+    edits: tuple[Edit, ...] = ()
+    frozen: tuple[str, ...] = ()
+    ambient: tuple[tuple[str, Any], ...] = ()
+    """Fields of Ambient, equal in all runs."""
+    tmpdir: str = ""
+    """The run whose temporary directory all get."""
+    fresh: bool = False
+    """Every run in a copy of the folder."""
+    home_without: tuple[str, ...] = ()
+    """Every run with a home folder of its own, with copies of these files."""
+
+    def __add__(self, other: Hold) -> Hold:
+        return Hold(
+            settings=(*self.settings, *other.settings),
+            environment=(*self.environment, *other.environment),
+            overrides=(*self.overrides, *other.overrides),
+            edits=(*self.edits, *(edit for edit in other.edits if edit not in self.edits)),
+            frozen=(*self.frozen, *other.frozen),
+            ambient=(*self.ambient, *other.ambient),
+            tmpdir=other.tmpdir or self.tmpdir,
+            fresh=self.fresh or other.fresh,
+            home_without=(*self.home_without, *other.home_without),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
     """What the difference hangs on, as far as experiments showed it."""
 
@@ -185,6 +219,14 @@ class Attribution:
     rate: tuple[int, int] = (0, 0)
     """intrinsic: comparisons that differed, of how many with everything equal."""
     note: str = ""
+    sets: tuple[tuple[str, ...], ...] = ()
+    """ambient: the smallest sets of factors, each enough to make a difference; those of one set only together."""
+    excluded: tuple[str, ...] = ()
+    """Sources that the experiments rule out, beyond what `kind` does."""
+    sure: bool = True
+    """The experiment would hardly have come out so by chance: what it is compared with differed often enough."""
+    hold: Hold | None = None
+    """What holds this cause constant; None where nothing is known to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,4 +314,6 @@ class Explanation:
     """Further runs that it took."""
     excluded: tuple[str, ...] = ()
     """What the experiments ruled out, in words."""
+    further: tuple[Attribution, ...] = ()
+    """What else it depends on, found with the causes before it held constant."""
     not_done: tuple[NotCompared, ...] = ()

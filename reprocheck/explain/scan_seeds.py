@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from reprocheck.explain.model import SourceHit
-from reprocheck.explain.scan_edit import replace, seed_in_scope
+from reprocheck.explain.scan_edit import replace, seed_in_scope, text_of
 from reprocheck.explain.scan_random import reseed_edit
 from reprocheck.explain.scan_source import FunctionNode, Source, last_name, unseeded
 
@@ -57,9 +57,35 @@ def _seed_call(source: Source, call: ast.Call) -> Iterator[SourceHit]:
         own = isinstance(call.args[0], ast.Name) and call.args[0].id == seed
         edit = replace(source, call.args[0], seed) if seed != "0" and not own else None
         yield source.hit("constant-seed", call, edit)
+    yield from _seeds_others(source, call, name)
     function = source.function_of(call)
     if name in GLOBAL_SEEDS and function is not None and function.name == "__init__":
         yield source.hit("constructor-seed", call)
+
+
+def _seeds_others(source: Source, call: ast.Call, name: str) -> Iterator[SourceHit]:
+    """A line that seeds one generator by itself, changed so that it seeds another one, too."""
+    own = _GENERATOR_OF.get(name)
+    alone = isinstance(source.parent(call), ast.Expr) and call.lineno == call.end_lineno
+    if own is None or not alone or len(call.args) != 1 or not source.lines[call.lineno - 1].strip().endswith(")"):
+        return
+    seed, text = text_of(source, call.args[0]), text_of(source, call)
+    for generator, also in _ALSO.items():
+        if generator != own and seed:
+            yield source.hit(f"seed-beside-{generator}", call, replace(source, call, f"{text}; {also.format(seed)}"))
+
+
+_GENERATOR_OF = {
+    "torch.manual_seed": "torch",
+    "torch.random.manual_seed": "torch",
+    "numpy.random.seed": "numpy",
+    "random.seed": "python",
+}
+_ALSO = {
+    "python": "import random; random.seed({})",
+    "numpy": "import numpy; numpy.random.seed({})",
+    "torch": "import torch; torch.manual_seed({})",
+}
 
 
 def _origin(node: ast.expr) -> str:

@@ -19,6 +19,7 @@ def plain_explanation(explanation: Explanation | None) -> Plain | None:
         "replays": {"diverged": diverged, "pairs": pairs},
         "runs": explanation.runs,
         "excluded": explanation.excluded,
+        "further": [_attribution(one) for one in explanation.further],
         "not_done": [plain_not_compared(item) for item in explanation.not_done],
     }
 
@@ -46,6 +47,7 @@ def _attribution(attribution: Attribution) -> Plain:
         "arms": [_arm(arm) for arm in attribution.arms],
         "rate": {"differed": differed, "comparisons": comparisons},
         "note": attribution.note,
+        "sets": attribution.sets,
     }
 
 

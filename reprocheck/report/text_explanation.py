@@ -30,6 +30,8 @@ def why_notes(explanation: Explanation, pen: Pen) -> list[str]:
     """What the experiments showed and ruled out, each a sentence."""
     attribution = explanation.attribution
     notes = [] if attribution is None else [*_shown(attribution, pen), pen.text(attribution.note)]
+    for one in explanation.further:
+        notes += [f"with that held constant, it still differs; {said}" for said in _shown(one, pen)[-1:]]
     left_out = len(explanation.excluded) - _MOST
     excluded = [pen.text(item) for item in explanation.excluded[:_MOST]]
     notes.append("; ".join([*excluded, *([f"and {left_out} more"] if left_out > 0 else [])]))
@@ -49,7 +51,8 @@ def trial_lines(explanation: Explanation, told: tuple[Edit, ...], pen: Pen) -> l
     colours = {(y, 0): _VERDICTS[_rank(trial)][1] for y, trial in enumerate(trials) if _VERDICTS[_rank(trial)][1]}
     rows = [[_VERDICTS[_rank(trial)][0], _remedies(trial, pen), *_outcome(trial, pen)] for trial in trials]
     table = aligned(rows, colours=colours, pen=pen)
-    lines = ["what mends it" if any(_rank(trial) == 0 for trial in trials) else "nothing that was tried mends it"]
+    ranks = {_rank(trial) for trial in trials}
+    lines = ["what mends it" if 0 in ranks else "what was tried" if 2 in ranks else "nothing that was tried mends it"]
     for trial, line in zip(trials[:_MOST], table, strict=False):
         lines.append(_INDENT + line)
         lines += [f"{_INDENT * 2}= note: {pen.text(reason)}" for reason in _reasons(trial)]
@@ -90,13 +93,19 @@ def _shown(attribution: Attribution, pen: Pen) -> list[str]:
             f"{alone}{_agreed(attribution, 'frozen')}"
         ),
         "process": lambda: "a second call in the same process differs from the first call of a fresh one",
-        "leftover": lambda: f"agrees when every run has a copy of the folder{_agreed(attribution, 'fresh folder')}",
+        "leftover": lambda: _leftover(attribution),
         "seeding": lambda: (
             f"agrees when reprocheck seeds {_and(factors) or 'the generators'} for it{_agreed(attribution, 'seeding')}"
         ),
     }
     sentence = sentences.get(attribution.kind, lambda: pen.text(attribution.kind))()
     return [*([f"differs with every ambient factor equal ({differed} of {comparisons})"] if differed else []), sentence]
+
+
+def _leftover(attribution: Attribution) -> str:
+    if any(arm.name == "without earlier files" and arm.same for arm in attribution.arms):
+        return "without the files that earlier runs wrote, a run agrees with the first one, and not with later ones"
+    return f"agrees when every run has a copy of the folder{_agreed(attribution, 'fresh folder')}"
 
 
 def _ambient(attribution: Attribution, pen: Pen) -> str:
@@ -116,6 +125,9 @@ def _ambient(attribution: Attribution, pen: Pen) -> str:
     filled = _agreed(attribution, "filled heap")
     if filled:
         return f"agrees when fresh memory is filled with one byte in all runs{filled}"
+    if len(attribution.sets) > 1:
+        named = [" together with ".join(f"the {pen.text(factor)}" for factor in one) for one in attribution.sets]
+        return "; ".join([*parts[:1], f"depends on {_and(named)}, each enough alone"])
     return "; ".join([*parts, *([f"hangs on {_and(bare)}"] if bare else [])])
 
 

@@ -31,7 +31,7 @@ def match(case: Case) -> Match | None:
     found = on_lines(reads, marks)
     if not marks:
         found = tuple(tap for tap in reads if tap.kind == "read")
-    return find(case, sources=SOURCES, taps=found, hits=marks, fallback=True, evidence=tells_of(reads))
+    return find(case, sources=SOURCES, taps=found, hits=marks, fallback=True, evidence=tells_of(reads, case))
 
 
 RULE = Rule(page=PAGE, match=match)

@@ -26,7 +26,7 @@ def match(case: Case) -> Match | None:
         return None
     reads = reads_of_written(case)
     marks = hits(case, "guarded-load")
-    return find(case, sources=SOURCES, taps=on_lines(reads, marks) or reads, hits=marks, evidence=tells_of(reads))
+    return find(case, sources=SOURCES, taps=on_lines(reads, marks) or reads, hits=marks, evidence=tells_of(reads, case))
 
 
 RULE = Rule(page=PAGE, match=match)

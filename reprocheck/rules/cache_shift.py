@@ -23,7 +23,7 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     reads = reads_of_written(case)
     marks = hits(case, "cache-guard")
-    return find(case, sources=SOURCES, taps=on_lines(reads, marks), hits=marks, evidence=tells_of(reads))
+    return find(case, sources=SOURCES, taps=on_lines(reads, marks), hits=marks, evidence=tells_of(reads, case))
 
 
 RULE = Rule(page=PAGE, match=match)

@@ -24,7 +24,9 @@ def match(case: Case) -> Match | None:
     reads = reads_of_written(case)
     read = {tap.value for tap in reads}
     grown = tuple(tap for tap in taps(case, "write") if tap.generator == "append" and tap.value in read)
-    return find(case, sources=SOURCES, taps=grown, hits=with_hits(case, grown, "append-open"), evidence=tells_of(reads))
+    return find(
+        case, sources=SOURCES, taps=grown, hits=with_hits(case, grown, "append-open"), evidence=tells_of(reads, case)
+    )
 
 
 RULE = Rule(page=PAGE, match=match)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from reprocheck.explain.model import Case, Remedy
 from reprocheck.rules.cuda import CONVOLUTIONS, CUDNN_DETERMINISTIC, CUDNN_NO_BENCHMARK, RNNS
 from reprocheck.rules.global_generators import SEED_EVERYTHING
@@ -31,9 +33,29 @@ def generic_remedies(case: Case) -> tuple[Remedy, ...]:
     for source, remedies in _BY_SOURCE.items():
         if standing(case, source) is Standing.SHOWN:
             found += remedies
+    found += _constant(case)
     if standing(case, *RACE) is not Standing.AGAINST:
         found += _against_races(case)
     return tuple(found)
+
+
+def _constant(case: Case) -> list[Remedy]:
+    """What a source from outside gave at the lines that were shown, as a constant in its place."""
+    attribution = case.attribution
+    if attribution is None or attribution.kind != "frozen" or not attribution.lines or len(attribution.factors) != 1:
+        return []
+    kind = attribution.factors[0]
+    places = " and ".join(f"{Path(line.path).name}:{line.line}" for line in attribution.lines)
+    items = tuple(f"{kind}@{line.path}:{line.line}" for line in attribution.lines)
+    return [Remedy(text=f"{_CONSTANT[kind]} at {places}", overrides=(("frozen", items),), cost=5)]
+
+
+_CONSTANT = {
+    "clock": "a constant in place of the clock",
+    "entropy": "constant bytes in place of the system's entropy",
+    "pid": "a constant in place of the process number",
+    "unseeded": "a constant seed",
+}
 
 
 def _against_races(case: Case) -> list[Remedy]:

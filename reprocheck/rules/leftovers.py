@@ -30,6 +30,12 @@ def _real(tap: Tap, case: Case) -> str:
     return real_path(tap.value, case.cwd)
 
 
-def tells_of(found: tuple[Tap, ...]) -> tuple[str, ...]:
-    """The file as evidence."""
-    return (f"`{found[0].value}` is read, and written by the same training",) if found else ()
+def tells_of(found: tuple[Tap, ...], case: Case) -> tuple[str, ...]:
+    """The file as evidence, and the line that writes it."""
+    if not found:
+        return ()
+    path = _real(found[0], case)
+    writes = (tap for tap in (*case.taps, *case.other_taps) if tap.kind == "write" and _real(tap, case) == path)
+    by_tap = next((tap.location.line for tap in writes if tap.location is not None), None)
+    where = f" (line {by_tap})" if by_tap is not None else ""
+    return (f"`{found[0].value}` is read, and written by the same training{where}",)

@@ -7,7 +7,7 @@ from reprocheck.explain.model import Case
 from reprocheck.model import Seeding
 from reprocheck.rules.global_generators import SEED_EVERYTHING, left_to_chance, seeds_of
 from reprocheck.rules.model import ERROR, Match, Page, Rule
-from reprocheck.rules.scene import find
+from reprocheck.rules.scene import changed_line, find, hits
 
 PAGE = Page(
     code="RC502",
@@ -31,7 +31,8 @@ def match(case: Case) -> Match | None:
         return None
     name, tap = min(chance.items(), key=lambda item: item[1].order)
     evidence = (f"{name}'s global generator is drawn from here first, and nothing seeds it",)
-    return find(case, sources=("seeding",), taps=(tap,), evidence=evidence, remedies=(SEED_EVERYTHING,))
+    repairs = tuple(changed_line(hit.edit) for hit in hits(case, f"seed-beside-{name}")[:1] if hit.edit is not None)
+    return find(case, sources=("seeding",), taps=(tap,), evidence=evidence, remedies=(*repairs, SEED_EVERYTHING))
 
 
 RULE = Rule(page=PAGE, match=match, always=True)

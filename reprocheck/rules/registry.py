@@ -94,7 +94,7 @@ from reprocheck.rules import (
     worker_race,
 )
 from reprocheck.rules.generic import generic_remedies
-from reprocheck.rules.model import CONFIDENCES, ERROR, LOW, NOTE, WARNING, Match, Page, Rule
+from reprocheck.rules.model import CONFIDENCES, ERROR, HIGH, LOW, MEDIUM, NOTE, WARNING, Match, Page, Rule
 from reprocheck.rules.scene import origin_place
 
 MOST_CAUSES = 3
@@ -291,7 +291,7 @@ def _finding(case: Case, page: Page, match: Match) -> Finding:
         code=page.code,
         cause=page.slug,
         severity=_severity(case, page),
-        confidence=match.confidence,
+        confidence=_confidence(case, match),
         message=page.title,
         location=match.location,
         source=match.source,
@@ -309,6 +309,12 @@ def _advice(page: Page, match: Match) -> str:
     if match.source and any("".join(text.split()) in source for text in code if len(text) > _SHORT_CODE):
         return "the line reads as it should: look at what it is given at run time, and where that comes from"
     return page.fix
+
+
+def _confidence(case: Case, match: Match) -> str:
+    """No more than the experiment that it rests on can bear."""
+    unsure = case.attribution is not None and not case.attribution.sure
+    return MEDIUM if unsure and match.confidence == HIGH else match.confidence
 
 
 def _severity(case: Case, page: Page) -> str:

@@ -39,7 +39,9 @@ def standing(case: Case, *sources: str) -> Standing:
 
 
 def _is_excluded(attribution: Attribution, source: str) -> bool:
-    """A source that the experiments held constant while the runs still differed."""
+    """A source that the experiments held constant while the runs still differed, or rule out."""
+    if source in attribution.excluded:
+        return True
     if source in _AMBIENT and attribution.kind == "intrinsic":
         return source not in ("switch interval", "start time")
     if source in _FROZEN:
@@ -62,6 +64,10 @@ def told(case: Case) -> tuple[str, ...]:
         return (f"the runs agree once {_WORDS.get(factors, factors + ' answers')} constant{where}",)
     if attribution.kind == "process":
         return ("only a second call in the same process differs",)
+    if attribution.kind == "leftover" and any(
+        arm.name == "without earlier files" and arm.same for arm in attribution.arms
+    ):
+        return ("without the files that earlier runs wrote, a run agrees with the first one and not with later ones",)
     if attribution.kind == "leftover":
         return ("the runs agree when each starts in a fresh copy of the folder",)
     if attribution.kind == "seeding" and any(arm.name == "seeding none" and arm.differed for arm in attribution.arms):

@@ -527,7 +527,8 @@ class TestJson:
     def test_every_field_is_there(self) -> None:
         plain = json.loads(render_json(set_order(), PLAIN))
         told = plain["explanation"]
-        assert told.keys() == {"seed", "attribution", "origin", "trials", "replays", "runs", "excluded", "not_done"}
+        assert told.keys() == {"seed", "attribution", "origin", "trials", "replays", "runs", "excluded", "further",
+                               "not_done"}  # fmt: skip
         assert told["replays"] == {"diverged": 2, "pairs": 2}
         assert told["attribution"] == {
             "kind": "ambient",
@@ -541,6 +542,7 @@ class TestJson:
             ],
             "rate": {"differed": 0, "comparisons": 0},
             "note": "",
+            "sets": [],
         }  # fmt: skip
         assert told["origin"]["call"] == {
             "op": "aten::embedding",

@@ -1,0 +1,134 @@
+"""Several causes in one training, and files of earlier runs: every cause is named, with its line, and no other one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cli import environment, reprocheck
+
+pytestmark = pytest.mark.slow
+
+LOOP = """
+model = nn.Linear({size}, 1)
+opt = torch.optim.SGD(model.parameters(), lr=1e-3)
+for _ in range(4):
+    opt.zero_grad()
+    model(x).pow(2).mean().backward()
+    opt.step()
+"""
+SET_AND_LISTING = (
+    """\
+import os, time
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+start = time.time()
+texts = [open(f"texts/{n}").read().split() for n in os.listdir("texts")]
+vocab = {w: i for i, w in enumerate({w for t in texts for w in t})}
+x = torch.tensor([[float(vocab[w]) for w in t] for t in texts])
+"""
+    + LOOP.format(size=3)
+    + "print(time.time() - start)\n"
+)
+CLOCK_AND_SET = """\
+import time
+import torch
+from torch import nn
+
+torch.manual_seed(time.time_ns() % 100000)
+words = "a quick red fox ran over one lazy dog".split()
+vocab = {w: i for i, w in enumerate(set(words))}
+x = torch.tensor([[float(vocab[w])] for w in words])
+""" + LOOP.format(size=1)
+NUMPY_AND_SET = """\
+import numpy as np
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+words = "a quick red fox ran over one lazy dog".split()
+vocab = {w: i for i, w in enumerate(set(words))}
+x = torch.tensor([[float(vocab[w]) + np.random.rand()] for w in words])
+""" + LOOP.format(size=1)
+CACHE = """\
+import os
+import torch
+from torch import nn
+
+def table():
+    path = os.path.expanduser("~/.cache/table.pt")
+    if os.path.exists(path):
+        return torch.load(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    made = torch.randn(16, 3)
+    torch.save(made, path)
+    return made
+
+torch.manual_seed(0)
+x = table()
+""" + LOOP.format(size=3)
+
+
+def explained(source: str, folder: Path, *options: str, home: Path | None = None) -> dict[str, Any]:
+    folder.mkdir(exist_ok=True)
+    (folder / "train.py").write_text(source)
+    around = environment() if home is None else {**environment(), "HOME": str(home)}
+    words = ("run", "--threads", "1", *options, "--format", "json", "train.py")
+    ran = reprocheck(*words, cwd=folder, env=around, timeout=900)
+    assert ran.code == 1, ran.out + ran.err
+    answer: dict[str, Any] = ran.json()
+    return answer
+
+
+def causes(answer: dict[str, Any]) -> list[tuple[str, int | None, str]]:
+    return [
+        (one["cause"], one["location"] and one["location"]["line"], one["confidence"])
+        for one in answer["findings"][1:]
+        if one["severity"] == "error"
+    ]
+
+
+def mending(answer: dict[str, Any]) -> list[int]:
+    """How many remedies each trial that mends puts together."""
+    trials = answer["explanation"]["trials"]
+    return [
+        len(trial["remedies"]) for trial in trials if trial["mends"] and not any(r["hides"] for r in trial["remedies"])
+    ]
+
+
+def test_two_factors_each_enough_alone_are_both_named(tmp_path: Path) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for number in range(6):
+        words = [f"word{(number * 7 + place) % 12}" for place in range(3)]
+        (texts / f"{number}.txt").write_text(" ".join(words))
+    answer = explained(SET_AND_LISTING, tmp_path)
+    assert sorted(causes(answer)) == [("listdir-order", 7, "high"), ("str-set-order", 8, "high")]
+    assert sorted(answer["explanation"]["attribution"]["sets"]) == [["directory order"], ["hash seed"]]
+    assert mending(answer) == [2]
+
+
+def test_a_set_behind_a_clock_is_found_once_the_clock_is_held(tmp_path: Path) -> None:
+    answer = explained(CLOCK_AND_SET, tmp_path)
+    assert sorted(causes(answer)) == [("clock-or-pid-seed", 5, "high"), ("str-set-order", 7, "high")]
+    assert [one["factors"] for one in answer["explanation"]["further"]] == [["hash seed"]]
+    assert mending(answer) == [2]
+
+
+def test_a_missing_seed_and_a_set_are_mended_together(tmp_path: Path) -> None:
+    answer = explained(NUMPY_AND_SET, tmp_path, "--seeding", "none")
+    assert sorted(causes(answer)) == [("partial-seed", 8, "high"), ("str-set-order", 7, "high")]
+    assert mending(answer) == [2]
+
+
+def test_a_cache_in_the_home_folder_is_told_apart_from_memory(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    answer = explained(CACHE, tmp_path / "project", home=home)
+    assert causes(answer) == [("cache-shift", 7, "high")]
+    assert answer["explanation"]["attribution"]["kind"] == "leftover"
+    assert "fill-masks-cause" not in [finding["cause"] for finding in answer["findings"]]
