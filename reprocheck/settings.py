@@ -134,7 +134,7 @@ _TABLE = (
     Option(
         name="explain-budget",
         check=checks.integer(0, _MANY),
-        default=12,
+        default=20,
         help="Further runs that finding out why may take.",
     ),
     Option(

@@ -48,6 +48,8 @@ def _attribution(attribution: Attribution) -> Plain:
         "rate": {"differed": differed, "comparisons": comparisons},
         "note": attribution.note,
         "sets": attribution.sets,
+        "excluded": attribution.excluded,
+        "sure": attribution.sure,
     }
 
 
