@@ -8,7 +8,7 @@ import pytest
 
 from reprocheck import workdir
 from reprocheck.model import Known
-from reprocheck.workdir import copy_folder, in_world
+from reprocheck.workdir import copy_folder, in_world, leave_out
 
 
 @pytest.fixture
@@ -54,3 +54,15 @@ def test_of_a_large_folder_only_what_runs_write_and_their_code_is_copied(
     assert (folder / "out/old.pt").read_text() == "proj/out/old.pt"
     assert not (folder / "out/new.pt").exists()
     assert (copy / "lib/mod.py").resolve() == (copy / "lib/mod.py")
+
+
+def test_what_is_left_out_of_a_copy_is_never_taken_from_where_a_link_leads(tmp_path: Path) -> None:
+    elsewhere, copy = tmp_path / "elsewhere", tmp_path / "copy"
+    elsewhere.mkdir()
+    (copy / "own").mkdir(parents=True)
+    (elsewhere / "kept.pt").write_text("kept")
+    (copy / "own" / "left.pt").write_text("left")
+    (copy / "linked").symlink_to(elsewhere)
+    leave_out(copy, ["linked/kept.pt", "own/left.pt", "absent.pt", "../elsewhere/kept.pt"])
+    assert (elsewhere / "kept.pt").exists()
+    assert not (copy / "own" / "left.pt").exists()
