@@ -42,3 +42,15 @@ def imported() -> list[str]:
     """Top-level modules that are neither Python's own nor only here for ours, sorted."""
     names = {name.partition(".")[0] for name in list(sys.modules)} - sys.stdlib_module_names
     return sorted(name for name in names - {"reprocheck", "xxhash"} if not name.startswith("_"))
+
+
+def numpy_features() -> tuple[str, ...]:
+    """The instructions beyond its baseline that numpy uses in this process; none where it does not say."""
+    import numpy as np
+
+    core: Any = getattr(np, "_core", None) or getattr(np, "core", None)
+    try:
+        known = core._multiarray_umath
+        return tuple(one for one in known.__cpu_dispatch__ if known.__cpu_features__.get(one))
+    except AttributeError:
+        return ()

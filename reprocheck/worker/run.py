@@ -371,6 +371,8 @@ def _manifest() -> Mapping[str, Any]:
         "imported": machine.imported(),
         "switches": machine.switches(),
     }
+    if numpy is not None:
+        manifest["numpy_features"] = machine.numpy_features()
     if torch is not None and hasattr(torch, "version"):
         manifest |= machine.libraries(torch)
         manifest["cuda"] = torch.version.cuda

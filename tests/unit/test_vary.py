@@ -10,12 +10,13 @@ from typer.testing import CliRunner
 
 from reprocheck.cli import app
 from reprocheck.errors import UsageError
-from reprocheck.model import Target, TargetKind
+from reprocheck.model import Request, Target, TargetKind
 from reprocheck.vary.flags import flags_of
-from reprocheck.vary.model import Change, InForce
+from reprocheck.vary.model import Change, Facts, InForce
 from reprocheck.vary.narrow import guilty
 from reprocheck.vary.runs import merge
 from reprocheck.vary.variations import VARIATIONS, choose
+from reprocheck.worker.machine import numpy_features
 
 
 class Asked:
@@ -88,6 +89,21 @@ def test_what_was_not_in_force_is_told() -> None:
     )
     for name in ("threads-1", "cpu-avx2", "onednn-off", "matmul-medium", "deterministic-warn", "workers-2"):
         assert not by_name[name].not_in_force(seen), name
+
+
+def test_numpy_is_told_what_it_can_be_told() -> None:
+    def facts(manifest: dict[str, object]) -> Facts:
+        request = Request(target=Target(text="", kind=TargetKind.SCRIPT))
+        return Facts(request=request, manifest=manifest, settings={}, is_copied=False)
+
+    rows = {one.name: one for one in VARIATIONS if one.group == "numpy-simd"}
+    here = {"numpy": "2", "numpy_features": list(numpy_features())}
+    for one in rows.values():
+        off = dict(one.change.environment).get("NPY_DISABLE_CPU_FEATURES", "").split()
+        assert set(off) <= set(numpy_features())
+        assert bool(one.why_not(facts(here))) == (not off)
+        assert bool(one.not_in_force(InForce(manifest=here, settings={}))) == bool(off)
+        assert one.why_not(facts({"numpy": None}))
 
 
 def test_flags_of_a_function_are_read_from_its_source(tmp_path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reprocheck.vary.model import Change, Facts, InForce, Variation
+from reprocheck.worker.machine import numpy_features
 
 _LEVELS = ("DEFAULT", "AVX2", "AVX512")
 
@@ -62,7 +63,32 @@ def _mkl(word: str, emulates: str) -> Variation:
     )
 
 
+def _numpy(name: str, emulates: str, newest: bool) -> Variation:
+    """NumPy chooses its loops when it is imported: sorts of equal keys, sums and exp come out otherwise."""
+    off = tuple(one for one in numpy_features() if not newest or one.startswith(("AVX512", "X86_V4")))
+
+    def why_not(facts: Facts) -> str:
+        if facts.manifest.get("numpy") is None:
+            return "the training does not import numpy"
+        return "" if off else "numpy uses no such instructions here"
+
+    def not_in_force(seen: InForce) -> str:
+        used = [one for one in seen.manifest.get("numpy_features") or () if one in off]
+        return f"numpy used {', '.join(used)}" if used else ""
+
+    return Variation(
+        name=name,
+        group="numpy-simd",
+        emulates=emulates,
+        change=Change(environment=(("NPY_DISABLE_CPU_FEATURES", " ".join(off)),) if off else ()),
+        why_not=why_not,
+        not_in_force=not_in_force,
+    )
+
+
 VARIATIONS = (
+    _numpy("numpy-avx2", "a processor without AVX-512 (numpy)", newest=True),
+    _numpy("numpy-baseline", "the oldest processor that this numpy runs on", newest=False),
     _capability("avx2", "a processor without AVX-512 (PyTorch's own kernels)"),
     _capability("default", "a processor without AVX2 (PyTorch's own kernels)"),
     _onednn("AVX2", "a processor without AVX-512 (convolutions and matrix products of oneDNN)", ("AVX512",)),
