@@ -29,9 +29,9 @@ from reprocheck.protocol import (
     STDOUT_FILE,
     STEPS_FILE,
     VALUES_FILE,
-    encode_spec,
+    encode_kept,
 )
-from reprocheck.reading import number, parse_json, read_lines, read_whole, table, texts
+from reprocheck.reading import number, parse_json, read_lines, read_whole, table, texts, write_new
 from reprocheck.store import AUDITS, REPORT_FILE
 from reprocheck.worker.children import CHILDREN_FILE
 from reprocheck.worker.state import digest_of, kind_of, machine, modules_in, names_in, packages_in, stat_of
@@ -130,7 +130,7 @@ def _reuse_seed(request: Request, runs: Sequence[RunSpec], folder: Path) -> list
 def _of_same_order(request: Request, runs: Sequence[RunSpec], folder: Path) -> Iterator[Path]:
     """Earlier audits that were asked for the same first run, newest first."""
     audits = request.evidence.absolute() / AUDITS
-    order = _order(json.loads(encode_spec(runs[0])))
+    order = _order(json.loads(encode_kept(runs[0])))
     for name in sorted(os.listdir(audits), reverse=True):
         earlier = audits / name
         if earlier == folder or earlier.is_symlink():
@@ -188,7 +188,7 @@ def _check_run(earlier: Path, request: Request, evidence: Path) -> None:
 def _taken(spec: RunSpec, earlier: Path, report: Mapping[str, Any]) -> Outcome:
     """A run as if it had been made now: its files are linked, so that the earlier audit may be pruned."""
     source = earlier / spec.id
-    if _order(_read_json(source / SPEC_FILE)) != _order(json.loads(encode_spec(spec))):
+    if _order(_read_json(source / SPEC_FILE)) != _order(json.loads(encode_kept(spec))):
         raise NotReusable(f"the earlier run {spec.id} was asked otherwise")
     of_run = report["volatile"]["runs"][spec.id]
     files = texts(of_run["files"])
@@ -206,7 +206,7 @@ def _taken(spec: RunSpec, earlier: Path, report: Mapping[str, Any]) -> Outcome:
             os.link(source / name, spec.directory / name)
         except OSError:  # another file system, or one without links
             shutil.copyfile(source / name, spec.directory / name)
-    (spec.directory / SPEC_FILE).write_text(encode_spec(spec), encoding="utf-8")
+    write_new(spec.directory / SPEC_FILE, encode_kept(spec).encode())
     outcome = Outcome(
         spec=spec,
         status=Status.COMPLETED,

@@ -38,8 +38,9 @@ def compare_files(a: Evidence, b: Evidence, request: Request) -> tuple[Beside, l
             else:
                 changed.append(path)
         elif is_same(one, other):
-            shared += [path] if one.kind == SHARED and one.digest else []
-            equal += 1
+            is_shared = one.kind == SHARED and a.spec.cwd == b.spec.cwd
+            shared += [path] if is_shared else []
+            equal += not is_shared
         else:
             changed.append(path)
     for (writer_id, reader_id, kind), paths in left_over.items():
@@ -48,7 +49,7 @@ def compare_files(a: Evidence, b: Evidence, request: Request) -> tuple[Beside, l
             reason = f"{writer_id} removed it and {reader_id} did not find it"
         help = "give every run a folder of its own: --workdir fresh"
         missing.append(NotCompared(what=_named(paths), reason=reason, is_result=decides, help=help))
-    if shared and a.spec.cwd == b.spec.cwd:
+    if shared:
         reason = f"{a.spec.id} and {b.spec.id} ran side by side and wrote over each other's"
         help = "give every run a folder of its own, --workdir fresh, or run one at a time, --jobs 1"
         missing.append(NotCompared(what=_named(shared), reason=reason, is_result=decides, help=help))

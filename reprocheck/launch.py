@@ -32,10 +32,12 @@ from reprocheck.protocol import (
     STEPS_FILE,
     SUPERVISED,
     count_steps,
+    encode_kept,
     encode_spec,
 )
-from reprocheck.reading import open_regular
+from reprocheck.reading import open_regular, write_new
 from reprocheck.seal import seal
+from reprocheck.secrets import mask_text, private, secrets_of
 from reprocheck.templates import Template, TemplateLost, Templates
 from reprocheck.workdir import copy_folder, leave_out, make_home
 
@@ -96,7 +98,14 @@ def launch(
         active.remove(run)
         templates.ended(run.spec)
         folders.after(run.spec, outcome.status is Status.COMPLETED)
-        outcome = replace(outcome, digests=seal(run.spec.directory))
+        _forget_secrets(run.spec)
+        secrets = secrets_of(run.spec)
+        outcome = replace(
+            outcome,
+            reason=mask_text(outcome.reason, secrets),
+            last_words=mask_text(outcome.last_words, secrets),
+            digests=seal(run.spec.directory),
+        )
         outcomes[run.spec.id] = outcome
         progress.run_ended(run.spec.id, outcome.status, outcome.seconds, steps_so_far(run.spec))
 
@@ -129,6 +138,7 @@ def launch(
         finally:
             for run in active:
                 _end(run)
+                _forget_secrets(run.spec)
     if stop.is_set():
         raise Interrupted("interrupted")
     return [outcomes[spec.id] for spec in specs if spec.id in outcomes]
@@ -142,7 +152,7 @@ def _may_start(spec: RunSpec, last_start: dict[int, float]) -> bool:
 
 def _start(spec: RunSpec, template: Template | None, folders: Folders) -> _Active:
     try:
-        spec.directory.mkdir(parents=True)
+        spec.directory.mkdir(0o700, parents=True)
         if spec.copy_of is not None:
             copy_folder(spec.copy_of, spec.cwd, spec.known)
             leave_out(spec.cwd, spec.copy_without)
@@ -152,7 +162,7 @@ def _start(spec: RunSpec, template: Template | None, folders: Folders) -> _Activ
         if spec.ambient.own_tmpdir:
             shutil.rmtree(spec.environment["TMPDIR"], ignore_errors=True)
             Path(spec.environment["TMPDIR"]).mkdir(parents=True)
-        (spec.directory / SPEC_FILE).write_text(encode_spec(spec), encoding="utf-8")
+        write_new(spec.directory / SPEC_FILE, encode_spec(spec).encode())
         process = _process(spec, template)
     except OSError as error:
         place = error.filename or spec.directory.parent
@@ -176,12 +186,18 @@ def _process(spec: RunSpec, template: Template | None) -> Process:
         )
 
 
+def _forget_secrets(spec: RunSpec) -> None:
+    """What a run was told in confidence is kept no longer than it runs."""
+    with suppress(OSError):
+        write_new(spec.directory / SPEC_FILE, encode_kept(spec).encode())
+
+
 def _end(run: _Active) -> None:
     end_processes(run.process, run.spec.environment[RUN_VARIABLE])
 
 
 def _output(spec: RunSpec, name: str) -> BinaryIO:
-    return (spec.directory / name).open("wb")
+    return open(spec.directory / name, "wb", opener=private)
 
 
 def _check(run: _Active, progress: Progress) -> Outcome | None:

@@ -6,6 +6,7 @@ A run folder holds `spec.json` (the order), `evidence.jsonl` (lines, closed by a
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -171,6 +172,29 @@ def encode_spec(spec: RunSpec) -> str:
     plain["environment"] = dict(spec.environment)
     plain["target"]["arguments"] = [[name, repr(value)] for name, value in spec.target.arguments]
     return json.dumps({"schema": SCHEMA_VERSION, **plain}, default=_plain)
+
+
+def encode_kept(spec: RunSpec) -> str:
+    """What is kept of a specification once its run is over: of values in the environment, and of arguments that look
+    like secrets, only digests, so that it is still known whether another run was told the same."""
+    from reprocheck.secrets import mask_arguments, mask_words
+
+    plain = json.loads(encode_spec(spec))
+    plain["environment"] = {name: _digest(value) for name, value in plain["environment"].items()}
+    plain["settings"]["env"] = [[name, _digest(value)] for name, value in plain["settings"]["env"]]
+    argv = plain["target"]["argv"]
+    masked = zip(argv, mask_words(argv), strict=True)
+    plain["target"]["argv"] = [word if word == shown else f"{shown} {_digest(word)}" for word, shown in masked]
+    shown_arguments = mask_arguments(dict(spec.target.arguments))
+    plain["target"]["arguments"] = [
+        [name, repr(value) if value == shown_arguments[name] else f"{shown_arguments[name]!r} {_digest(repr(value))}"]
+        for name, value in spec.target.arguments
+    ]
+    return json.dumps(plain)
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 
 def decode_spec(text: str) -> RunSpec:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from reprocheck.errors import UsageError
 from reprocheck.lock import Lock, is_held
+from reprocheck.reading import write_new
 
 AUDITS = "audits"
 FRESH = ".new-"
@@ -49,7 +50,7 @@ def open_audit_folder(evidence: Path, kind: str = AUDITS) -> tuple[Path, Lock]:
 def keep_report(folder: Path, text: str) -> None:
     """Leave the report beside the evidence. A full disk costs the comparison with later audits, not this one."""
     with suppress(OSError):
-        (folder / REPORT_FILE).write_text(text, encoding="utf-8")
+        write_new(folder / REPORT_FILE, text.encode())
 
 
 def _give_name(lock: Lock, folder: Path) -> Path:

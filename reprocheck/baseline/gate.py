@@ -25,6 +25,7 @@ from reprocheck.baseline.numerical import class_differences, class_name, nearest
 from reprocheck.errors import ExitCode, UsageError
 from reprocheck.model import Request, Target, TargetKind, Verdict
 from reprocheck.report.json_plain import plain
+from reprocheck.secrets import MASK, is_secret_name, mask_arguments, mask_words
 
 
 def open_baseline(request: Request) -> Baseline | None:
@@ -130,13 +131,31 @@ def _reason(seeds: Sequence[SeedComparison], baseline: Baseline, snapshots: Mapp
 
 def _refuse_other(theirs: Baseline, ours: Baseline, request: Request) -> None:
     """A baseline of another training, or of other settings, says nothing of this one."""
-    differ = [*_mapping_differs("", theirs.target, ours.target), *_mapping_differs("", theirs.settings, ours.settings)]
+    differ = [
+        *_mapping_differs("", _without_secrets(theirs.target), ours.target),
+        *_mapping_differs("", theirs.settings, ours.settings),
+    ]
     recorded = sorted({seed for entry in theirs.entries.values() for seed in entry.seeds})
     if theirs.entries and recorded != sorted(request.seeds):
         differ.append(f"seeds: {_seeds(recorded)} there, {_seeds(request.seeds)} here")
     if differ:
         hint = "run it as it was, or remove the file and write it again with --update-baseline"
         raise UsageError(f"baseline {request.baseline} was made otherwise: {'; '.join(differ)}", hint)
+
+
+def _without_secrets(target: Mapping[str, Any]) -> dict[str, Any]:
+    """A file that was written before secrets were masked."""
+    argv, arguments = target.get("argv"), target.get("arguments")
+    found = dict(target)
+    if isinstance(argv, list) and all(isinstance(word, str) for word in argv):
+        found["argv"] = list(mask_words(argv))
+    if isinstance(arguments, Mapping):
+        found["arguments"] = {name: _masked(name, value) for name, value in arguments.items()}
+    return found
+
+
+def _masked(name: str, text: Any) -> Any:
+    return repr(MASK) if is_secret_name(name) and text not in ("None", "''", "True", "False") else text
 
 
 def _mapping_differs(prefix: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
@@ -166,8 +185,8 @@ def _target(target: Target, baseline: Path) -> dict[str, Any]:
     text = f"-m {what}" if target.kind is TargetKind.MODULE else what
     found = {
         "target": text + (f":{target.function}" if target.function else ""),
-        "argv": list(target.argv),
-        "arguments": {name: repr(value) for name, value in sorted(target.arguments)},
+        "argv": list(mask_words(target.argv)),
+        "arguments": {name: repr(value) for name, value in sorted(mask_arguments(dict(target.arguments)).items())},
     }
     return dict(plain(found))
 

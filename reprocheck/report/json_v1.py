@@ -27,6 +27,7 @@ from reprocheck.report.json_explanation import plain_explanation, plain_times
 from reprocheck.report.json_memory import plain_out_of_memory
 from reprocheck.report.json_plain import Scrub, plain
 from reprocheck.report.wording import flat_memory, shown_path, shown_target
+from reprocheck.secrets import mask_arguments, mask_words
 
 VERSION = 1
 _VOLATILE = "volatile"
@@ -111,8 +112,8 @@ def _target(target: Target) -> Plain:
         "path": None if target.path is None else shown_path(target.path),
         "module": target.module,
         "function": target.function,
-        "argv": target.argv,
-        "arguments": dict(target.arguments),
+        "argv": mask_words(target.argv),
+        "arguments": mask_arguments(dict(target.arguments)),
     }
 
 

@@ -267,3 +267,22 @@ def test_an_exception_of_the_target_is_no_verdict(folder: Path) -> None:
     ran = run(folder, "e.py:train", code=3)
     assert "ValueError: no data in it" in ran.out
     assert "e.py:2" in ran.out
+
+
+def test_secrets_are_neither_shown_nor_kept(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text(
+        "import os\ndef train(api_key, lr):\n    return len(api_key + os.environ['X_TOKEN'])\n"
+    )
+    words = ("run", "t.py:train", "--arg", "api_key='letmein77'", "--arg", "lr=0.5", "--env", "Y_SECRET=sesame99")
+    outputs = ("--output", "json=r.json", "--output", "markdown=r.md", "--baseline", "base.json", "--update-baseline")
+    environ = environment(X_TOKEN="hunter2222", VISIBLE="kept in no file")
+    ran = reprocheck(*words, *outputs, cwd=tmp_path, env=environ)
+    assert ran.code == 0, ran.err
+    assert json.loads((tmp_path / "r.json").read_text())["target"]["arguments"] == {"api_key": "***", "lr": 0.5}
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "t.py"]
+    assert any(path.name == "spec.json" for path in files)
+    for path in files:
+        for secret in (b"letmein77", b"sesame99", b"hunter2222", b"kept in no file"):
+            assert secret not in path.read_bytes(), path
+    runs = [path for path in (tmp_path / ".reprocheck/audits").rglob("*") if "." not in path.name or path.is_file()]
+    assert {oct(path.stat().st_mode & 0o077) for path in runs} == {"0o0"}

@@ -1,0 +1,144 @@
+"""What looks like a secret, in arguments and in text: masked in everything that is shown or kept.
+
+The one list. It goes by names (`api_key`, `--hf-token`) and by the shape of values (`ghp_...`, a key in a URL). Names
+that machine learning uses for other things (`max_tokens`, `pad_token`, `tokenizer`) are none.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reprocheck.model import RunSpec
+
+MASK = "***"
+SHORTEST = 6
+"""Characters of a secret that is looked for in texts: a shorter one would hide half of them."""
+
+_ALONE = frozenset(
+    (
+        *(
+            "secret",
+            "secrets",
+            "password",
+            "passwd",
+            "passphrase",
+            "pwd",
+            "credential",
+            "credentials",
+            "auth",
+            "bearer",
+        ),
+        *("apikey", "authorization", "authtoken", "accesstoken", "secretkey", "accesskey", "privatekey"),
+    )
+)
+_BEFORE_KEY = frozenset(("api", "access", "private", "secret", "account", "service", "ssh", "signing", "encryption"))
+_NOT_BEFORE_TOKEN = frozenset(
+    (
+        *("pad", "bos", "eos", "unk", "mask", "cls", "sep", "special", "per", "start", "end", "stop", "class", "num"),
+        *("text", "image", "prefix", "suffix", "begin", "blank", "space", "register", "query", "time", "n", "max"),
+        *("min", "next"),
+    )
+)
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_VALUES = re.compile(
+    r"""
+      (?<![A-Za-z0-9])(?:
+        sk-[A-Za-z0-9_-]{16,}
+      | gh[pousr]_[A-Za-z0-9]{16,} | github_pat_[A-Za-z0-9_]{16,} | glpat-[A-Za-z0-9_-]{16,}
+      | hf_[A-Za-z0-9]{16,}
+      | (?:AKIA|ASIA)[0-9A-Z]{16}
+      | AIza[0-9A-Za-z_-]{30,}
+      | xox[abprs]-[A-Za-z0-9-]{10,}
+      | eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*
+      )
+    | -----BEGIN[ A-Z]*PRIVATE[ ]KEY-----.*?(?:-----END[ A-Z]*PRIVATE[ ]KEY-----|\Z)
+    | (?<=[Bb]earer[ ])[A-Za-z0-9._~+/=-]{8,}
+    | (?<=://)[^\s/@:]*:[^\s/@]+(?=@)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether an argument or a variable by this name holds a secret."""
+    parts = [part.lower() for part in _PARTS.findall(name)]
+    if _ALONE.intersection(parts):
+        return True
+    for before, part in zip(["", *parts], parts, strict=False):
+        if part in ("key", "keys") and before in _BEFORE_KEY:
+            return True
+    return bool(parts) and parts[-1] == "token" and (len(parts) == 1 or parts[-2] not in _NOT_BEFORE_TOKEN)
+
+
+def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
+    """Text without these secrets, and without what has the shape of one."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return _VALUES.sub(MASK, text)
+
+
+def mask_words(words: Sequence[str]) -> tuple[str, ...]:
+    """Arguments of a command line: `--api-key=X`, `--api-key X`, `api_key=X`, and values by their shape."""
+    masked: list[str] = []
+    is_value = False
+    for word in words:
+        name, equals, value = word.partition("=")
+        if is_value and not word.startswith("-"):
+            masked.append(MASK)
+        elif equals and value and is_secret_name(name):
+            masked.append(f"{name}={MASK}")
+        else:
+            masked.append(mask_text(word))
+        is_value = word.startswith("-") and not equals and is_secret_name(word)
+    return tuple(masked)
+
+
+def mask_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of a function, nested ones too."""
+    return {name: _masked(name, value) for name, value in arguments.items()}
+
+
+def _masked(name: Any, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _masked(key, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return type(value)(_masked(name, item) for item in value)
+    is_secret = isinstance(name, str) and is_secret_name(name) and value not in (None, "", True, False)
+    if is_secret:
+        return MASK
+    return mask_text(value) if isinstance(value, str) else value
+
+
+def secrets_of(spec: RunSpec) -> tuple[str, ...]:
+    """The secrets that a run was given: in its arguments, and in variables by such a name."""
+    words = (word for word in _hidden_words(spec.target.argv))
+    named = (value for name, value in spec.environment.items() if is_secret_name(name))
+    own = _hidden(dict(spec.target.arguments))
+    return tuple({text for text in (*words, *named, *own) if len(text) >= SHORTEST})
+
+
+def _hidden_words(words: Sequence[str]) -> Iterable[str]:
+    for word, shown in zip(words, mask_words(words), strict=True):
+        if shown == MASK:
+            yield word
+        elif shown.endswith(f"={MASK}"):
+            yield word.partition("=")[2]
+
+
+def _hidden(value: Any, name: Any = "") -> Iterable[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _hidden(item, key)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            yield from _hidden(item, name)
+    elif isinstance(name, str) and is_secret_name(name):
+        yield str(value)
+
+
+def private(path: str, flags: int) -> int:
+    """As opener of `open`: nobody else may read what is made."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
