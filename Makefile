@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Every install goes through the constraints, so that none of them pulls another torch.
 INSTALL := $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: demo test test-slow hostile bench bench-quick lint typecheck docs venv clean
+.PHONY: demo test test-slow hostile fuzz bench bench-quick lint typecheck docs venv clean
 
 venv: $(VENV)/.test
 
@@ -37,6 +37,10 @@ test-slow: $(VENV)/.test
 # All hostile targets, one by one; the second tier has a sample of them.
 hostile: $(VENV)/.test
 	$(BIN)/python -m tests.hostile
+
+# Damaged inputs for every reader; the tests have 2,000 of them.
+fuzz: $(VENV)/.test
+	$(BIN)/python -m tests.fuzz 100000
 
 # Nothing else should be running. Writes docs/benchmarks.*
 bench: $(VENV)/.test

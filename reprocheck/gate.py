@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -15,6 +12,7 @@ from reprocheck.errors import ExitCode, UsageError
 from reprocheck.identity import DIFFERENCES, Identities, NotAReport, identify, repository_path
 from reprocheck.judge import open_questions, unjudged
 from reprocheck.model import Audit, Finding
+from reprocheck.reading import parse_json, read_whole
 from reprocheck.report.json_v1 import VERSION, to_plain
 from reprocheck.report.wording import first_of
 
@@ -78,17 +76,12 @@ def load_known(path: Path) -> Known:
     """The findings of an earlier JSON report. Nothing in it is executed or believed. Raises UsageError."""
     hint = "give a report that `reprocheck run --output json=FILE` wrote"
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise UsageError(f"--only-new {path}: not a file", hint)
-        with open(path, "rb") as stream:
-            data = stream.read(LARGEST_REPORT + 1)
+        data = read_whole(path, LARGEST_REPORT, follow=True)
     except OSError as error:
         raise UsageError(f"--only-new: cannot read {path}: {error.strerror or error}", hint) from error
-    if len(data) > LARGEST_REPORT:
-        raise UsageError(f"--only-new {path}: more than {LARGEST_REPORT >> 20} MiB", hint)
     try:
-        report = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        report = parse_json(data.decode("utf-8-sig"))
+    except ValueError as error:
         raise UsageError(f"--only-new {path}: not valid JSON", hint) from error
     if not isinstance(report, dict) or type(report.get("schema_version")) is not int:
         raise UsageError(f"--only-new {path}: not a JSON report of reprocheck", hint)

@@ -27,6 +27,7 @@ from reprocheck.model import (
     TraceMode,
     Workdir,
 )
+from reprocheck.reading import read_whole
 from reprocheck.tolerance import Tolerance
 
 if sys.version_info >= (3, 11):
@@ -360,9 +361,13 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
     )
 
 
+_LARGEST = 16 * 2**20
+"""Bytes of a configuration file."""
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        data = path.read_bytes()
+        data = read_whole(path, _LARGEST, follow=True)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
     try:

@@ -16,10 +16,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL
+from typing import Any
 
 from reprocheck.model import Isolation, RunSpec
 from reprocheck.processes import WORKER, continue_if_stopped, has_ended
 from reprocheck.protocol import RUN_VARIABLE, TEMPLATE
+from reprocheck.reading import items, parse_json, whole
 
 WARM_UP_SECONDS = 120.0
 """Without a sign of life for so long, a template is given up."""
@@ -33,6 +35,8 @@ OF_A_RUN = (RUN_VARIABLE, "TMPDIR")
 """Variables that a run gets after the fork."""
 NAME_ROOM = 200
 """Bytes for the name of a run in the environment that the system shows of a process."""
+
+_MOST_PID = 2**31 - 1
 
 
 class TemplateLost(Exception):
@@ -127,6 +131,10 @@ class Template:
         if now > self._looked + LOOK_SECONDS:
             self._looked = now
             continue_if_stopped(self._process.pid)
+        self._hear()
+
+    def _hear(self) -> None:
+        """Take in the messages that have come."""
         try:
             while data := self._socket.recv(1 << 16):
                 self._heard += data
@@ -136,14 +144,20 @@ class Template:
         except OSError:
             self.is_lost = True
         *lines, self._heard = self._heard.split(b"\n")
-        for line in lines:
-            event, *numbers = json.loads(line)
-            if event == "ready":
-                self.is_ready = True
-            elif event == "forked":
-                self._forked += numbers
-            else:
-                self._statuses[numbers[0]] = numbers[1]
+        try:
+            for line in lines:
+                self._take(parse_json(line))
+        except (ValueError, IndexError):  # whatever says that, it is no template of ours
+            self.is_lost = True
+
+    def _take(self, message: Any) -> None:
+        event, *numbers = items(message)
+        if event == "ready":
+            self.is_ready = True
+        elif event == "forked":
+            self._forked += [whole(number, 2, _MOST_PID) for number in numbers]
+        else:
+            self._statuses[whole(numbers[0], 2, _MOST_PID)] = whole(numbers[1], -256, 256)
 
 
 class Templates:

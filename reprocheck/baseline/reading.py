@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
+import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from reprocheck.errors import UsageError
+from reprocheck.reading import MOST_VALUES, count_values, read_whole
 
 MOST_BYTES = 64 * 2**20
 _LONGEST = 80
@@ -22,8 +23,15 @@ class Malformed(ValueError):
 def read_json(path: Path, what: str) -> Any:
     """The content of a JSON file. Raises UsageError, whatever the file is."""
     data = read_bytes(path, what)
+    if count_values(data) > MOST_VALUES:
+        raise UsageError(f"{what} {path}: it holds more than {MOST_VALUES:,} values")
     try:
-        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_without_repeats)
+        return json.loads(
+            data.decode("utf-8-sig"),
+            object_pairs_hook=_without_repeats,
+            parse_float=_finite,
+            parse_constant=_finite,
+        )
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{what} {path}:{line}: not UTF-8") from error
@@ -38,19 +46,9 @@ def read_json(path: Path, what: str) -> Any:
 def read_bytes(path: Path, what: str, limit: int = MOST_BYTES) -> bytes:
     """A regular file of bounded size; never waits for a pipe. Raises UsageError."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise UsageError(f"cannot read {what} {path}: it is no regular file")
-            data = file.read(limit + 1)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {what} {path}: {getattr(error, 'strerror', None) or error}") from error
-    if len(data) > limit:
-        raise UsageError(f"cannot read {what} {path}: it is larger than {limit >> 20} MiB")
-    return data
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
+        return read_whole(path, limit, follow=True)
+    except OSError as error:
+        raise UsageError(f"cannot read {what} {path}: {error.strerror or error}") from error
 
 
 def table(value: Any, where: str) -> dict[str, Any]:
@@ -96,11 +94,19 @@ def shown(name: str) -> str:
     return name if len(name) <= _LONGEST else name[:_LONGEST] + "..."
 
 
+def _finite(text: str) -> float:
+    """1e999 is no number that can be compared, and NaN is none of JSON."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise Malformed(f"{shown(text)} is not a finite number")
+    return value
+
+
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, times in Counter(names).items() if times > 1)
         raise Malformed(f"`{shown(twice)}` stands twice in one table")
     return found
 

@@ -1,0 +1,1 @@
+"""Random damage to everything that is read: `python -m tests.fuzz`."""

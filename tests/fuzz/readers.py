@@ -1,0 +1,267 @@
+"""Every reader of files and messages, each with something whole to begin from. A reader answers or refuses: by an error
+of ours, or by one that it is documented to raise. Anything else is a bug."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from reprocheck import cache
+from reprocheck.baseline.file import read_baseline, render_baseline
+from reprocheck.baseline.model import Baseline, Entry
+from reprocheck.baseline.snapshot import snapshot_of
+from reprocheck.compare import compare
+from reprocheck.console import Style
+from reprocheck.cost.measure import step_seconds
+from reprocheck.diff.compare import diff_sides
+from reprocheck.diff.sides import open_sides
+from reprocheck.evidence import load_evidence, out_of_memory, read_end
+from reprocheck.explain.ledger_file import load_taps
+from reprocheck.explain.trace_file import load_trace
+from reprocheck.folders import heard_of
+from reprocheck.gate import load_known
+from reprocheck.judge import SeedRuns, judge_seed
+from reprocheck.model import Compare, Outcome, Request
+from reprocheck.protocol import (
+    EVIDENCE_FILE,
+    FILES_FILE,
+    LEDGER_FILE,
+    SPEC_FILE,
+    STATES_FILE,
+    STEPS_FILE,
+    TIME_RECORD,
+    TIMES_FILE,
+    TRACE_FILE,
+    TRACE_TABLE_FILE,
+    VALUES_FILE,
+)
+from reprocheck.report.diff_json import render_diff_json
+from reprocheck.report.diff_text import render_diff_text
+from reprocheck.report.json_v1 import render_json
+from reprocheck.resume.history import read_history
+from reprocheck.seal import digest_state
+from reprocheck.settings import load_config, merge
+from reprocheck.templates import Template
+from reprocheck.tolerance import Tolerance
+from reprocheck.worker.trace_format import OUTPUT, RECORD, ROLE_SHIFT, START, TRACE_VERSION
+from tests.fuzz.mutate import damage, distort_json, distort_lines, distort_settings
+from tests.support.audits import audit, explained
+from tests.support.baselines import CLASS
+from tests.support.evidence import make_run
+
+Change = Callable[[bytes, Random], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    name: str
+    path: Path
+    """The file that is damaged."""
+    read: Callable[[], object]
+    changes: tuple[Change, ...] = (damage,)
+    refuses: tuple[type[Exception], ...] = ()
+    """Errors that it says it raises, beside our own."""
+    never: bool = False
+    """Nothing but the whole file is to be taken: anything else that is read is a false same."""
+
+
+def make_readers(folder: Path) -> list[Reader]:
+    """All of them, with their files in `folder`."""
+    return [
+        *_of_evidence(folder),
+        *_of_records(folder),
+        *_of_explanations(folder),
+        *_of_reports(folder),
+        _of_configuration(folder),
+        _of_templates(folder),
+    ]
+
+
+def _of_evidence(folder: Path) -> list[Reader]:
+    first = make_run(folder / "first")
+    whole = load_evidence(first)
+    sealed, own, forged = (make_run(folder / name, "s0r1") for name in ("sealed", "own", "forged"))
+    files = [EVIDENCE_FILE, STEPS_FILE, VALUES_FILE]
+
+    def use(outcome: Outcome) -> None:
+        evidence = load_evidence(replace(outcome, digests={}))
+        request = Request(target=outcome.spec.target, compare=(Compare.STDOUT, Compare.FILES))
+        for wanted in (request, replace(request, tolerance=Tolerance(metrics=()), ignore=("x",))):
+            found = compare(whole, evidence, wanted)
+        runs = SeedRuns(seed=0, outcomes=(first, outcome), evidence=(whole, evidence), comparisons=(found,))
+        judged = judge_seed(runs, 2)
+        render_json(replace(audit(), seeds=(judged,)), Style())
+        snapshot_of(evidence)
+
+    def end() -> None:
+        found = read_end(own.spec.directory)
+        if found is not None:
+            out_of_memory(found)
+            heard_of(own.spec.directory)
+
+    readers = [
+        Reader(name=f"sealed {file}", path=sealed.spec.directory / file, read=lambda: load_evidence(sealed), never=True)
+        for file in files
+    ]
+    readers += [
+        Reader(
+            name=f"unsealed {file}",
+            path=own.spec.directory / file,
+            read=lambda: load_evidence(replace(own, digests={})),
+            never=file != EVIDENCE_FILE,  # there white space behind the end is none of the digest's business
+        )
+        for file in files
+    ]
+    forging: tuple[Change, ...] = (lambda data, random: _forge(distort_lines(data, random)),)
+    readers += [
+        Reader(
+            name="forged", path=forged.spec.directory / EVIDENCE_FILE, read=lambda: use(forged), changes=forging * 4
+        ),
+        Reader(name="end", path=own.spec.directory / EVIDENCE_FILE, read=end, changes=(damage, distort_lines)),
+    ]
+    shown = make_run(folder / "shown", "s0r1")
+    listed = {"path": "out.txt", "size": 3, "digest": "5" * 32, "contents": ["a=1"], "kind": "json"}
+    content = {"cwd": "/x", "files": [listed], "not_compared": [], "outside": []}
+    (shown.spec.directory / FILES_FILE).write_text(json.dumps(content))
+    path = shown.spec.directory / FILES_FILE
+    readers.append(Reader(name="files", path=path, read=lambda: use(shown), changes=(damage, distort_json)))
+    return readers
+
+
+def _forge(data: bytes) -> bytes:
+    """Evidence whose closing record fits it again."""
+    lines = data.splitlines(keepends=True)
+    try:
+        end = json.loads(lines[-1])
+        end["records"] = len(lines) - 1
+        state = digest_state()
+        state.update(b"".join(lines[:-1]))
+        end["digests"][EVIDENCE_FILE] = state.hexdigest()
+    except (ValueError, TypeError, KeyError, IndexError):
+        return data
+    return b"".join([*lines[:-1], json.dumps(end).encode() + b"\n"])
+
+
+def _of_records(folder: Path) -> list[Reader]:
+    timed = make_run(folder / "timed")
+    times = b"".join(TIME_RECORD.pack(0.1 * number, 0.01 * number) for number in range(30))
+    (timed.spec.directory / TIMES_FILE).write_bytes(times)
+    evidence = load_evidence(replace(timed, digests={}))
+    cached = make_run(folder / "cached")
+    inputs: dict[str, Any] = {"version": "0", "files": {}, "folders": {}, "probes": {}, "modules": {}, "packages": {}}
+    plain = {"record": "inputs", **inputs, "machine": "m", "obstacles": []}
+    (folder / "inputs.json").write_text(json.dumps(plain))
+    expected = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, cache.NotReusable)
+
+    def order() -> None:
+        cache._order(cache._read_json(cached.spec.directory / SPEC_FILE))
+
+    return [
+        Reader(name="times", path=timed.spec.directory / TIMES_FILE, read=lambda: step_seconds(evidence)),
+        Reader(
+            name="cached order",
+            path=cached.spec.directory / SPEC_FILE,
+            read=order,
+            changes=(damage, distort_json),
+            refuses=expected,
+        ),
+        Reader(
+            name="cached inputs",
+            path=folder / "inputs.json",
+            read=lambda: cache.changed(cache._read_json(folder / "inputs.json"), folder),
+            changes=(damage, distort_json),
+            refuses=expected,
+        ),
+    ]
+
+
+def _of_explanations(folder: Path) -> list[Reader]:
+    place = folder / "explained"
+    place.mkdir()
+    tap = {"pid": 1, "order": 0, "kind": "draw", "name": "torch.rand", "path": "a.py", "line": 3, "count": 2, "step": 1}
+    (place / LEDGER_FILE).write_text("".join(json.dumps({**tap, "order": order}) + "\n" for order in range(5)))
+    step = {
+        **{"record": "step", "step": 1, "optimizer": 0, "batch": "a", "loss": "b", "gradients": "c"},
+        **{"hyperparameters": "d", "parameters": "e", "state": "f", "generators": {"torch": "g"}, "rates": [0.1]},
+        **{"scalers": [{"scale": 2.0}], "models": []},
+    }
+    start = {"record": "start", "step": 0, "optimizer": 0, "parameters": "a", "state": "", "entries": 0}
+    save = {"record": "save", "step": 1, "path": "c.pt", "leaves": [{"name": "w", "kind": "tensor", "digest": "1"}]}
+    lines = [start, step, save, {"record": "load", "step": 0, "path": "c.pt"}]
+    (place / STATES_FILE).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    event = {"event": 1, "op": "aten.add", "thread": "", "phase": "forward", "module": ["Net", "fc"]}
+    frame = {"path": "a.py", "line": 3, "function": "train"}
+    table: list[Mapping[str, Any]] = [
+        {"trace": TRACE_VERSION, "first": 0, "inputs": True},
+        {**event, "frames": [frame], "arguments": ["x"], "tags": []},
+        {"form": 1, "dtype": "float32", "shape": [2], "order": None, "device": "cpu", "layout": "", "reason": ""},
+        {"end": 3},
+    ]
+    (place / TRACE_TABLE_FILE).write_text("".join(json.dumps(line) + "\n" for line in table))
+    record = RECORD.pack(1, 1, 7, 1, OUTPUT << ROLE_SHIFT | START, 0)
+    (place / TRACE_FILE).write_bytes(record * 3)
+    changes = (damage, distort_lines)
+    return [
+        Reader(name="ledger", path=place / LEDGER_FILE, read=lambda: load_taps(place), changes=changes),
+        Reader(name="states", path=place / STATES_FILE, read=lambda: read_history(place), changes=changes),
+        Reader(name="trace tables", path=place / TRACE_TABLE_FILE, read=lambda: load_trace(place), changes=changes),
+        Reader(name="trace records", path=place / TRACE_FILE, read=lambda: load_trace(place)),
+    ]
+
+
+def _of_reports(folder: Path) -> list[Reader]:
+    report, other, baseline = (folder / name for name in ("report.json", "other.json", "baseline.json"))
+    report.write_text(render_json(explained(), Style()))
+    other.write_text(report.read_text())
+    evidence = load_evidence(make_run(folder / "for-baseline"))
+    entry = Entry(numerical_class=CLASS, python="3.12", packages={"torch": "2"}, seeds={0: snapshot_of(evidence)})
+    made = Baseline(target={"target": "t.py"}, settings={}, tolerance=Tolerance(), entries={"a class": entry})
+    baseline.write_text(render_baseline(made))
+
+    def compared(path: Path) -> None:
+        sides = open_sides(str(path), folder)
+        whole = open_sides(str(other), folder)
+        found = diff_sides(sides[0], whole[0], Tolerance())
+        render_diff_text(found, Style())
+        render_diff_json(found, Style())
+
+    changes = (damage, distort_json, distort_json)
+    return [
+        Reader(name="report", path=report, read=lambda: compared(report), changes=changes),
+        Reader(name="only-new", path=report, read=lambda: load_known(report), changes=changes),
+        Reader(name="baseline", path=baseline, read=lambda: read_baseline(baseline), changes=changes),
+        Reader(name="baseline as a side", path=baseline, read=lambda: compared(baseline), changes=changes),
+    ]
+
+
+def _of_configuration(folder: Path) -> Reader:
+    path = folder / "pyproject.toml"
+    path.write_text(
+        '[project]\nname = "x"\n\n[tool.reprocheck]\nseeds = 3\nrepeats = 2\ntimeout = 1.5\nmemory-fraction = 0.5\n'
+        'arg = { lr = 0.1, name = "a" }\nenv = { A = "b" }\noutput = ["json=a.json"]\ntolerance = ["loss=1%"]\n'
+    )
+    changes = (damage, distort_settings, distort_settings)
+    return Reader(name="configuration", path=path, read=lambda: merge({}, load_config(path)), changes=changes)
+
+
+def _of_templates(folder: Path) -> Reader:
+    path = folder / "messages"
+    path.write_bytes(b'["ready"]\n["forked", 4711]\n["ended", 4711, -9]\n')
+
+    def listen() -> None:
+        template = Template.__new__(Template)
+        template._socket, other = socket.socketpair()
+        template._socket.setblocking(False)
+        template._heard, template._statuses, template._forked = b"", {}, []
+        template.is_ready = template.is_lost = False
+        with other, template._socket:
+            other.setblocking(False)
+            other.send(path.read_bytes()[: 1 << 15])
+            template._hear()
+
+    return Reader(name="template", path=path, read=listen, changes=(damage, distort_lines))
