@@ -43,8 +43,11 @@ def open_regular(path: Path | str, *, follow: bool = False) -> BinaryIO:
         if error.errno == errno.ENXIO:  # a socket
             raise OSError(errno.ENXIO, "it is no regular file", str(path)) from error
         raise
-    if not stat.S_ISREG(os.fstat(number).st_mode):
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode):
         os.close(number)
+        if stat.S_ISDIR(mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         raise OSError(errno.EINVAL, "it is no regular file", str(path))
     return os.fdopen(number, "rb")
 

@@ -242,12 +242,12 @@ class TestReading:
 
     def test_a_file_that_is_not_there_or_no_file(self, tmp_path: Path) -> None:
         self.refuse(tmp_path / "none.json", "cannot read .*: No such file")
-        self.refuse(tmp_path, "not a file")
-        self.refuse(Path("/dev/zero"), "not a file")
+        self.refuse(tmp_path, "Is a directory|no regular file")
+        self.refuse(Path("/dev/zero"), "Is a directory|no regular file")
 
     def test_a_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
-        self.refuse(tmp_path / "pipe", "not a file")
+        self.refuse(tmp_path / "pipe", "Is a directory|no regular file")
 
     @pytest.mark.parametrize(
         "data",
@@ -298,7 +298,7 @@ class TestReading:
     def test_a_report_that_is_too_large(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(gate, "LARGEST_REPORT", 1 << 20)
         (tmp_path / "a.json").write_bytes(b" " * (1 << 20) + b"{}")
-        self.refuse(tmp_path / "a.json", "more than 1 MiB")
+        self.refuse(tmp_path / "a.json", "larger than 1 MiB")
 
     def test_keys_that_it_does_not_know_and_a_byte_order_mark_are_no_trouble(self, tmp_path: Path) -> None:
         file = tmp_path / "a.json"

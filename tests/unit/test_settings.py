@@ -138,10 +138,10 @@ class TestLoad:
     def test_a_file_that_may_not_be_read_is_a_usage_error(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def refuse(path: Path) -> bytes:
+        def refuse(path: Path, limit: int, *, follow: bool) -> bytes:
             raise PermissionError(13, "Permission denied", str(path))
 
-        monkeypatch.setattr(Path, "read_bytes", refuse)  # root may read every file
+        monkeypatch.setattr("reprocheck.settings.read_whole", refuse)  # root may read every file
         with pytest.raises(UsageError, match=r"cannot read .*: Permission denied"):
             load_config(write_config(tmp_path, ""))
 
