@@ -36,6 +36,8 @@ MOST_LINES = 15
 MOST_ITEMS = 20
 _INDENT = "  "
 _LAST_WORDS = 64_000
+_LONGEST_MESSAGE = 200
+"""Characters of an error's last line by which it is known again."""
 
 
 def render_text(audit: Audit, style: Style) -> str:
@@ -110,6 +112,8 @@ def _failed_run(run: RunSummary, told: set[str], pen: Pen) -> list[str]:
         lines += out_of_memory(run.out_of_memory, pen)
     if not words:
         return lines
+    if run.reason.startswith(words[-1].strip()[:_LONGEST_MESSAGE]):  # it stands in the line above
+        words.pop()
     if run.last_words in told:
         return [*lines, f"{_INDENT}   | the same last words"]
     told.add(run.last_words)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from reprocheck.worker.observe import Observer
     from reprocheck.worker.trace import Tracer
 
+_STDLIB = os.path.dirname(os.__file__) + os.sep
 THREADS_GRACE = 1.0
 """Seconds that threads of a target get that was stopped."""
 
@@ -321,14 +322,20 @@ def _shown_status(code: object) -> str:
 
 
 def _describe(error: BaseException) -> str:
-    place = ""
+    """The error and the innermost line of the user's code; where there is none, that of a library."""
+    place = own = ""
     trace = error.__traceback__
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename
         if os.sep + "reprocheck" + os.sep not in path:
             place = f" at {path}:{trace.tb_lineno}"
+            own = own if _is_of_library(path) else place
         trace = trace.tb_next
-    return error_text(error) + place
+    return error_text(error) + (own or place)
+
+
+def _is_of_library(path: str) -> bool:
+    return path.startswith(("<", _STDLIB)) or f"{os.sep}site-packages{os.sep}" in path
 
 
 def _print_target_traceback(error: BaseException) -> None:

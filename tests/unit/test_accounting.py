@@ -15,7 +15,9 @@ from reprocheck.model import (
     Location,
     NotCompared,
     Request,
+    SeedAudit,
     SelfSeeding,
+    Status,
     Target,
     TargetKind,
     UnseededGenerator,
@@ -23,7 +25,7 @@ from reprocheck.model import (
 )
 from reprocheck.report import FORMATS
 from reprocheck.report.headline import headline
-from tests.support.audits import PLAIN, audit, explained
+from tests.support.audits import PLAIN, audit, explained, run
 
 CHILD = NotCompared(
     what="1 child process that used torch",
@@ -146,3 +148,12 @@ class TestStrict:
 def test_child_processes_are_told_once() -> None:
     two = replace(CHILD, what="2 child processes that used torch")
     assert unique([CHILD, two, CHILD]) == (two,)
+
+
+def test_the_message_of_a_failed_run_is_shown_once() -> None:
+    words = 'Traceback (most recent call last):\n  File "train.py", line 4, in train\n    fail()\nValueError: no\n'
+    failed = run(0, status=Status.FAILED, reason="ValueError: no at train.py:4", last_words=words)
+    seed = SeedAudit(seed=0, verdict=Verdict.NO_VERDICT, reason="run s0r0 failed", runs=(failed,), divergence=None)
+    text = FORMATS["text"](audit(verdict=Verdict.NO_VERDICT, exit_code=3, seeds=(seed,)), PLAIN)
+    assert text.count("ValueError: no") == 1
+    assert "|     fail()" in text
