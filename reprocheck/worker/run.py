@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from reprocheck.worker.trace import Tracer
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
+_threads = threading.enumerate
 THREADS_GRACE = 1.0
 """Seconds that threads of a target get that was stopped."""
 
@@ -201,13 +202,13 @@ class _Run:
     def _out_of_memory(self, error: BaseException) -> dict[str, Any] | None:
         if "torch" not in sys.modules:
             return None
-        memory_limit.lift()
-        from reprocheck.worker.out_of_memory import describe, memory_error
-
-        failed = memory_error(error)
         try:
+            memory_limit.lift()
+            from reprocheck.worker.out_of_memory import describe, memory_error
+
+            failed = memory_error(error)
             return None if failed is None else describe(failed, self.spec, self.observer, self.sites)
-        except Exception as trouble:  # whatever the target left behind must not hide how it ended
+        except BaseException as trouble:  # whatever the target left behind must not hide how it ended
             self.recorder.line("note", text=f"what held the memory could not be seen: {type(trouble).__name__}")
             return None
 
@@ -302,7 +303,7 @@ def _join_threads(timeout: float | None = None) -> bool:
     With a timeout, so many seconds at most. Whether all have ended.
     """
     until = None if timeout is None else time.monotonic() + timeout
-    for thread in threading.enumerate():
+    for thread in _threads():
         # Idle threads of a pool wait to be told that the interpreter ends.
         is_pooled = getattr(getattr(thread, "_target", None), "__module__", "") == "concurrent.futures.thread"
         if thread is not threading.current_thread() and not thread.daemon and not is_pooled:
