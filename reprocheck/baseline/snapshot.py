@@ -47,7 +47,9 @@ def _checkpoints(evidence: Evidence) -> list[TensorRecord]:
         unread = sum(record.unread for record in calls)
         lines = "\n".join(f"{record.call}|{record.calls}|{record.digest}" for record in calls)
         digest, reason = (
-            ("", f"{unread} values could not be read") if unread else (xxh3_128_hexdigest(lines.encode()), "")
+            ("", f"{unread} values could not be read")
+            if unread
+            else (xxh3_128_hexdigest(lines.encode("utf-8", "surrogatepass")), "")
         )
         found.append(TensorRecord(name=name, kind="checkpoint", digest=digest, reason=reason))
     return found

@@ -136,7 +136,7 @@ def _elements(records: Sequence[TensorRecord], values: Path) -> list[bytes]:
         return [data[start : start + size] for start in range(0, len(data), size)] if size else []
     if all(record.kind == "number" for record in records):
         return [struct.pack("<d", float(record.text)) for record in records]
-    return [record.digest.encode() for record in records]
+    return [record.digest.encode("utf-8", "surrogatepass") for record in records]
 
 
 def _is_end(whole: list[bytes], part: list[bytes]) -> bool:

@@ -13,7 +13,7 @@ def main() -> int:
     words = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="reprocheck-fuzz-") as folder:
         report = fuzz(Path(folder), *map(int, words[:2] or ["100000"]), only="".join(words[2:3]))
-    print("\n".join(report.lines()))
+    print("\n".join(report.lines()).encode("utf-8", "backslashreplace").decode())
     return 0 if report.is_clean else 1
 
 
