@@ -11,6 +11,7 @@ from reprocheck.explain.scan_seeds import GLOBAL_SEEDS
 from reprocheck.explain.scan_source import FunctionNode, Source, is_true, keyword, last_name, unseeded
 
 _UPDATES = {"sub_", "add_", "mul_", "copy_", "addcdiv_", "addcmul_", "lerp_", "index_add_"}
+_ADDS = {"add_", "sub_", "index_add_", "lerp_"}
 _TORCH_DRAWS = {"rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial", "rand_like", "randn_like"}
 _SPREADS = {"map", "imap", "imap_unordered", "starmap", "map_async", "starmap_async", "apply", "apply_async", "submit"}
 
@@ -47,9 +48,45 @@ def _queue_get(source: Source, call: ast.Call) -> Iterator[SourceHit]:
         if isinstance(above, ast.AugAssign) or (isinstance(above, ast.Call) and last_name(above) == "sum"):
             yield source.hit("queue-sum", call)
             return
+        if isinstance(above, ast.Call) and last_name(above) in _ADDS and above is not call:
+            yield source.hit("queue-sum", call)
+            return
         if isinstance(above, ast.stmt):
             break
-    yield source.hit("queue-get", call)
+    yield source.hit("queue-sum" if _is_added(source, call) else "queue-get", call)
+
+
+def _is_added(source: Source, call: ast.Call) -> bool:
+    """What was taken is added up in the same turn of the loop: `grads = queue.get(); p.grad.add_(grads[name])`."""
+    taking = source.statement(call)
+    loop = next((above for above in source.parents(call) if isinstance(above, (ast.For, ast.While))), None)
+    if loop is None or not isinstance(taking, (ast.Assign, ast.AnnAssign)):
+        return False
+    targets = taking.targets if isinstance(taking, ast.Assign) else [taking.target]
+    taken = {name for target in targets for name in _names(target)}
+    for node in (inner for statement in loop.body for inner in _in_order(statement)):
+        if isinstance(node, ast.For) and taken & _names(node.iter):
+            taken |= _names(node.target)
+        elif isinstance(node, ast.Assign) and node is not taking and taken & _names(node.value):
+            if isinstance(node.value, ast.BinOp) and ast.unparse(node.targets[0]) == ast.unparse(node.value.left):
+                return True
+            taken |= {name for target in node.targets for name in _names(target)}
+        elif isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Add, ast.Sub)):
+            if taken & _names(node.value) and not isinstance(node.value, ast.List):
+                return True
+        elif isinstance(node, ast.Call) and last_name(node) in _ADDS and any(taken & _names(arg) for arg in node.args):
+            return True
+    return False
+
+
+def _in_order(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _in_order(child)
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
 
 def _thread(source: Source, call: ast.Call) -> Iterator[SourceHit]:

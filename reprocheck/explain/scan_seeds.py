@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from reprocheck.explain.model import SourceHit
@@ -29,6 +30,8 @@ def find_seeds(source: Source) -> Iterator[SourceHit]:
             pattern = _origin(node.value)
             if pattern:
                 yield source.hit(pattern, node)
+            elif isinstance(node.value, ast.Call) and _draws(source.name(node.value.func)):
+                yield source.hit("seed-drawn", node, replace(source, node.value, "0"))
     for function in source.functions:
         yield from _unused_parameter(source, function)
     yield from _unused_option(source)
@@ -86,6 +89,17 @@ _ALSO = {
     "numpy": "import numpy; numpy.random.seed({})",
     "torch": "import torch; torch.manual_seed({})",
 }
+
+
+def _draws(name: str) -> bool:
+    """`random.randint`, `numpy.random.randint`, `torch.randint`."""
+    return bool(
+        re.fullmatch(
+            r"random\.(randint|randrange|getrandbits|random|choice)"
+            r"|numpy\.random\.(randint|random|rand|choice)|torch\.randint",
+            name,
+        )
+    )
 
 
 def _origin(node: ast.expr) -> str:

@@ -16,6 +16,8 @@ DIVERGENCE_CODES = {code for code, _, _ in DIVERGENCES.values()}
 MOST_TENSORS = 10
 _MOST_BESIDE_AN_ORIGIN = 3
 _MOST_SAMPLES = 3
+MOST_ULP = 2**20
+"""Steps between floats that still say something of rounding."""
 _SINGULAR = {"batch", "loss", "forward", "output", "optimizer state", "stdout", "checkpoint"}
 _PHASES = {
     "init": "before the first forward pass",
@@ -195,7 +197,7 @@ def _distance(values: ValueDifference) -> str:
     text = f"{values.different} of {count(values.total, 'element')} ({percent(values.different, values.total)})"
     if values.max_abs is not None:
         text += f", at most {values.max_abs:.3g} apart" + (f" at {_index(values.index)}" if values.index else "")
-    return text + (f", at most {values.max_ulp} ULP" if values.max_ulp is not None else "")
+    return text + (f", at most {values.max_ulp} ULP" if is_rounding(values.max_ulp) else "")
 
 
 def said_of(origin: Origin, divergence: Divergence) -> list[str]:
@@ -230,9 +232,14 @@ def _values(tensor: TensorDifference, length: int, pen: Pen) -> list[str]:
         return [f"unknown: {pen.text(tensor.reason)}" if tensor.reason else "-", "-", "-", *sides]
     differing = f"{values.different} of {values.total} ({percent(values.different, values.total)})"
     greatest = "-" if values.max_abs is None else f"{values.max_abs:.3g}"
-    ulp = "-" if values.max_ulp is None else f"{values.max_ulp}"
+    ulp = f"{values.max_ulp}" if is_rounding(values.max_ulp) else "-"
     if not values.samples:
         return [differing, greatest, ulp, short(pen, tensor.a, length), short(pen, tensor.b, length)]
     index, a, b = values.samples[0]
     at = f"{_index(index)} " if index else ""
     return [differing, greatest, ulp, at + pen.text(a), pen.text(b)]
+
+
+def is_rounding(ulp: int | None) -> bool:
+    """A count of steps between floats says something while it is small: across signs and sizes it means nothing."""
+    return ulp is not None and ulp <= MOST_ULP

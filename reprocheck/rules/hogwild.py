@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reprocheck.explain.model import Case
+from reprocheck.rules import arrival_order_sum
 from reprocheck.rules.model import ERROR, Match, Page, Rule
 from reprocheck.rules.scene import find, hits, taps, with_hits
 from reprocheck.rules.standing import RACE
@@ -22,6 +23,8 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
+    if arrival_order_sum.match(case) is not None:
+        return None  # the main thread adds up what it takes from a queue: nobody else writes there
     shared = taps(case, "share_memory")
     marks = with_hits(case, shared, "share-memory")
     if not shared:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reprocheck.explain.generators import GLOBAL
 from reprocheck.explain.model import Case
+from reprocheck.rules import seed_drawn
 from reprocheck.rules.global_generators import SEED_EVERYTHING, left_to_chance, seeds_of
 from reprocheck.rules.model import ERROR, Match, Page, Rule
 from reprocheck.rules.scene import find
@@ -22,6 +23,8 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
+    if seed_drawn.match(case) is not None:
+        return None
     if any(seeds_of(case, generator) for generator in GLOBAL):
         return None
     chance = sorted(left_to_chance(case).values(), key=lambda tap: tap.order)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reprocheck.explain.generators import GLOBAL
 from reprocheck.explain.model import Case
 from reprocheck.model import Seeding
+from reprocheck.rules import seed_drawn
 from reprocheck.rules.global_generators import SEED_EVERYTHING, left_to_chance, seeds_of
 from reprocheck.rules.model import ERROR, Match, Page, Rule
 from reprocheck.rules.scene import changed_line, find, hits
@@ -25,6 +26,8 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
+    if seed_drawn.match(case) is not None:
+        return None
     others = case.request.settings.seeding is Seeding.TORCH or any(seeds_of(case, name) for name in GLOBAL)
     chance = {name: tap for name, tap in left_to_chance(case).items() if not seeds_of(case, name)}
     if not others or not chance:

@@ -299,6 +299,22 @@ CASES: dict[str, tuple[Make, Make]] = {
             hits=(hit("clock-choice"),),
         ),
     ),
+    "seed-drawn": (
+        lambda: case(
+            settings=UNSEEDED,
+            attribution=seeding("python"),
+            hits=(hit("seed-drawn"),),
+            taps=(
+                tap("draw", "random.randint", 10, generator="python"),
+                tap("seed", "torch.manual_seed", 11, value="3"),
+            ),
+        ),
+        lambda: case(
+            settings=UNSEEDED,
+            attribution=seeding("python"),
+            taps=(tap("draw", "random.random", 10, generator="python"),),
+        ),
+    ),
     "wall-clock-budget": (
         lambda: case(
             divergence=differs("step", kind="steps", step=9),

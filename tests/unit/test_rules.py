@@ -261,3 +261,10 @@ def test_a_missing_seed_is_put_down_to_who_could_have_given_it() -> None:
     assert "train.py:10, called from train.py:20" in " ".join(found.evidence)
     [remedy] = [one for one in remedies(case(attribution=frozen("unseeded"), taps=(made,))) if one.edits]
     assert remedy.edits == (edit,)
+
+
+def test_a_race_of_equal_inputs_is_no_matter_of_memory() -> None:
+    """One pair of a race may agree in any experiment."""
+    found = causes(case(divergence=differs("step"), attribution=HEAP, origin=origin("aten::index_put_")))
+    assert found[0] == "index-put-duplicates"
+    assert not {"empty-buffer", "fill-masks-cause"} & set(found)

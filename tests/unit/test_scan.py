@@ -120,6 +120,17 @@ FOUND = {
         "import time\nfor x in y:\n    if time.time() - start > 60:\n        break",
         "import time\nfor x in y:\n    spent = time.time() - start\n    if spent > 60:\n        break",
     ],
+    "seed-drawn": [
+        "import random\nopt.manualSeed = random.randint(1, 10000)",
+        "import numpy as np\nseed = np.random.randint(2**31)",
+    ],
+    "queue-sum": [
+        "total += inbox.get()",
+        "x = sum(inbox.get() for _ in y)",
+        "total = 0\nfor _ in clients:\n    grads = inbox.get()\n    total += grads",
+        "for _ in clients:\n    rank, grads = inbox.get()\n    for p, g in zip(params, grads):\n        p.grad.add_(g)",
+        "for _ in clients:\n    item = inbox.get()\n    total = total + item",
+    ],
     "clock-branch": [
         "import time\nif time.time() - start > 60:\n    print('slow')",
         "import time\nspent = time.time() - start\nif spent > 60:\n    save()",
@@ -144,7 +155,6 @@ FOUND = {
     "imap-unordered": ["x = list(pool.imap_unordered(f, y))"],
     "share-memory": ["model.share_memory()"],
     "queue-get": ["x = tasks.get()"],
-    "queue-sum": ["total += inbox.get()", "x = sum(inbox.get() for _ in y)"],
     "dataset-queue-get": ["class D:\n    def __iter__(self):\n        yield self.tasks.get(timeout=5)"],
     "thread-producer": ["def f(q):\n    q.put(1)\n\nThread(target=f).start()"],
     "thread-draw": ["import torch\n\ndef f():\n    torch.randint(0, 9, (1,))\n\nThread(target=f).start()"],
