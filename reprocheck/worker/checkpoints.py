@@ -15,6 +15,7 @@ from xxhash import xxh3_128, xxh3_128_intdigest
 from reprocheck.protocol import ROW_GROWTH, SINGLE_CALLS, THREAD_MARK
 from reprocheck.worker.fingerprint import leaves_digest
 from reprocheck.worker.leaves import Leaf, leaves_of, line_of
+from reprocheck.worker.private import text_of
 from reprocheck.worker.recorder import Recorder
 
 MOST_SINGLE = 20_000
@@ -66,7 +67,7 @@ class Checkpoints:
                     self._write_row(row)
 
     def take(self, name: str, value: object) -> None:
-        """One call. Whatever goes wrong is noted, never raised into the target."""
+        """One call. Whatever goes wrong is said, never raised into the target."""
         if not self._recorder.is_open:
             return
         try:
@@ -74,10 +75,10 @@ class Checkpoints:
             with self._lock:
                 self._take(str(name), leaves)
         except Exception as error:
-            text = f"checkpoint {str(name)[:100]!r} could not be recorded: {type(error).__name__}"
-            if text not in self._failed and len(self._failed) < 20:
-                self._failed.add(text)
-                self._recorder.line("note", text=text)
+            what = f"checkpoint {text_of(name, 100)!r}"
+            if what not in self._failed and len(self._failed) < 20:
+                self._failed.add(what)
+                self._recorder.unobserved(what, f"it could not be recorded: {type(error).__name__}", is_result=True)
 
     def _take(self, name: str, leaves: list[Leaf]) -> None:
         digest = leaves_digest(leaves)

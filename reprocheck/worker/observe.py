@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     from reprocheck.worker.weights import Weights
 
 
+MOST_FAILURES = 20
+"""Failures of observation that are told; the others are like them."""
+HELP = "see what the training overrides or replaces: attributes of tensors, methods of models and optimizers"
+
+
 class TargetStopped(BaseException):
     """Ends the target after --max-steps; not an Exception, so that targets do not swallow it."""
 
@@ -53,7 +58,7 @@ class Observer:
         self._leave = leave
         self._pending = Pending()
         self._has_optimizer = False
-        self._failures: set[str] = set()
+        self._failures: set[tuple[str, str]] = set()
         self._tracer: Tracer | None = None
         self._cut: Preemption | None = None
         self._times: Times | None = None
@@ -116,7 +121,7 @@ class Observer:
         if self._times is not None:
             self._times.flush()
         with Unobserved():
-            self._guarded(self._finish)
+            self._guarded(self._finish, of="the training at its end")
 
     def _finish(self) -> None:
         if self._has_optimizer and not self.steps.count and not self._ends_at_step:
@@ -146,11 +151,11 @@ class Observer:
             pending.depth = 1
             try:
                 with Unobserved():
-                    is_model = self._guarded(self._called, module, args, kwargs)
+                    is_model = self._guarded(self._called, module, args, kwargs, of="inputs of a model")
                 output = call(module, *args, **kwargs)
                 if is_model:
                     with Unobserved():
-                        self._guarded(self._returned, output)
+                        self._guarded(self._returned, output, of="outputs of a model")
                 return output
             finally:
                 pending.depth = 0
@@ -219,7 +224,7 @@ class Observer:
                 return backward(tensors, *args, **kwargs)
             losses = list(tensors_in(tensors))
             with Unobserved():
-                self._guarded(self._before_backward, losses)
+                self._guarded(self._before_backward, losses, of="a loss")
                 if is_main_thread():
                     self._guarded(self._conduct.backward_begins)
             if self._by_hand:
@@ -230,7 +235,7 @@ class Observer:
             with Unobserved():
                 if is_main_thread():
                     self._guarded(self._conduct.backward_ended)
-                self._guarded(self._after_backward, leaves)
+                self._guarded(self._after_backward, leaves, of="a backward pass")
             self._stop_if_done()
             return result
 
@@ -248,11 +253,11 @@ class Observer:
                 self._conduct.gradients_taken()
             if torch.compiler.is_compiling() or not self._recorder.is_open or _transforming():
                 return result
-            of = list(tensors_in(inputs))
+            taken = list(tensors_in(inputs))
             with Unobserved():
-                self._guarded(self._gradients_taken, list(tensors_in(outputs)), of, result)
+                self._guarded(self._gradients_taken, list(tensors_in(outputs)), taken, result, of="gradients")
                 if self._by_hand:
-                    self._guarded(self._after_grad, outputs, of, result)
+                    self._guarded(self._after_grad, outputs, taken, result, of="a backward pass")
             self._stop_if_done()
             return result
 
@@ -325,7 +330,7 @@ class Observer:
                 return
             self._has_optimizer = True  # a copied or unpickled one was never initialised here
             with Unobserved():
-                self._guarded(self.steps.before, optimizer)
+                self._guarded(self.steps.before, optimizer, of="an optimizer step")
             self._leave_before_step("step", lambda: names_in(optimizer))
             if is_main_thread():
                 closure = args[1] if len(args) > 1 else kwargs.get("closure")
@@ -340,7 +345,7 @@ class Observer:
                 return
             self._leave_if_stopped()
             with Unobserved():
-                self._guarded(self.steps.after, optimizer, self._pending)
+                self._guarded(self.steps.after, optimizer, self._pending, of="an optimizer step")
                 if is_main_thread():
                     self._guarded(self._conduct.step_ended, optimizer)
                 if self._layers is not None:
@@ -390,16 +395,20 @@ class Observer:
         if self.stopped_at is not None:  # the target swallowed the end of its run
             self._leave()
 
-    def _guarded(self, observe: Callable[..., Any], *args: Any) -> Any:
-        """Observation must not end the target: what fails is noted in the evidence."""
+    def _guarded(self, observe: Callable[..., Any], *args: Any, of: str = "") -> Any:
+        """Observation must not end the target: what fails is not compared, which is said.
+
+        `of`: what of the result it looks at.
+        """
         started = perf_counter()
         try:
             return observe(*args)
         except Exception as error:
-            text = f"{observe.__name__.strip('_')} could not be observed: {error_text(error)}"
-            if text not in self._failures and len(self._failures) < 20:
-                self._failures.add(text)
-                self._recorder.line("note", text=text)
+            what = of or f"what rules ask for ({observe.__name__.strip('_').replace('_', ' ')})"
+            reason = f"it could not be read: {error_text(error)}"
+            if (what, reason) not in self._failures and len(self._failures) < MOST_FAILURES:
+                self._failures.add((what, reason))
+                self._recorder.unobserved(what, reason, is_result=bool(of), help=HELP)
             return None
         finally:
             self._own_seconds += perf_counter() - started

@@ -21,6 +21,8 @@ VALUES_LIMIT = 64 * 2**20
 """Bytes of tensor values kept on disk per run."""
 BLOCK = 1 << 16
 FLUSH_SECONDS = 0.5
+_RESULTS = frozenset({"checkpoint", "files", "initial", "output"})
+"""Records of what a user would call the result."""
 _encode: Callable[[Any], str] = copy_of("json.encoder").JSONEncoder(default=text_of).encode
 
 
@@ -57,7 +59,7 @@ class Recorder:
                     text = _encode({"record": record, **content})
                 except Exception as error:  # a number of too many digits, too deep a nesting
                     lost = {"what": record, "reason": f"it cannot be written down: {error_text(error)}"}
-                    text = _encode({"record": UNOBSERVED_RECORD, **lost, "is_result": record == "output", "help": ""})
+                    text = _encode({"record": UNOBSERVED_RECORD, **lost, "is_result": record in _RESULTS, "help": ""})
                 self._write(EVIDENCE_FILE, self._lines, (text + "\n").encode("utf-8", "surrogatepass"))
                 self._count += 1
 

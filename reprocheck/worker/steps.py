@@ -437,7 +437,7 @@ class StepWriter:
                 _feed_leaves(combined, leaves)
                 self._tell_unread(optimizer, leaves)
         except Exception as error:
-            self._tell(f"the state of {type(optimizer).__name__}", f"its own code raises {type(error).__name__}")
+            self._tell(f"the state of {type(optimizer).__name__}", f"its own code raises {type(error).__name__}", True)
         self.skipped += combined.skipped
         return combined.later()
 
@@ -472,10 +472,10 @@ class StepWriter:
             if leaf.kind == OPAQUE:
                 self._tell(f"{type(optimizer).__name__}.{leaf.name}", leaf.reason)
 
-    def _tell(self, what: str, reason: str) -> None:
+    def _tell(self, what: str, reason: str, is_result: bool = False) -> None:
         if what not in self._told and len(self._told) < 100:
             self._told.add(what)
-            self._recorder.unobserved(what, reason)
+            self._recorder.unobserved(what, reason, is_result=is_result)
 
     def _buffers(self, roots: list[Root]) -> bytes | Later:
         buffers = [buffer for root in roots for buffer in root.live_buffers()]

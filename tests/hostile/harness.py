@@ -68,7 +68,7 @@ def try_one(target: Hostile, folder: Path) -> Result:
         os.killpg(tool.pid, signal.SIGKILL)
         said, _ = tool.communicate()
     seconds = time.monotonic() - started
-    faults += _judge(target, tool.returncode, said) if not faults else []
+    faults += judge(target, tool.returncode, said) if not faults else []
     faults += [f"leftover process {left}" for left in _left(folder)]
     faults += [
         f"leftover {path.name} in the temporary folder" for path in tmp.iterdir() if path.name[:10] == "reprocheck"
@@ -80,15 +80,18 @@ def try_one(target: Hostile, folder: Path) -> Result:
     return Result(target.name, tool.returncode, seconds, tuple(faults))
 
 
-def _judge(target: Hostile, code: int, said: str) -> list[str]:
+def judge(target: Hostile, code: int, said: str) -> list[str]:
+    """What is wrong with how an audit ended."""
     faults = []
     if found := OURS.search(said):
         faults.append(f"traceback: {found[0]}")
-    first = next((line for line in said.splitlines() if line.strip()), "")
-    is_green = code == 0 and "not compared" not in first and "only" not in first
-    if target.differs and is_green:
-        faults.append("false same")
-    elif code not in target.codes and not (target.differs and code == 0 and not is_green):
+    headline = next((line for line in said.splitlines() if line.startswith("REPRODUCIBLE")), "")
+    if target.differs and code == 0:
+        limits = headline.partition("not compared: ")[2]
+        if not target.unseen or target.unseen not in limits:
+            faults.append(f"false same: {headline[:160]}")
+    elif code not in target.codes:
+        first = next((line for line in said.splitlines() if line.strip()), "")
         faults.append(f"wrong exit: {code}, not one of {target.codes}: {first[:160]}")
     if target.says not in said:
         faults.append(f"not said: {target.says!r}")

@@ -39,6 +39,8 @@ class Hostile:
     says: str = ""
     differs: bool = False
     """The two runs truly differ."""
+    unseen: str = ""
+    """What of the result the target puts out of sight: where nothing else differs, the headline must name it."""
     options: tuple[str, ...] = ()
 
 
