@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import os
 import platform
@@ -12,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from reprocheck.model import RunSpec
@@ -340,16 +342,43 @@ def _is_of_library(path: str) -> bool:
 
 
 def _print_target_traceback(error: BaseException) -> None:
-    """As Python would print it, without our own frames at the top."""
+    """As Python would print it, without our own frames."""
+    with contextlib.suppress(BaseException):
+        _hide_own_frames(error, set())
     try:
-        trace = error.__traceback__
-        own = os.path.dirname(__file__)
-        while trace is not None and os.path.dirname(trace.tb_frame.f_code.co_filename) == own:
-            trace = trace.tb_next
-        traceback.print_exception(type(error), error, trace)
+        traceback.print_exception(type(error), error, error.__traceback__)
     except BaseException:  # the target closed its standard error, or replaced what this needs
         with contextlib.suppress(BaseException):
             sys.__excepthook__(type(error), error, error.__traceback__)
+
+
+def _hide_own_frames(error: BaseException | None, met: set[int]) -> None:
+    """Take what wraps the target's calls out of the traceback of an error and of those behind it. An error that comes
+    from our own code keeps it all."""
+    if error is None or id(error) in met:
+        return
+    met.add(id(error))
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        frames.append(trace)
+        trace = trace.tb_next
+    if frames and not _is_own(frames[-1]):
+        kept = [frame for frame in frames if not _is_own(frame)]
+        for frame, following in zip(kept, [*kept[1:], None], strict=True):
+            frame.tb_next = following
+        BaseException.with_traceback(error, kept[0])
+    for other in (error.__cause__, error.__context__, *(error.exceptions if isinstance(error, _GROUP) else ())):
+        _hide_own_frames(other, met)
+
+
+_GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())
+"""Python 3.10 has none."""
+_OWN = os.path.dirname(__file__) + os.sep
+
+
+def _is_own(trace: TracebackType) -> bool:
+    return str.startswith(trace.tb_frame.f_code.co_filename, _OWN)
 
 
 def _memory() -> dict[str, Any]:

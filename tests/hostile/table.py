@@ -215,6 +215,35 @@ VALUES = {
     "ret-exception": "ValueError(type('X', (), {'__repr__': lambda s: 1/0})())",
 }  # fmt: skip
 
+UNSEEN_HEAD = """\
+def boom(*a, **k): raise ValueError("mine")
+class Odd(torch.Tensor):
+    grad_fn = property(boom)
+class Opaque(dict):
+    get = items = boom
+class Nameless(nn.Linear):
+    named_parameters = modules = buffers = boom
+def train(R=R):
+    torch.manual_seed(0)
+    model = nn.Linear(4, 2); optimizer = torch.optim.SGD(model.parameters(), lr=.1)
+    model.register_buffer("seen", torch.zeros(2))
+    for step in range(3):
+        batch, plain = torch.randn(8, 4), lambda t: t.as_subclass(torch.Tensor)
+        optimizer.zero_grad()
+        {}
+        optimizer.step()
+"""
+UNSEEN = {
+    "batch": ("inputs of a model", "(plain(model((batch + R).as_subclass(Odd))) * 0.).sum().backward()"),
+    "loss": ("a loss", "(model(batch).mean() + R).as_subclass(Odd).backward()"),
+    "buffer": ("inputs of a model", "model.seen += R; model.__class__ = Nameless; model(batch).mean().backward()"),
+    "optimizer-state": (
+        "the state of SGD",
+        "model(batch).mean().backward(); optimizer.state = Opaque({model.weight: {'own': torch.ones(2) + R}})",
+    ),
+}
+"""What differs only where the target's own code raises when it is looked at: its name in the headline, the code."""
+
 
 def _targets() -> list[Hostile]:
     made = []
@@ -249,6 +278,12 @@ def _targets() -> list[Hostile]:
                     differs=differs,
                 )
             )
+    for name, (unseen, act) in UNSEEN.items():
+        for differs in (False, True):
+            code = UNSEEN_HEAD.replace("{}", act) if differs else UNSEEN_HEAD.replace("{}", act).replace("R=R", "R=0")
+            full = f"unseen--{name}{'--differs' if differs else ''}"
+            codes = (0, 1) if differs else (0,)
+            made.append(Hostile(full, code, "t.py:train", codes, says=unseen, differs=differs, unseen=unseen))
     return made
 
 

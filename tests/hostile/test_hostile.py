@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.harness import counts, try_all
-from tests.hostile.table import TARGETS
+from tests.hostile.harness import counts, judge, try_all
+from tests.hostile.table import TARGETS, Hostile
 
 SAMPLE = TARGETS[::11]
 
@@ -16,6 +16,23 @@ def test_the_table_is_large_and_half_of_it_differs() -> None:
     assert len(TARGETS) >= 300
     assert len({one.name for one in TARGETS}) == len(TARGETS)
     assert sum(one.differs for one in TARGETS) == len(TARGETS) // 2
+
+
+@pytest.mark.parametrize(
+    ("unseen", "code", "said", "fault"),
+    [
+        ("", 1, "DIFFERENT", ""),
+        ("", 3, "fatal: no verdict reached", ""),
+        ("", 0, "REPRODUCIBLE  t.py", "false same"),
+        ("", 0, "REPRODUCIBLE in what was compared; not compared: outputs  t.py", "false same"),
+        ("a loss", 0, "REPRODUCIBLE in what was compared; not compared: outputs  t.py", "false same"),
+        ("a loss", 0, "REPRODUCIBLE in what was compared; not compared: a loss  t.py", ""),
+        ("", 4, "internal error", "traceback"),
+    ],
+)
+def test_a_true_difference_is_found_or_named(unseen: str, code: int, said: str, fault: str) -> None:
+    target = Hostile("one", "", codes=(1, 3), differs=True, unseen=unseen)
+    assert [one.partition(":")[0] for one in judge(target, code, said)][:1] == ([fault] if fault else [])
 
 
 @pytest.mark.slow
