@@ -309,9 +309,12 @@ def test_nothing_in_a_file_is_executed(copy: Path) -> None:
     assert not (copy / "executed").exists()
 
 
-def test_a_flipped_digest_of_a_gradient_is_refused(copy: Path) -> None:
-    path = copy / "copy" / "s0r0" / "steps.bin"
+def test_a_flipped_digest_of_a_gradient_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text(TRAINING)
+    audit(tmp_path, "t.py:train", "--max-steps", "2")
+    run = folders(tmp_path)[-1]
+    path = run / "s0r0" / "steps.bin"
     data = bytearray(path.read_bytes())
     data[12 + 16 * 3] ^= 1
     path.write_bytes(data)
-    assert "steps.bin is not as it was when the run ended" in refused(copy, "copy", "copy")
+    assert "steps.bin is not as it was when the run ended" in refused(tmp_path, "latest", "latest")
