@@ -676,7 +676,8 @@ class RunSummary:
     metrics: Mapping[str, float]
     seconds: float
     memory: Mapping[str, Any]
-    """rss_peak in bytes, and cuda: per device allocated_peak and reserved_peak in bytes."""
+    """In bytes: rss_peak of the process as it ran, plain_rss_peak (about what it would take without us),
+    children_rss_peak of its largest child, and cuda: per device allocated_peak and reserved_peak."""
     settings: Mapping[str, Any]
     """As they were at the end of the run."""
     ambient: Mapping[str, Any]

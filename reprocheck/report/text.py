@@ -188,13 +188,20 @@ def _differs(one: str, other: str) -> bool:
     return bool(one and other) and one != other
 
 
+_SMALL_CHILD = 10
+"""A child with less than one part in so many is no part of the training."""
+
+
 def _memory(run: RunSummary) -> str:
-    flat = flat_memory(run.memory)
-    parts = []
+    flat = {name: value for name, value in flat_memory(run.memory).items() if isinstance(value, (int, float))}
+    own, child = flat.get("plain_rss_peak", flat.get("rss_peak")), flat.get("children_rss_peak", 0)
+    parts = [] if own is None else [size(own)]
     for name, value in sorted(flat.items()):
-        if name.endswith(("rss_peak", "allocated_peak")) and isinstance(value, (int, float)):
+        if name.endswith("allocated_peak"):
             device = name.removesuffix("allocated_peak").strip(".").replace(".", ":")
-            parts.append(size(value) if name == "rss_peak" else f"{device} {size(value)}")
+            parts.append(f"{device} {size(value)}")
+    if own is not None and child * _SMALL_CHILD > own:
+        parts.append(f"largest child {size(child)}")
     return ", ".join(sorted(parts, key=lambda part: not part[0].isdigit())) or "-"
 
 

@@ -27,6 +27,7 @@ class _StandIn(ModuleType):
         """What `torch._dynamo.disable` gives, made when the compiler is there."""
         if is_loaded() or not callable(fn):
             return load().disable(fn, *args, **kwargs)  # type: ignore[no-any-return]
+        _asked.add("disable")
         real: list[Callable[..., Any]] = []
 
         def call(*given: Any, **named: Any) -> Any:
@@ -43,10 +44,13 @@ class _StandIn(ModuleType):
         """Nothing is compiled, so nothing is broken."""
         if is_loaded():
             load().graph_break(*args, **kwargs)
+        else:
+            _asked.add("graph_break")
 
 
 _waiting: list[tuple[Callable[..., Any], Callable[..., Any]]] = []
 """Functions that torch was given a stand-in for."""
+_asked: set[str] = set()
 
 
 def install() -> None:
@@ -62,6 +66,11 @@ def install() -> None:
 def is_loaded() -> bool:
     """Whether the real module is there."""
     return not isinstance(sys.modules.get(NAME), _StandIn)
+
+
+def was_spared() -> bool:
+    """Whether torch asked for the compiler, and did without."""
+    return not is_loaded() and bool(_asked)
 
 
 def load() -> Any:

@@ -6,7 +6,6 @@ import builtins
 import contextlib
 import os
 import platform
-import resource
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
-from reprocheck.worker import compiler_stub, flags, listing, machine, memory_limit, seeding
+from reprocheck.worker import compiler_stub, flags, listing, machine, memory_limit, peaks, seeding
 from reprocheck.worker.checkpoints import Checkpoints
 from reprocheck.worker.children import follow_children
 from reprocheck.worker.execute import TargetUnusable, execute
@@ -261,7 +260,7 @@ class _Run:
             ("rng at end", _rng_states, {}),
             ("files", lambda: files.found(self.spec.cwd, read_checkpoints), {"files": []}),
             ("settings", lambda: {"settings": flags.read_settings()}, {"settings": {}}),
-            ("memory", lambda: {"memory": _memory()}, {"memory": {}}),
+            ("memory", lambda: {"memory": peaks.memory()}, {"memory": {}}),
             ("manifest", lambda: {"manifest": _manifest()}, {"manifest": {}}),
             ("sources", lambda: {"paths": self.sites.user_files()}, {"paths": []}),
         ):
@@ -379,22 +378,6 @@ _OWN = os.path.dirname(__file__) + os.sep
 
 def _is_own(trace: TracebackType) -> bool:
     return str.startswith(trace.tb_frame.f_code.co_filename, _OWN)
-
-
-def _memory() -> dict[str, Any]:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    memory: dict[str, Any] = {"rss_peak": peak if sys.platform == "darwin" else peak * 1024}
-    torch: Any = sys.modules.get("torch")
-    if torch is not None and getattr(torch, "cuda", None) and torch.cuda.is_initialized():
-        memory["cuda"] = [
-            {
-                "device": device,
-                "allocated_peak": torch.cuda.max_memory_allocated(device),
-                "reserved_peak": torch.cuda.max_memory_reserved(device),
-            }
-            for device in range(torch.cuda.device_count())
-        ]
-    return memory
 
 
 def _manifest() -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ from typing import Any
 
 from reprocheck.model import RunSpec, TargetKind
 from reprocheck.protocol import RUN_VARIABLE, SPEC_FILE, STDERR_FILE, STDOUT_FILE, decode_spec
-from reprocheck.worker import AT_START
+from reprocheck.worker import AT_START, peaks
 from reprocheck.worker.supervisor import end_with_parent, supervise
 
 HIDDEN = ("numpy", "torch")
@@ -51,6 +51,7 @@ def serve(number: int, parent: int) -> str:
     kept = [_Kept(name) for name in HIDDEN]
     gc.collect()
     gc.freeze()  # else every collection in a run goes through all of torch
+    peaks.remember_files()
     awake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)

@@ -248,6 +248,13 @@ class TestJson:
             "measured": ["cuda.0.allocated_peak", "cuda.0.reserved_peak", "rss_peak"]
         }
 
+    def test_the_peak_of_memory_is_that_of_a_plain_run_and_a_large_child_stands_beside_it(self) -> None:
+        sizes = {"rss_peak": 200 << 20, "plain_rss_peak": 300 << 20}
+        for child, shown in ((20 << 20, "300 MiB"), (90 << 20, "300 MiB, largest child 90 MiB")):
+            ran = run(0, memory={**sizes, "children_rss_peak": child})
+            text = render_text(audit(seeds=(replace(audit().seeds[0], runs=(ran,)),)), PLAIN)
+            assert any(line.rstrip().endswith(shown) for line in text.splitlines()), text
+
     def test_measured_numbers_are_under_volatile(self) -> None:
         volatile = to_plain(audit())["volatile"]
         assert volatile["host"] == "h"
