@@ -250,7 +250,7 @@ class TestJson:
 
     def test_the_peak_of_memory_is_that_of_a_plain_run_and_a_large_child_stands_beside_it(self) -> None:
         sizes = {"rss_peak": 200 << 20, "plain_rss_peak": 300 << 20}
-        for child, shown in ((20 << 20, "300 MiB"), (90 << 20, "300 MiB, largest child 90 MiB")):
+        for child, shown in ((20 << 20, "300 MiB"), (90 << 20, "300 MiB, largest child 90.0 MiB")):
             ran = run(0, memory={**sizes, "children_rss_peak": child})
             text = render_text(audit(seeds=(replace(audit().seeds[0], runs=(ran,)),)), PLAIN)
             assert any(line.rstrip().endswith(shown) for line in text.splitlines()), text
