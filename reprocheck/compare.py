@@ -22,7 +22,7 @@ from reprocheck.model import (
     Request,
     TensorRecord,
 )
-from reprocheck.protocol import RECORD_SIZE, THREAD_MARK, count_optimizers, count_steps
+from reprocheck.protocol import RECORD_SIZE, THREAD_MARK, TRAINED_ELSEWHERE, count_optimizers, count_steps
 from reprocheck.reading import open_regular
 
 UNMEASURED = "their digests differ, and a tolerance can only be measured on values"
@@ -137,13 +137,16 @@ def _compare_initial(
     differing, within = beyond_tolerance(without_renamed(differing), request.tolerance, a.values, b.values)
     near += within
     if any(record.digest for record in a.initial):
-        compared.append("initial parameters")
+        own = [record for record in a.initial if not record.kind.startswith(TRAINED_ELSEWHERE)]
+        compared += ["initial parameters"] if own else []
+        compared += ["parameters trained in child processes"] if len(own) < len(a.initial) else []
     found = []
     for step in sorted({_step_of(pair) for pair in differing}):
         here = [pair for pair in differing if _step_of(pair) == step]
         # A model seen only in mid-run was most likely changed by what came before: that comes first.
         kinds = {(left or right).kind for left, right in here if (left or right) is not None}  # type: ignore[union-attr]
-        kind = "parameters" if "parameter" in kinds else "buffers"
+        trained = TRAINED_ELSEWHERE if all(kind.startswith(TRAINED_ELSEWHERE) for kind in kinds) else ""
+        kind = trained + ("parameters" if any(kind.endswith("parameter") for kind in kinds) else "buffers")
         found.append((step, tensor_divergence("init", None if step == 0 else step, kind, here, a, b, runs)))
     return found
 

@@ -340,6 +340,8 @@ def _manifest(plain: dict[str, Any]) -> dict[str, Any]:
         for item in reading.items(plain.get(name, [])):
             reading.text(item)
     reading.texts(plain.get("switches", {}))
+    for threads in reading.table(plain.get("thread_pools", {})).values():
+        reading.whole(threads)
     found: dict[str, Any] = _plain(plain)
     return found
 

@@ -25,7 +25,7 @@ from reprocheck.model import (
     TensorRecord,
     Verdict,
 )
-from reprocheck.protocol import THREAD_MARK, count_steps
+from reprocheck.protocol import THREAD_MARK, TRAINED_ELSEWHERE, count_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,11 @@ def digest_of(tensors: Sequence[TensorRecord]) -> str:
     """One digest over named digests; empty when there are none."""
     from xxhash import xxh3_128_hexdigest
 
-    lines = sorted(f"{_steady_name(t.name)}|{t.kind}|{t.dtype}|{t.shape}|{t.digest}" for t in tensors if t.digest)
+    lines = sorted(
+        f"{_steady_name(t.name)}|{t.kind.removeprefix(TRAINED_ELSEWHERE)}|{t.dtype}|{t.shape}|{t.digest}"
+        for t in tensors
+        if t.digest
+    )
     return xxh3_128_hexdigest("\n".join(lines).encode("utf-8", "surrogatepass")) if lines else ""
 
 

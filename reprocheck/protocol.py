@@ -93,6 +93,8 @@ STEP_KINDS = (
 DECIDING_KINDS = frozenset({"batch", "forward", "loss", "gradients", "parameters", "buffers", "optimizer state"})
 """Kinds whose difference is a difference of the training. Generators and hyperparameters only explain one."""
 
+TRAINED_ELSEWHERE = "trained "
+"""Before the kind of a tensor of a model that child processes had trained when it was first called."""
 THREAD_MARK = "@thread"
 """In the name of a model that was first called outside the main thread: its number hangs on scheduling."""
 

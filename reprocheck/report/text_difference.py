@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from reprocheck.console import Pen, aligned
 from reprocheck.explain.model import OpCall, Origin
 from reprocheck.model import Audit, Divergence, Finding, Location, TensorDifference
+from reprocheck.protocol import TRAINED_ELSEWHERE
 from reprocheck.report.text_diagnostics import Margin, head, place
 from reprocheck.report.wording import count, first_of, percent, prefix_length, short
 from reprocheck.rules.difference import DIVERGENCES, UNDIAGNOSED
@@ -66,6 +67,8 @@ def shown_location(audit: Audit) -> Location | None:
 
 def where(divergence: Divergence) -> str:
     """`at step 3 in gradients`, `in the initial parameters`."""
+    if divergence.kind.startswith(TRAINED_ELSEWHERE):
+        return f"in {divergence.kind.removeprefix(TRAINED_ELSEWHERE)} that child processes trained"
     if divergence.step is not None:
         return f"at step {divergence.step} in {divergence.kind or divergence.stage}"
     if divergence.stage == "init":

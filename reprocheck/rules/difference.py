@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from reprocheck.compare import same_history, same_initial
 from reprocheck.model import Against, Divergence, Evidence, Finding, MetricShift, Settings, TensorDifference
+from reprocheck.protocol import TRAINED_ELSEWHERE
 
 _CLOCK_NAMES = re.compile(r"(?i)(sec|time|duration|elapsed|latency|throughput|speed|per_s|fps|_ms$)")
 
@@ -38,6 +39,11 @@ def find_divergence(divergence: Divergence, settings: Settings, causes: Sequence
     """The finding for the first difference of a seed; `causes`: what its explanation came to, the likeliest first."""
     code, phrase, note = DIVERGENCES[divergence.stage]
     cause, confidence, advice = UNDIAGNOSED, "high", _advice(divergence, settings)
+    if divergence.kind.startswith(TRAINED_ELSEWHERE):
+        phrase, note = (
+            "trained parameters differ",
+            "child processes had trained the model before it was first called here",
+        )
     if divergence.stage == "metric" and is_named_like_a_clock(divergence):
         cause, confidence = "timing-metric", "medium"
         note = "the training repeats; the field is named like a clock"
@@ -63,6 +69,8 @@ def _told(tensor: TensorDifference) -> str:
 
 
 def _advice(divergence: Divergence, settings: Settings) -> str:
+    if divergence.kind.startswith(TRAINED_ELSEWHERE):
+        return "audit what a child process runs as a target of its own, or let one process update the weights"
     if divergence.stage == "init":
         return "look for parameters made before the seed, from an unseeded generator, or never initialised"
     if divergence.stage == "data":

@@ -20,6 +20,7 @@ from typing import Any
 CHILDREN_FILE = "children.jsonl"
 FOLLOWED, CALLED, TRAINED, MAPPED = "followed", "called", "trained", "mapped"
 """Marks: a child that tells of itself; that called a model; that trained; a program that has torch."""
+_MOST_READ = 1 << 20
 _SPAWN = ("multiprocessing.spawn", "joblib.externals.loky.backend.spawn", "loky.backend.spawn")
 
 
@@ -48,6 +49,16 @@ class Children:
             return
         self._told.add((pid, how))
         mark(self._path, pid, how)
+
+    def have_trained(self) -> bool:
+        """Whether a child of the run has told that it trains."""
+        with suppress(OSError):
+            number = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                return f'"how": "{TRAINED}"'.encode() in os.read(number, _MOST_READ)
+            finally:
+                os.close(number)
+        return False
 
 
 def follow_children(folder: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 _SWITCHES = re.compile(
@@ -42,6 +44,24 @@ def imported() -> list[str]:
     """Top-level modules that are neither Python's own nor only here for ours, sorted."""
     names = {name.partition(".")[0] for name in list(sys.modules)} - sys.stdlib_module_names
     return sorted(name for name in names - {"reprocheck", "xxhash"} if not name.startswith("_"))
+
+
+def thread_pools() -> dict[str, int]:
+    """The most threads of each pool that is loaded (openblas, mkl, openmp, numba), where threadpoolctl is installed;
+    numba tells of its own."""
+    found: dict[str, int] = {}
+    numba: Any = sys.modules.get("numba")
+    with suppress(AttributeError):
+        found |= {} if numba is None else {"numba": int(numba.config.NUMBA_NUM_THREADS)}
+    try:
+        threadpoolctl: Any = importlib.import_module("threadpoolctl")
+    except ImportError:
+        return found
+    with suppress(Exception):  # what it says is no part of the run
+        for pool in threadpoolctl.threadpool_info():
+            name = str(pool.get("internal_api"))
+            found[name] = max(found.get(name, 0), int(pool.get("num_threads") or 0))
+    return found
 
 
 def numpy_features() -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from reprocheck.protocol import THREAD_MARK
+from reprocheck.protocol import THREAD_MARK, TRAINED_ELSEWHERE
 from reprocheck.worker.digest import Undigestible, dtype_name, raw_bytes, tensor_digest
 from reprocheck.worker.recorder import Recorder
 
@@ -54,13 +54,16 @@ class Root:
         self.in_main_thread = is_main_thread()
         self._thread = weakref.ref(threading.current_thread())
         self.recorded = False
+        self.trained = _is_shared(module) and recorder.children.have_trained()
+        """Elsewhere, by child processes, before it was met here: what it starts from is nothing initial."""
+        mark = TRAINED_ELSEWHERE if self.trained else ""
         self.buffers = [
-            describe(name, "buffer", buffer, recorder)
+            describe(name, f"{mark}buffer", buffer, recorder)
             for name, buffer in named(module, "buffers")
             if not is_uninitialized(buffer)
         ]
         self.parameters = [
-            describe(name, "parameter", parameter, None)
+            describe(name, f"{mark}parameter", parameter, recorder if self.trained else None)
             for name, parameter in named(module, "parameters")
             if not is_uninitialized(parameter)
         ]
@@ -93,6 +96,11 @@ def named(module: torch.nn.Module, what: str) -> Iterator[tuple[str, torch.Tenso
     """Parameters or buffers by name, each once; compiled modules do not show in the names."""
     for name, tensor in getattr(module, f"named_{what}")():
         yield name.replace("_orig_mod.", ""), tensor
+
+
+def _is_shared(module: torch.nn.Module) -> bool:
+    """Whether other processes may write to its parameters."""
+    return any(not is_uninitialized(p) and p.device.type == "cpu" and p.is_shared() for p in module.parameters())
 
 
 class Roots:
@@ -157,7 +165,9 @@ class Roots:
             new = [(name, p) for name, p in named(module, "parameters") if self.name_of(p) is None]
             for name, parameter in new:
                 self.name(parameter, f"{root.label}.{name}")
-            if root.step < self.step:  # as when it was met: a run that ends before this optimizer has it so, too
+            if (
+                root.step < self.step or root.trained
+            ):  # as when it was met: a run that ends before this optimizer has it so, too
                 self._record_as_met(root)
                 continue
             lines = root.buffers + [describe(name, "parameter", p, self._recorder) for name, p in new]

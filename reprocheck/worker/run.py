@@ -391,6 +391,7 @@ def _manifest() -> Mapping[str, Any]:
         "imported": machine.imported(),
         "switches": machine.switches(),
     }
+    manifest["thread_pools"] = machine.thread_pools()
     if numpy is not None:
         manifest["numpy_features"] = machine.numpy_features()
     if torch is not None and hasattr(torch, "version"):

@@ -106,6 +106,26 @@ def test_numpy_is_told_what_it_can_be_told() -> None:
         assert one.why_not(facts({"numpy": None}))
 
 
+def test_thread_pools_are_varied_where_they_are_loaded_and_read_back() -> None:
+    def facts(**manifest: object) -> Facts:
+        request = Request(target=Target(text="", kind=TargetKind.SCRIPT))
+        return Facts(request=request, manifest=manifest, settings={}, is_copied=False)
+
+    rows = {one.name: one for one in VARIATIONS if one.group == "thread-pools"}
+    one = rows["openblas-threads-1"]
+    assert dict(one.change.environment) == {"OPENBLAS_NUM_THREADS": "1"}
+    assert not one.why_not(facts(thread_pools={"openblas": 8}))
+    assert not one.why_not(facts(imported=["numpy"]))  # threadpoolctl is not installed
+    assert one.why_not(facts(thread_pools={"openblas": 1}))
+    assert one.why_not(facts(thread_pools={"openmp": 8}, imported=["numpy"]))
+    assert one.why_not(facts(imported=["torch"]))
+    assert rows["numba-threads-2"].why_not(facts(imported=["numpy"], thread_pools={"openblas": 8}))
+    assert not rows["numba-threads-2"].why_not(facts(imported=["numba"], thread_pools={"openblas": 8}))
+    for used, says in ((1, False), (8, True)):
+        assert bool(one.not_in_force(InForce(manifest={"thread_pools": {"openblas": used}}, settings={}))) is says
+    assert not one.not_in_force(InForce(manifest={}, settings={}))
+
+
 def test_flags_of_a_function_are_read_from_its_source(tmp_path) -> None:
     path = tmp_path / "train.py"
     path.write_text("raise SystemExit\ndef train(a, compile=False, *, use=True, n=3): pass\n")
