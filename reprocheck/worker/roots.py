@@ -100,7 +100,8 @@ def named(module: torch.nn.Module, what: str) -> Iterator[tuple[str, torch.Tenso
 
 def _is_shared(module: torch.nn.Module) -> bool:
     """Whether other processes may write to its parameters."""
-    return any(not is_uninitialized(p) and p.device.type == "cpu" and p.is_shared() for p in module.parameters())
+    parameters: list[Any] = list(module.parameters())
+    return any(not is_uninitialized(p) and p.device.type == "cpu" and p.is_shared() for p in parameters)
 
 
 class Roots:
