@@ -166,7 +166,7 @@ def test_bad_input_is_one_message(words: tuple[str, ...], message: str, tmp_path
 
 def test_a_target_without_a_model_or_a_gpu_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text("def train():\n    return 1\n")
-    _, answer = doctor(tmp_path, "t.py:train", "--memory-snapshot", "snapshot.pickle", "--device", "-1")
+    _, answer = doctor(tmp_path, "t.py:train", "--memory-snapshot", "snapshot.pickle", "--device", "-1", code=3)
     assert answer["notes"] == ["no memory snapshot in snapshot.pickle: nothing was allocated on a GPU"]
     assert (answer["tensors"], answer["layers"], answer["steps"]) == ([], [], 0)
 

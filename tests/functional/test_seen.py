@@ -198,7 +198,7 @@ def test_without_a_difference_none_is_seen(tmp_path: Path) -> None:
 def test_a_function_that_leaves_by_exit_has_no_output_to_compare(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(HEAD + "def train(seed=0):\n    small()\n    sys.exit(0)\n")
     ran = reprocheck("run", "--no-explain", "--format", "json", "t.py:train", cwd=tmp_path)
-    found = next(item for item in ran.json()["not_compared"] if item["what"] == "outputs")
-    assert "before it returned" in found["reason"]
+    found = next(item for item in ran.json()["not_compared"] if item["what"] == "the returned value")
+    assert found["reason"] == "the function ended its process"
     assert found["is_result"] is True
     assert found["help"]
