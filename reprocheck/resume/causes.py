@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from reprocheck.resume.align import state_before
 from reprocheck.resume.model import Cause, Difference, History, StepState
-from reprocheck.resume.steps import generators_off, models_off, numbers_text, scalers_text
+from reprocheck.resume.steps import differing_kinds, generators_off, models_off, numbers_text, scalers_text
 
 _HELP = {
     "parameters": "save and load the state_dict of the model after the last change of the step",
@@ -22,9 +23,15 @@ _HELP = {
     "frozen": "freeze and unfreeze by the number of the step, not once on the way: a state_dict has no `requires_grad`",
     "buffers": "save `model.state_dict()`, which has the buffers, not `model.parameters()` alone",
     "ema": "save and load the averaged model, too",
+    "averaging": "save and load the counter or schedule of the averaging, too (`n_averaged`, the number of updates), "
+    "or the state_dict of the averaging object, not that of the model in it",
     "other-state": "save what is kept over steps: averaged weights, running sums, histories",
     "unknown": "compare by hand what goes into this step: epoch- and step-dependent values, modes, states of your own",
 }
+
+
+_AVERAGING = "a counter or schedule of the averaging is not restored"
+_GIVEN = "the averaged weights were loaded as they had been saved"
 
 
 def find_causes(a: History, b: History, k: int, difference: Difference, *, count_decides: bool) -> tuple[Cause, ...]:
@@ -94,22 +101,27 @@ def _data(a: History, b: History, k: int, difference: Difference, count_decides:
         parted = 0 if difference.step is None else min(difference.step - k, len(b.steps) - 1)
         off = generators_off(a.steps[k + parted], b.steps[parted])
         if difference.step is not None and off and not _explained(a, b, k):
-            yield _generators(a, b, k, parted, off)
+            yield _drawn(a, b, k, parted, off)
         return
     off = generators_off(a.steps[k + place], b.steps[place])
     ours = b.steps[place]
     places = [j for j, step in enumerate(a.steps) if step.batch == ours.batch]
-    rewound = _rewound(a, ours, off)
-    if off and rewound is not None:
+    lost = _lost(a, b, k, off)
+    rewound = _rewound(a, ours, off) if lost else None
+    moved = _moved(a.steps[k + place], ours)
+    if rewound is not None:
         yield _generators(a, b, k, place, off)
     counted = bool(places) and count_decides and len(b.steps) != len(a.steps) - k
     if counted and any(len(b.steps) == len(a.steps) - (j - place) for j in places):
         shown = f"the batch at step {k + place} is that of step {_nearest(places, k + place)}"
         total = f"it takes {len(b.steps)} steps, where {len(a.steps) - k} were left"
         yield cause("epoch-counter", "high", "the number of the epoch or step is not restored", shown, total)
-    elif places and (not off or rewound is None):
+    elif places and (rewound is None or moved):
+        if lost and rewound is None and not moved:
+            yield _generators(a, b, k, place, lost)
         shown = f"the batch at step {k + place} is that of step {_nearest(places, k + place)}"
-        yield cause("loader-position", "high", "the data goes on from another place", shown)
+        sure = "medium" if lost and not moved else "high"
+        yield cause("loader-position", sure, "the data goes on from another place", *filter(None, (shown, moved)))
     elif not places:
         yield from _new_batch(a, b, k, place, off, rewound)
 
@@ -117,25 +129,74 @@ def _data(a: History, b: History, k: int, difference: Difference, count_decides:
 def _new_batch(a: History, b: History, k: int, place: int, off: list[str], rewound: int | None) -> Iterator[Cause]:
     """A batch that the run that was not stopped never had."""
     shown = f"the batch at step {k + place} is none of the run that was not stopped"
+    moved = _moved(a.steps[k + place], b.steps[place])
     if not off:
         more = "every generator is in the same state"
-        yield cause("loader-position", "medium", "the data comes in another order", shown, more)
+        sure = "high" if moved else "medium"
+        yield cause("loader-position", sure, "the data comes in another order", *filter(None, (shown, more, moved)))
         return
-    before = a.steps[k - 1].generators if k else {}
-    back = {name for name, state in b.restored if before.get(name) == state}
-    if back.issuperset(off):
+    if lost := _lost(a, b, k, off):
+        if rewound is None:
+            more = f"{_names(lost)} is in another state after the step"
+            yield cause("rng", "medium", "generators are not restored", shown, more)
+        if moved:
+            yield cause("loader-position", "medium", "the data goes on from another place", moved)
+    elif place:
+        more = f"{_names(off)} is in the same state after step {k}, and in another one after step {k + place}"
+        yield cause("loader-position", "medium", "the data comes in another order", *filter(None, (shown, more, moved)))
+    else:
         more = f"{_names(off)} was set back to its state before step {k}, and then an order was drawn anew"
-        yield cause("loader-position", "high", "the loader begins a new pass over the data", shown, more)
-    elif rewound is None:
-        more = f"{_names(off)} is in another state after the step"
-        yield cause("rng", "medium", "generators are not restored", shown, more)
+        text = "the loader begins a new pass over the data"
+        yield cause("loader-position", "high", text, *filter(None, (shown, more, moved)))
+
+
+def _drawn(a: History, b: History, k: int, parted: int, off: list[str]) -> Cause:
+    """Equal batches, and generators in another state."""
+    if _lost(a, b, k, off):
+        return _generators(a, b, k, parted, off)
+    if parted and not generators_off(a.steps[k], b.steps[0]):
+        shown = f"{_names(off)} is in the same state after step {k}, and in another one after step {k + parted}"
+        return cause("other-state", "low", "what decides how much is drawn at random is not restored", shown)
+    shown = f"{_names(off)} was set back to its state before step {k}, and was drawn from before the step"
+    new = any(one.step == 0 for one in b.passes) and not any(one.step == k for one in a.passes)
+    if not new:
+        return cause("unknown", "low", "more is drawn at random than in the run that was not stopped", shown)
+    found = cause("loader-position", "medium", "a new pass over the data draws from the generators", shown)
+    return replace(found, help="set the generators back after the loader has begun its pass and skipped its batches")
+
+
+def _lost(a: History, b: History, k: int, off: list[str]) -> list[str]:
+    """Of these generators, those that were in another state at the resumption than when the state was saved."""
+    if k < len(a.steps) and b.steps and not generators_off(a.steps[k], b.steps[0]):
+        return []  # they part later
+    before = [save.generators for save in a.saves if save.step == k]
+    before += [a.steps[k - 1].generators] if k else []
+    # NOTE: where a pass over a loader begins, it begins with the state at the resumption; whatever is drawn comes then.
+    begun = [one.generators for one in b.passes if one.step == 0]
+    if begun:
+        back = {name for one in begun for name, state in one.items() if any(x.get(name) == state for x in before)}
+    else:
+        back = {name for name, state in b.restored if any(x.get(name) == state for x in before)}
+    return [name for name in off if name not in back]
+
+
+def _moved(theirs: StepState, ours: StepState) -> str:
+    """Where the loader is in its pass, if it is elsewhere than it was to be; else empty."""
+    if len(theirs.positions) != 1 or len(ours.positions) != 1 or theirs.positions == ours.positions:
+        return ""
+    return f"it is batch {ours.positions[0]} of a pass over the loader, and was to be batch {theirs.positions[0]}"
 
 
 def _generators(a: History, b: History, k: int, place: int, off: list[str]) -> Cause:
     rewound = _rewound(a, b.steps[place], off)
     if rewound is not None:
         shown = f"after step {k + place} {_names(off)} is in the state that it has after step {rewound}"
-        return cause("rng", "high", "generators are not restored", shown)
+        ours = b.steps[place]
+        there = [
+            step for step in a.steps if all(step.generators.get(name) == ours.generators.get(name) for name in off)
+        ]
+        same = any(step.batch == ours.batch for step in (*there, a.steps[k + place]))
+        return cause("rng", "high" if same else "medium", "generators are not restored", shown)
     shown = f"{_names(off)} is in another state after step {k + place}"
     return cause("rng", "medium", "generators are not restored", shown)
 
@@ -176,6 +237,36 @@ def _later(a: History, b: History, k: int) -> Iterator[Cause]:
                 shown = f"at step {k + index}: {scalers_text(ours, theirs)}"
                 yield cause("scaler", "high", "the gradient scaler is not restored", shown)
             break
+    yield from _averaged(a, b, k)
+
+
+def _averaged(a: History, b: History, k: int) -> Iterator[Cause]:
+    """A model that no optimizer holds and that parts after a step in which all else is equal."""
+    equal = 0
+    for index, (theirs, ours) in enumerate(zip(a.steps[k:], b.steps, strict=False)):
+        off = [model for model in models_off(theirs, ours, "parameters") if not model.owned]
+        if not off:
+            equal += any(not model.owned for model in ours.models)
+            continue
+        here = next(differing_kinds(theirs, ours), ("", ""))[0]
+        if index and here == f"parameters of {off[0].label}":
+            shown = f"parameters of {off[0].label}, which no optimizer holds, part at step {k + index}"
+            if equal:
+                same = f"equal for {equal} step{'s' if equal > 1 else ''} after the resumption"
+                yield cause("averaging", "high", _AVERAGING, shown, same)
+            elif _model_was_given(a, b, k, off[0].kind):
+                yield cause("averaging", "high", _AVERAGING, shown, _GIVEN)
+            else:
+                yield cause("ema", "medium", "a model beside the trained one is not restored", shown)
+        return
+
+
+def _model_was_given(a: History, b: History, k: int, kind: str) -> bool:
+    """Whether a module was loaded with what a model of this kind, held by no optimizer, was at the resumption."""
+    near = [*a.steps[max(0, k - 1) : k + 1]]  # an average is updated before or after the step is seen
+    return any(
+        model.parameters in b.given for step in near for model in step.models if model.kind == kind and not model.owned
+    )
 
 
 def _count(a: History, b: History, k: int, difference: Difference) -> Iterator[Cause]:
@@ -198,6 +289,8 @@ def _remaining(a: History, b: History, k: int, difference: Difference) -> Cause:
     if difference.step is None or difference.kind == "saved tensors":
         averaged = any(word in difference.detail.lower() for word in ("ema", "avg", "average", "shadow", "swa"))
         shown = f"every step is equal; {difference.detail} differ"
+        if averaged and _was_given(a, b, k, difference):
+            return cause("averaging", "high", _AVERAGING, shown, _GIVEN)
         if averaged:
             return cause("ema", "medium", "averaged weights are not restored", shown)
         return cause("other-state", "medium", "a state beside model and optimizer is not restored", shown)
@@ -206,6 +299,23 @@ def _remaining(a: History, b: History, k: int, difference: Difference) -> Cause:
         return cause("epoch-counter", "low", "a value that goes into the loss is not restored", shown)
     shown = f"{difference.kind} part at step {difference.step} with everything before equal"
     return cause("unknown", "low", "a state that is not observed is not restored", shown)
+
+
+def _was_given(a: History, b: History, k: int, difference: Difference) -> bool:
+    """Whether a module was loaded with all that was saved under the names that differ, when it was saved last."""
+    saved = [save for save in a.saves if save.step == k]
+    words = difference.detail.split(" saved")[0].split(" and ")[0].split(", ")
+    # NOTE: another file may have other names: the averaged model is told by the word that its names have in common.
+    heads = {name.split(".")[0].split("[")[0] for name in words if name}
+    found = [
+        leaf.digest
+        for save in saved
+        for leaf in save.leaves
+        if leaf.kind in ("tensor", "parameter", "buffer")
+        and "float" in leaf.dtype
+        and any(leaf.name.startswith((f"{head}.", f"{head}[")) for head in heads)
+    ]
+    return bool(found) and b.given.issuperset(found)
 
 
 def _nearest(places: list[int], step: int) -> int:

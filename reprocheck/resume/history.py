@@ -10,7 +10,7 @@ from typing import Any
 from reprocheck.evidence import readable, tensor_record
 from reprocheck.protocol import STATES_FILE
 from reprocheck.reading import items, number, read_lines, table, text, texts, whole
-from reprocheck.resume.model import History, ModelState, Save, Start, StepState
+from reprocheck.resume.model import History, ModelState, Pass, Save, Start, StepState
 
 
 def read_history(folder: Path) -> History:
@@ -33,11 +33,16 @@ def _history(lines: list[Mapping[str, Any]]) -> History:
                 step=whole(line["step"]),
                 path=text(line["path"]),
                 leaves=tuple(tensor_record(leaf) for leaf in items(line["leaves"])),
+                generators=texts(line["generators"]),
             )
             for line in by_record.get("save", ())
         ),
         loads=tuple(dict.fromkeys(path for line in by_record.get("load", ()) if (path := text(line["path"])))),
         restored=tuple((text(line["generator"]), text(line["digest"])) for line in by_record.get("restored", ())),
+        passes=tuple(
+            Pass(step=whole(line["step"]), generators=texts(line["generators"])) for line in by_record.get("pass", ())
+        ),
+        given=frozenset(text(one) for line in by_record.get("given", ()) for one in items(line["digests"])),
         handler=next((text(line["handler"]) for line in by_record.get("cut", ())), ""),
         killed_after=next((text(line["after"]) for line in by_record.get("killed", ())), ""),
     )
@@ -64,6 +69,7 @@ def _step(line: Mapping[str, Any]) -> StepState:
         rates=tuple(map(_number, items(line["rates"]))),
         scalers=tuple({name: _number(value) for name, value in table(one).items()} for one in items(line["scalers"])),
         models=tuple(_model(table(model)) for model in items(line["models"])),
+        positions=tuple(whole(one) for one in items(line["positions"])),
     )
 
 

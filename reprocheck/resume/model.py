@@ -68,6 +68,8 @@ class StepState:
     scalers: tuple[Mapping[str, float], ...]
     generators: Mapping[str, str]
     models: tuple[ModelState, ...]
+    positions: tuple[int, ...] = ()
+    """Of loaders that gave batches for it: how many of their passes so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,17 @@ class Save:
     path: str
     """Empty for a buffer."""
     leaves: tuple[TensorRecord, ...]
+    generators: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """A pass over a loader that began."""
+
+    step: int
+    """Optimizer steps taken before."""
+    generators: Mapping[str, str]
+    """Their states before it drew anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +117,10 @@ class History:
     """Files given to torch.load."""
     restored: tuple[tuple[str, str], ...] = ()
     """Generators that were set back: name, digest of the state they got."""
+    passes: tuple[Pass, ...] = ()
+    given: frozenset[str] = frozenset()
+    """Digests of modules that a state_dict was loaded into before the first step: of each tensor, and of the parameters
+    together."""
     handler: str = ""
     """What it does on SIGTERM: default, ignored or own; empty when it was not cut."""
     killed_after: str = ""

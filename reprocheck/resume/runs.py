@@ -37,6 +37,8 @@ class Runs:
         self._work = planner.tmp / "work"
         self._folder = self._work / "folder" / planner.cwd.name
         self._temporary = self._work / "tmp"
+        self._before: Mapping[str, tuple[int, int]] = {}
+        """The files of the user right before they were copied."""
 
     def through(self, name: str = "through") -> Outcome:
         """A run that nobody stops, in a fresh copy."""
@@ -58,8 +60,12 @@ class Runs:
 
     def files(self) -> tuple[tuple[str, int], ...]:
         """What runs have written since the folder was copied: path, bytes; the newest first."""
-        before = _walk(self._planner.cwd)
-        found = {name: seen for name, seen in _walk(self._folder).items() if before.get(name) != seen}
+        before, now = self._before, _walk(self._planner.cwd)
+        found = {
+            name: seen
+            for name, seen in _walk(self._folder).items()
+            if not _was_there(seen, before.get(name), now.get(name))
+        }
         found |= {f"TMPDIR/{name}": seen for name, seen in _walk(self._temporary).items()}
         newest = sorted(found.items(), key=lambda entry: (-entry[1][1], entry[0]))
         return tuple((name, size) for name, (size, _) in newest)
@@ -72,6 +78,7 @@ class Runs:
 
     def _run(self, spec: RunSpec) -> Outcome:
         if spec.copy_of is not None:
+            self._before = _walk(self._planner.cwd)
             shutil.rmtree(self._work, ignore_errors=True)
             self._temporary.mkdir(parents=True)
         (outcome,) = launch([spec], 1, self._progress)
@@ -88,6 +95,15 @@ def read_whole(outcome: Outcome) -> Ran:
 def is_whole(outcome: Outcome) -> bool:
     """Whether it has complete evidence."""
     return outcome.status is Status.COMPLETED
+
+
+def _was_there(seen: tuple[int, int], before: tuple[int, int] | None, now: tuple[int, int] | None) -> bool:
+    """Whether a file of the copy was copied as it is: from before the run, or from while a shell wrote to it."""
+    if seen in (before, now):
+        return True
+    if now is None or before == now:
+        return False
+    return seen[0] <= now[0] and (before is None or before[1] <= seen[1]) and seen[1] <= now[1]
 
 
 def _walk(root: Path) -> Mapping[str, tuple[int, int]]:

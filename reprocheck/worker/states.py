@@ -20,7 +20,7 @@ from typing import Any
 
 from reprocheck.model import Cut
 from reprocheck.protocol import STATES_FILE
-from reprocheck.worker.digest import Unobserved
+from reprocheck.worker.digest import Combined, Unobserved
 from reprocheck.worker.importing import after_import
 from reprocheck.worker.leaves import leaves_of, line_of
 from reprocheck.worker.own_file import OwnFile
@@ -37,6 +37,8 @@ class States:
         self._lock = threading.RLock()
         self._steps = steps
         self._scalers: list[weakref.ref[Any]] = []
+        self._iterators: list[tuple[weakref.ref[Any], list[int]]] = []
+        """Of loaders, with the batches that each had given by the last step."""
 
     def write(self, record: str, *, kinds: dict[str, bytes] | None = None, **content: Any) -> None:
         """One line. `kinds`: digests of what was observed in a step; with them go generators and scalers."""
@@ -45,15 +47,15 @@ class States:
         if kinds is not None:
             content["batch"] = kinds.get("training batch", b"").hex()
             content["loss"] = kinds.get("loss", b"").hex()
-            states = {name: state_digest(name) for name in GENERATORS}
-            content["generators"] = {name: state.hex() for name, state in states.items() if state is not None}
+            content["generators"] = _generators()
             content["scalers"] = self._scaler_states()
+            content["positions"] = self._positions()
         with self._lock, suppress(OSError):  # a full disk: what is not there is not compared
             text = json.dumps({"record": record, **content}, default=str) + "\n"
             self._file.write(text.encode("utf-8", "surrogatepass"))
 
     def watch_torch(self) -> None:
-        """Hear of scalers, of what is saved and loaded, and of generators that are set back."""
+        """Hear of scalers, of what is saved and loaded, of generators that are set back, and of passes over loaders."""
         import torch
         from torch.amp.grad_scaler import GradScaler
 
@@ -74,6 +76,9 @@ class States:
                 setter = _after(getattr(cuda, name), lambda *_: self._restored("cuda"))
                 setattr(cuda, name, setter)
                 setattr(cuda.random, name, setter)
+        module.nn.Module.load_state_dict = _after(module.nn.Module.load_state_dict, self._given)
+        loader_class: Any = module.utils.data.DataLoader
+        loader_class.__iter__ = self._watch_passes(loader_class.__iter__)
         random_module: Any = random
         random_module.setstate = _after(random.setstate, lambda *_: self._restored("python"))
         after_import("numpy", self._watch_numpy)
@@ -91,10 +96,48 @@ class States:
             return
         with Unobserved():
             leaves = [line_of(leaf, lambda data: None) for leaf in leaves_of(value)]
-        self.write("save", step=self._steps(), path=_name(place), leaves=leaves)
+        self.write("save", step=self._steps(), path=_name(place), leaves=leaves, generators=_generators())
 
     def _loaded(self, place: Any = None, *_: Any) -> None:
         self.write("load", step=self._steps(), path=_name(place))
+
+    def _given(self, module: Any, *_: Any) -> None:
+        """What a module holds once it was loaded into, before the first step: later it is no resumption."""
+        if self._steps() or os.getpid() != self._pid:
+            return
+        with Unobserved():
+            lines = [line_of(leaf, lambda data: None) for leaf in leaves_of(dict(module.state_dict()))]
+            combined = Combined()
+            for parameter in module.parameters():
+                combined.tensor(parameter)
+            later = combined.later()
+            whole = later if isinstance(later, bytes) else later.digest()
+        digests = [line["digest"] for line in lines if line.get("digest")]
+        self.write("given", digests=[*digests, whole.hex()])
+
+    def _watch_passes(self, begin: Any) -> Any:
+        @functools.wraps(begin)
+        def __iter__(loader: Any) -> Any:
+            if os.getpid() == self._pid:
+                with suppress(Exception):
+                    self.write("pass", step=self._steps(), generators=_generators())
+            iterator = begin(loader)
+            with suppress(Exception):
+                self._iterators = [one for one in self._iterators if one[0]() not in (None, iterator)]
+                self._iterators.append((weakref.ref(iterator), [0]))
+            return iterator
+
+        return __iter__
+
+    def _positions(self) -> list[int]:
+        """Of the loaders that gave batches since the last step: how many of their passes."""
+        found = []
+        for reference, last in self._iterators:
+            given = getattr(reference(), "_num_yielded", None)
+            if isinstance(given, int) and given != last[0]:
+                last[0] = given
+                found.append(given)
+        return found
 
     def _scaler_states(self) -> list[dict[str, float]]:
         found = []
@@ -142,6 +185,12 @@ def _handler() -> str:
     known = {signal.SIG_DFL: "default", signal.SIG_IGN: "ignored"}
     handler = signal.getsignal(signal.SIGTERM)
     return known.get(handler, "own") if isinstance(handler, signal.Handlers) else "own"
+
+
+def _generators() -> dict[str, str]:
+    """Digests of the states of all generators that are in use."""
+    states = {name: state_digest(name) for name in GENERATORS}
+    return {name: state.hex() for name, state in states.items() if state is not None}
 
 
 def _name(place: Any) -> str:

@@ -51,7 +51,7 @@ def test_the_state_of_the_optimizer_is_forgotten(folder: Path) -> None:
         "optimizer state",
         "learning rate",  # it lives in the optimizer
     ]
-    assert sorted(path.name for path in folder.iterdir()) == [".reprocheck", "functions.py", "trainer.py"]
+    assert sorted(path.name for path in folder.iterdir()) == [".reprocheck", "functions.py", "loader.py", "trainer.py"]
 
 
 @pytest.mark.slow
@@ -77,6 +77,18 @@ def test_what_is_forgotten_is_named(folder: Path, forget: str, every: int, step:
     assert (answer["difference"]["step"], answer["difference"]["kind"]) == (step, kind)
     assert causes(answer) == [cause]
     assert answer["resumed_from"] == 7 // every * every
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("forget", "step", "kind", "cause"),
+    [("redraw", 6, "batch", "loader-position"), ("counter", 8, "saved tensors", "averaging")],
+)
+def test_what_is_restored_is_not_named(folder: Path, forget: str, step: int, kind: str, cause: str) -> None:
+    answer = resume(folder, "--at", "7", "loader.py", "--", forget)
+    assert (answer["verdict"], answer["resumed_from"]) == ("different", 6)
+    assert (answer["difference"]["step"], answer["difference"]["kind"]) == (step, kind)
+    assert causes(answer) == [cause]
 
 
 @pytest.mark.slow

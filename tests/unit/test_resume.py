@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reprocheck.evidence import tensor_record
+from reprocheck.protocol import STATES_FILE
 from reprocheck.resume.align import align
 from reprocheck.resume.causes import find_causes
 from reprocheck.resume.compare import first_difference
-from reprocheck.resume.model import Cause, Difference, History, ModelState, Start, StepState
+from reprocheck.resume.history import read_history
+from reprocheck.resume.model import Cause, Difference, History, ModelState, Pass, Save, Start, StepState
+from reprocheck.resume.runs import _was_there
 
 STEPS, AT = 12, 4
+TORCH = {"torch": "x", "numpy": "numpy4"}
+"""The generator of torch in another state after the step; that of numpy as it was to be."""
+SAVED = {"torch": "torch3", "numpy": "numpy3"}
 NET = ModelState(label="Net", owned=True, parameters="p", buffers="b")
 EMA = ModelState(label="Ema", owned=False, parameters="e", buffers="")
 
@@ -164,3 +172,124 @@ def test_the_step_that_it_goes_on_from() -> None:
     assert (found.step, found.by) == (AT, "steps left")
     unknown = resumed(start={"parameters": "others", "state": "x", "entries": 1})
     assert align(THROUGH, unknown, AT + 2) is None
+
+
+def begun(state: dict[str, str], **first: Any) -> History:
+    """Resumed with a pass over the loader that began with the generators in this state."""
+    return replace(resumed(loss="x", **first), passes=(Pass(step=0, generators=state),))
+
+
+def test_an_order_that_is_drawn_anew_from_restored_generators_is_no_lost_generator() -> None:
+    (found,) = causes(begun(SAVED, batch="x", generators=TORCH))
+    assert (found.slug, found.confidence) == ("loader-position", "high")
+    back = {"torch": "torch9", "numpy": "numpy4"}  # as it is when the next pass begins
+    (found,) = causes(begun(SAVED, batch="batch9", generators=back))
+    assert (found.slug, found.confidence) == ("loader-position", "high")
+    lost = begun({"torch": "torch0", "numpy": "numpy3"}, batch="x", generators=TORCH)
+    (found,) = causes(
+        replace(lost, restored=(("torch", "torch3"),))
+    )  # set back, and drawn from before the loader began
+    assert (found.slug, found.confidence) == ("rng", "medium")
+    assert [cause.slug for cause in causes(begun(TORCH, batch="batch9", generators=TORCH))] == [
+        "rng",
+        "loader-position",
+    ]
+
+
+def test_generators_that_were_drawn_from_between_the_last_step_and_the_save_are_restored() -> None:
+    saved = {"torch": "validated", "numpy": "numpy3"}
+    a = replace(THROUGH, saves=(Save(step=AT, path="last.pt", leaves=(), generators=saved),))
+    b = begun(saved, batch="x", generators=TORCH)
+    difference = Difference(step=AT, kind="batch")
+    assert [cause.slug for cause in find_causes(a, b, AT, difference, count_decides=True)] == ["loader-position"]
+    assert [cause.slug for cause in causes(b)] == ["rng"]
+
+
+def test_where_the_loader_was_in_its_pass() -> None:
+    there = (*THROUGH.steps[:AT], replace(THROUGH.steps[AT], positions=(3,)), *THROUGH.steps[AT + 1 :])
+    a = replace(THROUGH, steps=there)
+    difference = Difference(step=AT, kind="batch")
+
+    def found(b: History) -> list[tuple[str, str]]:
+        named = find_causes(a, b, AT, difference, count_decides=True)
+        return [(cause.slug, cause.confidence) for cause in named]
+
+    assert found(resumed(batch="x", loss="x", positions=(1,))) == [("loader-position", "high")]
+    assert found(resumed(batch="x", loss="x", positions=(3,))) == [("loader-position", "medium")]
+    lost = {"torch": "torch0", "numpy": "numpy0"}
+    both = resumed(batch="batch0", loss="x", generators=lost, positions=(1,))
+    assert found(both) == [("rng", "high"), ("loader-position", "high")]
+    assert found(replace(both, steps=(replace(both.steps[0], positions=(3,)), *both.steps[1:]))) == [("rng", "high")]
+
+
+def test_equal_batches_and_generators_that_were_restored() -> None:
+    (found,) = causes(begun(SAVED, generators=TORCH))
+    assert (found.slug, found.confidence) == ("loader-position", "medium")
+    assert "begun its pass" in found.help
+    steps = [*resumed().steps]
+    steps[2] = replace(steps[2], loss="x", generators={"torch": "x"})
+    (found,) = causes(replace(resumed(), steps=tuple(steps)))
+    assert (found.slug, found.confidence) == ("other-state", "low")
+    assert "in the same state after step 4" in found.evidence[0]
+
+
+def parted_later(index: int, *, met_at: int = 0) -> History:
+    """The averaged model differs from this step after the resumption on; it is first called in step `met_at`."""
+    steps = list(resumed().steps)
+    for i, one in enumerate(steps):
+        ema = replace(EMA, parameters="x" if i >= index else "e")
+        steps[i] = replace(one, models=(NET, ema) if i >= met_at else (NET,))
+    return replace(resumed(), steps=tuple(steps))
+
+
+def test_averaged_weights_that_part_later() -> None:
+    (found,) = causes(parted_later(2))
+    assert (found.slug, found.confidence) == ("averaging", "high")
+    assert found.evidence[1] == "equal for 2 steps after the resumption"
+    assert "n_averaged" in found.help
+    unmet = parted_later(2, met_at=2)
+    (found,) = causes(unmet)
+    assert (found.slug, found.confidence) == ("ema", "medium")
+    (found,) = causes(replace(unmet, given=frozenset({"e"})))
+    assert (found.slug, found.confidence) == ("averaging", "high")
+
+
+def test_averaged_weights_that_only_saved_files_show() -> None:
+    leaf = tensor_record(
+        {
+            "name": "ema.weight",
+            "kind": "tensor",
+            "dtype": "float32",
+            "shape": [2],
+            "digest": "e",
+            "text": "",
+            "reason": "",
+        }
+    )
+    a = replace(THROUGH, saves=(Save(step=AT, path="last.pt", leaves=(leaf,)),))
+    difference = Difference(step=8, kind="saved tensors", detail="ema.weight saved to last.pt")
+    for given, slug, sure in ((frozenset({"e"}), "averaging", "high"), (frozenset({"p"}), "ema", "medium")):
+        b = replace(resumed(), given=given)
+        (found,) = find_causes(a, b, AT, difference, count_decides=True)
+        assert (found.slug, found.confidence) == (slug, sure)
+
+
+def test_what_a_shell_writes_meanwhile_was_not_written_by_a_run() -> None:
+    assert _was_there((5, 10), (5, 10), (5, 10))
+    assert not _was_there((6, 11), (5, 10), (5, 10))
+    assert not _was_there((6, 11), None, None)
+    assert _was_there((5, 10), (0, 9), (9, 12))  # copied while it grew
+    assert not _was_there((20, 11), (0, 9), (9, 12))
+
+
+def test_the_states_file_is_read_back(tmp_path: Path) -> None:
+    lines = (
+        '{"record": "pass", "step": 0, "generators": {"torch": "a"}}',
+        '{"record": "given", "digests": ["b", "c"]}',
+        '{"record": "save", "step": 3, "path": "x", "leaves": [], "generators": {"torch": "d"}}',
+    )
+    (tmp_path / STATES_FILE).write_text("\n".join(lines) + "\n")
+    history = read_history(tmp_path)
+    assert history.passes == (Pass(step=0, generators={"torch": "a"}),)
+    assert history.given == {"b", "c"}
+    assert history.saves[0].generators == {"torch": "d"}
