@@ -261,7 +261,6 @@ class _Run:
             ("files", lambda: files.found(self.spec.cwd, read_checkpoints), {"files": []}),
             ("settings", lambda: {"settings": flags.read_settings()}, {"settings": {}}),
             ("memory", lambda: {"memory": peaks.memory()}, {"memory": {}}),
-            ("manifest", lambda: {"manifest": _manifest()}, {"manifest": {}}),
             ("sources", lambda: {"paths": self.sites.user_files()}, {"paths": []}),
         ):
             content = self._part(record, made, is_result=record == "files")
@@ -270,6 +269,9 @@ class _Run:
             inputs = self._part("what the run read", self.inputs.found)
             if inputs is not None:
                 recorder.line("inputs", **inputs)
+        # Last: it loads libraries that the target did not ask for.
+        manifest = self._part("manifest", _manifest)
+        recorder.line("manifest", manifest={} if manifest is None else manifest)
         stopped = None if self.observer is None else self.observer.stopped_at
         skipped = 0 if self.observer is None else self.observer.steps.skipped
         more = {} if memory is None else {"out_of_memory": memory}
