@@ -321,7 +321,8 @@ class Attributor:
         origin = self.seen.origin
         if byte is None or (origin is not None and origin.kind in ("generator", "extra")):
             return None
-        hold = Hold(ambient=(("heap_byte", byte),))
+        tunables = (("GLIBC_TUNABLES", uncached(self.a.spec.environment.get("GLIBC_TUNABLES", ""))),)
+        hold = Hold(ambient=(("heap_byte", byte),), environment=tunables)
         arm, sure, _ = self._held(
             "filled heap", "does it agree when fresh memory is filled with the same byte in both runs?", hold
         )
@@ -412,6 +413,15 @@ _FROZEN_WORDS = {
     "pid": "process and host names",
     "unseeded": "generators made without a seed",
 }
+
+
+def uncached(tunables: str) -> str:
+    """These tunables of glibc without its cache of freed memory, which hands out again what it never filled."""
+    kept = [one for one in tunables.split(":") if one and not one.startswith(f"{_CACHE}=")]
+    return ":".join((*kept, f"{_CACHE}=0"))
+
+
+_CACHE = "glibc.malloc.tcache_count"
 
 
 def _kind(tap: Tap) -> str:
