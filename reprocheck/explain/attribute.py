@@ -271,7 +271,8 @@ class Attributor:
 
     def _is_settled(self) -> bool:
         """An operation of equal inputs gave another result: no file, seed or clock can be the reason."""
-        return self.seen.origin is not None and self.seen.origin.kind == "op"
+        origin = self.seen.origin
+        return origin is not None and origin.kind == "op" and not origin.unknown_inputs
 
     def _held(self, name: str, question: str, hold: Hold) -> tuple[Arm, bool, Ran]:
         """Whether runs agree with this held constant, and whether that is hardly luck. Those with equal ambient factors

@@ -89,7 +89,8 @@ class Teller:
             notes.append("which operation inside the compiled code it was cannot be seen")
         form = self._a.forms[suspect.a.own_form] if suspect.a else Form()
         note = "; ".join(filter(None, notes))
-        return replace(base, note=note, deterministic_note=deterministic_note(event, form))
+        note_of_torch = deterministic_note(event, form)
+        return replace(base, note=note, deterministic_note=note_of_torch, unknown_inputs=not self._a.inputs)
 
     def _extra(self, suspect: Suspect, a: Op | None, b: Op | None) -> Origin:
         own, other = (self._a, self._b) if a is not None else (self._b, self._a)

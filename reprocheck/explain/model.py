@@ -141,6 +141,8 @@ class Origin:
     """What PyTorch itself says of the op: it has no deterministic implementation, it draws random numbers, ..."""
     compared_ops: int = 0
     """Operations that were equal before it."""
+    unknown_inputs: bool = False
+    """op: what went into it was not recorded, so that its inputs may have differed."""
     note: str = ""
 
 

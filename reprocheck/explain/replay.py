@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reprocheck.evidence import EvidenceUnreadable
 from reprocheck.explain.agree import first_difference, has_step, limit_of
@@ -42,10 +42,11 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
     """Traced pairs until one of them shows where it parts. `across`: they are of two revisions of the code."""
     window: TraceWindow | None = window_of(divergence, a, b)
     answer = Replay()
+    shown: Origin | None = None
     if _is_traced(a) and _is_traced(b):
         origin, unread = _origin(a, b, across)
-        answer = Replay(origin=origin, not_done=unread)
-        window = None if origin is not None else window
+        answer, shown = Replay(origin=origin, not_done=unread), origin
+        window = None if origin is not None and not origin.unknown_inputs else window
     for attempt in range(MOST_PAIRS):
         if lab.left < (2 if attempt == 0 else KEPT_FOR_OTHERS):
             break
@@ -54,7 +55,10 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
         if not stopped and not (isinstance(first, Evidence) and isinstance(second, Evidence)):
             if window is None:
                 reason = why_failed(first, second)
-                return Replay(not_done=(NotCompared(what="localization", reason=f"a traced run gave none: {reason}"),))
+                return Replay(
+                    origin=shown,
+                    not_done=(NotCompared(what="localization", reason=f"a traced run gave none: {reason}"),),
+                )
             window = None  # the target does not bear the trace: take the ledger alone
             continue
         one, other = (run if isinstance(run, Evidence) else None for run in (first, second))
@@ -77,7 +81,7 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
         if one and other and parted is not None and _is_earlier(parted, divergence):
             divergence = parted
             window = window_of(parted, one, other)
-    return answer
+    return replace(answer, origin=answer.origin or shown)
 
 
 def window_of(divergence: Divergence, a: Evidence, b: Evidence) -> TraceWindow:

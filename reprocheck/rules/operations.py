@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reprocheck.explain.model import Case, Remedy
 from reprocheck.model import Deterministic
-from reprocheck.rules.model import HIGH, MEDIUM, Match
+from reprocheck.rules.model import HIGH, LOW, MEDIUM, Match
 from reprocheck.rules.scene import at_origin
 from reprocheck.rules.standing import Standing, standing
 
@@ -30,6 +30,8 @@ def by_operation(
     """The origin is the cause, unless an experiment blames something that it cannot hang on."""
     if case.origin is None or standing(case, *sources) is Standing.AGAINST:
         return None
-    told = (f"`{case.origin.call.op}` got equal inputs and gave another output", *evidence)
+    given = "inputs that were not recorded" if case.origin.unknown_inputs else "equal inputs"
+    told = (f"`{case.origin.call.op}` got {given} and gave another output", *evidence)
     confidence = HIGH if case.attribution is not None else MEDIUM
+    confidence = LOW if case.origin.unknown_inputs else confidence
     return at_origin(case, confidence, told, remedies)

@@ -49,7 +49,7 @@ def standing(case: Case, *sources: str) -> Standing:
 
 def is_by_luck(case: Case) -> bool:
     """A race got equal inputs, and happened to agree in the experiment with filled memory: that shows nothing."""
-    if case.attribution is None or case.origin is None or case.origin.kind != "op":
+    if case.attribution is None or case.origin is None or case.origin.kind != "op" or case.origin.unknown_inputs:
         return False
     name = case.origin.call.op.partition("::")[2].partition(".")[0]
     return case.attribution.factors == ("heap contents",) and name in RACING
@@ -80,7 +80,7 @@ def told(case: Case) -> tuple[str, ...]:
         return (f"experiments tie the difference to the {factors}",)
     if attribution.kind == "frozen":
         where = ", at this line alone" if attribution.lines else ""
-        return (f"the runs agree once {_WORDS.get(factors, factors + ' answers')} constant{where}",)
+        return (f"the runs agree once {_WORDS.get(factors, f'the answers of {factors} are')} constant{where}",)
     if attribution.kind == "process":
         return ("only a second call in the same process differs",)
     if attribution.kind == "leftover" and any(

@@ -122,6 +122,30 @@ def test_a_trace_of_every_run_needs_no_replay(tmp_path: Path) -> None:
     assert answer["explanation"]["runs"] == 0
 
 
+TAKEN_IN = """
+import os, torch
+def train():
+    numbers = [os.getpid() >> bit & 1 for bit in range(22)]  # no two runs have the same
+    model = torch.nn.Sequential(torch.nn.Embedding(2, 4), torch.nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.tensor(numbers)).sum().backward()
+        optimizer.step()
+    return model
+"""
+
+
+@pytest.mark.slow
+def test_an_operation_whose_inputs_no_trace_recorded_is_not_taken_for_the_origin(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text(TAKEN_IN)
+    ran = reprocheck("run", "--threads=1", "--trace=always", "--format=json", "t.py:train", cwd=tmp_path)
+    assert ran.code == 1, ran.out + ran.err
+    explanation = ran.json()["explanation"]
+    assert (explanation["attribution"]["kind"], explanation["attribution"]["factors"]) == ("frozen", ["pid"])
+    assert explanation["origin"]["kind"] == "outside"
+
+
 STATE = """
 import torch
 calls = []
