@@ -80,6 +80,7 @@ def _origin(origin: Origin) -> Plain:
         "values_reason": origin.values_reason,
         "deterministic_note": origin.deterministic_note,
         "compared_ops": origin.compared_ops,
+        "unknown_inputs": origin.unknown_inputs,
         "note": origin.note,
     }
 
