@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.hostile.table import TARGETS
 
 
 def main(words: list[str]) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, and by all children too
     chosen = [one for one in TARGETS if not words or any(word in one.name for word in words)]
     with tempfile.TemporaryDirectory() as folder:
         tried = []
