@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 MOST_FAILURES = 20
 """Failures of observation that are told; the others are like them."""
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 HELP = "see what the training overrides or replaces: attributes of tensors, methods of models and optimizers"
 
 
@@ -174,7 +176,7 @@ class Observer:
             if root is None:
                 return False
             if self._weights is not None:
-                self._weights.met(root)
+                self._guarded(self._weights.met, root)  # the batch is seen all the same
             if not is_main_thread():  # a thread of a pool goes on to another model: what is left belongs to the last
                 self._pending.take()
         self.is_evaluating = not torch.is_grad_enabled()
@@ -405,7 +407,7 @@ class Observer:
             return observe(*args)
         except Exception as error:
             what = of or f"what rules ask for ({observe.__name__.strip('_').replace('_', ' ')})"
-            reason = f"it could not be read: {error_text(error)}"
+            reason = f"it could not be read: {_ADDRESS.sub('', error_text(error))}"
             if (what, reason) not in self._failures and len(self._failures) < MOST_FAILURES:
                 self._failures.add((what, reason))
                 self._recorder.unobserved(what, reason, is_result=bool(of), help=HELP)

@@ -67,7 +67,7 @@ class Root:
             for name, parameter in named(module, "parameters")
             if not is_uninitialized(parameter)
         ]
-        self._owners: list[tuple[dict[str, Any], str]] | None = None
+        self._owners: list[tuple[Any, str]] | None = None
 
     @property
     def is_in_use(self) -> bool:
@@ -85,9 +85,10 @@ class Root:
         if module is None:
             return
         if self._owners is None:
-            self._owners = [(part._buffers, key) for part in module.modules() for key in part._buffers]
+            self._owners = [(part._buffers, key) for part in module.modules() for key in part._buffers.keys()]
         for owner, key in self._owners:
-            buffer = owner.get(key)
+            # A scripted module has no dict, but what gives its items.
+            buffer = owner.get(key) if isinstance(owner, dict) else dict(owner.items()).get(key)
             if buffer is not None:
                 yield buffer
 

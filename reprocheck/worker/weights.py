@@ -135,6 +135,7 @@ def _lines(
     module: torch.nn.Module, known: dict[str, Line], loads: Loads | None = None, seen: set[int] | None = None
 ) -> Iterator[Line]:
     """`known`: what was seen at the first forward; `seen`: tensors that need not be told again."""
+    parts = dict(module.named_modules(remove_duplicate=False))  # scripted modules have no get_submodule
     stacks = tuple(f"{name}." if name else "" for name, part in module.named_modules() if isinstance(part, _COPYING))
     for kind, named in (("parameter", module.named_parameters()), ("buffer", module.named_buffers())):
         for name, tensor in named:
@@ -144,7 +145,7 @@ def _lines(
             if seen is not None:
                 seen.add(id(tensor))
             path, _, own = name.rpartition(".")
-            owner = module.get_submodule(path)
+            owner = parts[path]
             before = known.get(shown)
             if kind == "buffer" and before is not None:
                 yield before
@@ -163,7 +164,8 @@ def _owned(tensor: torch.Tensor, owner: torch.nn.Module, root: str, name: str) -
 def place_of(owner: torch.nn.Module, name: str) -> Place:
     """What the initialiser of a parameter may depend on."""
     layer = layer_of(owner)
-    weight = next((t for t in map(owner._parameters.get, _WEIGHT) if isinstance(t, torch.Tensor)), None)
+    held = dict(owner._parameters.items())  # scripted modules hold no dict
+    weight = next((t for t in map(held.get, _WEIGHT) if isinstance(t, torch.Tensor)), None)
     fan_in = None
     if weight is not None and not is_uninitialized(weight) and weight.dim() >= 2:
         found = fans(weight.shape)
