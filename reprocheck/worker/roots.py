@@ -85,7 +85,7 @@ class Root:
         if module is None:
             return
         if self._owners is None:
-            self._owners = [(part._buffers, key) for part in module.modules() for key in part._buffers.keys()]
+            self._owners = [(part._buffers, key) for part in module.modules() for key, _ in part._buffers.items()]
         for owner, key in self._owners:
             # A scripted module has no dict, but what gives its items.
             buffer = owner.get(key) if isinstance(owner, dict) else dict(owner.items()).get(key)
