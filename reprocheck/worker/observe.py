@@ -183,7 +183,10 @@ class Observer:
         if self.is_evaluating:
             self._poison.wake()
         made = self._pending.is_made
-        inputs = [t for t in tensors_in((args, kwargs)) if t.grad_fn is None and not made(_storage(t))]
+        given = tensors_in((args, kwargs))
+        if _transforming():
+            given = map(_unwrapped, given)
+        inputs = [t for t in given if t.grad_fn is None and not made(_storage(t))]
         self._pending.roots[root] = None
         if is_main_thread():
             self._conduct.model_called(root, module)

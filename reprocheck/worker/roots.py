@@ -54,7 +54,7 @@ class Root:
         self.in_main_thread = is_main_thread()
         self._thread = weakref.ref(threading.current_thread())
         self.recorded = False
-        self.trained = _is_shared(module) and recorder.children.have_trained()
+        self.trained = recorder.children.have_trained() and _is_shared(module)
         """Elsewhere, by child processes, before it was met here: what it starts from is nothing initial."""
         mark = TRAINED_ELSEWHERE if self.trained else ""
         self.buffers = [
