@@ -35,7 +35,8 @@ SCHEMA_VERSION = 1
 
 FINGERPRINT_VERSION = 2
 """Which way fingerprints are made, and of what: those of two versions are never compared.
-2: models at the end are seen though they are gone, attributes of modules, objects and optimizers count."""
+2: models at the end are seen though they are gone, attributes of modules, objects and optimizers count;
+a model that a step left as it was adds nothing to the record of that step."""
 
 SPEC_FILE = "spec.json"
 EVIDENCE_FILE = "evidence.jsonl"

@@ -67,6 +67,11 @@ class Root:
             for name, parameter in named(module, "parameters")
             if not is_uninitialized(parameter)
         ]
+        self.unowned: list[weakref.ref[torch.Tensor]] = []
+        """Parameters that no optimizer held when there were so many models and trained parameters:"""
+        self.unowned_at = (-1, -1)
+        self.mark: Any = None
+        """Of these and its buffers after the last step."""
         self._owners: list[tuple[Any, str]] | None = None
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import types
 import weakref
@@ -50,6 +51,8 @@ GRAPH_NODES = 10_000
 """Nodes of an autograd graph looked at to find its leaves."""
 
 RECENT_OUTPUTS = 64
+MOST_COLLECTIONS = 256
+"""Models met after which garbage is no longer collected at the first step of a new one."""
 MOST_CALLS = 64
 """Calls of models that may wait for a backward pass."""
 MOST_WAITING = 64
@@ -189,14 +192,6 @@ class Plan:
         self.signature: tuple[int, ...] = ()
 
 
-class _Others(threading.local):
-    """Parameters that no optimizer holds, as long as neither models nor optimizers change."""
-
-    def __init__(self) -> None:
-        self.signature = (-1, -1, -1)
-        self.parameters: list[weakref.ref[torch.Tensor]] = []
-
-
 class StepWriter:
     """Turns the state after a step into a record."""
 
@@ -205,7 +200,8 @@ class StepWriter:
         self._roots = roots
         self._plans: weakref.WeakKeyDictionary[torch.optim.Optimizer, Plan] = weakref.WeakKeyDictionary()
         self._owned: dict[int, weakref.ref[torch.Tensor]] = {}
-        self._others = _Others()
+        self._models_met = 0
+        """How many there were when garbage was last collected."""
         self._optimizers = 0
         self._chain = EMPTY_DIGEST
         self._waiting: deque[tuple[int, int, int, Digests]] = deque()
@@ -253,12 +249,11 @@ class StepWriter:
             with self._lock:
                 self._roots.record_initial("step", names_in(optimizer, plan.index))
                 self._arrange(plan, optimizer)
-        roots = self._roots_of_step(pending)
+        called, roots = pending.roots, self._roots_of_step(pending)
         kinds = self._take(pending)
         kinds["gradients"] = self._later(parameter.grad for parameter in plan.parameters)
         kinds["hyperparameters"] = _hyperparameters(optimizer)
-        kinds["parameters"] = self._later([*plan.parameters, *self._unowned(roots)])
-        kinds["buffers"] = self._buffers(roots)
+        kinds["parameters"], kinds["buffers"] = self._parameters_and_buffers(plan, roots, called)
         kinds["optimizer state"] = self._state(optimizer, plan)
         if self.states is not None and is_main_thread():
             known = {kind: digest if isinstance(digest, bytes) else digest.digest() for kind, digest in kinds.items()}
@@ -308,7 +303,7 @@ class StepWriter:
         """A backward pass of a target without any optimizer counts as its step. `gradients`: not those in `.grad`."""
         roots = self._roots_of_step(pending)
         kinds = self._take(pending)
-        parameters = self._unowned(roots) or leaves
+        parameters = [parameter for root in roots for parameter in self._unowned(root)] or leaves
         if leaves:
             self._bare = [weakref.ref(leaf) for leaf in leaves]
             self._shapes.update(_shape(leaf) for leaf in leaves)
@@ -366,9 +361,17 @@ class StepWriter:
 
         A thread of a pool serves one task after the other; which models it met before hangs on scheduling.
         """
-        if is_main_thread():
-            return [root for root in self._roots if root.in_main_thread]
-        return list(pending.roots)
+        if not is_main_thread():
+            return list(pending.roots)
+        self._collect_old_models()
+        return [root for root in self._roots if root.in_main_thread]
+
+    def _collect_old_models(self) -> None:
+        """A model in a reference cycle (the last fold's) is there until garbage is collected, and that is chance."""
+        if self._models_met != self._roots.changes:
+            self._models_met = self._roots.changes
+            if self._roots.changes <= MOST_COLLECTIONS and sum(root.module() is not None for root in self._roots) > 1:
+                gc.collect()
 
     def _arrange(self, plan: Plan, optimizer: torch.optim.Optimizer) -> None:
         plan.signature = tuple(len(group["params"]) for group in optimizer.param_groups)
@@ -390,21 +393,47 @@ class StepWriter:
         if not self.is_owned(parameter):
             self._owned[number] = weakref.ref(parameter, gone)
 
-    def _unowned(self, roots: list[Root]) -> list[torch.Tensor]:
-        """Parameters of these models that no optimizer holds: frozen, averaged or updated by hand."""
-        signature = (len(roots), self._roots.changes, len(self._owned))
-        if self._others.signature != signature or not is_main_thread():
-            found: dict[int, weakref.ref[torch.Tensor]] = {}
-            for root in roots:
-                root.forget_layout()
-                module = root.module()
-                for parameter in module.parameters() if module is not None else ():
-                    owned = self._owned.get(id(parameter))
-                    if (owned is None or owned() is not parameter) and not is_uninitialized(parameter):
-                        found[id(parameter)] = weakref.ref(parameter)
-            self._others.signature, self._others.parameters = signature, list(found.values())
-        alive = (reference() for reference in self._others.parameters)
+    def _unowned(self, root: Root) -> list[torch.Tensor]:
+        """Parameters of a model that no optimizer holds: frozen, averaged or updated by hand."""
+        signature = (self._roots.changes, len(self._owned))
+        if root.unowned_at != signature or not is_main_thread():
+            root.forget_layout()
+            module = root.module()
+            found = {id(p): p for p in (module.parameters() if module is not None else ())}.values()
+            root.unowned = [weakref.ref(p) for p in found if not self.is_owned(p) and not is_uninitialized(p)]
+            root.unowned_at = signature
+        alive = (reference() for reference in root.unowned)
         return [parameter for parameter in alive if parameter is not None]
+
+    def _parameters_and_buffers(
+        self, plan: Plan, roots: list[Root], called: dict[Root, None]
+    ) -> tuple[bytes | Later, bytes | Later]:
+        """After a step. A model that is as it was after the last one adds nothing: it may be garbage by now."""
+        parameters, buffers = Combined(), Combined()
+        for parameter in plan.parameters:
+            parameters.tensor(parameter)
+        has_buffers, always = False, not is_main_thread()
+        for root in roots:
+            unowned, own = self._unowned(root), list(root.live_buffers())
+            is_on_device = any(tensor.is_cuda for tensor in (*unowned, *own))  # to wait for its digest is too dear
+            if is_on_device:
+                mark: Any = [_form(tensor) for tensor in (*unowned, *own)]
+                adds = always or root in called or mark != root.mark
+            else:
+                mark = self._digest(unowned), self._digest(own)
+                adds = always or mark != root.mark
+            root.mark = mark
+            if not adds:
+                continue
+            has_buffers = has_buffers or bool(own)
+            for combined, tensors, digest in ((parameters, unowned, mark[0]), (buffers, own, mark[1])):
+                if is_on_device:
+                    for tensor in tensors:
+                        combined.tensor(tensor)
+                elif tensors:
+                    combined.bytes(digest)
+        self.skipped += parameters.skipped + buffers.skipped
+        return parameters.later(), buffers.later() if has_buffers else EMPTY_DIGEST
 
     def _digest(self, tensors: Iterable[torch.Tensor | None]) -> bytes:
         later = self._later(tensors)
@@ -579,6 +608,14 @@ def _feed(combined: Combined, value: Any, depth: int) -> None:
             _feed(combined, item, depth + 1)
     else:
         _feed_leaves(combined, leaves_of(value))
+
+
+def _form(tensor: torch.Tensor) -> tuple[int, int, int]:
+    """Changes when it is written to or replaced, except through `.data`. Never compared with another run's."""
+    try:
+        return id(tensor), tensor.data_ptr(), tensor._version
+    except RuntimeError:  # of an inference tensor, or a placeholder
+        return id(tensor), 0, 0
 
 
 _ORDINARY_TENSORS = frozenset({torch.Tensor, torch.nn.Parameter})
