@@ -1,6 +1,6 @@
 # target: script
 # expect: different
-# stage: step
+# stage: data
 # step: 0
 # cause: str-set-order
 # line: list(set(words))
