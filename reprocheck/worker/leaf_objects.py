@@ -17,6 +17,7 @@ _wall, _counter, _monotonic = time.time, time.perf_counter, time.monotonic
 _STARTED = _wall(), _counter(), _monotonic()
 
 _HEAP_TYPE = 1 << 9
+_POINTER = 8
 
 _SURROUNDINGS = (
     "_asyncio",
@@ -74,7 +75,7 @@ def attributes_of(value: Any) -> dict[str, Any]:
     """Its attributes by name, from `__slots__` and `__dict__`. No code of its class runs."""
     found: dict[str, Any] = {}
     for kind in reversed(type.mro(type(value)) if type(value) is not type else ()):
-        if kind.__flags__ & _HEAP_TYPE:
+        if kind.__flags__ & _HEAP_TYPE and "__slots__" in kind.__dict__:
             for name, member in kind.__dict__.items():
                 if type(member) is types.MemberDescriptorType:
                     try:
@@ -88,6 +89,22 @@ def attributes_of(value: Any) -> dict[str, Any]:
     if issubclass(type(own), dict) and own is not value:
         found.update((name, item) for name, item in dict.items(own) if type(name) is str)
     return found
+
+
+def has_hidden_state(kind: type) -> bool:
+    """Whether its objects have memory that is no attribute: an extension written in C has, a Python class has not."""
+    while kind is not object and kind.__base__ is not None:
+        base = kind.__base__
+        room = kind.__basicsize__ - base.__basicsize__
+        for offset in ("__dictoffset__", "__weakrefoffset__"):
+            room -= _POINTER * (getattr(kind, offset) > 0 and not getattr(base, offset))
+        if "__slots__" in kind.__dict__:
+            members = (item for item in kind.__dict__.values() if type(item) is types.MemberDescriptorType)
+            room -= _POINTER * sum(1 for _ in members)
+        if room > 0:
+            return True
+        kind = base
+    return False
 
 
 def is_surrounding(kind: type) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import enum
+import functools
 import itertools
 import random
 import sys
@@ -30,6 +31,7 @@ from reprocheck.worker.leaf_forms import (
 )
 from reprocheck.worker.leaf_objects import (
     attributes_of,
+    has_hidden_state,
     is_library,
     is_of_library,
     is_surrounding,
@@ -326,9 +328,15 @@ class _Walk:
         found = attributes_of(value)
         if issubclass(kind, BaseException):
             found = {**found, "args": BaseException.args.__get__(value)}  # type: ignore[attr-defined]
-        if not found and is_library(kind):
+        elif issubclass(kind, functools.partial):
+            found = {**found, "func": value.func, "args": value.args, "keywords": value.keywords}
+        read_whole = issubclass(kind, (BaseException, functools.partial))
+        hidden = not self._objects and not read_whole and has_hidden_state(kind)
+        if not found and (hidden or is_library(kind)):
             yield opaque_leaf(path, value)
             return
+        if hidden:
+            yield opaque_leaf(_below(path, "inner state"), value)
         yield text_leaf(path, "constant", type_name(kind))
         yield from self.members(path, found, depth)
 

@@ -85,7 +85,7 @@ print(sys.argv[1:], list({{"a", "b", "c"}}))
 @pytest.mark.parametrize("argv", ["[sys.executable, *sys.argv]", "[sys.executable, '-u', *sys.argv]", "sys.orig_argv"])
 def test_a_script_may_start_itself_anew(argv: str, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(RESTARTS.format(argv=argv) + TRAIN)
-    words = ("run", "--jobs", "2", "--threads", "1", "--compare", "stdout", "--format", "json")
+    words = ("run", "--jobs", "2", "--threads", "1", "--no-explain", "--compare", "stdout", "--format", "json")
     ran = reprocheck(*words, "script.py", "--", "--seed", "{seed}", cwd=tmp_path)
     assert ran.code == 0, ran.out
     assert ran.json()["seeds"][0]["runs"][0]["steps"]

@@ -26,6 +26,7 @@ import pytest
 import torch
 
 from reprocheck.worker import leaves as leaves_module
+from reprocheck.worker.leaf_objects import has_hidden_state
 from reprocheck.worker.leaves import leaves_of
 
 Make = Callable[[float], Any]
@@ -593,3 +594,26 @@ def test_numbers_of_modules_are_no_metrics() -> None:
     leaves = {leaf.name: leaf for leaf in leaves_of(Net(temperature=0.5))}
     assert leaves["temperature"].text == ""
     assert leaves["temperature"].data is not None
+
+
+def test_memory_of_an_extension_is_not_taken_for_attributes() -> None:
+    import sqlite3
+    import types
+
+    class Plain:
+        pass
+
+    class Slotted:
+        __slots__ = ("a", "b")
+
+    class Both(Slotted):
+        pass
+
+    class Own(sqlite3.Connection):
+        pass
+
+    for kind in (Plain, Slotted, Both, types.SimpleNamespace):
+        assert not has_hidden_state(kind), kind
+    for kind in (sqlite3.Connection, Own):
+        assert has_hidden_state(kind), kind
+    assert [leaf.digest for leaf in leaves_of(sqlite3.connect(":memory:"))] == [""]

@@ -1,16 +1,8 @@
 # target: train
 # expect: no_verdict
+import sqlite3
+
 import torch
-
-
-class Result:
-    __slots__ = ("_solve",)
-
-    def __init__(self, solve):
-        self._solve = solve
-
-    def predict(self, x):
-        return x @ self._solve()
 
 
 def train():
@@ -18,4 +10,7 @@ def train():
     x = torch.randn(20, 3)
     for _ in range(5):
         w -= 0.1 * x.t() @ (x @ w - 1) / 20
-    return Result(lambda: w)
+    results = sqlite3.connect(":memory:")
+    results.execute("create table weight (value real)")
+    results.executemany("insert into weight values (?)", w.tolist())
+    return results
