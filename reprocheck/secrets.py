@@ -14,6 +14,8 @@ from typing import Any
 from reprocheck.model import RunSpec
 
 MASK = "***"
+FOLDER = "PWD"
+"""A variable of every shell: where it works, not a password."""
 SHORTEST = 6
 """Characters of a secret that is looked for in texts: a shorter one would hide half of them."""
 
@@ -115,7 +117,7 @@ def _masked(name: Any, value: Any) -> Any:
 def secrets_of(spec: RunSpec) -> tuple[str, ...]:
     """The secrets that a run was given: in its arguments, and in variables by such a name."""
     words = (word for word in _hidden_words(spec.target.argv))
-    named = (value for name, value in spec.environment.items() if is_secret_name(name))
+    named = (value for name, value in spec.environment.items() if is_secret_name(name) and name != FOLDER)
     own = _hidden(dict(spec.target.arguments))
     return tuple({text for text in (*words, *named, *own) if len(text) >= SHORTEST})
 

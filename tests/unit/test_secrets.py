@@ -155,3 +155,10 @@ def test_secrets_of_a_run_are_found_in_texts() -> None:
     one = spec(WANDB_API_KEY="sesame123", PLAIN="visible")
     text = mask_text("hunter22 letmein1 sesame123 visible", secrets_of(one))
     assert text == "*** *** *** visible"
+
+
+def test_the_folder_that_a_shell_works_in_is_no_password() -> None:
+    one = spec(PWD="/home/me/project", OLDPWD="/home/me/other", DB_PWD="sesame123")
+    assert mask_text("/home/me/project/t.py /home/me/other sesame123", secrets_of(one)).endswith(
+        "t.py /home/me/other ***"
+    )
