@@ -35,14 +35,6 @@ _VOLATILE = (".data/serialization_id",)
 """Members of PyTorch's archives that are no contents."""
 
 
-def digest_of_bytes(path: str) -> str:
-    """Of a whole file. Raises OSError."""
-    state = xxh3_128()
-    with open(path, "rb") as file:
-        _feed(file, state)
-    return state.hexdigest()
-
-
 def contents(path: str) -> str:
     """`format:digest` of what a file holds; empty where its bytes are all that can be compared."""
     try:

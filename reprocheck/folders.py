@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reprocheck.file_contents import SQLITE_BESIDE, contents, digest_of_bytes, is_database
+from reprocheck.file_contents import SQLITE_BESIDE, contents, is_database
 from reprocheck.model import RunSpec
-from reprocheck.protocol import EVIDENCE_FILE, EVIDENCE_FOLDER, FILES_FILE
+from reprocheck.protocol import EVIDENCE_FILE, EVIDENCE_FOLDER, FILES_FILE, file_digest
 from reprocheck.reading import MOST_LINES, items, parse_json, read_whole, table, write_new
 
 NOT_LOOKED_INTO = frozenset(
@@ -240,7 +240,7 @@ class _Found:
                 return
             # Side by side, what is there now may be of the other run.
             is_known = self._is_shared or own.get("state") == list(state_of(seen))
-            digest = str(own["digest"]) if own and is_known else digest_of_bytes(whole)
+            digest = str(own["digest"]) if own and is_known else file_digest(whole)
             every = [*map(str, own.get("contents", ()))] if is_known else []
             if self._decides and not self._is_shared:
                 every += [read] if (read := contents(whole)) else []

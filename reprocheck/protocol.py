@@ -6,8 +6,10 @@ A run folder holds `spec.json` (the order), `evidence.jsonl` (lines, closed by a
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from enum import Enum
@@ -104,6 +106,10 @@ SINGLE_CALLS = 1000
 ROW_GROWTH = 8
 """A row of further calls is as long as an eighth of what came before it."""
 
+LARGE_FILE = 2**30
+FILE_BLOCK = 2**20
+_ZEROS = bytes(FILE_BLOCK)
+
 DIGEST_SIZE = 16
 KIND_COUNT = len(STEP_KINDS)
 
@@ -140,6 +146,41 @@ def records(data: bytes | memoryview) -> Iterator[memoryview]:
     view = memoryview(data)
     for start in range(0, len(view) - RECORD_SIZE + 1, RECORD_SIZE):
         yield view[start : start + RECORD_SIZE]
+
+
+def file_digest(path: str) -> str:
+    """Of the bytes of a whole file, 32 hexadecimal digits. Raises OSError.
+
+    A large file may be mostly holes: of it the blocks that are not all zero count, each with its place, so that a hole
+    and zeros that were written are the same, and holes are not read.
+    """
+    from xxhash import xxh3_128
+
+    state = xxh3_128()
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= LARGE_FILE:
+            while block := file.read(FILE_BLOCK):
+                state.update(block)
+            return str(state.hexdigest())
+        state.update(b"%d" % size)
+        place = _next_data(file.fileno(), 0)
+        while place is not None and (block := os.pread(file.fileno(), FILE_BLOCK, place)):
+            if block != _ZEROS[: len(block)]:
+                state.update(b"%d:" % place)
+                state.update(block)
+            place = _next_data(file.fileno(), place + FILE_BLOCK)
+    return str(state.hexdigest())
+
+
+def _next_data(file: int, place: int) -> int | None:
+    """Where the next block with data begins, a multiple of FILE_BLOCK; None where there is no more."""
+    try:
+        return os.lseek(file, place, os.SEEK_DATA) // FILE_BLOCK * FILE_BLOCK
+    except (AttributeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENXIO:
+            return None
+        return place  # a system or a file system that does not tell
 
 
 def count_steps(data: bytes | memoryview) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xxhash import xxh3_128
 
+from reprocheck.protocol import file_digest
 from reprocheck.worker.importing import after_import
 from reprocheck.worker.inputs import database_path
 from reprocheck.worker.leaves import leaves_of
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from reprocheck.worker.ledger import Ledger
 
 MAX_FILES = 10_000
-BLOCK = 1 << 20
 CLOCK_TICK = 20_000_000
 """Nanoseconds by which the times of files may lag behind the clock."""
 
@@ -72,7 +72,7 @@ class WrittenFiles:
                 files[real] = {
                     "path": shown,
                     "size": seen.st_size,
-                    "digest": _digest(real),
+                    "digest": file_digest(real),
                     "contents": _contents(real) if read_checkpoints else [],
                     "state": [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino],
                 }
@@ -135,11 +135,3 @@ def _contents(path: str) -> list[str]:
     except Exception:  # not a checkpoint, or one that cannot be read safely
         return []
     return ["tensors:" + xxh3_128("\n".join(leaves).encode("utf-8", "surrogatepass")).hexdigest()]
-
-
-def _digest(path: str) -> str:
-    state = xxh3_128()
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            state.update(block)
-    return state.hexdigest()
