@@ -73,24 +73,7 @@ def _audit(
 ) -> Audit:
     folder = space.folder
     planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=space.tmp)
-    try:
-        with Templates(request.isolation) as templates, _other_revision(planner) as (revision, base_planner):
-            planners = [planner, *([base_planner] if base_planner else [])]
-            sides, cached = _run_sides(planners, progress, folder, templates)
-            here, base = sides[0], sides[1] if base_planner else None
-            against = None
-            if revision is not None and base is not None:
-                why_not = why_not_own_code(revision, _evidence(base), request.share)
-                against = compare_sides(revision, request, base.runs, base.seeds, here.runs, here.seeds, why_not)
-                against = with_changes(against, revision, _evidence(base), _evidence(here))
-            why = (
-                _explain(here, base, against, revision, progress, templates)
-                if request.explain
-                else _Why(self_seeding=unasked(request))
-            )
-            against = against and placed_against(against, why.explanation)
-    finally:
-        progress.finished()
+    here, against, why, cached = _run_and_explain(planner, progress)
     verdict, code = overall_against(*overall(here.seeds), against)
     manifest = make_manifest(request.target, Path.cwd(), _said_of_itself(here.runs))
     firsts = {one.spec.seed: snapshot_of(one, request.ignore) for one in _whole_firsts(here)}
@@ -130,6 +113,30 @@ def _audit(
     )
     keep_report(folder, render_json(answer, Style()))
     return answer
+
+
+def _run_and_explain(planner: Planner, progress: Progress) -> tuple[_Side, Against | None, _Why, Reuse]:
+    """All runs, of the other revision too, and why they differ or what they depend on."""
+    request = planner.request
+    try:
+        with Templates(request.isolation) as templates, _other_revision(planner) as (revision, base_planner):
+            planners = [planner, *([base_planner] if base_planner else [])]
+            sides, cached = _run_sides(planners, progress, planner.directory, templates)
+            here, base = sides[0], sides[1] if base_planner else None
+            against = None
+            if revision is not None and base is not None:
+                why_not = why_not_own_code(revision, _evidence(base), request.share)
+                against = compare_sides(revision, request, base.runs, base.seeds, here.runs, here.seeds, why_not)
+                against = with_changes(against, revision, _evidence(base), _evidence(here))
+            why = (
+                _explain(here, base, against, revision, progress, templates)
+                if request.explain
+                else _Why(self_seeding=unasked(request))
+            )
+            against = against and placed_against(against, why.explanation)
+    finally:
+        progress.finished()
+    return here, against, why, cached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,22 +72,13 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
         compared.clear()
     if output is not None:
         found.append((AT_END, 2, output))
-    files, files_missing = compare_files(a, b, request)
-    beside = [*_compare_stdout(a, b, request, missing), *_compare_generators(a, b)]
-    if files.detail or not files.same:
-        beside.append(files)
-    made_nothing = {Compare.STDOUT: "nothing was printed", Compare.FILES: "no file was written"}
-    told = {item.what for item in beside} | {item.what for item in missing}
-    told |= {Compare.FILES.value} if files_missing else set()
-    for what in request.compare:
-        if what.value not in told:
-            missing.append(NotCompared(what=what.value, reason=made_nothing[what]))
+    beside = _compare_informational(a, b, request, missing)
     for item in beside:
         if item.decides:
             compared.append(item.what)
             if not item.same:
                 found.append((AT_END, 3, _beside_divergence(item, runs)))
-    missing += dict.fromkeys((*files_missing, *a.unobserved, *b.unobserved))
+    missing += dict.fromkeys((*a.unobserved, *b.unobserved))
     found.sort(key=lambda entry: entry[:2])
     notes = ["steps of independent optimizers came in another order, each with equal numbers"] if reordered else []
     notes += [f"within the tolerance, with other bits: {', '.join(near[:5])}" + _more(near[5:])] if near else []
@@ -98,6 +89,22 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
         beside=tuple(beside),
         notes=tuple(dict.fromkeys([*notes, *a.notes, *b.notes])),
     )
+
+
+def _compare_informational(a: Evidence, b: Evidence, request: Request, missing: list[NotCompared]) -> list[Beside]:
+    """What decides only when asked for: standard output, files, generators. What was asked for and not made is said."""
+    files, files_missing = compare_files(a, b, request)
+    compared = [*_compare_stdout(a, b, request, missing), *_compare_generators(a, b)]
+    if files.detail or not files.same:
+        compared.append(files)
+    made_nothing = {Compare.STDOUT: "nothing was printed", Compare.FILES: "no file was written"}
+    known = {item.what for item in compared} | {item.what for item in missing}
+    known |= {Compare.FILES.value} if files_missing else set()
+    missing += (
+        NotCompared(what=what.value, reason=made_nothing[what]) for what in request.compare if what.value not in known
+    )
+    missing += dict.fromkeys(files_missing)
+    return compared
 
 
 def _more(names: Sequence[str]) -> str:
