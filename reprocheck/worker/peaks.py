@@ -36,10 +36,14 @@ def remember_files() -> None:
 
 def peaks() -> dict[str, int]:
     """`rss_peak`: what this process held at most. `plain_rss_peak`: about what `python` alone would have held for the
-    same (Linux). `children_rss_peak`: what the largest of its children held at most, 0 without any."""
+    same (Linux). `children_rss_peak`: what the largest of its children held at most, 0 where that is not known.
+
+    To a child that has ended the system also counts what this process held when it started it, before another program
+    took its place: only a figure above our own is the child's for certain.
+    """
     own = _bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    children = _bytes(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-    found = {"rss_peak": own, "children_rss_peak": max([children, *_alive()])}
+    ended = _bytes(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    found = {"rss_peak": own, "children_rss_peak": max([ended if ended > own else 0, *_alive()])}
     if sys.platform == "linux":
         found["plain_rss_peak"] = own + _not_counted()
     return found
