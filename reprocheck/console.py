@@ -29,7 +29,9 @@ _COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1
 # Control, format (bidirectional overrides), surrogates, line and paragraph separators.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _ANYWHERE = re.compile(r"##(?=[A-Za-z]*\[)")
-_AT_START = re.compile(r"((?:^|[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029])\s*)::")
+_AT_START = re.compile(
+    r"((?:^|[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029])\s*)::(?!:)"
+)  # `:::`, as in a report, is no command
 _DISARMED = {
     **dict.fromkeys(("json", "sarif"), ("#\\u0023", "\\u003a:")),
     "junit": ("#&#35;", "&#58;:"),

@@ -393,6 +393,7 @@ def optimizer_members(optimizer: Any) -> dict[str, Any]:
 
 OF_OPTIMIZER = frozenset(
     {
+        "_need_device_dtype_check_for_fused",
         "_numel_cache",
         "_opt_called",
         "_params",

@@ -77,3 +77,4 @@ def test_reading_stays_the_same(form: str) -> None:
         assert ET.fromstring(disarm("<a>\n::error::b ##[c]</a>", form)).text == "\n::error::b ##[c]"
     else:
         assert disarm("\n ::error::b ##[c] a::b # [d] ## [e]", form) == "\n \\::error::b ##\\[c] a::b # [d] ## [e]"
+        assert disarm("  ::: old.py:3", form) == "  ::: old.py:3"  # a report's own second place, no command
