@@ -22,6 +22,7 @@ from reprocheck.model import (
     Request,
     TensorRecord,
 )
+from reprocheck.printed import compare_printed
 from reprocheck.protocol import RECORD_SIZE, THREAD_MARK, TRAINED_ELSEWHERE, count_optimizers, count_steps
 from reprocheck.reading import open_regular
 
@@ -266,16 +267,12 @@ def _compare_stdout(a: Evidence, b: Evidence, request: Request, missing: list[No
 def _printed(a: Evidence, b: Evidence, decides: bool) -> list[Beside]:
     """Nothing where nothing was printed."""
     with open_regular(a.stdout) as left, open_regular(b.stdout) as right:
-        number = 0
-        while True:
-            number += 1
-            lines = left.readline(1 << 16), right.readline(1 << 16)
-            if lines[0] != lines[1]:
-                shown = [_shown(line) for line in lines]
-                detail = f"line {number}: {shown[0]} | {shown[1]}"
-                return [Beside(what="stdout", same=False, detail=detail, decides=decides)]
-            if not lines[0]:
-                return [Beside(what="stdout", same=True, detail="", decides=decides)] if number > 1 else []
+        found = compare_printed(left, right)
+    if found.is_empty:
+        return []
+    detail = f"line {found.line}: {_shown(found.shown[0])} | {_shown(found.shown[1])}" if found.line else ""
+    same = not found.line
+    return [Beside(what="stdout", same=same, detail=detail, decides=decides, only_times=found.only_times)]
 
 
 def _shown(line: bytes) -> str:

@@ -87,7 +87,7 @@ def judge(target: Hostile, code: int, said: str) -> list[str]:
         faults.append(f"traceback: {found[0]}")
     headline = next((line for line in said.splitlines() if line.startswith("REPRODUCIBLE")), "")
     if target.differs and code == 0:
-        limits = headline.partition("not compared: ")[2]
+        limits = headline.partition(" in what was compared; ")[2]
         if not target.unseen or target.unseen not in limits:
             faults.append(f"false same: {headline[:160]}")
     elif code not in target.codes:

@@ -57,7 +57,7 @@ def run(repeat: int = 0, **changes: Any) -> RunSummary:
 def audit(**changes: Any) -> Audit:
     """A reproducible audit of two runs, or what is changed of it."""
     beside = (
-        Beside(what="stdout", same=False, detail="took 1.23 s"),
+        Beside(what="stdout", same=False, detail="took 1.23 s", only_times=True),
         Beside(what="files", same=True, detail="2"),
     )
     seed = SeedAudit(

@@ -12,6 +12,7 @@ from reprocheck.gate import FailOn, Switches, decide, ruled
 from reprocheck.judge import unique
 from reprocheck.model import (
     Audit,
+    Beside,
     Location,
     NotCompared,
     Request,
@@ -157,3 +158,36 @@ def test_the_message_of_a_failed_run_is_shown_once() -> None:
     text = FORMATS["text"](audit(verdict=Verdict.NO_VERDICT, exit_code=3, seeds=(seed,)), PLAIN)
     assert text.count("ValueError: no") == 1
     assert "|     fail()" in text
+
+
+def beside(*items: Beside, **changes: Any) -> Audit:
+    return audit(seeds=(replace(audit().seeds[0], beside=items),), **changes)
+
+
+class TestWhatDoesNotDecide:
+    """Results that are printed or written only are told to differ where nobody asked to have them decide."""
+
+    @pytest.mark.parametrize(
+        ("differing", "first"),
+        [
+            (("stdout",), "standard output differs, and counts only with --compare stdout"),
+            (("files",), "files differ, and count only with --compare files"),
+            (("files", "stdout"), "standard output and files differ, and count only with --compare stdout,files"),
+        ],
+    )
+    def test_first_line(self, differing: tuple[str, ...], first: str) -> None:
+        found = beside(*(Beside(what=what, same=False, detail="line 1") for what in differing))
+        assert headline(found) == f"REPRODUCIBLE in what was compared; {first}"
+
+    def test_beside_what_was_not_compared(self) -> None:
+        found = beside(Beside(what="stdout", same=False, detail="line 1"), not_compared=(CHILD,))
+        assert headline(found).startswith(f"{FIRST}; standard output differs")
+
+    def test_what_decides_or_agrees_or_is_no_product(self) -> None:
+        found = beside(
+            Beside(what="stdout", same=True, detail=""),
+            Beside(what="files", same=False, detail="a differs", decides=True),
+            Beside(what="generators", same=False, detail="python"),
+            Beside(what="stdout", same=False, detail="took 1 s", only_times=True),
+        )
+        assert headline(found) == "REPRODUCIBLE"

@@ -228,7 +228,7 @@ class TestJson:
                     audit().seeds[0],
                     notes=("see /evidence/audit-2/s0r0",),
                     beside=(
-                        Beside(what="stdout", same=False, detail="took 9 s"),
+                        Beside(what="stdout", same=False, detail="took 9 s", only_times=True),
                         Beside(what="files", same=True, detail="2"),
                     ),
                     runs=tuple(

@@ -1,0 +1,58 @@
+"""Two runs' standard output: the first line that differs, and whether anything but times does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import BinaryIO
+
+_NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
+_VARIABLE = re.compile(
+    "|".join(
+        (
+            r"\b(?:time|took|elapsed|duration|eta|speed|throughput|latency|runtime|wall|pid)\b[^\w\r\n]{0,4}" + _NUMBER,
+            _NUMBER + r"\s*(?:[a-z]+/s(?:ec)?|s/[a-z]+)\b",
+            _NUMBER + r"\s*(?:s|secs?|seconds?|m?secs?|[mun]s|\xc2\xb5s|mins?|minutes?|hrs?|hours?)\b",
+            r"\b(?:\d+:)?\d{1,2}:\d{2}(?:[.,]\d+)?\b",
+            r"\b\d{4}[-/]\d{2}[-/]\d{2}\b",
+            r"\b0x[0-9a-f]{6,}\b",
+            r"[^\s'\"]*reprocheck-[^\s'\"]*",
+        )
+    ).encode("latin-1"),
+    re.IGNORECASE,
+)
+"""Durations, rates, times of day, dates, addresses and temporary folders: they differ between any two runs."""
+_LINE = 1 << 16
+"""Bytes of a line that are looked at together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What comparing came to."""
+
+    line: int
+    """The first that differs; 0 where none does."""
+    shown: tuple[bytes, bytes] = (b"", b"")
+    only_times: bool = False
+    is_empty: bool = False
+
+
+def compare_printed(left: BinaryIO, right: BinaryIO) -> Printed:
+    """Line by line, to the end where only times differ so far."""
+    number, first, shown = 0, 0, (b"", b"")
+    while True:
+        lines = left.readline(_LINE), right.readline(_LINE)
+        number += 1
+        if lines[0] != lines[1]:
+            if not first:
+                first, shown = number, lines
+            if _steady(lines[0]) != _steady(lines[1]):
+                return Printed(first, shown)
+        elif not lines[0]:
+            return Printed(first, shown, only_times=first > 0, is_empty=number == 1)
+
+
+def _steady(line: bytes) -> bytes:
+    """A line as it stands on a terminal at its end, without what depends on the clock."""
+    segments = [segment for segment in line.rstrip(b"\r\n").split(b"\r") if segment.strip()]
+    return _VARIABLE.sub(b"*", segments[-1]) if segments else b""
