@@ -57,7 +57,7 @@ typecheck: $(VENV)/.lint
 	$(BIN)/mypy
 
 docs: $(VENV)/.test
-	$(BIN)/python -m reprocheck.rules.explain > docs/rules.md
+	$(BIN)/python -m reprocheck.diagnosis.rules.explain > docs/rules.md
 
 clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache .reprocheck

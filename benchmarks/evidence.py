@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figures import Line, figure
-from reprocheck.compare_steps import compare_steps
+from reprocheck.compare.steps import compare_steps
 from reprocheck.protocol import DIGEST_SIZE, KIND_COUNT, RECORD_SIZE, STEP_HEADER
 
 GROUP = "evidence"

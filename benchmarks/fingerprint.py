@@ -11,7 +11,7 @@ from xxhash import xxh3_128_digest
 
 from benchmarks.figures import Line, against, figure
 from benchmarks.workloads import small_tensors
-from reprocheck.worker.digest import tensor_digest
+from reprocheck.worker.fingerprint.digest import tensor_digest
 
 GROUP = "fingerprint on the CPU"
 

@@ -14,8 +14,8 @@ from torch.nn import functional
 from benchmarks.figures import Figure, Line, Skipped, figure
 from benchmarks.steps import Observed
 from benchmarks.workloads import Attention, Step
-from reprocheck.worker import device_digest
-from reprocheck.worker.digest import Combined, Unobserved, tensor_digest
+from reprocheck.worker.fingerprint import device_digest
+from reprocheck.worker.fingerprint.digest import Combined, Unobserved, tensor_digest
 
 GROUP = "fingerprint on the GPU"
 STEPS = 6

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from benchmarks.figures import Figure, Line
-from reprocheck.initial.model import Answer, Confidence, Family, Place
-from reprocheck.initial.recognise import recognise
+from reprocheck.model.initializers import Answer, Confidence, Family, Place
+from reprocheck.worker.initializers.recognise import recognise
 
 SIZES = (16, 64, 256, 1_000, 10_000, 100_000, 1_000_000)
 SEEDS = 3

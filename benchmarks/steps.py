@@ -17,10 +17,10 @@ from torch.optim import optimizer as optimizers
 from benchmarks.figures import Line, against, figure
 from benchmarks.workloads import BLOCK, build
 from reprocheck.model import Ambient, RunSpec, Settings, Target, TargetKind
-from reprocheck.worker.heap import HeapPoison
-from reprocheck.worker.observe import Observer
+from reprocheck.worker.bootstrap.heap import HeapPoison
+from reprocheck.worker.inputs.sites import Sites
+from reprocheck.worker.observe.observe import Observer
 from reprocheck.worker.recorder import Recorder
-from reprocheck.worker.sites import Sites
 
 LIMITS = {"mlp": 1.10, "cnn": 1.03, "gpt": 1.03, "lstm": 1.03}
 """Tighter for steps of 20 ms and more."""

@@ -19,7 +19,7 @@ from benchmarks.figures import Line, Skipped, against, figure
 from benchmarks.workloads import BLOCK, Step, build
 from reprocheck.model import Ambient, RunSpec, Settings, Target, TargetKind, TraceWindow
 from reprocheck.worker.recorder import Recorder
-from reprocheck.worker.trace import Tracer
+from reprocheck.worker.trace.trace import Tracer
 
 LIMITS = {"mlp": 1.6, "cnn": 1.35, "gpt": 1.15, "lstm": 1.2}
 """Of the trace that a whole run bears: outputs and lines."""

@@ -6,17 +6,15 @@ get more than it asked for.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reprocheck.api import audit, render, seed_everything
     from reprocheck.errors import Interrupted, NoVerdictError, ReprocheckError, UsageError
     from reprocheck.model import Audit, Verdict
-    from reprocheck.worker.checkpoints import checkpoint
-    from reprocheck.worker.fingerprint import fingerprint
+    from reprocheck.worker.fingerprint.public import fingerprint
+    from reprocheck.worker.observe.checkpoints import checkpoint
 
 __version__ = "0.1.0"
 
@@ -42,8 +40,9 @@ _HOMES = {
     "ReprocheckError": "reprocheck.errors",
     "UsageError": "reprocheck.errors",
     "Verdict": "reprocheck.model",
-    "checkpoint": "reprocheck.worker.checkpoints",
-    "fingerprint": "reprocheck.worker.fingerprint",
+    "audit": "reprocheck.api",
+    "checkpoint": "reprocheck.worker.observe.checkpoints",
+    "fingerprint": "reprocheck.worker.fingerprint.public",
     "render": "reprocheck.api",
     "seed_everything": "reprocheck.api",
 }
@@ -60,19 +59,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _Package(ModuleType):
-    """NOTE: a submodule is called `audit`, too; importing it would put it in the place of the function."""
-
-    @property
-    def audit(self) -> Any:
-        """The function, whatever was imported before."""
-        return import_module("reprocheck.api").audit
-
-    @audit.setter
-    def audit(self, module: ModuleType) -> None:
-        """The import system keeps the submodule in `sys.modules`; here it has no place."""
-
-
-sys.modules[__name__].__class__ = _Package

@@ -7,11 +7,11 @@ import sys
 
 def main() -> None:
     """The command line. A signal that comes while it is imported ends it in the same way as later."""
-    from reprocheck.interrupts import StopRequested, install
+    from reprocheck.engine.interrupts import StopRequested, install
 
     try:
         install()
-        from reprocheck.cli import main as run
+        from reprocheck.cli.app import main as run
     except StopRequested:
         print("reprocheck: interrupted", file=sys.stderr)
         sys.exit(130)

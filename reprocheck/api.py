@@ -17,9 +17,9 @@ from reprocheck.errors import UsageError
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from reprocheck.gate import Switches
+    from reprocheck.commands.run.gate import Switches
+    from reprocheck.engine.progress import Progress
     from reprocheck.model import Audit, Request, Target
-    from reprocheck.progress import Progress
 
 Names = Sequence[str]
 Table = Mapping[str, Any] | Sequence[str]
@@ -105,7 +105,7 @@ def audit(
     A difference, or a run that failed, is a value: look at `verdict` and `exit_code`. Raises UsageError when the
     request cannot be carried out as written, NoVerdictError when no audit could be made, Interrupted on Ctrl-C.
     """
-    from reprocheck.progress import SilentProgress, choose_progress
+    from reprocheck.engine.progress import SilentProgress, choose_progress
     from reprocheck.report.write import write_outputs
 
     _refuse_nesting()
@@ -119,8 +119,8 @@ def audit(
 
 def render(audit: Audit, format: str = "text") -> str:
     """The report of an audit in one of the formats of `reprocheck run --format`, without colour."""
-    from reprocheck.checks import FORMATS, choice, refuse
-    from reprocheck.console import disarm
+    from reprocheck.config.checks import FORMATS, choice, refuse
+    from reprocheck.engine.console import disarm
     from reprocheck.report import FORMATS as renderers
 
     if format not in FORMATS:
@@ -134,7 +134,7 @@ def seed_everything(seed: int) -> None:
     Out of reach from inside a process: the hash seed of strings (set PYTHONHASHSEED before Python starts), and
     generators that were made with seeds of their own. Returns nothing.
     """
-    from reprocheck.checks import SEED_LIMIT, Refused, integer
+    from reprocheck.config.checks import SEED_LIMIT, Refused, integer
 
     try:
         integer(0, SEED_LIMIT)(seed)
@@ -154,8 +154,8 @@ def make_order(
     target: str | None, module: str | None, argv: Sequence[str], given: Mapping[str, Any], config: Path | None
 ) -> Order:
     """Check everything that was asked for, before anything is run. Raises UsageError."""
-    from reprocheck.settings import load_config, merge
-    from reprocheck.target import parse_target
+    from reprocheck.config.settings import load_config, merge
+    from reprocheck.config.target import parse_target
 
     options = merge(given, load_config(config) if config is not None else {})
     return order_target(parse_target(target, module, tuple(argv), tuple(options["arg"])), options)
@@ -163,9 +163,9 @@ def make_order(
 
 def order_target(target: Target, options: Mapping[str, Any]) -> Order:
     """An audit of a target that is checked already, with merged options."""
-    from reprocheck.gate import read_switches
+    from reprocheck.commands.run.gate import read_switches
+    from reprocheck.config.settings import build_request
     from reprocheck.report.write import check_writable
-    from reprocheck.settings import build_request
 
     request = build_request(target, options)
     check_writable(options["output"])
@@ -174,8 +174,8 @@ def order_target(target: Target, options: Mapping[str, Any]) -> Order:
 
 def carry_out(order: Order, progress: Progress) -> Audit:
     """The audit, with the exit code that the switches give it."""
-    from reprocheck.audit import audit as run_audit
-    from reprocheck.gate import ruled
+    from reprocheck.commands.run.audit import audit as run_audit
+    from reprocheck.commands.run.gate import ruled
 
     return ruled(run_audit(order.request, progress), order.switches)
 
@@ -203,8 +203,8 @@ def target_text(function: Function) -> str:
 
 def refuse_unknown(what: str, options: Iterable[str]) -> None:
     """Raises UsageError for a name that is no option here."""
-    from reprocheck.checks import nearest
-    from reprocheck.settings import OPTIONS
+    from reprocheck.config.checks import nearest
+    from reprocheck.config.settings import OPTIONS
 
     known = [option.key for option in OPTIONS.values() if option.name not in ONLY_COMMAND_LINE]
     for name in options:
@@ -226,6 +226,6 @@ def _shown(value: object) -> str:
 
 
 def _style() -> Any:
-    from reprocheck.console import Style
+    from reprocheck.engine.console import Style
 
     return Style()

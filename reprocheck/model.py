@@ -11,12 +11,12 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reprocheck.tolerance import Tolerance
-from reprocheck.values import ValueDifference
+from reprocheck.model.tolerance import Tolerance
+from reprocheck.model.values import ValueDifference
 
 if TYPE_CHECKING:
-    from reprocheck.baseline.model import BaselineAnswer
-    from reprocheck.explain.model import Explanation, Frame
+    from reprocheck.model.baseline import BaselineAnswer
+    from reprocheck.model.explanation import Explanation, Frame
 
 
 class Seeding(str, Enum):

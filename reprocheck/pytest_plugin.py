@@ -79,7 +79,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if mark is None:
         return
     from reprocheck.api import render
-    from reprocheck.console import disarm, escape
+    from reprocheck.engine.console import disarm, escape
     from reprocheck.errors import Interrupted, ReprocheckError
 
     try:
@@ -109,8 +109,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 def _remember(item: pytest.Item, answer: Audit) -> None:
-    from reprocheck.console import Pen, Style
-    from reprocheck.judge import open_questions
+    from reprocheck.compare.verdict import open_questions
+    from reprocheck.engine.console import Pen, Style
     from reprocheck.report.headline import headline, qualification
 
     if qualification(answer):
@@ -121,9 +121,9 @@ def _remember(item: pytest.Item, answer: Audit) -> None:
 
 def _audit(item: pytest.Item, mark: pytest.Mark) -> Audit:
     from reprocheck.api import carry_out, order_target, refuse_unknown
+    from reprocheck.config.settings import merge
+    from reprocheck.engine.progress import SilentProgress
     from reprocheck.errors import UsageError
-    from reprocheck.progress import SilentProgress
-    from reprocheck.settings import merge
 
     if mark.args:
         raise UsageError("@pytest.mark.reproducible takes its options by name, as in seeds=3")
@@ -136,8 +136,8 @@ def _audit(item: pytest.Item, mark: pytest.Mark) -> Audit:
 
 
 def _target(item: pytest.Item) -> Target:
-    """The test as the target of an audit: reprocheck.pytest_target calls it in each run."""
-    from reprocheck.checks import Refused, arguments
+    """The test as the target of an audit: reprocheck.worker.bootstrap.pytest_target calls it in each run."""
+    from reprocheck.config.checks import Refused, arguments
     from reprocheck.errors import UsageError
     from reprocheck.model import Target, TargetKind
 
@@ -161,7 +161,7 @@ def _target(item: pytest.Item) -> Target:
         text=item.nodeid,
         kind=TargetKind.MODULE_FUNCTION,
         path=item.path,
-        module="reprocheck.pytest_target",
+        module="reprocheck.worker.bootstrap.pytest_target",
         function="call",
         arguments=tuple(call.items()),
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reprocheck.console import Style
+from reprocheck.engine.console import Style
 from reprocheck.model import Audit
 from reprocheck.report.github import render_github
-from reprocheck.report.json_v1 import render_json
+from reprocheck.report.json.v1 import render_json
 from reprocheck.report.junit import render_junit
 from reprocheck.report.markdown import render_markdown
 from reprocheck.report.sarif import render_sarif
-from reprocheck.report.text import render_text
+from reprocheck.report.text.audit import render_text
 
 Render = Callable[[Audit, Style], str]
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reprocheck.console import Pen, Style, escape
-from reprocheck.identity import repository_path
-from reprocheck.judge import open_questions
+from reprocheck.compare.verdict import open_questions
+from reprocheck.engine.console import Pen, Style, escape
 from reprocheck.model import Audit
 from reprocheck.report.headline import headline, qualification
+from reprocheck.report.identity import repository_path
 from reprocheck.report.told import Told, told, unjudged
 from reprocheck.report.wording import count, first_of, shown_target
 

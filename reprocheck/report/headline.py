@@ -5,7 +5,7 @@ That includes what the runs printed or wrote differently where that does not dec
 
 from __future__ import annotations
 
-from reprocheck.judge import results_not_compared, seeding_is_unknown
+from reprocheck.compare.verdict import results_not_compared, seeding_is_unknown
 from reprocheck.model import Audit, Compare, UnseededGenerator, Verdict
 from reprocheck.report.wording import first_of, shown_path
 

@@ -10,15 +10,15 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reprocheck.baseline.model import BaselineAnswer
-from reprocheck.baseline.words import summarize_baseline
-from reprocheck.console import Pen, Style, escape
+from reprocheck.compare.baseline.summary import summarize_baseline
+from reprocheck.compare.verdict import seeding_is_unknown
+from reprocheck.engine.console import Pen, Style, escape
 from reprocheck.errors import ExitCode
-from reprocheck.judge import seeding_is_unknown
 from reprocheck.model import Against, Audit, NotCompared, SeedAudit, Verdict
+from reprocheck.model.baseline import BaselineAnswer
 from reprocheck.report.headline import headline, qualification
-from reprocheck.report.text import render_text
-from reprocheck.report.text_difference import where
+from reprocheck.report.text.audit import render_text
+from reprocheck.report.text.difference import where
 from reprocheck.report.wording import shown_path, shown_target
 
 # What XML 1.0 cannot hold at all, and what it discourages.

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from reprocheck.console import Pen, Style
-from reprocheck.explain.model import Explanation
+from reprocheck.engine.console import Pen, Style
 from reprocheck.model import Audit, NotCompared, RunSummary, SeedAudit, Status
+from reprocheck.model.explanation import Explanation
 from reprocheck.report.headline import headline
-from reprocheck.report.text import render_text
-from reprocheck.report.text_metrics import ONE_SEED, SEEDS, number, one_seed_cells, over_seeds_cells
+from reprocheck.report.text.audit import render_text
+from reprocheck.report.text.metrics import ONE_SEED, SEEDS, number, one_seed_cells, over_seeds_cells
 from reprocheck.report.told import Told, told
 from reprocheck.report.wording import count, prefix_length, short, shown_path, shown_target
 

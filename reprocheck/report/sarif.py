@@ -12,17 +12,17 @@ from typing import Any
 from urllib.parse import quote
 
 from reprocheck import __version__
-from reprocheck.console import Pen, Style
+from reprocheck.diagnosis.rules import find_page
+from reprocheck.diagnosis.rules.page_text import as_text
+from reprocheck.engine.console import Pen, Style
 from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
-from reprocheck.identity import identify, repository_path
 from reprocheck.model import Audit, Edit, Finding, Location, NotCompared
+from reprocheck.protocol.plain_json import Scrub, plain
 from reprocheck.report.headline import headline, qualification
-from reprocheck.report.json_plain import Scrub, plain
-from reprocheck.report.json_v1 import to_plain
+from reprocheck.report.identity import identify, repository_path
+from reprocheck.report.json.v1 import to_plain
 from reprocheck.report.told import Told, told, unjudged
 from reprocheck.report.wording import shown_target
-from reprocheck.rules import find_page
-from reprocheck.rules.page_text import as_text
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "reprocheckFinding/v1"

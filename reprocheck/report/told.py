@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reprocheck import judge
-from reprocheck.console import Pen, Style
+from reprocheck.compare.runs import verdict as judge
+from reprocheck.engine.console import Pen, Style
 from reprocheck.errors import ExitCode
-from reprocheck.identity import has_first_difference
 from reprocheck.model import Audit, Divergence, Finding, Location, Verdict
-from reprocheck.report.text_difference import where
-from reprocheck.report.text_explanation import why_notes
+from reprocheck.report.identity import has_first_difference
+from reprocheck.report.text.difference import where
+from reprocheck.report.text.explanation import why_notes
 from reprocheck.report.wording import count, first_of
 
 SEVERITIES = ("error", "warning", "note")

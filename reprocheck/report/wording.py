@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from reprocheck.console import Pen
+from reprocheck.engine.console import Pen
 from reprocheck.model import Target
 
 PREFIX = 8

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reprocheck.console import Style, disarm, encodable, say, silence
+from reprocheck.engine.console import Style, disarm, encodable, say, silence
 from reprocheck.errors import ExitCode, ReprocheckError, UsageError
 from reprocheck.model import Audit
 from reprocheck.report import FORMATS

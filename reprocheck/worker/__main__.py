@@ -20,14 +20,14 @@ def main() -> None:
     install()
     folder = sys.argv[1]
     if folder == "--supervised":
-        from reprocheck.worker.supervisor import supervise
+        from reprocheck.worker.bootstrap.supervisor import supervise
 
         folder = sys.argv[2]
         supervise(int(sys.argv[3]))
     from reprocheck.worker.run import run
 
     if folder == "--template":
-        from reprocheck.worker.template import serve
+        from reprocheck.worker.bootstrap.template import serve
 
         folder = serve(int(sys.argv[2]), int(sys.argv[3]))
     run(folder)

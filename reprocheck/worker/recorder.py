@@ -13,8 +13,8 @@ from typing import Any
 from xxhash import xxh3_128
 
 from reprocheck.protocol import EVIDENCE_FILE, RECORD_SIZE, STEPS_FILE, UNOBSERVED_RECORD, VALUES_FILE
-from reprocheck.worker.children import Children
-from reprocheck.worker.own_file import OwnFile, identity
+from reprocheck.worker.inputs.own_file import OwnFile, identity
+from reprocheck.worker.observe.children import Children
 from reprocheck.worker.private import copy_of, error_text, text_of
 
 VALUES_LIMIT = 64 * 2**20

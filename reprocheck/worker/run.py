@@ -17,24 +17,25 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
-from reprocheck.worker import compiler_stub, flags, listing, machine, memory_limit, peaks, seeding
-from reprocheck.worker.checkpoints import Checkpoints
-from reprocheck.worker.children import follow_children
-from reprocheck.worker.execute import TargetUnusable, execute
-from reprocheck.worker.files import WrittenFiles
-from reprocheck.worker.heap import HeapPoison
-from reprocheck.worker.importing import after_import
-from reprocheck.worker.inputs import Inputs
-from reprocheck.worker.leaves import leaves_of, line_of
-from reprocheck.worker.leaving import watch_exits
+from reprocheck.worker.bootstrap import compiler_stub, flags, machine, memory_limit, seeding
+from reprocheck.worker.bootstrap.execute import TargetUnusable, execute
+from reprocheck.worker.bootstrap.heap import HeapPoison
+from reprocheck.worker.bootstrap.importing import after_import
+from reprocheck.worker.bootstrap.leaving import watch_exits
+from reprocheck.worker.fingerprint.leaves import leaves_of, line_of
+from reprocheck.worker.inputs.files import WrittenFiles
+from reprocheck.worker.inputs.inputs import Inputs, listing
+from reprocheck.worker.inputs.sites import Sites
+from reprocheck.worker.observe.checkpoints import Checkpoints
+from reprocheck.worker.observe.children import follow_children
+from reprocheck.worker.observe.observe import peaks
 from reprocheck.worker.private import error_text, text_of
 from reprocheck.worker.recorder import Recorder
-from reprocheck.worker.sites import Sites
 
 if TYPE_CHECKING:
-    from reprocheck.worker.ledger import Ledger
-    from reprocheck.worker.observe import Observer
-    from reprocheck.worker.trace import Tracer
+    from reprocheck.worker.ledger.ledger import Ledger
+    from reprocheck.worker.observe.observe import Observer
+    from reprocheck.worker.trace.trace import Tracer
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
 _threads = threading.enumerate
@@ -102,37 +103,37 @@ class _Run:
         after_import("torch", self._observe_torch)
 
     def _observe_torch(self) -> None:
-        from reprocheck.worker.observe import Observer
+        from reprocheck.worker.observe.observe import Observer
 
         tracer, last = self._make_tracer()
         limits = [limit for limit in (self.spec.settings.max_steps, last) if limit is not None]
         self.observer = Observer(self.recorder, self.poison, min(limits, default=None), self._leave, self.sites)
         self.observer.install(tracer)
         if self.spec.looks_at_weights:
-            from reprocheck.worker.weights import MOST_BESIDE, Weights
+            from reprocheck.worker.observe.weights import MOST_BESIDE, Weights
 
             self.observer.look_at_weights(Weights(self.recorder, MOST_BESIDE))
         if self.spec.probe is not None and self.spec.probe.times:
-            from reprocheck.worker.times import Times
+            from reprocheck.worker.observe.times import Times
 
             self.observer.follow_times(Times(self.spec.directory))
         if self.spec.probe is not None and self.spec.probe.weights:
-            from reprocheck.worker.module_tree import ModuleTree
-            from reprocheck.worker.weights import Weights
+            from reprocheck.worker.observe.module_tree import ModuleTree
+            from reprocheck.worker.observe.weights import Weights
 
             self.observer.follow_weights(Weights(self.recorder, tree=ModuleTree()))
         if self.spec.probe is not None and self.spec.probe.checkup:
-            from reprocheck.worker.layers import Layers
-            from reprocheck.worker.memory import Memory
-            from reprocheck.worker.module_tree import ModuleTree
-            from reprocheck.worker.weights import Weights
+            from reprocheck.worker.observe.layers import Layers
+            from reprocheck.worker.observe.memory import Memory
+            from reprocheck.worker.observe.module_tree import ModuleTree
+            from reprocheck.worker.observe.weights import Weights
 
             weights = Weights(self.recorder, tree=ModuleTree())
             layers = Layers(self.recorder, self.observer.roots, weights.label)
             memory = Memory(self.recorder, self.spec.probe.memory_snapshot)
             self.observer.follow_all(weights, layers, memory)
         if self.spec.probe is not None and self.spec.probe.states:
-            from reprocheck.worker.states import Preemption, States
+            from reprocheck.worker.observe.states import Preemption, States
 
             states = States(self.spec.directory, self._steps)
             states.watch_torch()
@@ -145,15 +146,15 @@ class _Run:
         window = None if self.spec.probe is None else self.spec.probe.trace
         if window is None:
             return None, None
-        from reprocheck.worker.trace import Tracer
+        from reprocheck.worker.trace.trace import Tracer
 
         tracer = Tracer(self.spec, window, self.recorder)
         tracer.install()
         return tracer, None if window.last is None else window.last + 1
 
     def _probe(self) -> None:
-        from reprocheck.worker.edits import EditMismatch
-        from reprocheck.worker.taps_install import install
+        from reprocheck.worker.bootstrap.edits import EditMismatch
+        from reprocheck.worker.ledger.taps_install import install
 
         def note(text: str) -> None:
             self.recorder.line("note", text=text)
@@ -205,7 +206,7 @@ class _Run:
             return None
         try:
             memory_limit.lift()
-            from reprocheck.worker.out_of_memory import describe, memory_error
+            from reprocheck.worker.observe.out_of_memory import describe, memory_error
 
             failed = memory_error(error)
             return None if failed is None else describe(failed, self.spec, self.observer, self.sites)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from reprocheck.evidence import load_evidence
+from reprocheck.evidence.run import load_evidence
 from reprocheck.model import Fact
 from tests.support.traced import traced_pair
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.diff.sides import open_sides
+from reprocheck.commands.diff.sides import open_sides
 from reprocheck.errors import UsageError
 from tests.support.cli import Ran, reprocheck
 

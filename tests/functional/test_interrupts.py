@@ -26,7 +26,7 @@ import reprocheck.audit
 def judge_seed(*args):
     open("ready", "w").close()
     time.sleep(300)
-sys.modules["reprocheck.audit"].judge_seed = judge_seed
+sys.modules["reprocheck.commands.run.audit"].judge_seed = judge_seed
 """
 WAITS = """\
 import os, time

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.explain.ledger_file import load_taps
-from reprocheck.explain.model import Tap
+from reprocheck.diagnosis.ledger_file import load_taps
 from reprocheck.model import Probe, Seeding, Status
+from reprocheck.model.explanation import Tap
 from tests.support.probed import probed, result_of, taps_of
 
 PLAIN = """\

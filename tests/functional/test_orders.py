@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.explain.model import Tap
+from reprocheck.model.explanation import Tap
 from tests.support.probed import taps_of
 
 OTHER = """\

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from reprocheck.compare import compare, cut
-from reprocheck.evidence import load_evidence
-from reprocheck.launch import launch
+from reprocheck.compare.runs import compare, cut
+from reprocheck.engine.launch import launch
+from reprocheck.engine.progress import SilentProgress
+from reprocheck.evidence.run import load_evidence
 from reprocheck.model import Ambient, Evidence, Request, RunSpec, Settings, Status, Target, TargetKind
-from reprocheck.progress import SilentProgress
 from reprocheck.protocol import RUN_VARIABLE, count_steps
 from tests.functional.test_corpus import FOLDER, headers
 from tests.support.cli import environment

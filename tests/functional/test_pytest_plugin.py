@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reprocheck.settings import tomllib
+from reprocheck.config.settings import tomllib
 from tests.support.cli import environment
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
+from reprocheck.config.settings import OPTIONS, load_config
 from reprocheck.errors import EXIT_CODE_MEANINGS
-from reprocheck.settings import OPTIONS, load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

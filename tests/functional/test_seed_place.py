@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.explain.model import SeedPlace
+from reprocheck.model.explanation import SeedPlace
 from tests.support.probed import taps_of
 
 LIBRARY = """\

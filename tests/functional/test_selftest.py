@@ -7,11 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.console import Style
+from reprocheck.commands.selftest.selftest import (
+    CASES,
+    PLANTED,
+    Case,
+    Seen,
+    exit_code,
+    render_json,
+    render_text,
+    try_all,
+)
+from reprocheck.engine.console import Style
+from reprocheck.engine.progress import SilentProgress
 from reprocheck.errors import ExitCode
 from reprocheck.model import NotCompared, Verdict
-from reprocheck.progress import SilentProgress
-from reprocheck.selftest import CASES, PLANTED, Case, Seen, exit_code, render_json, render_text, try_all
 from tests.support.cli import reprocheck
 
 SET_ORDER = next(case for case in CASES if case.function == "set_order")

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from reprocheck.engine.plan import Planner, plan_runs
+from reprocheck.engine.templates import Template, TemplateLost, Templates
 from reprocheck.model import Isolation, Request, RunSpec, Settings, Target, TargetKind
-from reprocheck.plan import Planner, plan_runs
 from reprocheck.protocol import STEPS_FILE
-from reprocheck.templates import Template, TemplateLost, Templates
 from tests.functional.test_corpus import FOLDER, headers
 from tests.support.cli import environment, reprocheck
 

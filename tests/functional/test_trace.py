@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.explain.localize import locate
-from reprocheck.explain.model import Origin
-from reprocheck.explain.trace_file import load_trace
+from reprocheck.diagnosis.localization.localize import locate
+from reprocheck.evidence.trace_file import load_trace
 from reprocheck.model import TraceWindow
+from reprocheck.model.explanation import Origin
 from reprocheck.protocol import EVIDENCE_FILE
 from tests.support.traced import RUNS, line_of, traced_pair
 

@@ -11,22 +11,28 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from reprocheck import cache
-from reprocheck.baseline.file import read_baseline, render_baseline
-from reprocheck.baseline.model import Baseline, Entry
-from reprocheck.baseline.snapshot import snapshot_of
-from reprocheck.compare import compare
-from reprocheck.console import Style
-from reprocheck.cost.measure import step_seconds
-from reprocheck.diff.compare import diff_sides
-from reprocheck.diff.sides import open_sides
-from reprocheck.evidence import load_evidence, out_of_memory, read_end
-from reprocheck.explain.ledger_file import load_taps
-from reprocheck.explain.trace_file import load_trace
-from reprocheck.folders import heard_of
-from reprocheck.gate import load_known
-from reprocheck.judge import SeedRuns, judge_seed
+from reprocheck.commands.cost.measure import step_seconds
+from reprocheck.commands.diff.compare import diff_sides
+from reprocheck.commands.diff.json import render_diff_json
+from reprocheck.commands.diff.sides import open_sides
+from reprocheck.commands.diff.text import render_diff_text
+from reprocheck.commands.resume.history import read_history
+from reprocheck.commands.run.gate import load_known
+from reprocheck.compare.baseline.file import read_baseline, render_baseline
+from reprocheck.compare.baseline.snapshot import snapshot_of
+from reprocheck.compare.runs import compare
+from reprocheck.compare.verdict import SeedRuns, judge_seed
+from reprocheck.config.settings import load_config, merge
+from reprocheck.diagnosis.ledger_file import load_taps
+from reprocheck.engine import cache
+from reprocheck.engine.console import Style
+from reprocheck.engine.folders import heard_of
+from reprocheck.engine.templates import Template
+from reprocheck.evidence.run import load_evidence, out_of_memory, read_end
+from reprocheck.evidence.trace_file import load_trace
 from reprocheck.model import Compare, Outcome, Request
+from reprocheck.model.baseline import Baseline, Entry
+from reprocheck.model.tolerance import Tolerance
 from reprocheck.protocol import (
     EVIDENCE_FILE,
     FILES_FILE,
@@ -40,15 +46,9 @@ from reprocheck.protocol import (
     TRACE_TABLE_FILE,
     VALUES_FILE,
 )
-from reprocheck.report.diff_json import render_diff_json
-from reprocheck.report.diff_text import render_diff_text
-from reprocheck.report.json_v1 import render_json
-from reprocheck.resume.history import read_history
-from reprocheck.seal import digest_state
-from reprocheck.settings import load_config, merge
-from reprocheck.templates import Template
-from reprocheck.tolerance import Tolerance
-from reprocheck.worker.trace_format import OUTPUT, RECORD, ROLE_SHIFT, START, TRACE_VERSION
+from reprocheck.protocol.seal import digest_state
+from reprocheck.protocol.trace_format import OUTPUT, RECORD, ROLE_SHIFT, START, TRACE_VERSION
+from reprocheck.report.json.v1 import render_json
 from tests.fuzz.mutate import damage, distort_json, distort_lines, distort_settings
 from tests.support.audits import audit, explained
 from tests.support.baselines import CLASS

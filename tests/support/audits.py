@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from reprocheck.console import Style
-from reprocheck.explain.model import Arm, Attribution, Explanation, Frame, OpCall, Origin, Remedy, Trial
+from reprocheck.engine.console import Style
 from reprocheck.model import (
     Audit,
     Beside,
@@ -25,7 +24,8 @@ from reprocheck.model import (
     TensorDifference,
     Verdict,
 )
-from reprocheck.values import ValueDifference
+from reprocheck.model.explanation import Arm, Attribution, Explanation, Frame, OpCall, Origin, Remedy, Trial
+from reprocheck.model.values import ValueDifference
 
 PLAIN = Style()
 A, B = "a" * 32, "b" * 32

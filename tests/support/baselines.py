@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reprocheck.baseline.model import Snapshot, Steps
-from reprocheck.baseline.snapshot import snapshot_of
+from reprocheck.compare.baseline.snapshot import snapshot_of
 from reprocheck.model import Ambient, CheckpointRecord, Evidence, RunSpec, Settings, Target, TargetKind, TensorRecord
+from reprocheck.model.baseline import Snapshot, Steps
 from reprocheck.protocol import STEP_HEADER, STEP_KINDS
 
 TARGET = Target(text="train.py:train", kind=TargetKind.FILE_FUNCTION, path=Path("train.py"), function="train")

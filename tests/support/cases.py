@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from reprocheck.explain.model import Attribution, Case, Frame, OpCall, Origin, SourceHit, Tap
 from reprocheck.model import Divergence, Edit, Fact, Location, Request, Settings, Target, TargetKind
+from reprocheck.model.explanation import Attribution, Case, Frame, OpCall, Origin, SourceHit, Tap
 
 FILE = "/project/train.py"
 

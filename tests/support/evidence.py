@@ -17,7 +17,7 @@ from reprocheck.protocol import (
     STEP_KINDS,
     encode_spec,
 )
-from reprocheck.seal import seal
+from reprocheck.protocol.seal import seal
 from reprocheck.worker.recorder import Recorder
 
 FIVE_FLOATS = bytes(range(20))

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reprocheck.baseline.model import BaselineAnswer, Tolerance
 from reprocheck.model import Audit, Location, NotCompared, Request, SeedAudit, Status, Target, TargetKind, Verdict
+from reprocheck.model.baseline import BaselineAnswer, Tolerance
 from tests.support.audits import HOSTILE, audit, cause, different, divergence, place_finding, run, tensor
 
 # Key → shape. `!` marks what must be there; a list of one shape is a list of such; a set is an enumeration.

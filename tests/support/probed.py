@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from reprocheck.evidence import load_evidence
-from reprocheck.explain.ledger_file import load_taps
-from reprocheck.explain.model import Tap
-from reprocheck.launch import launch
+from reprocheck.diagnosis.ledger_file import load_taps
+from reprocheck.engine.launch import launch
+from reprocheck.engine.progress import SilentProgress
+from reprocheck.evidence.run import load_evidence
 from reprocheck.model import Ambient, Outcome, Probe, RunSpec, Settings, Status, Target, TargetKind
-from reprocheck.progress import SilentProgress
+from reprocheck.model.explanation import Tap
 from reprocheck.protocol import RUN_VARIABLE
 from tests.support.cli import environment
 

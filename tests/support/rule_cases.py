@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reprocheck.explain.model import Case, Tap
 from reprocheck.model import Seeding, Settings
+from reprocheck.model.explanation import Case, Tap
 from tests.support.cases import INTRINSIC, LEFTOVER, ambient, case, differs, fact, frozen, hit, origin, seeding, tap
 
 GPU = {"gpus": ["NVIDIA H100"], "threads": 2}

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reprocheck.launch import launch
+from reprocheck.engine.launch import launch
+from reprocheck.engine.progress import SilentProgress
 from reprocheck.model import (
     Ambient,
     Outcome,
@@ -19,7 +20,6 @@ from reprocheck.model import (
     TargetKind,
     TraceWindow,
 )
-from reprocheck.progress import SilentProgress
 from reprocheck.protocol import RUN_VARIABLE
 from tests.support.cli import environment
 

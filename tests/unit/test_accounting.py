@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reprocheck.gate import FailOn, Switches, decide, ruled
-from reprocheck.judge import unique
+from reprocheck.commands.run.gate import FailOn, Switches, decide, ruled
+from reprocheck.compare.verdict import unique
 from reprocheck.model import (
     Audit,
     Beside,

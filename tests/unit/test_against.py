@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from reprocheck.against import compare_sides, overall_against, placed_against, summarize_against
-from reprocheck.changes import why_not_own_code, with_changes
+from reprocheck.commands.run.against import compare_sides, overall_against, placed_against, summarize_against
+from reprocheck.diagnosis.rules.difference import find_moved
+from reprocheck.engine.changes import why_not_own_code, with_changes
+from reprocheck.engine.revision import Revision
 from reprocheck.errors import ExitCode
-from reprocheck.explain.model import Frame
 from reprocheck.model import (
     Against,
     Ambient,
@@ -28,10 +29,9 @@ from reprocheck.model import (
     TargetKind,
     Verdict,
 )
-from reprocheck.report.json_v1 import render_json
-from reprocheck.report.text import render_text
-from reprocheck.revision import Revision
-from reprocheck.rules.difference import find_moved
+from reprocheck.model.explanation import Frame
+from reprocheck.report.json.v1 import render_json
+from reprocheck.report.text.audit import render_text
 from tests.support.audits import LINE, PLAIN, audit, call, divergence, explanation, origin, run
 from tests.support.history import Project
 

@@ -17,10 +17,10 @@ import torch
 
 import reprocheck
 from reprocheck.api import ONLY_COMMAND_LINE, Options, make_order, target_text
+from reprocheck.config.settings import OPTIONS
+from reprocheck.engine.store import create_audit_folder, prune
 from reprocheck.errors import UsageError
 from reprocheck.model import Seeding
-from reprocheck.settings import OPTIONS
-from reprocheck.store import create_audit_folder, prune
 
 
 def run(code: str) -> str:
@@ -48,12 +48,6 @@ def test_a_name_that_is_not_there() -> None:
 def test_importing_is_light(code: str) -> None:
     heavy = "('torch', 'numpy', 'typer', 'rich', 'subprocess')"
     assert run(f"import sys\n{code}\nprint([name for name in {heavy} if name in sys.modules])") == "[]"
-
-
-def test_audit_is_the_function_whatever_was_imported_before() -> None:
-    code = "import reprocheck.audit, reprocheck; from reprocheck import audit; print(callable(audit), audit.__module__)"
-    assert run(code) == "True reprocheck.api"
-    assert run("from reprocheck.audit import audit; print(audit.__module__)") == "reprocheck.audit"
 
 
 def test_keywords_are_the_options_of_the_command_line() -> None:

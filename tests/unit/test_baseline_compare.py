@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from reprocheck.baseline.compare import compare_snapshots
-from reprocheck.baseline.model import OTHER_CLASS, UNMEASURED, First, Snapshot, State
-from reprocheck.baseline.snapshot import marked_steps
-from reprocheck.tolerance import Tolerance, parse
+from reprocheck.compare.baseline.compare import compare_snapshots
+from reprocheck.compare.baseline.snapshot import marked_steps
+from reprocheck.model.baseline import OTHER_CLASS, UNMEASURED, First, Snapshot, State
+from reprocheck.model.tolerance import Tolerance, parse
 from tests.support.baselines import checkpoint, forgotten, metric, records, snapshot, tensor
 
 BITS = Tolerance()

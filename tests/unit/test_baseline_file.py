@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from reprocheck.baseline.compare import compare_snapshots
-from reprocheck.baseline.file import MARK, read_baseline, render_baseline
-from reprocheck.baseline.model import Baseline, Entry, State
-from reprocheck.baseline.numerical import class_differences, class_name, nearest_class
+from reprocheck.compare.baseline.compare import compare_snapshots
+from reprocheck.compare.baseline.file import MARK, read_baseline, render_baseline
+from reprocheck.compare.baseline.numerical import class_differences, class_name, nearest_class
 from reprocheck.errors import UsageError
-from reprocheck.tolerance import Tolerance, parse
+from reprocheck.model.baseline import Baseline, Entry, State
+from reprocheck.model.tolerance import Tolerance, parse
 from tests.support.baselines import CLASS, checkpoint, metric, snapshot, tensor
 
 OUTPUTS = (

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from reprocheck.baseline.gate import check_baseline, open_baseline, overall_baseline
-from reprocheck.baseline.model import Baseline, BaselineAnswer
-from reprocheck.baseline.words import find_baseline_moved, summarize_baseline
+from reprocheck.commands.run.baseline import check_baseline, open_baseline, overall_baseline
+from reprocheck.compare.baseline.summary import find_baseline_moved, summarize_baseline
 from reprocheck.errors import ExitCode, UsageError
 from reprocheck.model import Deterministic, Request, Settings, Verdict
-from reprocheck.tolerance import parse
+from reprocheck.model.baseline import Baseline, BaselineAnswer
+from reprocheck.model.tolerance import parse
 from tests.support.baselines import CLASS, TARGET, metric, records, snapshot, tensor
 
 MANIFEST = {"numerical_class": CLASS, "python": "3.11", "packages": {"numpy": "2.0"}, "imported": ["numpy"]}

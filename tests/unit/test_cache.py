@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from reprocheck.api import make_order
-from reprocheck.cache import Reuse, reuse
-from reprocheck.plan import Planner, plan_runs
-from reprocheck.store import create_audit_folder
+from reprocheck.engine.cache import Reuse, reuse
+from reprocheck.engine.plan import Planner, plan_runs
+from reprocheck.engine.store import create_audit_folder
 from tests.support.cli import environment, reprocheck
 
 TARGET = """

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from reprocheck.checks import parse_arg, parse_env, parse_output
+from reprocheck.config.checks import parse_arg, parse_env, parse_output
+from reprocheck.config.settings import OPTIONS, validate
 from reprocheck.errors import UsageError
 from reprocheck.model import AmbientMode, Compare, Deterministic, Seeding
-from reprocheck.settings import OPTIONS, validate
 
 
 def refusal(name: str, value: Any) -> UsageError:

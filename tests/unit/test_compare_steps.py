@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from reprocheck.compare_steps import compare_steps, has_observations, history_digest
+from reprocheck.compare.steps import compare_steps, has_observations, history_digest
 from reprocheck.protocol import (
     DECIDING_KINDS,
     EMPTY_DIGEST,

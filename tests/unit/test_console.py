@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from reprocheck.console import Pen, Style, aligned, decide_style, escape, say
+from reprocheck.engine.console import Pen, Style, aligned, decide_style, escape, say
 
 
 class Stream(io.StringIO):

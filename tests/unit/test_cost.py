@@ -8,22 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.cost.bill import cheapest_of, in_round
-from reprocheck.cost.measure import (
-    base_of,
-    interval_places,
-    median_step,
-    noise_ratio,
-    ratio_to_plain,
-    warm_up,
-)
-from reprocheck.cost.model import Bill, Price, Ratio, Row
-from reprocheck.cost.rows import AGAIN, PLAIN, ROWS, choose_rows, settings_of, why_not
+from reprocheck.commands.cost.bill import cheapest_of, in_round
+from reprocheck.commands.cost.json import render_cost_json
+from reprocheck.commands.cost.measure import base_of, interval_places, median_step, noise_ratio, ratio_to_plain, warm_up
+from reprocheck.commands.cost.model import Bill, Price, Ratio, Row
+from reprocheck.commands.cost.rows import AGAIN, PLAIN, ROWS, choose_rows, settings_of, why_not
+from reprocheck.commands.cost.text import render_cost_text
 from reprocheck.errors import ExitCode, UsageError
 from reprocheck.model import Deterministic, Request, Seeding, Settings, Target, TargetKind
 from reprocheck.protocol import TIME_RECORD
-from reprocheck.report.cost_json import render_cost_json
-from reprocheck.report.cost_text import render_cost_text
 from tests.support.audits import PLAIN as STYLE
 
 

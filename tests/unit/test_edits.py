@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.evidence import load_evidence
+from reprocheck.evidence.run import load_evidence
 from reprocheck.model import Edit, Probe, Status
 from reprocheck.protocol import count_steps
 from tests.support.probed import probed, result_of

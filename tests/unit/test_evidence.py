@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.evidence import EvidenceUnreadable, load_evidence, read_end, read_tail
+from reprocheck.evidence.run import EvidenceUnreadable, load_evidence, read_end, read_tail
 from reprocheck.model import Outcome, Status
 from reprocheck.protocol import (
     DIGEST_SIZE,
@@ -21,7 +21,7 @@ from reprocheck.protocol import (
     STEPS_FILE,
     VALUES_FILE,
 )
-from reprocheck.seal import digest_state
+from reprocheck.protocol.seal import digest_state
 from tests.support.evidence import make_run
 
 

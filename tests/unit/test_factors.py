@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from reprocheck.explain.factors import SmallestSets, Spent
+from reprocheck.diagnosis.factors import SmallestSets, Spent
 
 FACTORS = ("listing", "hash", "heap", "switch", "tmpdir")
 

@@ -16,9 +16,9 @@ import numpy
 import pytest
 import torch
 
-from reprocheck.compare_files import compare_files
-from reprocheck.file_contents import contents
-from reprocheck.folders import Folders, scan
+from reprocheck.compare.files import compare_files
+from reprocheck.engine.file_contents import contents
+from reprocheck.engine.folders import Folders, scan
 from reprocheck.model import (
     Ambient,
     Compare,

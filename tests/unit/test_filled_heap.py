@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from reprocheck.explain.attribute import uncached
+from reprocheck.diagnosis.attribute import uncached
 
 REUSED = """
 import ctypes

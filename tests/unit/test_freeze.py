@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reprocheck.model import Probe, Seeding
-from reprocheck.worker.freeze import Frozen
+from reprocheck.worker.ledger.freeze import Frozen
 from tests.support.probed import result_of
 
 SOURCES = {

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from reprocheck import gate
+from reprocheck.commands.run import gate
+from reprocheck.commands.run.gate import FailOn, Known, Switches, decide, load_known, read_switches, ruled
+from reprocheck.config.settings import OPTIONS, load_config, merge
 from reprocheck.errors import UsageError
-from reprocheck.gate import FailOn, Known, Switches, decide, load_known, read_switches, ruled
 from reprocheck.model import Against, Audit, Location, Verdict
-from reprocheck.report.json_v1 import render_json, to_plain
-from reprocheck.settings import OPTIONS, load_config, merge
+from reprocheck.report.json.v1 import render_json, to_plain
 from tests.support.audits import PLAIN, audit, call, cause, different, divergence, explained, explanation, origin, run
 from tests.support.audits import place_finding as place
 from tests.support.formats import no_verdict, unjudged, with_baseline

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reprocheck.explain.generators import drawn_before_seeded
-from reprocheck.explain.model import Tap
+from reprocheck.diagnosis.generators import drawn_before_seeded
 from reprocheck.model import Seeding
+from reprocheck.model.explanation import Tap
 
 
 def tap(order: int, kind: str, generator: str, **more: object) -> Tap:

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from reprocheck import gpu_info
+from reprocheck.commands.gpu_info import command as gpu_info
+from reprocheck.commands.gpu_info.command import GpuInfo, GpuState, collect, gpu_info_command, import_torch, to_json
+from reprocheck.commands.gpu_info.text import render_text
 from reprocheck.errors import ExitCode
-from reprocheck.gpu_info import GpuInfo, GpuState, collect, gpu_info_command, import_torch, to_json
-from reprocheck.report.gpu_text import render_text
 
 NO_DRIVER_FILE = Path("no-such-file")
 TOO_OLD = (
@@ -495,7 +495,7 @@ class TestCommand:
         assert r"GPU \u03a9" in stream.read()
 
     def test_looking_for_the_command_does_not_import_torch(self) -> None:
-        code = "import sys, reprocheck.gpu_info, reprocheck.settings; print({'torch', 'rich'} & {*sys.modules})"
+        code = "import sys, reprocheck.commands.gpu_info.command, reprocheck.config.settings; print({'torch', 'rich'} & {*sys.modules})"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout == "set()\n"
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from reprocheck.checks import FORMATS
-from reprocheck.console import Style, disarm
+from reprocheck.config.checks import FORMATS
+from reprocheck.engine.console import Style, disarm
 from reprocheck.report import FORMATS as RENDER
 from tests.support.audits import divergence, explained, explanation
 

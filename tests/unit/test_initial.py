@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from benchmarks import initialisers
-from reprocheck.initial.model import Answer, Confidence, Family, Place
-from reprocheck.initial.recognise import recognise
+from reprocheck.model.initializers import Answer, Confidence, Family, Place
+from reprocheck.worker.initializers.recognise import recognise
 
 
 def _answer(tensor: torch.Tensor, **place: object) -> Answer:

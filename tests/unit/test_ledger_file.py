@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reprocheck.explain.ledger_file import load_taps
+from reprocheck.diagnosis.ledger_file import load_taps
 from reprocheck.protocol import LEDGER_FILE
 
 LINE: dict[str, Any] = {

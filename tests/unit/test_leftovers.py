@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pytest
 
-from reprocheck.explain.leftovers import leftovers, reads_what_was_written
-from reprocheck.explain.model import Tap
+from reprocheck.diagnosis.leftovers import leftovers, reads_what_was_written
+from reprocheck.engine.plan import Planner, home_of, in_home
+from reprocheck.engine.workdir import make_home
 from reprocheck.model import Evidence, FileRecord, Home, Location, Request, Target, TargetKind
-from reprocheck.plan import Planner, home_of, in_home
+from reprocheck.model.explanation import Tap
 from reprocheck.protocol import decode_spec, encode_spec
-from reprocheck.workdir import make_home
 
 LINE = Location(path="/w/train.py", line=3)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.evidence import EvidenceUnreadable
-from reprocheck.explain.localize import locate
-from reprocheck.explain.model import Origin
-from reprocheck.explain.trace_file import load_trace
-from reprocheck.explain.watch import ENOUGH, TraceWatch
+from reprocheck.diagnosis.localization.localize import locate
+from reprocheck.diagnosis.localization.watch import ENOUGH, TraceWatch
+from reprocheck.evidence.run import EvidenceUnreadable
+from reprocheck.evidence.trace_file import load_trace
+from reprocheck.model.explanation import Origin
 from reprocheck.protocol import TRACE_FILE, TRACE_TABLE_FILE, TRACE_VALUES_FILE
-from reprocheck.worker.trace_format import (
+from reprocheck.protocol.trace_format import (
     BLANK,
     GENERATOR,
     INPUT,
@@ -28,7 +28,7 @@ from reprocheck.worker.trace_format import (
     argument_index,
     digest_of,
 )
-from reprocheck.worker.trace_writer import TraceWriter
+from reprocheck.worker.trace.writer import TraceWriter
 
 RUNS = ("s0r0", "s0r1")
 SHAPE = (2, 2)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reprocheck.baseline.compare import INIT, compare_snapshots
-from reprocheck.baseline.model import Snapshot, State, Steps
-from reprocheck.compare_checkpoints import ended_before
-from reprocheck.evidence import _initial
+from reprocheck.compare.baseline.compare import INIT, compare_snapshots
+from reprocheck.compare.checkpoints import ended_before
+from reprocheck.evidence.run import _initial
 from reprocheck.model import CheckpointRecord, TensorRecord
+from reprocheck.model.baseline import Snapshot, State, Steps
+from reprocheck.model.tolerance import Tolerance
 from reprocheck.protocol import ROW_GROWTH, SINGLE_CALLS, THREAD_MARK
-from reprocheck.tolerance import Tolerance
 
 
 def line(root: str, step: int = 0, name: str = "weight") -> dict[str, Any]:

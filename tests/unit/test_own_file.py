@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.worker.own_file import OwnFile, append
+from reprocheck.worker.inputs.own_file import OwnFile, append
 
 
 @contextmanager

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from reprocheck.params.findings import find
-from reprocheck.params.model import Row, Start
-from reprocheck.params.read import _tensor
-from reprocheck.params.rows import rows_of
-from reprocheck.worker.weights import _lines
+from reprocheck.commands.params.findings import find
+from reprocheck.commands.params.model import Row, Start
+from reprocheck.commands.params.read import _tensor
+from reprocheck.commands.params.rows import rows_of
+from reprocheck.worker.observe.weights import _lines
 
 Make = Callable[[], nn.Module]
 

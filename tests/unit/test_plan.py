@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from reprocheck.engine.plan import FACTORS, Planner, base_environment, pinned, plan_runs
 from reprocheck.model import AmbientMode, Compare, Deterministic, Request, RunSpec, Settings, Target, TargetKind
-from reprocheck.plan import FACTORS, Planner, base_environment, pinned, plan_runs
 from reprocheck.protocol import RUN_VARIABLE, decode_spec, encode_spec
 
 ENVIRON = {"PATH": "/bin", "HOME": "/home/u"}

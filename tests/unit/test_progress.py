@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from reprocheck.engine.progress import LiveProgress, PlainProgress, Progress, SilentProgress, choose_progress
 from reprocheck.model import Status
-from reprocheck.progress import LiveProgress, PlainProgress, Progress, SilentProgress, choose_progress
 
 
 class Terminal(io.StringIO):

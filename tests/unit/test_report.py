@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from reprocheck import checks
-from reprocheck.console import Style
+from reprocheck.config import checks
+from reprocheck.engine.console import Style
 from reprocheck.errors import UsageError
 from reprocheck.model import (
     Audit,
@@ -32,8 +32,8 @@ from reprocheck.model import (
 )
 from reprocheck.report import FORMATS
 from reprocheck.report import write as write_module
-from reprocheck.report.json_v1 import render_json, to_plain
-from reprocheck.report.text import render_text
+from reprocheck.report.json.v1 import render_json, to_plain
+from reprocheck.report.text.audit import render_text
 from reprocheck.report.wording import prefix_length
 from reprocheck.report.write import OutputError, check_writable, print_report, write_outputs
 from tests.support.audits import HOSTILE, PLAIN, A, B, audit, different, divergence, run, tensor

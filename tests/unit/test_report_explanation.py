@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from reprocheck.console import Style
-from reprocheck.explain.model import Frame
+from reprocheck.engine.console import Style
 from reprocheck.model import Audit, Deterministic, Edit, Location, NotCompared
-from reprocheck.report.json_v1 import render_json, to_plain
-from reprocheck.report.text import render_text
-from reprocheck.values import ValueDifference
+from reprocheck.model.explanation import Frame
+from reprocheck.model.values import ValueDifference
+from reprocheck.report.json.v1 import render_json, to_plain
+from reprocheck.report.text.audit import render_text
 from tests.support.audits import (
     HOSTILE,
     LINE,
@@ -575,7 +575,7 @@ class TestJson:
         "name", ["Explanation", "Attribution", "Arm", "Origin", "OpCall", "Frame", "Trial", "Remedy"]
     )
     def test_no_field_of_the_model_is_forgotten(self, name: str) -> None:
-        from reprocheck.explain import model
+        from reprocheck.model import explanation as model
 
         told = to_plain(set_order())["explanation"]
         shown = {

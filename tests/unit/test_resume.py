@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from reprocheck.evidence import tensor_record
+from reprocheck.commands.resume.align import align
+from reprocheck.commands.resume.causes import find_causes
+from reprocheck.commands.resume.compare import first_difference
+from reprocheck.commands.resume.history import read_history
+from reprocheck.commands.resume.model import Cause, Difference, History, ModelState, Pass, Save, Start, StepState
+from reprocheck.commands.resume.runs import _was_there
+from reprocheck.evidence.run import tensor_record
 from reprocheck.protocol import STATES_FILE
-from reprocheck.resume.align import align
-from reprocheck.resume.causes import find_causes
-from reprocheck.resume.compare import first_difference
-from reprocheck.resume.history import read_history
-from reprocheck.resume.model import Cause, Difference, History, ModelState, Pass, Save, Start, StepState
-from reprocheck.resume.runs import _was_there
 
 STEPS, AT = 12, 4
 TORCH = {"torch": "x", "numpy": "numpy4"}

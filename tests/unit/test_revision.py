@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.errors import NoVerdictError, UsageError
-from reprocheck.model import Target, TargetKind
-from reprocheck.revision import (
+from reprocheck.engine.revision import (
     Revision,
     changed_files,
     check_out,
@@ -20,6 +18,8 @@ from reprocheck.revision import (
     remove,
     resolve,
 )
+from reprocheck.errors import NoVerdictError, UsageError
+from reprocheck.model import Target, TargetKind
 from tests.support.history import REORDERED, Project
 
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from reprocheck.worker.observe.roots import Roots
+from reprocheck.worker.observe.weights import _lines
 from reprocheck.worker.recorder import Recorder
-from reprocheck.worker.roots import Roots
-from reprocheck.worker.weights import _lines
 
 
 def scripted() -> nn.Module:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.explain.model import Arm, Attribution, Case, Frame, Remedy, SeedPlace
+from reprocheck.diagnosis.rules import diagnose, pages, remedies
+from reprocheck.diagnosis.rules.registry import RULES
 from reprocheck.model import Deterministic, Edit, Seeding, Settings
-from reprocheck.rules import diagnose, pages, remedies
-from reprocheck.rules.registry import RULES
+from reprocheck.model.explanation import Arm, Attribution, Case, Frame, Remedy, SeedPlace
 from tests.support.cases import FILE, INTRINSIC, LEFTOVER, ambient, at, case, differs, frozen, hit, origin, tap
 from tests.support.rule_cases import CASES, HASH, HEAP, LISTING, LOADER
 

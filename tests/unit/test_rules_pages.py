@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from reprocheck.diagnosis.rules import find_page, nearest, pages
+from reprocheck.diagnosis.rules.difference import DIVERGENCES, MOVED, SEED_NO_EFFECT
+from reprocheck.diagnosis.rules.explain import explain
+from reprocheck.diagnosis.rules.model import Page
+from reprocheck.diagnosis.rules.page_text import WIDTH, as_markdown, as_text
 from reprocheck.errors import UsageError
-from reprocheck.rules import find_page, nearest, pages
-from reprocheck.rules.difference import DIVERGENCES, MOVED, SEED_NO_EFFECT
-from reprocheck.rules.explain import explain
-from reprocheck.rules.model import Page
-from reprocheck.rules.page_text import WIDTH, as_markdown, as_text
 from tests.support.cli import reprocheck
 
 ROOT = Path(__file__).parent.parent.parent
@@ -94,5 +94,5 @@ def test_the_command(tmp_path: Path) -> None:
 def test_the_rules_never_import_torch(tmp_path: Path) -> None:
     import subprocess
 
-    code = "import sys, reprocheck.rules, reprocheck.explain.scan; sys.exit('torch' in sys.modules)"
+    code = "import sys, reprocheck.diagnosis.rules, reprocheck.diagnosis.source.scan; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

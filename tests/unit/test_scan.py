@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.explain.model import SourceHit
-from reprocheck.explain.scan import MOST_BYTES, MOST_FILES, MOST_HITS, scan
+from reprocheck.diagnosis.source.scan import MOST_BYTES, MOST_FILES, MOST_HITS, scan
+from reprocheck.model.explanation import SourceHit
 
 TARGETS = Path(__file__).parent.parent / "targets"
 

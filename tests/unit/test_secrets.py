@@ -10,7 +10,7 @@ import pytest
 
 from reprocheck.model import Ambient, RunSpec, Settings, Target, TargetKind
 from reprocheck.protocol import decode_spec, encode_kept, encode_spec
-from reprocheck.secrets import is_secret_name, mask_arguments, mask_text, mask_words, secrets_of
+from reprocheck.protocol.secrets import is_secret_name, mask_arguments, mask_text, mask_words, secrets_of
 
 SECRET_NAMES = (
     *(

@@ -7,13 +7,7 @@ import sys
 
 import pytest
 
-from reprocheck.console import Pen, Style
-from reprocheck.model import MetricSummary, SeedAudit, Verdict
-from reprocheck.report.json_v1 import to_plain
-from reprocheck.report.markdown import render_markdown
-from reprocheck.report.text import render_text
-from reprocheck.report.text_plot import MOST_ROWS, SHARED_ROWS, plot_lines
-from reprocheck.seed_statistics import (
+from reprocheck.compare.seed_statistics import (
     between_deviation,
     seed_deviation,
     summarize_metric,
@@ -21,6 +15,12 @@ from reprocheck.seed_statistics import (
     t_coverage,
     t_quantile,
 )
+from reprocheck.engine.console import Pen, Style
+from reprocheck.model import MetricSummary, SeedAudit, Verdict
+from reprocheck.report.json.v1 import to_plain
+from reprocheck.report.markdown import render_markdown
+from reprocheck.report.text.audit import render_text
+from reprocheck.report.text.plot import MOST_ROWS, SHARED_ROWS, plot_lines
 from tests.support.audits import PLAIN, audit, run
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from reprocheck.worker import seeding
-from reprocheck.worker.seeding import state_digest
+from reprocheck.worker.bootstrap import seeding
+from reprocheck.worker.bootstrap.seeding import state_digest
 
 MOVES = {
     "nothing": lambda: None,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from reprocheck.config.settings import build_request, find_pyproject, load_config, merge
 from reprocheck.errors import UsageError
 from reprocheck.model import AmbientMode, Compare, Deterministic, Request, Seeding, Target, TargetKind
-from reprocheck.settings import build_request, find_pyproject, load_config, merge
 
 
 def write_config(folder: Path, body: str) -> Path:
@@ -141,7 +141,7 @@ class TestLoad:
         def refuse(path: Path, limit: int, *, follow: bool) -> bytes:
             raise PermissionError(13, "Permission denied", str(path))
 
-        monkeypatch.setattr("reprocheck.settings.read_whole", refuse)  # root may read every file
+        monkeypatch.setattr("reprocheck.config.settings.read_whole", refuse)  # root may read every file
         with pytest.raises(UsageError, match=r"cannot read .*: Permission denied"):
             load_config(write_config(tmp_path, ""))
 

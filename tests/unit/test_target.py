@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from reprocheck.config.target import parse_target
 from reprocheck.errors import UsageError
 from reprocheck.model import Target, TargetKind
-from reprocheck.target import parse_target
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from reprocheck.tolerance import CLOSE, Margin, Measure, Tolerance, close_margin, parse
-from reprocheck.values_near import count_beyond, number_is_near
+from reprocheck.compare.values_near import count_beyond, number_is_near
+from reprocheck.model.tolerance import CLOSE, Margin, Measure, Tolerance, close_margin, parse
 
 BIT_EXACT = Tolerance()
 NEAR = parse(["close"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from reprocheck.explain.torch_warnings import nondeterministic
+from reprocheck.diagnosis.torch_warnings import nondeterministic
 
 CODE = """
 import torch

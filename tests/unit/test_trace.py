@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from reprocheck.explain import trace_file
-from reprocheck.explain.trace_file import Trace, load_trace
-from reprocheck.worker import trace_writer
-from reprocheck.worker.trace_ops import draws, plan_of, scalar_bytes, scalar_text, scalars_of
-from reprocheck.worker.trace_tensors import Tensors
-from reprocheck.worker.trace_threads import UNSURE, Streams
-from reprocheck.worker.trace_writer import Table, TraceWriter
+from reprocheck.evidence.run import trace_file
+from reprocheck.evidence.trace_file import Trace, load_trace
+from reprocheck.worker.trace.ops import draws, plan_of, scalar_bytes, scalar_text, scalars_of
+from reprocheck.worker.trace.tensors import Tensors
+from reprocheck.worker.trace.threads import UNSURE, Streams
+from reprocheck.worker.trace.trace import writer as trace_writer
+from reprocheck.worker.trace.writer import Table, TraceWriter
 
 aten = torch.ops.aten
 

@@ -13,9 +13,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reprocheck import values
-from reprocheck.values import ValueDifference, compare_values
-from reprocheck.worker.digest import dtype_name, raw_bytes
+from reprocheck.model import values
+from reprocheck.model.values import ValueDifference, compare_values
+from reprocheck.worker.fingerprint.digest import dtype_name, raw_bytes
 
 FLOAT8 = ["float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu"]
 BITS = {
@@ -408,5 +408,5 @@ def test_symmetric_and_reflexive(dtype: str, pair: tuple[int, bytes, st.DataObje
 
 
 def test_the_parent_needs_neither_torch_nor_numpy_to_start() -> None:
-    code = "import sys, reprocheck.values; sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
+    code = "import sys, reprocheck.model.values; sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

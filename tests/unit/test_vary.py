@@ -8,15 +8,15 @@ from collections.abc import Sequence
 import pytest
 from typer.testing import CliRunner
 
-from reprocheck.cli import app
+from reprocheck.cli.app import app
+from reprocheck.commands.vary.flags import flags_of
+from reprocheck.commands.vary.model import Change, Facts, InForce
+from reprocheck.commands.vary.narrow import guilty
+from reprocheck.commands.vary.runs import merge
+from reprocheck.commands.vary.variations import VARIATIONS, choose
 from reprocheck.errors import UsageError
 from reprocheck.model import Request, Target, TargetKind
-from reprocheck.vary.flags import flags_of
-from reprocheck.vary.model import Change, Facts, InForce
-from reprocheck.vary.narrow import guilty
-from reprocheck.vary.runs import merge
-from reprocheck.vary.variations import VARIATIONS, choose
-from reprocheck.worker.machine import numpy_features
+from reprocheck.worker.bootstrap.machine import numpy_features
 
 
 class Asked:

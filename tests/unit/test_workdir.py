@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck import workdir
+from reprocheck.engine import workdir
+from reprocheck.engine.workdir import copy_folder, in_world, leave_out
 from reprocheck.model import Known
-from reprocheck.workdir import copy_folder, in_world, leave_out
 
 
 @pytest.fixture

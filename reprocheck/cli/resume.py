@@ -1,0 +1,70 @@
+"""`reprocheck resume` on the command line. No logic of its own."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from reprocheck.cli.options import ARGV, FORMAT, MODULE, QUIET, SEED, TARGET, VERBOSE, check_form, option, order_of
+
+
+def resume(
+    context: typer.Context,
+    target: TARGET = None,
+    argv: ARGV = None,
+    module: MODULE = None,
+    at: Annotated[
+        int | None,
+        typer.Option(
+            "--at", help="Optimizer steps after which it is ended. [default: half of them]", metavar="STEP", min=1
+        ),
+    ] = None,
+    kill: Annotated[bool, typer.Option("--kill", help="End it with SIGKILL at once, without SIGTERM.")] = False,
+    grace: Annotated[
+        float, typer.Option("--grace", help="Seconds from SIGTERM to SIGKILL.", metavar="SECONDS", min=0)
+    ] = 5.0,
+    resume_arg: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--resume-arg",
+            help="What the target is given besides when it is started again: words for a script, NAME=VALUE for a "
+            "function; repeatable.",
+            metavar="WORD",
+        ),
+    ] = None,
+    seed: SEED = None,
+    arg: Annotated[list[str] | None, option("arg", metavar="NAME=VALUE")] = None,
+    seeding: Annotated[str | None, option("seeding", metavar="all|torch|none")] = None,
+    deterministic: Annotated[str | None, option("deterministic", metavar="off|warn|error")] = None,
+    cudnn_deterministic: Annotated[
+        bool | None, option("cudnn-deterministic", "--cudnn-deterministic/--no-cudnn-deterministic")
+    ] = None,
+    threads: Annotated[int | None, option("threads", metavar="N")] = None,
+    device: Annotated[str | None, option("device", metavar="DEVICES")] = None,
+    env: Annotated[list[str] | None, option("env", metavar="NAME=VALUE")] = None,
+    timeout: Annotated[float | None, option("timeout", metavar="SECONDS")] = None,
+    max_steps: Annotated[int | None, option("max-steps", metavar="N")] = None,
+    ignore: Annotated[list[str] | None, option("ignore", metavar="GLOB")] = None,
+    keep: Annotated[int | None, option("keep", metavar="N")] = None,
+    evidence: Annotated[str | None, option("evidence", metavar="DIR")] = None,
+    format: FORMAT = "text",
+    color: Annotated[str | None, option("color", metavar="auto|always|never")] = None,
+    quiet: QUIET = 0,
+    verbose: VERBOSE = False,
+) -> None:
+    """Say whether a training that is stopped and started again goes on as if it had never been stopped."""
+    from reprocheck.commands.resume.command import FORMATS, answer, make_resume_order
+    from reprocheck.engine.console import decide_style
+    from reprocheck.engine.progress import choose_progress
+    from reprocheck.report.write import print_report
+
+    own = ("target", "argv", "module", "at", "kill", "grace", "resume_arg", "format", "quiet", "verbose")
+    given = {name: value for name, value in context.params.items() if name not in own}
+    form = check_form(format)
+    order = order_of(target, module, argv, given)
+    found = answer(make_resume_order(order.request, at, kill, grace, resume_arg or ()), choose_progress(quiet, verbose))
+    if quiet < 2:
+        print_report(FORMATS[form](found, decide_style(order.options["color"], sys.stdout)), form)
+    raise typer.Exit(int(found.exit_code))

@@ -1,0 +1,1 @@
+"""The commands: each from its options to an answer."""

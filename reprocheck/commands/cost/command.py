@@ -1,0 +1,28 @@
+"""The words of `reprocheck cost` → a bill; its formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from reprocheck.commands.cost.bill import price
+from reprocheck.commands.cost.json import render_cost_json
+from reprocheck.commands.cost.model import Bill
+from reprocheck.commands.cost.rows import choose_rows
+from reprocheck.commands.cost.text import render_cost_text
+from reprocheck.config import checks
+from reprocheck.config.checks import Refused
+from reprocheck.engine.console import Style
+from reprocheck.engine.progress import Progress
+from reprocheck.errors import UsageError
+from reprocheck.model import Request
+
+FORMATS: dict[str, Callable[[Bill, Style], str]] = {"json": render_cost_json, "text": render_cost_text}
+
+
+def answer(request: Request, rounds: int, only: Sequence[str], progress: Progress) -> Bill:
+    """Check what only this command takes, then make the bill. Raises UsageError."""
+    try:
+        checks.integer(2, 1000)(rounds)
+    except Refused as error:
+        raise UsageError(f"--rounds {error.message}", "one run has nothing to be compared with") from None
+    return price(request, choose_rows(only), rounds, progress)

@@ -1,0 +1,151 @@
+"""`reprocheck doctor`, as one page: one run of one seed, all of it observed → findings."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from reprocheck.commands.doctor import memory as growing
+from reprocheck.commands.doctor import start
+from reprocheck.commands.doctor.model import Checkup
+from reprocheck.commands.doctor.read import read_checkup
+from reprocheck.commands.doctor.seeds import generators_of
+from reprocheck.commands.params.findings import find
+from reprocheck.commands.params.model import ERROR, NOTE, WARNING
+from reprocheck.commands.params.read import read_start
+from reprocheck.commands.params.rows import rows_of
+from reprocheck.commands.params.told import told
+from reprocheck.diagnosis.generators import drawn_before_seeded
+from reprocheck.diagnosis.ledger_file import load_taps
+from reprocheck.diagnosis.rules import examine
+from reprocheck.diagnosis.source.scan import scan
+from reprocheck.engine.launch import launch
+from reprocheck.engine.plan import HEAP_BYTES, Planner
+from reprocheck.engine.progress import Progress
+from reprocheck.engine.workspace import workspace
+from reprocheck.errors import ExitCode, UsageError
+from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
+from reprocheck.model import AmbientMode, Evidence, Outcome, Probe, Request, Seeding, Status
+from reprocheck.model.explanation import Attribution, Case, Tap
+from reprocheck.protocol import count_steps
+from reprocheck.report.wording import count
+
+DOCTOR = "doctor"
+"""The folder for evidence of these runs: they are no audits."""
+HEAP_BYTE = next(byte for byte in HEAP_BYTES if byte is not None)
+
+
+def examine_training(request: Request, snapshot: Path | None, progress: Progress) -> Checkup:
+    """Make the run and the answer. Raises UsageError, NoVerdictError or Interrupted."""
+    clock = time.monotonic()
+    if snapshot is not None and not snapshot.parent.is_dir():
+        raise UsageError(f"--memory-snapshot: {snapshot.parent} is no folder")
+    with workspace(request, DOCTOR) as space:
+        request = replace(request, seeds=request.seeds[:1], ambient=AmbientMode.FIXED)
+        planner = Planner(
+            request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=space.folder, tmp=space.tmp
+        )
+        ambient = replace(planner.ambient(0), heap_byte=HEAP_BYTE)  # shows memory that nobody wrote
+        probe = Probe(checkup=True, memory_snapshot=None if snapshot is None else snapshot.absolute())
+        try:
+            progress.started(1)
+            spec = planner.spec(f"s{request.seeds[0]}", request.seeds[0], 0, ambient, probe=probe)
+            outcomes = launch([spec], 1, progress)
+            answer = _answer(request, outcomes[0])
+        finally:
+            progress.finished()
+    if snapshot is not None and not snapshot.is_file():
+        note = f"no memory snapshot in {snapshot}: nothing was allocated on a GPU"
+        answer = replace(answer, notes=(*answer.notes, note))
+    return replace(answer, directory=space.folder, seconds=time.monotonic() - clock)
+
+
+def _answer(request: Request, outcome: Outcome) -> Checkup:
+    if outcome.usage:
+        raise UsageError(outcome.reason)
+    if outcome.status is not Status.COMPLETED:
+        return _failed(request, outcome)
+    try:
+        evidence = load_evidence(outcome)
+        begun, _ = read_start(outcome)
+        layers, memory = read_checkup(outcome)
+    except EvidenceUnreadable as error:
+        return Checkup(request=request, exit_code=ExitCode.NO_VERDICT, summary=error.message)
+    taps = load_taps(outcome.spec.directory)
+    rows = rows_of([begun])
+    if not rows and not count_steps(evidence.steps) and not layers.activations:
+        return _nothing_seen(request, evidence)
+    wrong = told(
+        (
+            *find(rows, request.seeds),
+            *start.unwritten(rows, HEAP_BYTE),
+            *start.misfits(rows, layers),
+            *start.far_off(rows, layers),
+            *start.signals(layers),
+            *start.slopes(rows, layers),
+            *growing.leaks(memory),
+        )
+    )
+    seen = (*examine(_case(request, evidence, taps)), *wrong)
+    findings = tuple(sorted(seen, key=lambda finding: (ERROR, WARNING, NOTE).index(finding.severity)))
+    found = [finding.severity for finding in findings]
+    return Checkup(
+        request=request,
+        exit_code=ExitCode.DIFFERENT if ERROR in found else ExitCode.OK,
+        summary=_summary(evidence, found),
+        findings=findings,
+        rows=rows,
+        stage=begun.stage,
+        layers=layers,
+        generators=generators_of(taps),
+        memory=memory,
+        steps=count_steps(evidence.steps),
+        notes=(*evidence.notes, *(f"not looked at: {item.what}: {item.reason}" for item in evidence.unobserved)),
+    )
+
+
+def _nothing_seen(request: Request, evidence: Evidence) -> Checkup:
+    """Without a model and a step there is nothing that could be healthy."""
+    elsewhere = [item for item in evidence.unobserved if item.is_result]
+    why = "no model and no optimizer step was seen"
+    if elsewhere:
+        why += "; not looked at: " + "; ".join(f"{item.what} ({item.reason})" for item in elsewhere)
+    return Checkup(request=request, exit_code=ExitCode.NO_VERDICT, summary=why, notes=evidence.notes)
+
+
+def _failed(request: Request, outcome: Outcome) -> Checkup:
+    why = f"failed: {outcome.reason}" if outcome.status is Status.FAILED else outcome.reason or outcome.status.value
+    return Checkup(
+        request=request,
+        exit_code=ExitCode.NO_VERDICT,
+        summary=f"the run {why}",
+        last_words=outcome.last_words,
+        out_of_memory=outcome.out_of_memory,
+    )
+
+
+def _case(request: Request, evidence: Evidence, taps: tuple[Tap, ...]) -> Case:
+    """What the rules are asked. As if reprocheck had seeded nothing: the target's own seeding is looked at."""
+    # What a library draws for names and ids while it is imported is its own business.
+    taps = tuple(tap for tap in taps if not (tap.kind == "draw" and tap.in_import and tap.library))
+    drawn = drawn_before_seeded(taps, Seeding.NONE)
+    return Case(
+        request=replace(request, settings=replace(request.settings, seeding=Seeding.NONE)),
+        divergence=None,
+        alone=True,
+        attribution=Attribution(kind="seeding", factors=tuple(drawn)) if drawn else None,
+        taps=taps,
+        hits=scan(Path(path) for path in evidence.sources),
+        settings_at_end=evidence.settings_at_end,
+        manifest=evidence.manifest,
+        facts=evidence.facts,
+    )
+
+
+def _summary(evidence: Evidence, found: list[str]) -> str:
+    steps = count(count_steps(evidence.steps), "step")
+    counts = ", ".join(count(found.count(word), word) for word in (ERROR, WARNING, NOTE) if word in found)
+    ended = "ended there by --max-steps" if evidence.stopped_at is not None else "to its end"
+    return f"{counts or 'nothing wrong was seen'} in {steps} of seed {evidence.spec.seed}, {ended}"

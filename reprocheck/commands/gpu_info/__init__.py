@@ -1,0 +1,1 @@
+"""`reprocheck gpu-info`: CUDA devices and memory."""

@@ -1,0 +1,99 @@
+"""`reprocheck params`, as one page: a run a seed, ended before its first step → rows by name → findings."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reprocheck.commands.params.findings import find
+from reprocheck.commands.params.model import ERROR, Params, Row, Start
+from reprocheck.commands.params.read import read_start
+from reprocheck.commands.params.rows import rows_of
+from reprocheck.engine.launch import launch
+from reprocheck.engine.plan import Planner
+from reprocheck.engine.progress import Progress
+from reprocheck.engine.workspace import workspace
+from reprocheck.errors import ExitCode, UsageError
+from reprocheck.evidence.run import EvidenceUnreadable
+from reprocheck.model import AmbientMode, Outcome, Probe, Request, RunSpec, Status
+
+PARAMS = "params"
+"""The folder for evidence of these runs: they are no audits."""
+
+
+def look(request: Request, progress: Progress) -> Params:
+    """Make the runs and the answer. Raises UsageError, NoVerdictError or Interrupted."""
+    clock = time.monotonic()
+    with workspace(request, PARAMS) as space:
+        # Seeds must differ in nothing but the seed. Steps are not reached.
+        request = replace(request, ambient=AmbientMode.FIXED, settings=replace(request.settings, max_steps=None))
+        planner = Planner(
+            request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=space.folder, tmp=space.tmp
+        )
+        specs = [_spec(planner, seed) for seed in request.seeds]
+        try:
+            progress.started(len(specs))
+            outcomes = launch(specs, request.jobs, progress)
+            answer = _answer(request, outcomes)
+        finally:
+            progress.finished()
+    return replace(answer, directory=space.folder, seconds=time.monotonic() - clock)
+
+
+def _spec(planner: Planner, seed: int) -> RunSpec:
+    return planner.spec(f"s{seed}", seed, 0, planner.ambient(0), probe=Probe(ledger=False, weights=True))
+
+
+def _answer(request: Request, outcomes: Sequence[Outcome]) -> Params:
+    starts: list[Start] = []
+    notes: dict[str, None] = {}
+    for outcome in outcomes:
+        if outcome.usage:
+            raise UsageError(outcome.reason)
+        if outcome.status is not Status.COMPLETED:
+            return _nothing(request, f"the run with seed {outcome.spec.seed} {_ended(outcome)}", outcome.last_words)
+        try:
+            start, heard = read_start(outcome)
+        except EvidenceUnreadable as error:
+            return _nothing(request, error.message)
+        starts.append(start)
+        notes |= dict.fromkeys(heard)
+    rows = rows_of(starts)
+    if not rows:
+        why = (
+            "no parameter was seen: no model was called here, and no optimizer made a step (processes that the target "
+        )
+        why += "starts are not looked into)"
+        return replace(_nothing(request, why), notes=tuple(notes))
+    remarks = find(rows, request.seeds)
+    errors = sum(remark.severity == ERROR for remark in remarks)
+    return Params(
+        request=request,
+        exit_code=ExitCode.DIFFERENT if errors else ExitCode.OK,
+        summary=_summary(rows, starts),
+        stage=starts[0].stage,
+        rows=rows,
+        remarks=remarks,
+        notes=tuple(notes),
+    )
+
+
+def _nothing(request: Request, summary: str, last_words: str = "") -> Params:
+    return Params(request=request, exit_code=ExitCode.NO_VERDICT, summary=summary, last_words=last_words)
+
+
+def _ended(outcome: Outcome) -> str:
+    return f"failed: {outcome.reason}" if outcome.status is Status.FAILED else outcome.reason or outcome.status.value
+
+
+def _summary(rows: Sequence[Row], starts: Sequence[Start]) -> str:
+    parameters = [row.tensor for row in rows if row.tensor.kind == "parameter"]
+    elements = sum(tensor.count for tensor in parameters)
+    frozen = sum(tensor.count for tensor in parameters if not tensor.trainable)
+    held = f", {frozen:,} of them frozen" if frozen else ""
+    buffers = len(rows) - len(parameters)
+    seeds = f"{len(starts)} seeds" if len(starts) > 1 else f"seed {starts[0].seed}"
+    return f"{len(parameters)} parameters of {elements:,} numbers{held}, {buffers} buffers; {seeds}"

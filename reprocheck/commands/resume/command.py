@@ -1,0 +1,40 @@
+"""The words of `reprocheck resume` → an order; the formats of its answer."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from reprocheck.commands.resume.answer import resume as answer
+from reprocheck.commands.resume.json import render_resume_json
+from reprocheck.commands.resume.model import Answer, ResumeOrder
+from reprocheck.commands.resume.text import render_resume_text
+from reprocheck.config import checks
+from reprocheck.engine.console import Style
+from reprocheck.errors import UsageError
+from reprocheck.model import Request
+
+__all__ = ["FORMATS", "answer", "make_resume_order"]
+
+MOST_GRACE = 3600
+"""Seconds."""
+FORMATS: dict[str, Callable[[Answer, Style], str]] = {"json": render_resume_json, "text": render_resume_text}
+
+
+def make_resume_order(request: Request, at: int | None, kill: bool, grace: float, extra: Sequence[str]) -> ResumeOrder:
+    """Check what only this command takes. Raises UsageError."""
+    if not 0 <= grace <= MOST_GRACE:  # NaN, too
+        raise UsageError(f"--grace must be seconds from 0 to {MOST_GRACE}, not {grace:g}", "use --kill for none")
+    request = replace(request, seeds=request.seeds[:1])
+    if request.target.function is not None:
+        try:
+            arguments = checks.arguments(list(extra))
+        except checks.Refused as error:
+            raise UsageError(f"--resume-arg {error.message}", "the target is a function") from None
+        return ResumeOrder(request=request, at=at, kill=kill, grace=grace, arguments=arguments)
+    try:
+        words = tuple(word for text in extra for word in shlex.split(text))
+    except ValueError as error:
+        raise UsageError(f"--resume-arg: {str(error).lower()}", "quote it as for a shell") from None
+    return ResumeOrder(request=request, at=at, kill=kill, grace=grace, words=words)

@@ -1,0 +1,1 @@
+"""`reprocheck run`: audit, revision, baseline, gate."""

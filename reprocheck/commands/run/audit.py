@@ -1,0 +1,336 @@
+"""The table of contents: plan → launch → load evidence → compare → judge → explain."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reprocheck.commands.params.beside import weights_findings
+from reprocheck.commands.run.against import (
+    compare_sides,
+    evidence_pair,
+    overall_against,
+    placed_against,
+    summarize_against,
+)
+from reprocheck.commands.run.baseline import check_baseline, open_baseline, overall_baseline
+from reprocheck.compare.baseline.snapshot import snapshot_of
+from reprocheck.compare.baseline.summary import find_baseline_moved, summarize_baseline
+from reprocheck.compare.runs import compare
+from reprocheck.compare.seed_statistics import summarize_metrics
+from reprocheck.compare.verdict import SeedRuns, judge_seed, overall, summarize, unasked, unique
+from reprocheck.diagnosis.rules.difference import equal_seeds, find_divergence, find_moved, find_seed_without_effect
+from reprocheck.engine.cache import Reuse, reuse
+from reprocheck.engine.changes import why_not_own_code, with_changes
+from reprocheck.engine.console import Style
+from reprocheck.engine.failfast import FailFast
+from reprocheck.engine.launch import launch
+from reprocheck.engine.manifest import make_manifest
+from reprocheck.engine.plan import FACTORS, Planner, pinned, plan_runs
+from reprocheck.engine.progress import Progress
+from reprocheck.engine.revision import PREFIX, Revision, check_out, moved_planner, refuse_missing, remove
+from reprocheck.engine.store import keep_report
+from reprocheck.engine.templates import Templates
+from reprocheck.engine.workspace import REVISION, Workspace, workspace
+from reprocheck.errors import Interrupted, UsageError
+from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
+from reprocheck.model import (
+    Against,
+    Audit,
+    Divergence,
+    Evidence,
+    Finding,
+    NotCompared,
+    Outcome,
+    Request,
+    SeedAudit,
+    SelfSeeding,
+    Status,
+    Verdict,
+)
+from reprocheck.model.baseline import Baseline, BaselineAnswer
+from reprocheck.model.explanation import Explanation
+from reprocheck.protocol import VALUES_FILE
+from reprocheck.report.json.v1 import render_json
+
+
+def audit(request: Request, progress: Progress) -> Audit:
+    """Run the target as asked, judge it, and explain a difference. Raises UsageError, NoVerdictError or Interrupted."""
+    started, clock = datetime.datetime.now().astimezone(), time.monotonic()
+    known = open_baseline(request)
+    with workspace(request) as space:
+        return _audit(request, progress, known, started, clock, space)
+
+
+def _audit(
+    request: Request,
+    progress: Progress,
+    known: Baseline | None,
+    started: datetime.datetime,
+    clock: float,
+    space: Workspace,
+) -> Audit:
+    folder = space.folder
+    planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=space.tmp)
+    here, against, why, cached = _run_and_explain(planner, progress)
+    verdict, code = overall_against(*overall(here.seeds), against)
+    manifest = make_manifest(request.target, Path.cwd(), _said_of_itself(here.runs))
+    firsts = {one.spec.seed: snapshot_of(one, request.ignore) for one in _whole_firsts(here)}
+    baseline = check_baseline(known, request, verdict, firsts, manifest)
+    verdict, code = overall_baseline(verdict, code, baseline)
+    not_varied = pinned(request, planner.environ)
+    varied = tuple(factor for factor in FACTORS if factor not in {item.what for item in not_varied})
+    if not request.cached:
+        _drop_values(here)
+    missing = unique([*(item for one in here.runs for c in one.comparisons for item in c.not_compared), *why.not_done])
+    answer = Audit(
+        request=request,
+        verdict=verdict,
+        exit_code=int(code),
+        summary=_summary(here, against, baseline, varied, missing),
+        seeds=here.seeds,
+        divergence=why.divergence or _first_divergence(here.seeds, against),
+        findings=(
+            *_findings(here, against, request, why.findings),
+            *find_baseline_moved(baseline),
+            *weights_findings(outcome for one in here.runs for outcome in one.outcomes),
+        ),
+        explanation=why.explanation,
+        against=against,
+        baseline=baseline,
+        metrics=summarize_metrics(here.seeds),
+        compared=tuple(dict.fromkeys(what for one in here.runs for c in one.comparisons for what in c.compared)),
+        not_compared=missing,
+        varied=varied,
+        not_varied=not_varied,
+        manifest=manifest,
+        started=started.isoformat(timespec="seconds"),
+        seconds=time.monotonic() - clock,
+        directory=folder,
+        self_seeding=why.self_seeding if verdict is Verdict.REPRODUCIBLE else None,
+        run_again=cached.run_again,
+    )
+    keep_report(folder, render_json(answer, Style()))
+    return answer
+
+
+def _run_and_explain(planner: Planner, progress: Progress) -> tuple[_Side, Against | None, _Why, Reuse]:
+    """All runs, of the other revision too, and why they differ or what they depend on."""
+    request = planner.request
+    try:
+        with Templates(request.isolation) as templates, _other_revision(planner) as (revision, base_planner):
+            planners = [planner, *([base_planner] if base_planner else [])]
+            sides, cached = _run_sides(planners, progress, planner.directory, templates)
+            here, base = sides[0], sides[1] if base_planner else None
+            against = None
+            if revision is not None and base is not None:
+                why_not = why_not_own_code(revision, _evidence(base), request.share)
+                against = compare_sides(revision, request, base.runs, base.seeds, here.runs, here.seeds, why_not)
+                against = with_changes(against, revision, _evidence(base), _evidence(here))
+            why = (
+                _explain(here, base, against, revision, progress, templates)
+                if request.explain
+                else _Why(self_seeding=unasked(request))
+            )
+            against = against and placed_against(against, why.explanation)
+    finally:
+        progress.finished()
+    return here, against, why, cached
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """All runs of one state of the code, judged by seed."""
+
+    planner: Planner
+    runs: tuple[SeedRuns, ...]
+    seeds: tuple[SeedAudit, ...]
+
+
+def _run_sides(
+    planners: Sequence[Planner], progress: Progress, folder: Path, templates: Templates
+) -> tuple[list[_Side], Reuse]:
+    request = planners[0].request
+    plans = [plan_runs(planner) for planner in planners]
+    cached = reuse(request, plans[0], folder) if request.cached else Reuse()
+    reused = {outcome.spec.id for outcome in cached.outcomes}
+    specs = [spec for plan in plans for spec in plan if spec.id not in reused]
+    progress.started(len(specs))
+    fail_fast = FailFast() if request.fail_fast else None
+    outcomes = [*cached.outcomes, *launch(specs, request.jobs, progress, fail_fast, templates)]
+    _refuse_unusable(outcomes, folder, request.against)
+    sides = []
+    for planner, plan in zip(planners, plans, strict=True):
+        ids = {spec.id for spec in plan}
+        own = [outcome for outcome in outcomes if outcome.spec.id in ids]
+        runs = tuple(_load_seed(seed, own, request) for seed in request.seeds)
+        seeds = tuple(judge_seed(one, request.repeats + request.in_process_repeat) for one in runs)
+        sides.append(_Side(planner=planner, runs=runs, seeds=seeds))
+    return sides, cached
+
+
+@contextmanager
+def _other_revision(planner: Planner) -> Iterator[tuple[Revision | None, Planner | None]]:
+    """The revision of --against, checked out for as long as its runs may be needed."""
+    request = planner.request
+    if request.against is None:
+        yield None, None
+        return
+    revision = check_out(request.against, planner.cwd, planner.tmp / REVISION, request.share)
+    try:
+        refuse_missing(revision, request.target, planner.cwd)
+        yield revision, moved_planner(revision, planner)
+    finally:
+        remove(revision)
+
+
+def _whole_firsts(side: _Side) -> list[Evidence]:
+    """The first run of every seed, if it went to its end."""
+    return [one.evidence[0] for one in side.runs if one.evidence and not one.evidence[0].partial]
+
+
+def _evidence(side: _Side) -> list[Evidence]:
+    return [evidence for one in side.runs for evidence in one.evidence]
+
+
+def _summary(
+    here: _Side,
+    against: Against | None,
+    baseline: BaselineAnswer | None,
+    varied: Sequence[str],
+    missing: Sequence[NotCompared],
+) -> str:
+    results = list(dict.fromkeys(item.what for item in missing if item.is_result))
+    said = [summarize(overall(here.seeds)[0], here.seeds, varied, results)]
+    said += [] if against is None else [summarize_against(against)]
+    return "; ".join(said if baseline is None else [*said, summarize_baseline(baseline)])
+
+
+def _first_divergence(seeds: Sequence[SeedAudit], against: Against | None) -> Divergence | None:
+    own = next((seed.divergence for seed in seeds if seed.divergence is not None), None)
+    return own or (against.divergence if against is not None else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Why:
+    """The second half of an audit."""
+
+    explanation: Explanation | None = None
+    divergence: Divergence | None = None
+    """The first difference with its operation and line."""
+    findings: tuple[Finding, ...] = ()
+    not_done: tuple[NotCompared, ...] = ()
+    self_seeding: SelfSeeding | None = None
+
+    @classmethod
+    def of(
+        cls,
+        divergence: Divergence,
+        explanation: Explanation,
+        causes: tuple[Finding, ...],
+        placed: Callable[..., Divergence],
+    ) -> _Why:
+        """What an explanation adds to the audit."""
+        return cls(
+            explanation=explanation,
+            divergence=placed(divergence, explanation, causes),
+            findings=causes,
+            not_done=explanation.not_done,
+        )
+
+
+def _explain(
+    here: _Side,
+    base: _Side | None,
+    against: Against | None,
+    revision: Revision | None,
+    progress: Progress,
+    templates: Templates,
+) -> _Why:
+    """Why the first seed that differs does; else where the revisions part; else what the seeds do.
+
+    A bug of ours here costs no verdict.
+    """
+    try:
+        from reprocheck.diagnosis.agreement import explain_agreement
+        from reprocheck.diagnosis.explain import explain_difference, placed
+        from reprocheck.diagnosis.revisions import explain_revisions
+
+        for one, seed in zip(here.runs, here.seeds, strict=True):
+            if seed.divergence is not None:
+                by_id = {evidence.spec.id: evidence for evidence in one.evidence}
+                first, other = (by_id[run] for run in seed.divergence.runs)
+                explanation, causes = explain_difference(here.planner, progress, first, other, seed.divergence)
+                return _Why.of(seed.divergence, explanation, causes, placed)
+        firsts = _whole_firsts(here)
+        if against is not None and against.divergence is not None and base is not None and revision is not None:
+            pair = evidence_pair(against, base.runs, here.runs)
+            assert pair is not None
+            explanation = explain_revisions(here.planner, base.planner, progress, pair, against.divergence, revision)
+            unknown = SelfSeeding(seeds_itself=None, reason="the runs were needed for --against")
+            return _Why(explanation=explanation, not_done=explanation.not_done, self_seeding=unknown)
+        if firsts:
+            found = explain_agreement(here.planner, progress, firsts, equal_seeds(firsts), templates)
+            return _Why(findings=found.findings, not_done=found.not_done, self_seeding=found.self_seeding)
+    except Interrupted:
+        raise
+    except Exception as error:
+        reason = f"a bug in reprocheck, please report it: {type(error).__name__}: {error}"
+        unknown = SelfSeeding(seeds_itself=None, reason=reason)
+        return _Why(not_done=(NotCompared(what="explanation", reason=reason),), self_seeding=unknown)
+    return _Why()
+
+
+def _refuse_unusable(outcomes: Sequence[Outcome], folder: Path, against: str | None) -> None:
+    for outcome in outcomes:
+        if outcome.usage:
+            shutil.rmtree(folder, ignore_errors=True)
+            at = f" (at {against})" if outcome.spec.id.startswith(PREFIX) else ""
+            raise UsageError(outcome.reason + at)
+
+
+def _load_seed(seed: int, outcomes: Sequence[Outcome], request: Request) -> SeedRuns:
+    """Evidence of every completed run; each compared with the first."""
+    kept: list[Outcome] = []
+    evidence: list[Evidence] = []
+    for outcome in outcomes:
+        if outcome.spec.seed != seed:
+            continue
+        if outcome.status in (Status.COMPLETED, Status.STOPPED):
+            try:
+                evidence.append(load_evidence(outcome))
+            except EvidenceUnreadable as error:
+                outcome = Outcome(spec=outcome.spec, status=Status.LOST, reason=error.message, seconds=outcome.seconds)
+        kept.append(outcome)
+    comparisons = tuple(compare(evidence[0], other, request) for other in evidence[1:])
+    return SeedRuns(seed=seed, outcomes=tuple(kept), evidence=tuple(evidence), comparisons=comparisons)
+
+
+def _findings(
+    here: _Side, against: Against | None, request: Request, causes: tuple[Finding, ...]
+) -> tuple[Finding, ...]:
+    first = next((seed.divergence for seed in here.seeds if seed.divergence is not None), None)
+    found = [] if first is None else [find_divergence(first, request.settings, causes)]
+    if against is not None and not found:
+        found = find_moved(against)
+    lost = find_seed_without_effect(_whole_firsts(here))
+    return (*found, *causes, *lost)
+
+
+def _said_of_itself(runs: Sequence[SeedRuns]) -> Mapping[str, Any]:
+    return next((evidence.manifest for one in runs for evidence in one.evidence), {})
+
+
+def _drop_values(here: _Side) -> None:
+    """Bytes of tensors are of use only where runs differ."""
+    for one, seed in zip(here.runs, here.seeds, strict=True):
+        if seed.verdict is Verdict.REPRODUCIBLE:
+            for evidence in one.evidence:
+                (evidence.spec.directory / VALUES_FILE).unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""`reprocheck selftest`: planted defects that must be found."""

@@ -1,0 +1,1 @@
+"""Trainings with a planted defect, and clean ones."""

@@ -1,0 +1,29 @@
+"""The words of `reprocheck vary` → an order; the formats of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from reprocheck.commands.vary.answer import VaryOrder
+from reprocheck.commands.vary.answer import vary as answer
+from reprocheck.commands.vary.json import render_list_json, render_vary_json
+from reprocheck.commands.vary.model import Answer
+from reprocheck.commands.vary.text import render_list_text, render_vary_text
+from reprocheck.commands.vary.variations import choose
+from reprocheck.engine.console import Style
+from reprocheck.model import Request
+
+__all__ = ["FORMATS", "LISTS", "answer", "make_vary_order"]
+
+FORMATS: dict[str, Callable[[Answer, Style], str]] = {"json": render_vary_json, "text": render_vary_text}
+LISTS: dict[str, Callable[[Style], str]] = {"json": render_list_json, "text": render_list_text}
+
+
+def make_vary_order(request: Request, only: Sequence[str], skip: Sequence[str], required: Sequence[str]) -> VaryOrder:
+    """Check what only this command takes. Raises UsageError."""
+    return VaryOrder(
+        request=request,
+        only=choose("--only", only),
+        skip=choose("--skip", skip),
+        required=choose("--require", required),
+    )

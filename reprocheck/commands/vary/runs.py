@@ -1,0 +1,116 @@
+"""The runs of `reprocheck vary`: each is the control's with something changed, one after the other.
+
+All work in a copy of the folder, made anew at the same path: no path and no file of an earlier run tells them apart.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from reprocheck.commands.vary.model import Change
+from reprocheck.commands.vary.variations.surroundings import HOME
+from reprocheck.engine.launch import launch
+from reprocheck.engine.plan import Planner
+from reprocheck.engine.progress import Progress
+from reprocheck.engine.workdir import too_much
+from reprocheck.errors import UsageError
+from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
+from reprocheck.model import Evidence, Location, Outcome, Probe, RunSpec, Status, TraceWindow
+
+Ran = Evidence | Outcome
+PLAIN = Change()
+
+
+class Runs:
+    """Makes the runs of one question."""
+
+    def __init__(self, planner: Planner, progress: Progress) -> None:
+        self._planner = planner
+        self._progress = progress
+        self._work = planner.tmp / "work"
+        self._folders = tuple(self._work / part / planner.cwd.name for part in ("folder", "elsewhere/another folder"))
+        self.is_copied = not too_much(planner.cwd)
+        self.count = 0
+        """Runs made so far."""
+
+    def run(
+        self, name: str, changes: Sequence[Change] = (PLAIN,), seed: int | None = None, trace: TraceWindow | None = None
+    ) -> Ran:
+        """A run with all these changes. Raises UsageError where the target cannot be run at all, or Interrupted."""
+        spec = self._spec(name, changes, seed, trace)
+        if spec.copy_of is not None:
+            shutil.rmtree(self._work, ignore_errors=True)
+        (self._work / "tmp").mkdir(parents=True, exist_ok=True)
+        (self._planner.tmp / "home").mkdir(exist_ok=True)
+        (outcome,) = launch([spec], 1, self._progress)
+        self.count += 1
+        if outcome.usage:
+            raise UsageError(outcome.reason)
+        if outcome.status is not Status.COMPLETED:
+            return replace(outcome, reason=self._own(outcome.reason), last_words=self._own(outcome.last_words))
+        try:
+            return load_evidence(outcome)
+        except EvidenceUnreadable as error:
+            return replace(outcome, status=Status.LOST, reason=error.message)
+
+    def place(self, location: Location) -> Location:
+        """Where a line of a copy stands in the user's own folder."""
+        for folder in self._folders:
+            if Path(location.path).is_relative_to(folder):
+                return replace(location, path=str(self._planner.cwd / Path(location.path).relative_to(folder)))
+        return location
+
+    def _own(self, text: str) -> str:
+        for folder in self._folders:
+            text = text.replace(str(folder), str(self._planner.cwd))
+        return text
+
+    def _spec(self, name: str, changes: Sequence[Change], seed: int | None, trace: TraceWindow | None) -> RunSpec:
+        request = self._planner.request
+        merged = merge(changes)
+        environment = {
+            variable: value.replace(HOME, str(self._planner.tmp / "home")) for variable, value in merged.environment
+        }
+        settings = replace(request.settings, **dict[str, Any](merged.settings))
+        settings = replace(settings, env=(*settings.env, *environment.items()))
+        ambient = replace(self._planner.ambient(0), **dict[str, Any](merged.ambient))
+        probe = Probe(ledger=False, watch_calls=True, trace=trace)
+        spec = self._planner.spec(
+            name,
+            request.seeds[0] if seed is None else seed,
+            0,
+            ambient,
+            settings=settings,
+            probe=replace(probe, **dict[str, Any](merged.overrides)),
+            fresh=self.is_copied,
+            work=self._folders[merged.elsewhere],
+        )
+        given = dict(spec.target.arguments) | dict(merged.arguments)
+        spec = replace(spec, target=replace(spec.target, arguments=tuple(given.items())))
+        if merged.again:
+            spec = replace(spec, copy_of=None)
+        if not ambient.own_tmpdir and "TMPDIR" not in dict(settings.env):
+            spec = replace(spec, environment={**spec.environment, "TMPDIR": str(self._work / "tmp")})
+        return spec
+
+
+def merge(changes: Sequence[Change]) -> Change:
+    """All of them at once; of two that change the same thing the later one counts."""
+
+    def of(field: str) -> tuple[tuple[str, Any], ...]:
+        found: Mapping[str, Any] = dict(pair for change in changes for pair in getattr(change, field))
+        return tuple(found.items())
+
+    return Change(
+        settings=of("settings"),
+        environment=of("environment"),
+        overrides=of("overrides"),
+        ambient=of("ambient"),
+        arguments=of("arguments"),
+        elsewhere=any(change.elsewhere for change in changes),
+        again=any(change.again for change in changes),
+    )

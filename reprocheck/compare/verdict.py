@@ -1,0 +1,244 @@
+"""Outcomes and comparisons → the audit's verdict. Pure: the only place that decides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from reprocheck.compare.runs import UNMEASURED
+from reprocheck.compare.steps import history_digest
+from reprocheck.errors import ExitCode
+from reprocheck.model import (
+    Audit,
+    Beside,
+    Comparison,
+    Evidence,
+    NotCompared,
+    Outcome,
+    Request,
+    RunSummary,
+    SeedAudit,
+    Seeding,
+    SelfSeeding,
+    Status,
+    TensorRecord,
+    Verdict,
+)
+from reprocheck.protocol import THREAD_MARK, TRAINED_ELSEWHERE, count_steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedRuns:
+    """Everything known of one seed before it is judged."""
+
+    seed: int
+    outcomes: tuple[Outcome, ...]
+    evidence: tuple[Evidence, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+def judge_seed(runs: SeedRuns, repeats: int) -> SeedAudit:
+    """The verdict for one seed."""
+    divergences = [c.divergence for c in runs.comparisons if c.divergence is not None]
+    divergence = min(divergences, key=lambda d: _order(d.stage, d.step), default=None)
+    verdict, reason = Verdict.REPRODUCIBLE, ""
+    failed = [outcome for outcome in runs.outcomes if outcome.status is not Status.COMPLETED]
+    if divergence is not None:
+        verdict = Verdict.DIFFERENT
+    elif failed or len(runs.outcomes) < repeats:
+        verdict = Verdict.NO_VERDICT
+        reason = f"run {failed[0].spec.id} {_ended(failed[0])}" if failed else "not every run was made"
+    elif repeats < 2:
+        verdict, reason = Verdict.NO_VERDICT, "one run has nothing to be compared with (--repeats 1)"
+    elif not all(comparison.compared for comparison in runs.comparisons):
+        verdict, reason = Verdict.NO_VERDICT, _nothing_compared(runs.comparisons)
+    by_id = {evidence.spec.id: evidence for evidence in runs.evidence}
+    return SeedAudit(
+        seed=runs.seed,
+        verdict=verdict,
+        reason=reason,
+        runs=tuple(_summary(outcome, by_id.get(outcome.spec.id)) for outcome in runs.outcomes),
+        divergence=divergence,
+        beside=tuple(_worst(runs.comparisons)),
+        notes=tuple(dict.fromkeys(note for comparison in runs.comparisons for note in comparison.notes)),
+    )
+
+
+def _nothing_compared(comparisons: Sequence[Comparison]) -> str:
+    children = [item for comparison in comparisons for item in comparison.not_compared if is_of_children(item)]
+    if children:
+        told = unique(children)[0].what.replace(" that ", " ")
+        return f"{told} and {'was' if told.startswith('1 ') else 'were'} not observed"
+    if any(item.reason == UNMEASURED for comparison in comparisons for item in comparison.not_compared):
+        return "the steps differ in bits, and no output was compared that a tolerance could be measured on"
+    return "nothing was compared: no model, no step and no returned value was seen"
+
+
+def _order(stage: str, step: int | None) -> tuple[int, int]:
+    """Run order over divergences of several pairs of runs."""
+    if stage in ("init", "data", "step") or (stage == "checkpoint" and step is not None):
+        return (step or 0, 0 if stage == "init" else 1)
+    return (1 << 62, 0)
+
+
+def _ended(outcome: Outcome) -> str:
+    if outcome.status is Status.FAILED:
+        return f"failed: {outcome.reason}"
+    return outcome.reason
+
+
+def _worst(comparisons: Sequence[Comparison]) -> Iterable[Beside]:
+    """For each thing compared beside: the first comparison in which it differs, else that it is the same."""
+    found: dict[str, Beside] = {}
+    for comparison in comparisons:
+        for item in comparison.beside:
+            if item.what not in found or (found[item.what].same and not item.same):
+                found[item.what] = item
+    return found.values()
+
+
+def _summary(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
+    return RunSummary(
+        id=outcome.spec.id,
+        repeat=outcome.spec.repeat,
+        status=outcome.status,
+        reason=outcome.reason,
+        last_words=outcome.last_words if outcome.status is not Status.COMPLETED else "",
+        init="" if evidence is None else digest_of(evidence.initial),
+        steps_digest="" if evidence is None else history_digest(evidence.steps, evidence.optimizers),
+        steps=0 if evidence is None else count_steps(evidence.steps),
+        output="" if evidence is None else digest_of(evidence.outputs),
+        metrics={} if evidence is None else metrics_of(evidence),
+        seconds=outcome.seconds,
+        memory={} if evidence is None else evidence.memory,
+        settings={} if evidence is None else evidence.settings_at_end,
+        ambient=asdict(outcome.spec.ambient),
+        stopped_at=None if evidence is None else evidence.stopped_at,
+        directory=str(outcome.spec.directory),
+        reused_from=outcome.reused_from,
+        out_of_memory=outcome.out_of_memory,
+        digests=outcome.digests,
+    )
+
+
+def digest_of(tensors: Sequence[TensorRecord]) -> str:
+    """One digest over named digests; empty when there are none."""
+    from xxhash import xxh3_128_hexdigest
+
+    lines = sorted(
+        f"{_steady_name(t.name)}|{t.kind.removeprefix(TRAINED_ELSEWHERE)}|{t.dtype}|{t.shape}|{t.digest}"
+        for t in tensors
+        if t.digest
+    )
+    return xxh3_128_hexdigest("\n".join(lines).encode("utf-8", "surrogatepass")) if lines else ""
+
+
+def _steady_name(name: str) -> str:
+    """Without the number that a model in a thread got by the order of first calls."""
+    return re.sub(rf"{THREAD_MARK}(#\d+)?", THREAD_MARK, name)
+
+
+def metrics_of(evidence: Evidence) -> dict[str, float]:
+    """Scalar outputs by name."""
+    metrics = {}
+    for leaf in evidence.outputs:
+        if leaf.is_metric:
+            try:
+                metrics[leaf.name or "returned value"] = float(leaf.text)
+            except ValueError:
+                continue
+    return metrics
+
+
+def overall(seeds: Sequence[SeedAudit]) -> tuple[Verdict, ExitCode]:
+    """One difference that was seen outweighs a run that failed; a run that failed outweighs agreement."""
+    verdicts = {seed.verdict for seed in seeds}
+    if Verdict.DIFFERENT in verdicts:
+        return Verdict.DIFFERENT, ExitCode.DIFFERENT
+    if Verdict.NO_VERDICT in verdicts or not seeds:
+        return Verdict.NO_VERDICT, ExitCode.NO_VERDICT
+    return Verdict.REPRODUCIBLE, ExitCode.OK
+
+
+def unique(items: Iterable[NotCompared]) -> tuple[NotCompared, ...]:
+    """Each once, in order; of what is told of child processes the most."""
+    found = tuple(dict.fromkeys(items))
+    most: dict[str, NotCompared] = {}
+    for item in found:
+        if is_of_children(item):
+            kind = item.what.partition(" process")[2].removeprefix("es")
+            most[kind] = max(most.get(kind, item), item, key=lambda one: int(one.what.partition(" ")[0]))
+    return tuple(item for item in found if not is_of_children(item) or item in most.values())
+
+
+def is_of_children(item: NotCompared) -> bool:
+    """Whether it tells of processes that the target started."""
+    return re.match(CHILDREN, item.what) is not None
+
+
+CHILDREN = r"\d+ child process(es)? "
+"""How what is told of them begins."""
+
+
+def results_not_compared(audit: Audit) -> tuple[str, ...]:
+    """What a user would call the result and no comparison holds, by name."""
+    return tuple(dict.fromkeys(item.what for item in audit.not_compared if item.is_result))
+
+
+def unasked(request: Request) -> SelfSeeding | None:
+    """What is known of the seeds of a target whose runs agree, where nobody looked."""
+    if request.settings.seeding is Seeding.NONE:
+        return None
+    reason = "--no-explain" if not request.explain else f"--explain-budget {request.explain_budget}"
+    return SelfSeeding(seeds_itself=None, reason=reason, declined=True)
+
+
+def seeding_is_unknown(audit: Audit) -> bool:
+    """Whether a script that reproduces may do so only by the seeds that reprocheck sets: nobody has looked.
+
+    A function may leave seeding to its caller.
+    """
+    known = audit.self_seeding
+    is_script = audit.request.target.function is None
+    return is_script and audit.verdict is Verdict.REPRODUCIBLE and known is not None and known.seeds_itself is None
+
+
+def open_questions(audit: Audit) -> list[str]:
+    """What stands between an audit and a verdict on all that its target made: --strict lets none of it pass."""
+    found = [
+        f"not compared: {item.what}" + (f" ({item.help})" if item.help else "")
+        for item in audit.not_compared
+        if item.is_result
+    ]
+    if seeding_is_unknown(audit) and audit.self_seeding is not None and not audit.self_seeding.declined:
+        found.append(f"not checked whether it seeds itself: {audit.self_seeding.reason}")
+    return list(dict.fromkeys(found))
+
+
+def unjudged(audit: Audit) -> list[str]:
+    """Everything that was asked and has no verdict, and why. A difference elsewhere does not outweigh it here."""
+    seeds = [seed for seed in audit.seeds if seed.verdict is Verdict.NO_VERDICT]
+    found = [f"seed {seed.seed} has no verdict: {seed.reason or 'reason unknown'}" for seed in seeds]
+    against, baseline = audit.against, audit.baseline
+    if against is not None and against.verdict is Verdict.NO_VERDICT and not against.allowed:
+        found.append(f"not compared with {against.text}: {against.reason}")
+    if baseline is not None and baseline.verdict is Verdict.NO_VERDICT:
+        found.append(f"not compared with baseline {baseline.file}: {baseline.reason}")
+    if not found and audit.verdict is Verdict.NO_VERDICT:
+        found.append(audit.summary)
+    return found
+
+
+def summarize(verdict: Verdict, seeds: Sequence[SeedAudit], varied: Sequence[str], missing: Sequence[str] = ()) -> str:
+    """The one sentence. `missing`: what of the result was not compared."""
+    runs = sum(len(seed.runs) for seed in seeds)
+    count = f"{runs} run{'s' if runs != 1 else ''} of {len(seeds)} seed{'s' if len(seeds) != 1 else ''}"
+    if verdict is Verdict.REPRODUCIBLE:
+        limits = f"; not compared: {', '.join(missing)}" if missing else ""
+        return f"no difference observed in {count}{limits}; varied: {', '.join(varied) or 'nothing'}"
+    if verdict is Verdict.NO_VERDICT:
+        reason = next((seed.reason for seed in seeds if seed.verdict is Verdict.NO_VERDICT), "no run was made")
+        return f"no verdict from {count}: {reason}"
+    differing = [seed for seed in seeds if seed.verdict is Verdict.DIFFERENT]
+    return f"{len(differing)} of {len(seeds)} seed{'s' if len(seeds) != 1 else ''} differ between runs"

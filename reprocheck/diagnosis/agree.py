@@ -1,0 +1,29 @@
+"""Whether two runs agree, as far as both went. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reprocheck.compare.runs import compare, cut
+from reprocheck.model import Divergence, Evidence, Request
+
+
+def has_step(divergence: Divergence) -> bool:
+    """Whether the difference stands at a step; a checkpoint does where it was called in the main thread."""
+    return divergence.stage in ("init", "data", "step") or (
+        divergence.stage == "checkpoint" and divergence.step is not None
+    )
+
+
+def limit_of(divergence: Divergence) -> int | None:
+    """The number of steps after which the difference has shown itself; None: only the end of a run shows it."""
+    if has_step(divergence):
+        return (divergence.step or 0) + 1
+    return None
+
+
+def first_difference(a: Evidence, b: Evidence, request: Request, limit: int | None) -> Divergence | None:
+    """The first difference within the first `limit` steps (None: in all)."""
+    if limit is not None:
+        a, b, request = cut(a, limit), cut(b, limit), replace(request, compare=())
+    return compare(a, b, request).divergence

@@ -1,0 +1,186 @@
+"""What seeds have to do with it where all runs agree: they reach nothing, or it is reprocheck that sets them.
+
+reprocheck seeds the generators before the target is imported, and so hides that the target does not. One short run
+without that, in a copy of the folder, shows it; a second one, seeded again, that it was nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reprocheck.compare.verdict import unasked
+from reprocheck.diagnosis.generators import drawn_before_seeded
+from reprocheck.diagnosis.lab import Lab, Ran, why_failed
+from reprocheck.diagnosis.ledger_file import load_taps
+from reprocheck.diagnosis.place import Place, place_for
+from reprocheck.diagnosis.rules import diagnose
+from reprocheck.diagnosis.rules.difference import equal_starts
+from reprocheck.diagnosis.rules.model import ERROR, WARNING
+from reprocheck.diagnosis.source.scan import scan
+from reprocheck.engine.plan import Planner
+from reprocheck.engine.progress import Progress
+from reprocheck.engine.templates import Templates
+from reprocheck.model import (
+    Evidence,
+    Finding,
+    Location,
+    NotCompared,
+    Probe,
+    Request,
+    RunSpec,
+    Seeding,
+    SelfSeeding,
+    Target,
+    UnseededGenerator,
+)
+from reprocheck.model.explanation import Arm, Attribution, Case, SourceHit, Tap
+from reprocheck.protocol import count_steps
+
+STEPS = 10
+"""Optimizer steps after which these runs end."""
+HELP = "--seeding none shows it"
+WHAT = "a run without reprocheck's seeding"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What was found out about the seeds of a target whose runs agree."""
+
+    findings: tuple[Finding, ...] = ()
+    not_done: tuple[NotCompared, ...] = ()
+    self_seeding: SelfSeeding | None = None
+
+
+def explain_agreement(
+    planner: Planner,
+    progress: Progress,
+    firsts: Sequence[Evidence],
+    equal: Sequence[tuple[int, int]],
+    templates: Templates,
+) -> Agreement:
+    """What is wrong with the seeds of a target that reproduces, and what could not be asked. Raises Interrupted.
+
+    `firsts` has a run of each seed, `equal` the pairs of seeds whose runs agree.
+    """
+    first = firsts[0]
+    lab = Lab(planner, progress, planner.request.explain_budget, templates=templates)
+    limit = STEPS if count_steps(first.steps) > STEPS else None
+    hits = scan(Path(path) for path in first.sources)
+    case = Case(
+        request=planner.request,
+        divergence=None,
+        hits=hits,
+        equal_seeds=tuple(equal),
+        equal_starts=equal_starts(firsts),
+        settings_at_end=first.settings_at_end,
+        manifest=first.manifest,
+        facts=first.facts,
+    )
+    place = place_for(planner, firsts) if _is_of_interest(planner.request) else "not asked for"
+    why_not = place if isinstance(place, str) else ""
+    depends = False
+    if isinstance(place, Place):
+        ran = lab.run("does it reproduce without reprocheck's seeding?", [_unseeded(lab, first, limit, place)])[0]
+        why_not = why_failed(ran)
+        depends = lab.agree(first, ran, limit) is False
+    if depends and isinstance(place, Place):
+        case, why_not = _dependent(lab, first, case, limit, place)
+    elif lab.left >= 1 and _is_worth_a_run(equal, hits):
+        ran = lab.run("following the seed", [lab.spec(first, limit=limit, probe=Probe())])[0]
+        case = replace(case, taps=_taps(ran, first))
+    not_done = (
+        (NotCompared(what=WHAT, reason=why_not, help=HELP),) if why_not and _is_of_interest(planner.request) else ()
+    )
+    unseeded = _unseeded_generators(case) if depends and not why_not else ()
+    return Agreement(
+        findings=tuple(_raised(finding, unseeded, planner.request.target) for finding in diagnose(case)),
+        not_done=not_done,
+        self_seeding=_self_seeding(planner.request, why_not, unseeded),
+    )
+
+
+def _self_seeding(request: Request, why_not: str, unseeded: tuple[UnseededGenerator, ...]) -> SelfSeeding | None:
+    if not _is_of_interest(request):
+        return unasked(request)
+    if why_not:
+        return SelfSeeding(seeds_itself=None, reason=why_not)
+    return SelfSeeding(seeds_itself=not unseeded, unseeded=unseeded)
+
+
+def _unseeded_generators(case: Case) -> tuple[UnseededGenerator, ...]:
+    """By the order of their first draws."""
+    found = []
+    for tap in sorted(drawn_before_seeded(case.taps, Seeding.NONE).values(), key=lambda tap: tap.order):
+        late = any(other.kind == "seed" and other.generator == tap.generator for other in case.taps)
+        found.append(UnseededGenerator(name=tap.generator, location=tap.location, late=late))
+    return tuple(found)
+
+
+def _raised(finding: Finding, unseeded: Sequence[UnseededGenerator], target: Target) -> Finding:
+    """Nobody calls a script that could seed for it: what it leaves unseeded is an error there."""
+    is_of_seeds = finding.severity == WARNING and any(finding.location == one.location for one in unseeded)
+    return replace(finding, severity=ERROR) if is_of_seeds and target.function is None else finding
+
+
+def _is_of_interest(request: Request) -> bool:
+    return request.settings.seeding is not Seeding.NONE and request.explain_budget > 0
+
+
+def _is_worth_a_run(equal: Sequence[tuple[int, int]], hits: Sequence[SourceHit]) -> bool:
+    """Seeds agree, or the source has a generator that nobody seeds."""
+    return bool(equal) or any(hit.pattern == "unseeded-generator" for hit in hits)
+
+
+def _unseeded(lab: Lab, first: Evidence, limit: int | None, place: Place, probe: Probe | None = None) -> RunSpec:
+    """A run like the last repeat of the first seed, but for our seeding: all repeats agree."""
+    request = lab.request
+    settings = replace(request.settings, seeding=Seeding.NONE)
+    ambient = lab.ambient(request.repeats - 1)
+    compared_with = (first.spec.id,)
+    return lab.spec(
+        first,
+        limit=limit,
+        ambient=ambient,
+        settings=settings,
+        probe=probe,
+        compared_with=compared_with,
+        fresh=place.fresh,
+        home_without=place.home_without,
+        home_copies=True,
+    )
+
+
+def _dependent(lab: Lab, first: Evidence, case: Case, limit: int | None, place: Place) -> tuple[Case, str]:
+    """The case of a target that repeats because we seed, if that is shown; else why it is not."""
+    if lab.left < 2:
+        return case, f"--explain-budget {lab.request.explain_budget} was used up"
+    ran = lab.run("what is drawn from before it is seeded?", [_unseeded(lab, first, limit, place, Probe())])[0]
+    case = replace(case, taps=_taps(ran, first))
+    drawn = drawn_before_seeded(case.taps, Seeding.NONE)
+    if not drawn:
+        return case, why_failed(ran) or "it differs, and no generator was seen to be drawn from before it was seeded"
+    seeded = lab.spec(first, limit=limit, fresh=place.fresh, home_without=place.home_without, home_copies=True)
+    control = lab.run("and seeded, in the same folder?", [seeded])[0]
+    where = "in a copy of the folder" if place.fresh else "in the folder"
+    if not lab.agree(first, control, limit):
+        return case, why_failed(control) or f"it differs, but so does a seeded one {where}"
+    arm = Arm(name="seeding none", question="does it agree without reprocheck's seeding?", runs=1, agreed=0, differed=1)
+    request = replace(case.request, settings=replace(case.request.settings, seeding=Seeding.NONE))
+    return replace(
+        case, request=request, attribution=Attribution(kind="seeding", factors=tuple(drawn), arms=(arm,))
+    ), ""
+
+
+def _taps(ran: Ran, first: Evidence) -> tuple[Tap, ...]:
+    """The ledger of a run, its places moved from a copy of the folder to the folder itself."""
+    if not isinstance(ran, Evidence):
+        return ()
+    return tuple(replace(tap, location=_moved(tap.location, ran, first)) for tap in load_taps(ran.spec.directory))
+
+
+def _moved(location: Location | None, ran: Evidence, first: Evidence) -> Location | None:
+    if location is None or not Path(location.path).is_relative_to(ran.spec.cwd):
+        return location
+    return replace(location, path=str(first.spec.cwd / Path(location.path).relative_to(ran.spec.cwd)))

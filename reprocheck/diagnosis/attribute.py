@@ -1,0 +1,445 @@
+"""Attribute: what does the difference depend on? Each arm is an experiment that changes one thing.
+
+The traced runs are controls already: each has the ambient factors of a run of the audit. Where both agree with their
+twin, only ambient factors can be responsible, and they are found by giving one run the factors of the other. Where they
+do not, the target differs with everything equal: then what it takes from outside (files of earlier runs, clocks,
+entropy) is held constant, to see whether that makes it agree. That proves something only if plain pairs still differ.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+
+from reprocheck.diagnosis.agree import first_difference, limit_of
+from reprocheck.diagnosis.factors import SmallestSets, Spent
+from reprocheck.diagnosis.generators import drawn_before_seeded
+from reprocheck.diagnosis.lab import Lab, Ran, tmpdir_of, why_failed
+from reprocheck.diagnosis.leftovers import Leftover, leftovers
+from reprocheck.diagnosis.replay import Replay
+from reprocheck.model import Ambient, Divergence, Evidence, Location, Seeding
+from reprocheck.model.explanation import Arm, Attribution, Hold, Tap
+
+FIELD_OF_FACTOR = {
+    "hash seed": "hash_seed",
+    "heap contents": "heap_byte",
+    "directory order": "listing_key",
+    "switch interval": "switch_interval",
+    "temporary directory": "own_tmpdir",
+}
+FROZEN_KINDS = ("unseeded", "entropy", "pid", "clock")
+"""What can be held constant, the likeliest first."""
+OUTSIDE = (*FROZEN_KINDS, "leftover", "seeding", "intrinsic")
+"""What cannot be responsible where runs agree as soon as every ambient factor is equal."""
+RESERVED = 4
+"""Runs left for trying fixes."""
+LUCK = 0.1
+"""How likely an experiment may come out as it did though what it asks is not so."""
+MOST_REPEATS = 3
+"""Further runs of an experiment whose agreement may be luck."""
+
+
+class Attributor:
+    """The experiments on one difference."""
+
+    def __init__(
+        self, lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, seen: Replay, *, again: bool = False
+    ) -> None:
+        """`again`: these runs are further ones already, with the first causes held constant."""
+        self.lab = lab
+        self.a, self.b = a, b
+        self.seen = seen
+        self.divergence = divergence
+        self.limit = limit_of(divergence)
+        self.arms: list[Arm] = []
+        self.rest: tuple[Evidence, Evidence] | None = None
+        """Runs that still differ with what was found held constant: there is another cause."""
+        self._again = again
+        self._plain: list[tuple[Ran, Ran, bool | None]] = []
+        """Pairs with every ambient factor equal, and whether they agree."""
+        self._turned: bool | None = None
+        """Whether the last run that differed from run a agreed with run b."""
+
+    def attribute(self) -> Attribution:
+        """The answer, and every experiment that it rests on."""
+        if _calls(self.a) != _calls(self.b):
+            return self._answer("process", ["process state"])
+        self._controls()
+        outcomes = [outcome for _, _, outcome in self._plain if outcome is not None]
+        if outcomes and all(outcomes):
+            return self._ambient() or self._answer(
+                "unclear",
+                note="it agrees with every ambient factor equal, and none of them was shown to make the difference",
+                excluded=OUTSIDE if len(outcomes) > 1 else (),
+            )
+        if outcomes and not self._still_differs():
+            return self._first_alone()
+        found = self._from_outside() if outcomes else None
+        if found is not None:
+            return replace(found, rate=self._rate())
+        if outcomes:
+            return self._answer("intrinsic", rate=self._rate())
+        return self._answer("unclear", rate=(1, 1), note="it did not come back in the further runs")
+
+    def _rate(self) -> tuple[int, int]:
+        outcomes = [outcome for _, _, outcome in self._plain if outcome is not None]
+        return outcomes.count(False), len(outcomes)
+
+    def _answer(self, kind: str, factors: Sequence[str] = (), **more: object) -> Attribution:
+        return replace(Attribution(kind=kind, factors=tuple(factors), arms=tuple(self.arms)), **more)  # type: ignore[arg-type]
+
+    def _arm(self, name: str, question: str, runs: int, outcomes: Iterable[bool | None], failed: str = "") -> Arm:
+        known = [outcome for outcome in outcomes if outcome is not None]
+        arm = Arm(
+            name=name,
+            question=question,
+            runs=runs,
+            agreed=known.count(True),
+            differed=known.count(False),
+            failed=failed or ("" if known else "no evidence"),
+        )
+        self.arms.append(arm)
+        return arm
+
+    # Controls
+
+    def _controls(self) -> None:
+        """Runs with every ambient factor equal: those of the audit with --ambient fixed, and the traced ones."""
+        made = 0
+        if self.a.spec.ambient == replace(self.b.spec.ambient, start_gap=self.a.spec.ambient.start_gap):
+            self._plain.append((self.a, self.b, False))
+        for twin, original in ((self.seen.first, self.a), (self.seen.second, self.b)):
+            if twin is not None:
+                self._plain.append((original, twin, self.lab.agree(original, twin, self.limit)))
+        originals = [self.a] if not self._plain else []
+        if len(self._plain) == 1 and self._plain[0][2] is True:
+            originals = [self.b if self._plain[0][0] is self.a else self.a]
+        for original in originals:
+            if self.lab.left > RESERVED:
+                twin_run = self.lab.run("control", [self.lab.spec(original, limit=self.limit)])[0]
+                self._plain.append((original, twin_run, self.lab.agree(original, twin_run, self.limit)))
+                made += 1
+        question = "does it differ with every ambient factor equal?"
+        self._arm("control", question, made, [outcome for _, _, outcome in self._plain])
+
+    def _still_differs(self) -> bool:
+        """Whether plain pairs differ that do not have the first run of all in them: it alone finds what no run left."""
+        if self._again or any(outcome is False and one is not self.a for one, _, outcome in self._plain):
+            return True
+        twin = next((twin for one, twin, outcome in self._plain if one is self.a and outcome is False), None)
+        if not isinstance(twin, Evidence) or self.a.spec.repeat or self.lab.left < 2:
+            return True
+        another = self.lab.run("does it still differ?", [self.lab.spec(twin, limit=self.limit)])[0]
+        outcome = self.lab.agree(twin, another, self.limit)
+        self._plain.append((twin, another, outcome))
+        self._arm("later control", "do later runs differ with every ambient factor equal?", 1, [outcome])
+        return outcome is not True
+
+    # The first run alone
+
+    def _first_alone(self) -> Attribution:
+        """The first run differs, and all later ones agree with their twins: it found something that they did not."""
+        later = next(twin for one, twin, outcome in self._plain if one is self.a and outcome is False)
+        assert isinstance(later, Evidence)
+        found = leftovers((*self.seen.taps, *self.seen.other_taps), self.a, self.b)
+        shown = self._as_at_first(found, later) if found and self.lab.left >= 1 else None
+        parts = first_difference(later, self.b, self.lab.request, self.limit)
+        if shown is not None:
+            self.rest = None if parts is None else (later, self.b)
+            return shown
+        if parts is not None and not found:
+            self.a, self.divergence = later, parts
+            ambient = self._ambient()
+            if ambient is not None:
+                return replace(ambient, sure=False, rate=self._rate())
+        note = "only the first run differs: all later ones agree with one another"
+        if found:
+            note += f"; they read {found[0].path}, which a run wrote"
+        return self._answer(
+            "unclear",
+            ["files of earlier runs"] if found else [],
+            rate=self._rate(),
+            note=note,
+            excluded=(*FROZEN_KINDS, "seeding", "intrinsic", *FIELD_OF_FACTOR) if found else FROZEN_KINDS,
+        )
+
+    def _as_at_first(self, found: Sequence[Leftover], later: Evidence) -> Attribution | None:
+        """A run without the files that earlier ones wrote must agree with the first run, and not with later ones."""
+        folder = os.path.realpath(self.a.spec.cwd)
+        inside = [os.path.relpath(one.path, folder) for one in found if not one.is_outside]
+        outside = [one.path for one in found if one.is_outside]
+        spec = self.lab.spec(
+            self.a, limit=self.limit, fresh=True, copy_without=inside, home_without=outside if outside else None
+        )
+        ran = self.lab.run("does it agree with the first run where no run has left a file?", [spec])[0]
+        same = self.lab.agree(self.a, ran, self.limit)
+        differs = self.lab.agree(later, ran, self.limit) is False
+        question = "does a run without files of earlier ones agree with the first run, and differ from later ones?"
+        self._arm(
+            "without earlier files", question, 1, [same and differs if same is not None else None], why_failed(ran)
+        )
+        if not (same and differs):
+            return None
+        return self._answer("leftover", ["files of earlier runs"], hold=Hold(), rate=self._rate())
+
+    # Ambient factors
+
+    def _varied_factors(self) -> list[str]:
+        """Factors in which the two runs differ, the likeliest first."""
+        one, other = self.a.spec, self.b.spec
+        varied = [
+            factor
+            for factor, name in FIELD_OF_FACTOR.items()
+            if getattr(one.ambient, name) != getattr(other.ambient, name)
+        ]
+        own = one.ambient.own_tmpdir and other.ambient.own_tmpdir
+        if own and tmpdir_of(self.a) != tmpdir_of(self.b):
+            varied.append("temporary directory")
+        if "directory order" in varied and self.seen.pairs and not self._tapped("listing"):
+            varied.remove("directory order")  # it listed nothing
+        if self._tapped("listing"):
+            varied.sort(key=lambda factor: factor != "directory order")
+        return varied
+
+    def _tapped(self, *kinds: str) -> list[Tap]:
+        return [tap for tap in self.seen.taps if _kind(tap) in kinds and self._is_before(tap)]
+
+    def _is_before(self, tap: Tap) -> bool:
+        return self.limit is None or tap.step < self.limit
+
+    def _ambient(self) -> Attribution | None:
+        """The smallest sets of factors that turn run a into something else; None when none is shown to."""
+        factors = self._varied_factors()
+        effects: dict[frozenset[str], Divergence] = {}
+
+        def differs(given: tuple[str, ...]) -> bool:
+            if self.lab.left <= RESERVED // 2:
+                raise Spent
+            return self._differs_with(given, effects)
+
+        search = SmallestSets(factors, differs, lambda: self._turned is True)
+        search.search()
+        if not search.found:
+            return None
+        sets = sorted(search.found, key=lambda one: when(effects.get(frozenset(one), self.divergence)))
+        guilty = [factor for one in sets for factor in one]
+        return self._answer(
+            "ambient",
+            guilty,
+            sets=tuple(sets),
+            excluded=OUTSIDE,
+            sure=len([outcome for _, _, outcome in self._plain if outcome]) > 1,
+            hold=self._equal(guilty) if search.complete else None,
+        )
+
+    def _equal(self, factors: Sequence[str]) -> Hold:
+        """These factors as run a had them."""
+        names = [FIELD_OF_FACTOR[factor] for factor in factors]
+        return Hold(
+            ambient=tuple((name, getattr(self.a.spec.ambient, name)) for name in names),
+            tmpdir=tmpdir_of(self.a) if "temporary directory" in factors else "",
+        )
+
+    def _differs_with(self, factors: Sequence[str], effects: dict[frozenset[str], Divergence]) -> bool:
+        """Whether a run with the factors of run a, but these from run b, differs from run a."""
+        ambient = _mixed(self.a.spec.ambient, self.b.spec.ambient, factors)
+        reference = self.b if "temporary directory" in factors else self.a
+        spec = self.lab.spec(reference, limit=self.limit, ambient=ambient)
+        ran = self.lab.run(f"does it depend on the {_and(factors)}?", [spec])[0]
+        same = self.lab.agree(self.a, ran, self.limit)
+        question = f"does changing only the {_and(factors)} change it?"
+        self._arm(" and ".join(factors), question, 1, [same], why_failed(ran))
+        if same is False:
+            self._turned = self.lab.agree(ran, self.b, self.limit)
+            parted = first_difference(self.a, ran, self.lab.request, self.limit) if isinstance(ran, Evidence) else None
+            if parted is not None:
+                effects[frozenset(factors)] = parted
+        return same is False
+
+    # From outside
+
+    def _from_outside(self) -> Attribution | None:
+        outside = () if self._is_settled() else (self._leftover, self._seeding, self._frozen)
+        questions: tuple[Callable[[], Attribution | None], ...] = (*outside, self._heap)
+        for question in questions:
+            if self.lab.left >= 2 + RESERVED // 2:
+                found = question()
+                if found is not None:
+                    return found
+        return None
+
+    def _is_settled(self) -> bool:
+        """An operation of equal inputs gave another result: no file, seed or clock can be the reason."""
+        origin = self.seen.origin
+        return origin is not None and origin.kind == "op" and not origin.unknown_inputs
+
+    def _held(self, name: str, question: str, hold: Hold) -> tuple[Arm, bool, Ran]:
+        """Whether runs agree with this held constant, and whether that is hardly luck. Those with equal ambient factors
+        come first; one with the factors of run b shows whether there is another cause."""
+        hold_all = self.lab.hold + hold
+
+        def spec(reference: Evidence) -> Ran:
+            return self.lab.run(question, [self.lab.spec(reference, limit=self.limit, hold=hold_all)])[0]
+
+        ran = [spec(self.a), spec(self.a)]
+        outcomes = [self.lab.agree(ran[0], ran[1], self.limit)]
+        if outcomes[0]:
+            other = spec(self.b) if self.lab.left > 1 and self._varied_factors() else None
+            across = None if other is None else self.lab.agree(ran[0], other, self.limit)
+            if across:
+                outcomes.append(True)
+            elif across is False and isinstance(ran[0], Evidence) and isinstance(other, Evidence):
+                self.rest = ran[0], other
+        while (
+            all(outcomes) and self._luck(outcomes) > LUCK and self.lab.left > RESERVED and len(ran) < 2 + MOST_REPEATS
+        ):
+            ran.append(spec(self.a))
+            outcomes.append(self.lab.agree(ran[0], ran[-1], self.limit))
+        arm = self._arm(name, question, len(ran), outcomes, why_failed(*ran))
+        if not arm.same:
+            self.rest = None
+        return arm, self._luck(outcomes) <= 2 * LUCK, ran[0]
+
+    def _luck(self, outcomes: Sequence[bool | None]) -> float:
+        """How likely so many comparisons agree by chance, by how many plain ones did."""
+        differed, total = self._rate()
+        return float((1 - (differed + 0.5) / (total + 1)) ** list(outcomes).count(True))
+
+    def _leftover(self) -> Attribution | None:
+        """Files that an earlier run wrote: equal ones for both runs, in folders of their own."""
+        found = leftovers((*self.seen.taps, *self.seen.other_taps), self.a, self.b)
+        if not found:
+            return None
+        outside = tuple(one.path for one in found if one.is_outside)
+        hold = Hold(fresh=True, home_without=outside)
+        arm, sure, _ = self._held("fresh folder", "does it agree where every run has a copy of the folder?", hold)
+        return self._answer("leftover", ["files of earlier runs"], sure=sure, hold=hold) if arm.same else None
+
+    def _heap(self) -> Attribution | None:
+        """Fresh memory as the system gives it is never twice the same: fill it, and equally, in both runs."""
+        byte = self.b.spec.ambient.heap_byte or self.a.spec.ambient.heap_byte
+        origin = self.seen.origin
+        if byte is None or (origin is not None and origin.kind in ("generator", "extra")):
+            return None
+        tunables = (("GLIBC_TUNABLES", uncached(self.a.spec.environment.get("GLIBC_TUNABLES", ""))),)
+        hold = Hold(ambient=(("heap_byte", byte),), environment=tunables)
+        arm, sure, _ = self._held(
+            "filled heap", "does it agree when fresh memory is filled with the same byte in both runs?", hold
+        )
+        return self._answer("ambient", ["heap contents"], sure=sure, hold=hold) if arm.same else None
+
+    def _seeding(self) -> Attribution | None:
+        """A target that leaves a generator unseeded agrees when reprocheck seeds it."""
+        settings = self.lab.request.settings
+        held = dict(self.lab.hold.settings).get("seeding")
+        if Seeding.ALL in (settings.seeding, held):
+            return None
+        hold = Hold(settings=(("seeding", Seeding.ALL),))
+        arm, sure, _ = self._held("seeding all", "does it agree when reprocheck seeds every generator?", hold)
+        drawn = drawn_before_seeded(self.seen.taps, settings.seeding)
+        return self._answer("seeding", list(drawn), sure=sure, hold=hold) if arm.same else None
+
+    def _frozen(self) -> Attribution | None:
+        kinds = [kind for kind in FROZEN_KINDS if self._tapped(kind) and kind not in self.lab.hold.frozen]
+        if not kinds:
+            return None
+        words = ", ".join(_FROZEN_WORDS[kind] for kind in kinds)
+        question = f"does it agree with constant answers from {words}?"
+        hold = Hold(frozen=tuple(kinds))
+        arm, sure, ran = self._held("frozen " + " and ".join(kinds), question, hold)
+        if not arm.same:
+            return None
+        factors, lines, narrow = self._narrow_frozen(kinds, ran)
+        return self._answer("frozen", factors, lines=tuple(lines), sure=sure and narrow, hold=hold)
+
+    def _narrow_frozen(self, kinds: list[str], frozen: Ran) -> tuple[list[str], list[Location], bool]:
+        """The line whose calls alone have to be constant: then a run agrees with the one where all are. Else all lines
+        that differ where they alone are not constant. And whether the answer is sure."""
+        places = list({(kind, tap.location): None for kind in kinds for tap in self._tapped(kind) if tap.location})
+        if len(places) == 1:
+            kind, place = places[0]
+            return [kind], [place] if place is not None else [], True
+        for one in places:
+            if self.lab.left <= RESERVED:
+                return kinds, [], False
+            if self._agrees_frozen(frozen, [one], f"a constant answer at {_named(one)} only"):
+                kind, place = one
+                return [kind], [place] if place is not None else [], True
+        guilty = []
+        for one in places:
+            if self.lab.left <= RESERVED:
+                return kinds, [], False
+            others = [other for other in places if other != one]
+            if self._agrees_frozen(frozen, others, f"constant answers everywhere but at {_named(one)}") is False:
+                guilty.append(one)
+        found = [kind for kind in kinds if any(kind == one[0] for one in guilty)]
+        return found or kinds, [place for _, place in guilty if place is not None], bool(guilty)
+
+    def _agrees_frozen(self, frozen: Ran, places: Sequence[tuple[str, Location | None]], words: str) -> bool | None:
+        items = tuple(f"{kind}@{place.path}:{place.line}" for kind, place in places if place is not None)
+        question = f"does it agree with {words}?"
+        spec = self.lab.spec(self.a, limit=self.limit, hold=self.lab.hold + Hold(frozen=items))
+        ran = self.lab.run(question, [spec])[0]
+        same = self.lab.agree(frozen, ran, self.limit)
+        kinds = " and ".join(dict.fromkeys(kind for kind, _ in places))
+        self._arm(
+            f"frozen {kinds} at {len(places)} lines" if len(places) > 1 else f"frozen {kinds} at one line",
+            question,
+            1,
+            [same],
+            why_failed(ran),
+        )
+        return same
+
+
+def _named(place: tuple[str, Location | None]) -> str:
+    return "" if place[1] is None else f"{place[1].path}:{place[1].line}"
+
+
+_STAGES = ("init", "data", "step", "checkpoint", "output", "metric", "length", "stdout", "files")
+
+
+def when(divergence: Divergence | None) -> tuple[float, int]:
+    """Where a difference stands in run order."""
+    if divergence is None:
+        return float("inf"), 0
+    step = 0.0 if divergence.stage == "init" and divergence.step is None else divergence.step
+    return float("inf") if step is None else float(step), _STAGES.index(divergence.stage)
+
+
+_FROZEN_WORDS = {
+    "clock": "the clock",
+    "entropy": "the system's entropy",
+    "pid": "process and host names",
+    "unseeded": "generators made without a seed",
+}
+
+
+def uncached(tunables: str) -> str:
+    """These tunables of glibc without its cache of freed memory, which hands out again what it never filled."""
+    kept = [one for one in tunables.split(":") if one and not one.startswith(f"{_CACHE}=")]
+    return ":".join((*kept, f"{_CACHE}=0"))
+
+
+_CACHE = "glibc.malloc.tcache_count"
+
+
+def _kind(tap: Tap) -> str:
+    """A generator that is seeded from the system's entropy is as good as made without a seed."""
+    return "unseeded" if tap.kind == "seed" and tap.value == "entropy" else tap.kind
+
+
+def _calls(evidence: Evidence) -> int:
+    """Calls of the target's function in this run's process."""
+    return 1 if evidence.spec.probe is None else evidence.spec.probe.calls
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and the ".join(words)
+
+
+def _mixed(one: Ambient, other: Ambient, factors: Iterable[str]) -> Ambient:
+    """The ambient factors of `one` with some of `other`."""
+    names = {FIELD_OF_FACTOR[factor] for factor in factors}
+    return Ambient(**{f.name: getattr(other if f.name in names else one, f.name) for f in fields(Ambient)})

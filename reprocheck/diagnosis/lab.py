@@ -1,0 +1,151 @@
+"""Experiments: further runs of one seed within a budget, their evidence read and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from reprocheck.diagnosis.agree import first_difference
+from reprocheck.diagnosis.leftovers import known_of
+from reprocheck.engine.launch import Watch, launch
+from reprocheck.engine.plan import Planner
+from reprocheck.engine.progress import Progress
+from reprocheck.engine.templates import Templates
+from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
+from reprocheck.model import Ambient, Evidence, Outcome, Probe, RunSpec, Settings, Status
+from reprocheck.model.explanation import Hold
+
+Ran = Evidence | Outcome
+"""The evidence of a run that completed, or what became of it."""
+
+
+class Lab:
+    """Makes runs for an explanation. Every experiment says how it differs from a run of the audit, its reference."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        progress: Progress,
+        budget: int,
+        base: Planner | None = None,
+        templates: Templates | None = None,
+    ) -> None:
+        """`templates`: to fork runs from, beside those that an experiment warms up for itself."""
+        self._planner = planner
+        self._base = base
+        self._templates = templates
+        self.request = planner.request
+        self.hold = Hold()
+        """Causes that are known are held constant in every run, unless it says otherwise."""
+        self.spent = 0
+        self._progress = progress
+        self._budget = budget
+
+    @property
+    def left(self) -> int:
+        """Runs that may still be made."""
+        return self._budget - self.spent
+
+    def ambient(self, repeat: int) -> Ambient:
+        """The ambient factors of one repeat of the audit."""
+        return self._planner.ambient(repeat)
+
+    def spec(
+        self,
+        reference: Evidence,
+        *,
+        limit: int | None = None,
+        ambient: Ambient | None = None,
+        settings: Settings | None = None,
+        probe: Probe | None = None,
+        fresh: bool | None = None,
+        compared_with: tuple[str, ...] | None = None,
+        home_without: Sequence[str] | None = None,
+        home_copies: bool = False,
+        copy_without: Sequence[str] = (),
+        hold: Hold | None = None,
+    ) -> RunSpec:
+        """A run like `reference`; what is given is otherwise. `limit`: steps after which it ends. `home_without`: in a
+        home folder of its own, without these files (`leftovers.Leftover.path`), or with copies of them. `copy_without`:
+        files that its copy of the folder lacks. `hold`: what is held constant, if not the causes that are known."""
+        hold = self.hold if hold is None else hold
+        settings = held_settings(settings or self.request.settings, hold)
+        if reference.spec.probe is not None and reference.spec.probe.calls > 1:
+            probe = replace(probe or Probe(ledger=False), calls=reference.spec.probe.calls)
+        probe = held_probe(probe, hold)
+        if limit is not None:
+            limit = limit if settings.max_steps is None else min(limit, settings.max_steps)
+            settings = replace(settings, max_steps=limit)
+        self.spent += 1
+        of_base = self._base is not None and reference.spec.id.startswith(self._base.prefix)
+        planner = self._base if of_base and self._base is not None else self._planner
+        without = (*(home_without or ()), *hold.home_without)
+        spec = planner.spec(
+            f"x{self.spent:02d}",
+            reference.spec.seed,
+            reference.spec.repeat,
+            replace(ambient or reference.spec.ambient, **dict(hold.ambient)),
+            settings=settings,
+            probe=probe,
+            fresh=True if hold.fresh else fresh,
+            tmpdir=hold.tmpdir or tmpdir_of(reference),
+            home_without=without if without or home_without is not None else None,
+            home_copies=home_copies or bool(hold.home_without),
+            known=None if reference.spec.copy_of is not None else known_of(reference),
+        )
+        return replace(spec, compared_with=compared_with, copy_without=tuple(copy_without))
+
+    def run(self, question: str, specs: Sequence[RunSpec], watch: Watch | None = None) -> list[Ran]:
+        """Make the runs; those under way when `watch` says so are STOPPED. Raises Interrupted."""
+        self._progress.stage(question)
+        ran: list[Ran] = []
+        # Runs with one temporary directory go one after the other.
+        shared = len({spec.environment.get("TMPDIR") for spec in specs}) < len(specs)
+        jobs = 1 if shared else self.request.jobs
+        with nullcontext(self._templates) if self._templates else Templates(self.request.isolation) as templates:
+            ran += [_evidence(outcome) for outcome in launch(specs, jobs, self._progress, watch, templates)]
+        return ran
+
+    def agree(self, a: Ran, b: Ran, limit: int | None) -> bool | None:
+        """Whether two runs agree in their first `limit` steps; None when one of them gave no evidence."""
+        if isinstance(a, Outcome) or isinstance(b, Outcome):
+            return None
+        return first_difference(a, b, self.request, limit) is None
+
+
+def tmpdir_of(run: Evidence) -> str:
+    """The run whose temporary directory this one had; a run that repeats another one has it from there."""
+    path = run.spec.environment.get("TMPDIR", "")
+    return Path(path).parent.name if run.spec.ambient.own_tmpdir and path else run.spec.id
+
+
+def held_settings(settings: Settings, hold: Hold) -> Settings:
+    """Settings with what is held."""
+    settings = replace(settings, **dict(hold.settings))
+    return replace(settings, env=(*settings.env, *hold.environment)) if hold.environment else settings
+
+
+def held_probe(probe: Probe | None, hold: Hold) -> Probe | None:
+    """A probe with what is held; None where there is nothing to look at or to hold."""
+    if not (hold.overrides or hold.edits or hold.frozen):
+        return probe
+    probe = replace(probe or Probe(ledger=False), **dict(hold.overrides))
+    known = {(edit.path, edit.line) for edit in probe.edits}
+    edits = tuple(edit for edit in hold.edits if (edit.path, edit.line) not in known)
+    return replace(probe, edits=(*probe.edits, *edits), frozen=(*probe.frozen, *hold.frozen))
+
+
+def _evidence(outcome: Outcome) -> Ran:
+    if outcome.status is not Status.COMPLETED:
+        return outcome
+    try:
+        return load_evidence(outcome)
+    except EvidenceUnreadable as error:
+        return replace(outcome, status=Status.LOST, reason=error.message)
+
+
+def why_failed(*ran: Ran) -> str:
+    """The first reason why a run gave no evidence; empty when all did."""
+    return next((one.reason or one.status.value for one in ran if isinstance(one, Outcome)), "")

@@ -1,0 +1,87 @@
+"""What one run leaves behind for the next one: files that a run wrote and that another one reads, wherever they lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+from reprocheck.compare.files import UNTOUCHED
+from reprocheck.model import Evidence, Known, Location
+from reprocheck.model.explanation import Tap
+
+OWN = "own"
+"""The generator of a read of what the same run had written anew before."""
+APPEND = "append"
+"""The generator of a write that keeps what the file held."""
+_LOOKS = ("read", "probe", "listing")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """A file that runs write, and that a run looks at."""
+
+    path: str
+    """Real and absolute."""
+    location: Location | None
+    """The first line that looks at it, where a ledger tells."""
+    is_outside: bool
+    """It does not lie in the folder of the runs: a copy of the folder does not keep it away."""
+
+
+def leftovers(taps: Iterable[Tap], *runs: Evidence) -> tuple[Leftover, ...]:
+    """Files that runs write and look at, in the order in which they are looked at. `taps`: the ledgers of further runs
+    in the same folder."""
+    taps = tuple(taps)
+    cwd = str(runs[0].spec.cwd) if runs else ""
+    written = {*written_by(*runs), *(real_path(tap.value, cwd) for tap in taps if tap.kind == "write")}
+    found: dict[str, Location | None] = {}
+    for tap in taps:
+        grows = tap.kind == "write" and tap.generator == APPEND
+        if not tap.value or not (grows or (tap.kind in _LOOKS and tap.generator != OWN)):
+            continue
+        path = real_path(tap.value, cwd)
+        seen = _below(written, path) if tap.kind == "listing" else [path] if path in written else []
+        for one in seen:
+            found[one] = found.get(one) or tap.location
+    for path in (path for run in runs for path in run.reads):
+        if path in written:
+            found.setdefault(path, None)
+    inside = os.path.realpath(cwd) + os.sep
+    return tuple(
+        Leftover(path=path, location=place, is_outside=not path.startswith(inside)) for path, place in found.items()
+    )
+
+
+def reads_what_was_written(taps: Iterable[Tap], *runs: Evidence) -> bool:
+    """Whether a run looks at a file that one of the runs writes."""
+    return bool(leftovers(taps, *runs))
+
+
+def written_by(*runs: Evidence) -> tuple[str, ...]:
+    """Real paths of the files that these runs wrote."""
+    return tuple(dict.fromkeys(_paths(runs)))
+
+
+def _paths(runs: Iterable[Evidence]) -> Iterator[str]:
+    for run in runs:
+        for file in run.files:
+            if file.kind not in UNTOUCHED:
+                yield real_path(file.path, str(run.spec.cwd))
+
+
+def known_of(run: Evidence) -> Known:
+    """What a run touched, for those that are to find the same in a copy of its folder."""
+    sources = tuple(os.path.realpath(path) for path in run.sources)
+    return Known(reads=tuple(run.reads), writes=written_by(run), sources=sources)
+
+
+def real_path(path: str, cwd: str) -> str:
+    """A path of a ledger or of the evidence, in the one spelling that can be compared."""
+    return os.path.realpath(os.path.join(cwd, path))
+
+
+def _below(written: Iterable[str], folder: str) -> list[str]:
+    """What a listing of a folder, or of a pattern, shows."""
+    return sorted(path for path in written if os.path.dirname(path) == folder or fnmatch(path, folder))

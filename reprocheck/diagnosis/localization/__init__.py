@@ -1,0 +1,1 @@
+"""The first operation that differs between two traces, and where its input came from."""

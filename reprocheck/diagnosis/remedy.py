@@ -1,0 +1,136 @@
+"""Try fixes: the candidates for real, the cheapest first, alone and then together, reduced to a smallest set."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from reprocheck.diagnosis.lab import Lab, Ran, why_failed
+from reprocheck.model import Evidence, Probe
+from reprocheck.model.explanation import Attribution, Hold, Remedy, Trial
+from reprocheck.protocol import count_steps
+
+MOST_TRIALS = 4
+SHORTEST = 0.3
+"""Seconds of steps: the time of fewer says nothing of a price."""
+RARE_RUNS = 3
+"""Runs of a trial where a difference does not show in every pair: two may agree by luck."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What came of the trials."""
+
+    trials: tuple[Trial, ...] = ()
+    mends_a_part: Remedy | None = None
+    """With it, runs with equal ambient factors agree, but those of the audit do not: there is another cause."""
+    rest: tuple[Evidence, Evidence] | None = None
+    """The runs that still differ with it."""
+
+
+def try_remedies(
+    lab: Lab, remedies: Sequence[Remedy], a: Evidence, b: Evidence, attribution: Attribution | None
+) -> Tried:
+    """Each alone until one mends; if none does, all together, then without what is not needed."""
+    is_rare = attribution is not None and attribution.kind in ("intrinsic", "unclear")
+    runs = RARE_RUNS if is_rare else 2
+    trials: list[Trial] = []
+    part: Tried = Tried()
+    for remedy in remedies[:MOST_TRIALS]:
+        if lab.left < 2:
+            break
+        trial, rest = _try(lab, (remedy,), a, b, min(runs, lab.left))
+        trials.append(trial)
+        if trial.mends and not remedy.hides:
+            return Tried(trials=tuple(trials))
+        if rest is not None and part.mends_a_part is None:
+            part = Tried(mends_a_part=remedy, rest=rest)
+    usable = [trial.remedies[0] for trial in trials if not trial.failed and not trial.mends]
+    if len(usable) > 1 and part.rest is None and not any(trial.mends for trial in trials):
+        trials += _together(lab, usable, a, b, runs)
+    return replace(part, trials=tuple(trials))
+
+
+def try_for_all(lab: Lab, by_cause: Sequence[Sequence[Remedy]], a: Evidence, b: Evidence) -> Tried:
+    """Of several causes the likeliest remedy of each, all at once; then others in their places."""
+    best = [next((one for one in some if not one.hides), some[0]) for some in by_cause if some]
+    if not best or len(best) < len(by_cause) or lab.left < 2:
+        return Tried()
+    trials = [_try(lab, tuple(dict.fromkeys(best)), a, b, 2)[0]]
+    for index, some in enumerate(by_cause):
+        for other in some:
+            if any(trial.mends for trial in trials) or lab.left < 2 or len(trials) >= MOST_TRIALS:
+                break
+            if other is not best[index]:
+                changed = (*best[:index], other, *best[index + 1 :])
+                trials.append(_try(lab, tuple(dict.fromkeys(changed)), a, b, 2)[0])
+    return Tried(trials=tuple(trials))
+
+
+def hold_of(remedy: Remedy) -> Hold:
+    """What holds a cause constant that this remedy mends."""
+    return Hold(
+        settings=remedy.settings, environment=remedy.environment, overrides=remedy.overrides, edits=remedy.edits
+    )
+
+
+def _together(lab: Lab, remedies: list[Remedy], a: Evidence, b: Evidence, runs: int) -> list[Trial]:
+    """All at once; where that mends, each is left out in turn as long as it still mends."""
+    if lab.left < runs:
+        return []
+    best, _ = _try(lab, tuple(remedies), a, b, runs)
+    if not best.mends:
+        return [best]
+    for remedy in remedies:
+        fewer = tuple(one for one in best.remedies if one is not remedy)
+        if len(fewer) < 2 or lab.left < runs:
+            break
+        trial, _ = _try(lab, fewer, a, b, runs)
+        best = trial if trial.mends else best
+    return [best]
+
+
+def _try(
+    lab: Lab, remedies: tuple[Remedy, ...], a: Evidence, b: Evidence, runs: int
+) -> tuple[Trial, tuple[Evidence, Evidence] | None]:
+    """Runs with the ambient factors of both runs that differed, to the end, with the remedies in force and nothing
+    else. Of three the first two have equal factors; where only the third differs, both that do are given back."""
+    hold = Hold()
+    for remedy in remedies:
+        hold = hold + hold_of(remedy)
+    references = (a, b) if runs == 2 else (a, a, b)[:runs]
+    specs = [lab.spec(reference, probe=Probe(ledger=False), hold=hold) for reference in references]
+    names = " and ".join(remedy.text for remedy in remedies)
+    ran: list[Ran] = []
+    for spec in specs:  # one after the other: the first that differs ends the trial
+        ran += lab.run(f"trying {names}", [spec])
+        if lab.agree(ran[0], ran[-1], None) is not True:
+            break
+    failed = why_failed(*ran)
+    agreed = 1 + sum(lab.agree(ran[0], other, None) is True for other in ran[1:])
+    trial = Trial(
+        remedies=remedies,
+        agreed=0 if failed else agreed,
+        runs=len(ran),
+        failed=failed,
+        time_ratio=_ratio([one for one in ran if isinstance(one, Evidence)], (a, b)),
+    )
+    first, last = ran[0], ran[-1]
+    if len(ran) == 3 and agreed == 2 and isinstance(first, Evidence) and isinstance(last, Evidence):
+        return trial, (first, last)
+    return trial, None
+
+
+def _ratio(tried: Iterable[Evidence], plain: Iterable[Evidence]) -> float | None:
+    """Median time of a step against that of the plain runs; of the whole run where there are too few steps."""
+    times = [[_step_seconds(evidence) for evidence in group] for group in (tried, plain)]
+    if not all(times) or any(time is None for group in times for time in group):
+        return None
+    ours, theirs = (statistics.median([time for time in group if time is not None]) for group in times)
+    return ours / theirs if theirs > 0 else None
+
+
+def _step_seconds(evidence: Evidence) -> float | None:
+    steps = count_steps(evidence.steps)
+    return evidence.stepping / (steps - 1) if steps > 2 and evidence.stepping > SHORTEST else None

@@ -1,0 +1,127 @@
+"""Localize: run the two runs that differed again, traced around the first difference, and compare their operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from reprocheck.diagnosis.agree import first_difference, has_step, limit_of
+from reprocheck.diagnosis.lab import Lab, Ran, why_failed
+from reprocheck.diagnosis.ledger_file import load_taps
+from reprocheck.diagnosis.leftovers import reads_what_was_written
+from reprocheck.diagnosis.localization.localize import locate
+from reprocheck.diagnosis.localization.watch import TraceWatch
+from reprocheck.evidence.run import EvidenceUnreadable
+from reprocheck.model import Divergence, Evidence, NotCompared, Outcome, Probe, Status, TraceWindow
+from reprocheck.model.explanation import Origin, Tap
+from reprocheck.protocol import count_steps
+
+MOST_PAIRS = 3
+"""Traced pairs at most: a race may not come back at once."""
+KEPT_FOR_OTHERS = 6
+"""Runs that a second look for a vanished difference must leave to the rest of the explanation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What the traced pair showed."""
+
+    origin: Origin | None = None
+    taps: tuple[Tap, ...] = ()
+    other_taps: tuple[Tap, ...] = ()
+    first: Evidence | None = None
+    second: Evidence | None = None
+    """The traced runs, if they went as far as they were to: with the ambient factors of the first and of the second run
+    that differed."""
+    diverged: int = 0
+    pairs: int = 0
+    """Traced pairs that diverged, of how many."""
+    not_done: tuple[NotCompared, ...] = ()
+
+
+def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: bool = False) -> Replay:
+    """Traced pairs until one of them shows where it parts. `across`: they are of two revisions of the code."""
+    window: TraceWindow | None = window_of(divergence, a, b)
+    answer = Replay()
+    shown: Origin | None = None
+    if _is_traced(a) and _is_traced(b):
+        origin, unread = _origin(a, b, across)
+        answer, shown = Replay(origin=origin, not_done=unread), origin
+        window = None if origin is not None and not origin.unknown_inputs else window
+    for attempt in range(MOST_PAIRS):
+        if lab.left < (2 if attempt == 0 else KEPT_FOR_OTHERS):
+            break
+        first, second = _traced_pair(lab, a, b, window)
+        stopped = any(map(_is_stopped, (first, second)))
+        if not stopped and not (isinstance(first, Evidence) and isinstance(second, Evidence)):
+            if window is None:
+                reason = why_failed(first, second)
+                return Replay(
+                    origin=shown,
+                    not_done=(NotCompared(what="localization", reason=f"a traced run gave none: {reason}"),),
+                )
+            window = None  # the target does not bear the trace: take the ledger alone
+            continue
+        one, other = (run if isinstance(run, Evidence) else None for run in (first, second))
+        parted = first_difference(one, other, lab.request, limit_of(divergence)) if one and other else None
+        origin, unread = _origin(first, second, across) if window is not None else (answer.origin, ())
+        answer = Replay(
+            origin=origin,
+            taps=load_taps(first.spec.directory),
+            other_taps=load_taps(second.spec.directory),
+            first=one,
+            second=other,
+            diverged=answer.diverged + (parted is not None or origin is not None),
+            pairs=answer.pairs + 1,
+            not_done=unread,
+        )
+        if origin is not None or window is None:
+            break
+        if parted is None and reads_what_was_written((*answer.taps, *answer.other_taps), a, b):
+            break  # what earlier runs left behind is the same for both now
+        if one and other and parted is not None and _is_earlier(parted, divergence):
+            divergence = parted
+            window = window_of(parted, one, other)
+    return replace(answer, origin=answer.origin or shown)
+
+
+def window_of(divergence: Divergence, a: Evidence, b: Evidence) -> TraceWindow:
+    """What has to be traced to see a difference arise."""
+    if has_step(divergence):
+        step = divergence.step or 0
+        return TraceWindow(first=step if step and divergence.stage != "init" else None, last=step)
+    return TraceWindow(first=_steps(a, b) or None, last=None)
+
+
+def _steps(a: Evidence, b: Evidence) -> int:
+    """Optimizer steps that both runs finished."""
+    return min(count_steps(a.steps), count_steps(b.steps))
+
+
+def _is_traced(run: Evidence) -> bool:
+    return run.spec.probe is not None and run.spec.probe.trace is not None
+
+
+def _is_earlier(parted: Divergence, divergence: Divergence) -> bool:
+    if not has_step(divergence):
+        return has_step(parted)
+    return (parted.step or 0) < (divergence.step or 0)
+
+
+def _traced_pair(lab: Lab, a: Evidence, b: Evidence, window: TraceWindow | None) -> tuple[Ran, Ran]:
+    specs = [lab.spec(run, probe=Probe(trace=window)) for run in (a, b)]
+    endless = window is not None and (window.last is None or window.last >= _steps(a, b))
+    ran = lab.run("tracing operations", specs, TraceWatch(*(spec.directory for spec in specs)) if endless else None)
+    return ran[0], ran[1]
+
+
+def _is_stopped(run: Ran) -> bool:
+    """Ended, with its trace so far, because the pair had parted."""
+    return isinstance(run, Outcome) and run.status is Status.STOPPED
+
+
+def _origin(first: Ran, second: Ran, across: bool) -> tuple[Origin | None, tuple[NotCompared, ...]]:
+    try:
+        runs = first.spec.id, second.spec.id
+        return locate(first.spec.directory, second.spec.directory, runs, across), ()
+    except EvidenceUnreadable as error:
+        return None, (NotCompared(what="operations", reason=error.message),)

@@ -1,0 +1,34 @@
+"""What the rules for clocks share: readings that did not go into a seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reprocheck.diagnosis.rules.model import Match
+from reprocheck.diagnosis.rules.scene import differing_seeds, find, hits, on_lines, taps
+from reprocheck.diagnosis.rules.standing import CLOCK, Standing, standing
+from reprocheck.model.explanation import Case, Tap
+
+
+def readings(case: Case) -> tuple[Tap, ...]:
+    """Clocks that the user's code read before the difference; none where a seed differs, which explains more."""
+    return () if differing_seeds(case) else taps(case, "clock")
+
+
+def decided_by(case: Case, pattern: str) -> Match | None:
+    """The comparison of this pattern whose clock was read, at its own line."""
+    marks = hits(case, pattern)
+    read = on_lines(readings(case), (*marks, *hits(case, f"{pattern}-reading")))
+    if not marks or not read or standing(case, *CLOCK) is Standing.AGAINST:
+        return None
+    found = find(case, sources=CLOCK, taps=read, hits=[mark for mark in marks if on_lines(read, (mark,))], latest=True)
+    if found is None or any(mark.location == found.location for mark in marks):
+        return found
+    at = found.location
+    mark = min(marks, key=lambda one: (at is None or one.location.path != at.path, one.location.line))
+    return replace(found, location=mark.location, source=mark.code)
+
+
+def decides(case: Case) -> bool:
+    """A comparison with a clock is a nearer reason than a clock whose value is used."""
+    return any(decided_by(case, pattern) is not None for pattern in ("clock-branch", "clock-choice"))

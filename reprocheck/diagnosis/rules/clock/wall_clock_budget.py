@@ -1,0 +1,34 @@
+"""Training stops by the clock."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.clock.clock_lines import readings
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, hits, on_lines
+from reprocheck.diagnosis.rules.standing import CLOCK, Standing, standing
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC561",
+    slug="wall-clock-budget",
+    title="the clock decides how many steps are taken",
+    severity=ERROR,
+    checks="A loop or an early exit compares a clock, and the runs take other numbers of steps or agree once the clock "
+    "is constant.",
+    why="How far a run gets in a time hangs on the load of the machine.",
+    example="while time.monotonic() < deadline:\n    train_step()",
+    fix="budget in steps; keep the clock as a safety stop that fails the run",
+    limits="A clock that a library reads for its own budget is not seen.",
+)
+
+
+def match(case: Case) -> Match | None:
+    marks = hits(case, "clock-loop")
+    counts = case.divergence is not None and case.divergence.kind == "steps"
+    if standing(case, *CLOCK) is not Standing.SHOWN and not counts:
+        return None
+    evidence = ("one run takes steps that the other does not",) if counts else ()
+    return find(case, sources=CLOCK, taps=on_lines(readings(case), marks), hits=marks, evidence=evidence)
+
+
+RULE = Rule(page=PAGE, match=match)

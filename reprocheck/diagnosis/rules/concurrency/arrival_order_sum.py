@@ -1,0 +1,29 @@
+"""Updates are added as they arrive."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
+from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC576",
+    slug="arrival-order-sum",
+    title="floats are added in the order in which they arrive",
+    severity=ERROR,
+    checks="What comes out of a queue is added up on the spot, and the runs differ with everything equal.",
+    why="Adding floats in another order rounds differently; the order of arrival hangs on timing.",
+    example="for _ in clients:\n    total += inbox.get()",
+    fix="collect all of them, sort by sender, then add",
+    limits="A race shows in some pairs of runs only.",
+)
+
+
+def match(case: Case) -> Match | None:
+    marks = hits(case, "queue-sum")
+    taken = on_lines(taps(case, "pool", names=("get", "get_nowait")), marks)
+    return find(case, sources=RACE, taps=taken, hits=marks)
+
+
+RULE = Rule(page=PAGE, match=match)

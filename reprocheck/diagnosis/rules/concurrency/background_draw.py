@@ -1,0 +1,36 @@
+"""A background thread draws from the training's generator."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.generators import GLOBAL
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, hits, taps, with_hits
+from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC574",
+    slug="background-draw",
+    title="a background thread draws from the generator of the training",
+    severity=ERROR,
+    checks="A global generator is drawn from in the main thread and in another one.",
+    why="Between two draws of the training the other thread draws now more, now less: later numbers shift.",
+    example="def monitor():\n    while running:\n        sample.append(torch.randint(0, 100, (1,)))",
+    fix="give the thread a generator of its own",
+    limits="Draws inside torch's kernels (dropout) are not taken down; a race shows in some pairs only.",
+)
+
+
+def match(case: Case) -> Match | None:
+    drawn = tuple(tap for tap in taps(case, "draw") if tap.generator in GLOBAL and not tap.in_child)
+    aside = tuple(tap for tap in drawn if tap.value == "thread")
+    marks = with_hits(case, drawn, "thread-draw")
+    if case.origin is not None and case.origin.kind == "op":
+        return None
+    if not aside and not (marks and hits(case, "thread-draw") and taps(case, "thread")):
+        return None
+    found = tuple(tap for tap in aside if tap.threads == 1)
+    return find(case, sources=RACE, taps=found, hits=marks)
+
+
+RULE = Rule(page=PAGE, match=match)

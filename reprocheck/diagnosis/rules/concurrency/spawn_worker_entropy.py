@@ -1,0 +1,32 @@
+"""Processes that start afresh draw from their own entropy."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
+from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC527",
+    slug="spawn-worker-entropy",
+    title="a spawned process draws without having been seeded",
+    severity=ERROR,
+    checks="A pool starts fresh processes (spawn, forkserver), and its function draws from a generator that it does "
+    "not seed.",
+    why="A forked process goes on with its parent's generators; a fresh one starts its own from entropy, so the "
+    "parent's seeds do not reach it.",
+    example="def simulate(i):\n    return np.random.normal(size=4)  # unseeded in the child\n\n"
+    'mp.get_context("spawn").Pool(2).map(simulate, range(20))',
+    fix="seed inside the function, from an argument: `rng = np.random.default_rng([seed, index])`",
+    limits="Where the child was not followed, the draw is found in the source only.",
+)
+
+
+def match(case: Case) -> Match | None:
+    marks = hits(case, "spawn-draw")
+    inside = on_lines((tap for tap in taps(case, "draw", "unseeded") if tap.in_child), marks)
+    return find(case, sources=(INTRINSIC, "unseeded", "seeding"), taps=inside, hits=marks)
+
+
+RULE = Rule(page=PAGE, match=match)

@@ -1,0 +1,32 @@
+"""Threads of a pool draw from one generator."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.generators import GLOBAL
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, taps
+from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC573",
+    slug="threads-share-rng",
+    title="several threads draw from one generator",
+    severity=ERROR,
+    checks="One line draws from a global generator in more than one thread.",
+    why="Each draw moves the generator for all: which thread gets which number hangs on scheduling.",
+    example="def load(i):\n    return i + np.random.randn(3)\n\nlist(ThreadPoolExecutor(8).map(load, range(32)))",
+    fix="one generator a task, seeded by its index: `np.random.default_rng([seed, i])`",
+    limits="A race shows in some pairs of runs only.",
+)
+
+
+def match(case: Case) -> Match | None:
+    drawn = tuple(tap for tap in taps(case, "draw") if tap.threads > 1 and tap.generator in GLOBAL)
+    if case.origin is not None and case.origin.kind != "generator":  # else torch's draws would be the origin
+        drawn = tuple(tap for tap in drawn if tap.generator != "torch")
+    evidence = (f"it was called from {drawn[0].threads} threads",) if drawn else ()
+    return find(case, sources=RACE, taps=drawn, evidence=evidence)
+
+
+RULE = Rule(page=PAGE, match=match)

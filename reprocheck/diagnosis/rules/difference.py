@@ -1,0 +1,161 @@
+"""Coded diagnoses of what the comparisons showed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from reprocheck.compare.runs import same_history, same_initial
+from reprocheck.model import Against, Divergence, Evidence, Finding, MetricShift, Settings, TensorDifference
+from reprocheck.protocol import TRAINED_ELSEWHERE
+
+_CLOCK_NAMES = re.compile(r"(?i)(sec|time|duration|elapsed|latency|throughput|speed|per_s|fps|_ms$)")
+
+DIVERGENCES = {
+    "init": ("RC301", "initial state differs", "the model starts from other values, before any training"),
+    "data": ("RC302", "model inputs differ", "the data or its order differs while the model is still equal"),
+    "step": ("RC303", "training step differs", "an equal batch gave other numbers"),
+    "checkpoint": ("RC308", "checkpoint differs", "a value that the target itself put under observation"),
+    "output": ("RC304", "returned value differs", "everything observed in training was equal"),
+    "metric": ("RC305", "returned metric differs", "everything else that was observed was equal"),
+    "stdout": ("RC306", "printed output differs", "asked for by --compare stdout"),
+    "files": ("RC307", "written files differ", "asked for by --compare files"),
+}
+"""Stage → code, phrase, what it says. A code is never used again for something else."""
+
+MOVED = "RC310"
+_MOST_SHIFTS = 10
+SEED_NO_EFFECT = "RC401"
+UNDIAGNOSED = "undiagnosed"
+"""The cause of a difference of which only its place is known."""
+
+
+def is_named_like_a_clock(divergence: Divergence) -> bool:
+    """Everything that differs has a name as of a time: seconds, elapsed, fps, ..."""
+    return bool(divergence.names) and all(_CLOCK_NAMES.search(name) for name in divergence.names)
+
+
+def find_divergence(divergence: Divergence, settings: Settings, causes: Sequence[Finding] = ()) -> Finding:
+    """The finding for the first difference of a seed; `causes`: what its explanation came to, the likeliest first."""
+    code, phrase, note = DIVERGENCES[divergence.stage]
+    cause, confidence, advice = UNDIAGNOSED, "high", _advice(divergence, settings)
+    if divergence.kind.startswith(TRAINED_ELSEWHERE):
+        phrase, note = (
+            "trained parameters differ",
+            "child processes had trained the model before it was first called here",
+        )
+    if divergence.stage == "metric" and is_named_like_a_clock(divergence):
+        cause, confidence = "timing-metric", "medium"
+        note = "the training repeats; the field is named like a clock"
+        advice = f"leave it out with --ignore '{divergence.names[0]}'"
+    if causes:
+        cause, confidence, advice = causes[0].cause, causes[0].confidence, ""
+    return Finding(
+        code=code,
+        cause=cause,
+        severity="error",
+        confidence=confidence,
+        message=f"{phrase} between {divergence.runs[0]} and {divergence.runs[1]}",
+        evidence=tuple(item for item in (note, divergence.note, *map(_told, divergence.tensors[:3])) if item),
+        help=advice,
+    )
+
+
+def _told(tensor: TensorDifference) -> str:
+    if tensor.values is None:
+        return ""
+    values = tensor.values
+    return f"{tensor.name}: {values.different} of {values.total} elements differ"
+
+
+def _advice(divergence: Divergence, settings: Settings) -> str:
+    if divergence.kind.startswith(TRAINED_ELSEWHERE):
+        return "audit what a child process runs as a target of its own, or let one process update the weights"
+    if divergence.stage == "init":
+        return "look for parameters made before the seed, from an unseeded generator, or never initialised"
+    if divergence.stage == "data":
+        return "look for unseeded generators, sets, directory listings and clocks in the data path"
+    if divergence.stage == "step" and divergence.kind == "steps":
+        return "look for a stop that depends on time, on an earlier run's files or on thread order"
+    if divergence.stage == "step" and settings.deterministic is None:
+        return "try --deterministic warn, or --threads 1, and see which of them mends it"
+    if divergence.stage in ("output", "metric"):
+        return "look at the evaluation: a random subset, a clock, a sampled prediction"
+    return ""
+
+
+def find_moved(against: Against) -> list[Finding]:
+    """The finding for numbers that moved between two revisions."""
+    if against.divergence is None:
+        return []
+    severity = "note" if against.allowed else "error"
+    shifts = [_shift(shift) for shift in against.shifts if shift.here != shift.base]
+    unmoved = "no metric moved" if against.shifts and not shifts else ""
+    return [
+        Finding(
+            code=MOVED,
+            cause="revision-moves-numbers",
+            severity=severity,
+            confidence="high",
+            message=f"the numbers moved since {against.text}",
+            location=against.divergence.location,
+            source="" if against.here is None else against.here.code,
+            evidence=tuple(item for item in (unmoved, *shifts[:_MOST_SHIFTS]) if item),
+            help="" if against.allowed else "if the change means to move them, say so with --allow-different",
+        )
+    ]
+
+
+def _shift(shift: MetricShift) -> str:
+    spread = (
+        "" if shift.in_std is None else f", {abs(shift.in_std):.2g} of one standard deviation over {shift.seeds} seeds"
+    )
+    base, here = _told_apart(shift.base, shift.here)
+    return f"{shift.name} {base} -> {here}{spread}"
+
+
+def _told_apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see that they differ."""
+    return next(
+        (pair for digits in range(4, 17) if (pair := (f"{a:.{digits}g}", f"{b:.{digits}g}"))[0] != pair[1]),
+        (repr(a), repr(b)),
+    )
+
+
+def equal_seeds(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:
+    """Pairs of seeds with equal histories, each seed with the first that it equals."""
+    return _equal(evidence, same_history)
+
+
+def equal_starts(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:
+    """Pairs of seeds with equal initial parameters, each seed with the first that it equals."""
+    return _equal(evidence, same_initial)
+
+
+def _equal(evidence: Sequence[Evidence], same: Callable[[Evidence, Evidence], bool]) -> tuple[tuple[int, int], ...]:
+    found = []
+    for index, one in enumerate(evidence):
+        for other in evidence[:index]:
+            if same(one, other):
+                found.append((other.spec.seed, one.spec.seed))
+                break
+    return tuple(found)
+
+
+def find_seed_without_effect(evidence: Sequence[Evidence]) -> list[Finding]:
+    """Seeds of equal histories: the seed does not reach the run."""
+    pairs = equal_seeds(evidence)
+    found = [f"seeds {one} and {other} gave equal initial parameters and steps" for one, other in pairs]
+    if not found:
+        return []
+    return [
+        Finding(
+            code=SEED_NO_EFFECT,
+            cause="seed-no-effect",
+            severity="warning",
+            confidence="high",
+            message="the seed does not reach the run",
+            evidence=tuple(found[:3]),
+            help="pass the seed on to the code that draws; look for a constant seed set inside the target",
+        )
+    ]

@@ -1,0 +1,84 @@
+"""The pages of what is found by comparing runs, before any cause is looked for."""
+
+from __future__ import annotations
+
+from reprocheck.compare.baseline.summary import BASELINE_MOVED
+from reprocheck.diagnosis.rules.difference import DIVERGENCES, MOVED, SEED_NO_EFFECT
+from reprocheck.diagnosis.rules.model import ERROR, WARNING, Page
+
+_WHY = "Runs of one seed with the same settings are one experiment: where they differ, its result cannot be repeated."
+_FIX = "read the cause that is reported beside it"
+_LIMITS = "It says where the runs part, not why. Bits are compared, not closeness."
+_STAGES = {
+    "init": ("initial-state", "Every parameter and buffer, by name, just before the first step that touches it.",
+             "model = nn.Linear(4, 1)  # drawn before the seed was set\ntorch.manual_seed(0)"),
+    "data": ("model-inputs", "What goes into the model at each step, while the model is still equal.",
+             "loader = DataLoader(data, shuffle=True, generator=unseeded)"),
+    "step": ("training-step", "Forward, loss, gradients, parameters, buffers and optimizer state of each step.",
+             "return self.table[rows]  # its backward adds in thread order"),
+    "checkpoint": ("checkpoint", "What the target hands to `reprocheck.checkpoint(name, value)`, call by call.",
+                   'reprocheck.checkpoint("augmented", batch)'),
+    "output": ("returned-value", "What the target returns, leaf by leaf, where all training was equal.",
+               'return {"run": uuid.uuid4().hex, "model": model}'),
+    "metric": ("returned-metric", "The numbers among what the target returns.",
+               'return {"test_loss": evaluate(model, random_subset(x))}'),
+    "stdout": ("printed-output", "Standard output, line by line; only with `--compare stdout`.",
+               'print("started at", time.time())'),
+    "files": ("written-files", "Files that the target wrote; only with `--compare files`.",
+              'json.dump({"saved_at": time.time()}, f)'),
+}  # fmt: skip
+
+
+def _page(stage: str) -> Page:
+    code, phrase, note = DIVERGENCES[stage]
+    slug, checks, example = _STAGES[stage]
+    return Page(
+        code=code,
+        slug=f"{slug}-differ" if stage in ("data", "files") else f"{slug}-differs",
+        title=phrase,
+        severity=ERROR,
+        checks=checks,
+        why=f"{_WHY} Here {note}.",
+        example=example,
+        fix=_FIX,
+        limits=_LIMITS,
+    )
+
+
+PAGES = (
+    *(_page(stage) for stage in DIVERGENCES),
+    Page(
+        code=MOVED,
+        slug="revision-moves-numbers",
+        title="the numbers moved since another revision",
+        severity=ERROR,
+        checks="Each revision reproduces by itself, and the two differ from each other (`--against`).",
+        why="A change that was not meant to touch the training moved its numbers.",
+        example="reprocheck run train.py:train --against main",
+        fix="if the change means to move them, say so with `--allow-different`; else look at the first difference",
+        limits="It compares two revisions on this machine, with the packages that are installed now.",
+    ),
+    Page(
+        code=BASELINE_MOVED,
+        slug="baseline-moved",
+        title="the numbers are not those of the baseline",
+        severity=ERROR,
+        checks="Initial state, steps, outputs and metrics of each seed, beside those in the file of `--baseline`.",
+        why="The training reproduces, but it is not the one that was written down.",
+        example="reprocheck run train.py:train --baseline baseline.json",
+        fix="if the numbers are meant to change, write them down with `--update-baseline`; else look at what changed",
+        limits="A baseline holds digests: it says between which steps the runs part, not at which operation. On a "
+        "machine of another numerical class only metrics with a tolerance are compared.",
+    ),
+    Page(
+        code=SEED_NO_EFFECT,
+        slug="seed-no-effect",
+        title="the seed does not reach the run",
+        severity=WARNING,
+        checks="Two seeds gave equal initial parameters and equal steps.",
+        why="All seeds then give one result: a mean over seeds measures nothing.",
+        example="def train():\n    torch.manual_seed(42)  # whatever seed the run was given",
+        fix="pass the seed on to the code that draws; look for a constant seed set inside the target",
+        limits="Asked only where the audit ran more than one seed.",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Operations whose result depends on the order of their threads, or on the library's choice."""

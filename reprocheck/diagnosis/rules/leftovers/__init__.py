@@ -1,0 +1,1 @@
+"""Files and state that an earlier run left."""

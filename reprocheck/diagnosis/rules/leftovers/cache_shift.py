@@ -1,0 +1,29 @@
+"""A cache on disk skips random draws."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, reads_of_written, tells_of
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, hits, on_lines
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC552",
+    slug="cache-shift",
+    title="a cache on disk skips work, and with it random draws",
+    severity=ERROR,
+    checks="Runs agree in fresh copies of the folder, and the source returns a stored result instead of computing it.",
+    why="The first run draws random numbers while it fills the cache, later ones do not: all later numbers shift.",
+    example="if CACHE.exists():\n    return torch.load(CACHE)\ndata = torch.randn(64, 5)  # skipped by later runs",
+    fix="do cached work with a private generator, and put seed and configuration into the cache's name",
+    limits="That the skipped work draws is shown only where the trace reaches it.",
+)
+
+
+def match(case: Case) -> Match | None:
+    reads = reads_of_written(case)
+    marks = hits(case, "cache-guard")
+    return find(case, sources=SOURCES, taps=on_lines(reads, marks), hits=marks, evidence=tells_of(reads, case))
+
+
+RULE = Rule(page=PAGE, match=match)

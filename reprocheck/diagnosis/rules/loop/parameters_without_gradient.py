@@ -1,0 +1,27 @@
+"""Parameters that never got a gradient."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.loop.conduct import names_of, told
+from reprocheck.diagnosis.rules.model import WARNING, Match, Page, Rule
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC710",
+    slug="parameters-without-gradient",
+    title="the loss does not depend on some parameters",
+    severity=WARNING,
+    checks="Trainable parameters that an optimizer holds never had a gradient, while others had.",
+    why="They keep their initial values: a layer that is made and not called, an output that is cut off by "
+    "`detach`, a head that is not in the loss.",
+    example="self.unused = nn.Linear(8, 8)  # never called in forward",
+    fix="use them, take them out, or freeze them (`requires_grad_(False)`)",
+    limits="With few steps (--max-steps) what is used rarely, as the experts of a mixture, is told, too.",
+)
+
+
+def match(case: Case) -> Match | None:
+    return told(case, PAGE.slug, lambda fact: names_of(fact))
+
+
+RULE = Rule(page=PAGE, match=match, always=True, is_cause=False)

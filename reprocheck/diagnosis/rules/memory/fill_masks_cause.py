@@ -1,0 +1,32 @@
+"""Deterministic mode fills memory, and so hides an uninitialised read."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import HIGH, NOTE, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import taps, walks
+from reprocheck.diagnosis.rules.standing import Standing, standing, told
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC594",
+    slug="fill-masks-cause",
+    title="deterministic mode would only hide this",
+    severity=NOTE,
+    checks="The difference hangs on the contents of fresh memory.",
+    why="`torch.use_deterministic_algorithms(True)` also fills fresh tensors with NaN or the greatest integer. A "
+    "difference that goes away with it need not come from the order of additions.",
+    example="torch.use_deterministic_algorithms(True)  # also fills what torch.empty returns",
+    fix="mend the read itself; to tell the two apart set `torch.utils.deterministic.fill_uninitialized_memory = False`",
+    limits="It is no cause by itself, so it stands beside the one that is.",
+)
+
+
+def match(case: Case) -> Match | None:
+    if standing(case, "heap contents") is not Standing.SHOWN:
+        return None
+    if walks(case, of_addresses=True) or taps(case, "thread", "pool"):
+        return None  # what is in memory also moves addresses, and a race may agree by luck
+    return Match(confidence=HIGH, evidence=told(case))
+
+
+RULE = Rule(page=PAGE, match=match)

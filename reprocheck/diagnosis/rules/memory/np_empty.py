@@ -1,0 +1,30 @@
+"""numpy.empty that is not filled."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.memory.heap_contents import by_heap
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import hits
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC593",
+    slug="np-empty",
+    title="a numpy array is read before it is filled",
+    severity=ERROR,
+    checks="The difference hangs on the contents of fresh memory, and an array of `np.empty` is not written as a "
+    "whole.",
+    why="Padding that nobody wrote holds whatever was in memory.",
+    example="out = np.empty((n, longest))\nfor row, seq in zip(out, sequences):\n    row[: len(seq)] = seq",
+    fix="use `np.zeros` or `np.full`",
+    limits="The heap is proved by experiment, the line comes from the source.",
+)
+
+
+def match(case: Case) -> Match | None:
+    outside = case.origin is not None and case.origin.kind in ("outside", "written")
+    early = case.divergence is not None and case.divergence.stage == "data"
+    return by_heap(case, "np-empty", fits=bool(hits(case, "np-empty")) and (outside or early))
+
+
+RULE = Rule(page=PAGE, match=match)

@@ -1,0 +1,63 @@
+"""What a rule is: a page of documentation, and a pure function from a case to a match. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from reprocheck.model import Edit, Location
+from reprocheck.model.explanation import Case, Remedy
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+HIGH, MEDIUM, LOW = "high", "medium", "low"
+CONFIDENCES = (HIGH, MEDIUM, LOW)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What `reprocheck explain` prints of a code, and docs/rules.md holds."""
+
+    code: str
+    """Never used again for something else, never renumbered."""
+    slug: str
+    """The cause, as findings name it."""
+    title: str
+    """A short phrase; the message of the finding."""
+    severity: str
+    checks: str
+    why: str
+    example: str
+    """Python source."""
+    fix: str
+    """What to do; the help of the finding."""
+    limits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A cause that fits a case, and how surely."""
+
+    confidence: str
+    location: Location | None = None
+    source: str = ""
+    evidence: tuple[str, ...] = ()
+    edit: Edit | None = None
+    help: str = ""
+    """What to do in this case, where the page of the rule would not fit it."""
+    calls: tuple[Location, ...] = ()
+    """The calls of the user's code that led to the line, innermost first."""
+    remedies: tuple[Remedy, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One cause."""
+
+    page: Page
+    match: Callable[[Case], Match | None]
+    always: bool = False
+    """It is also asked where nothing differed."""
+    alone: bool = False
+    """It is also asked of a run that is compared with nothing (`reprocheck doctor`)."""
+    is_cause: bool = True
+    """Of a difference; else it tells something else that is wrong."""

@@ -1,0 +1,1 @@
+"""What is seen beside a cause, or where nothing differs."""

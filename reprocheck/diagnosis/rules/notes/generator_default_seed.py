@@ -1,0 +1,39 @@
+"""A torch.Generator that is left at its default seed."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import HIGH, WARNING, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, taps, with_hits
+from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC506",
+    slug="generator-default-seed",
+    title="a torch.Generator is used with its default seed",
+    severity=WARNING,
+    checks="A `torch.Generator()` draws although nobody gave it a seed.",
+    why="An unseeded torch generator is not random: it always starts at 67280421310721. Its stream is the same in "
+    "every run and for every seed, so results over seeds are less independent than they look.",
+    example="loader = DataLoader(data, shuffle=True, generator=torch.Generator())  # one order for all seeds",
+    fix="seed it from the run's seed: `torch.Generator().manual_seed(seed)`",
+    limits="It repeats, so it never makes runs of one seed differ.",
+)
+
+
+def match(case: Case) -> Match | None:
+    used = tuple(tap for tap in taps(case, "unseeded", names=("Generator",)) if "default" in tap.value)
+    evidence = ("it draws from the constant default seed: the run's seed does not reach it",)
+    found = find(
+        case,
+        sources=(INTRINSIC,),
+        taps=used,
+        hits=with_hits(case, used, "unseeded-generator"),
+        shown=True,
+        cap=HIGH,
+        evidence=evidence,
+    )
+    return found
+
+
+RULE = Rule(page=PAGE, match=match, always=True)

@@ -1,0 +1,41 @@
+"""A constant seed inside the training function."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.generators import GLOBAL
+from reprocheck.diagnosis.rules.model import WARNING, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
+from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC632",
+    slug="seed-fixed-inside",
+    title="the target sets a constant seed itself",
+    severity=WARNING,
+    checks="Other seeds gave the same run, and the target seeds a global generator with a constant.",
+    why="All seeds give one result: a mean over seeds then measures nothing.",
+    example="def train():\n    torch.manual_seed(42)  # whatever seed the run was given",
+    fix="take the seed as an argument and pass it through",
+    limits="Claimed only where the audit ran more than one seed.",
+)
+
+
+def match(case: Case) -> Match | None:
+    if not case.equal_seeds or hits(case, "seed-parameter-unused"):
+        return None
+    one, other = case.equal_seeds[0]
+    marks = hits(case, "constant-seed")
+    seeds = tuple(tap for tap in taps(case, "seed") if tap.generator in GLOBAL and not tap.in_child)
+    found = on_lines(seeds, marks)
+    return find(
+        case,
+        sources=(INTRINSIC,),
+        taps=found or seeds,
+        hits=marks if found else (),
+        shown=True,
+        evidence=(f"seeds {one} and {other} gave equal runs",),
+    )
+
+
+RULE = Rule(page=PAGE, match=match, always=True)

@@ -1,0 +1,32 @@
+"""worker_init_fn sets torch's seed to a constant."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import WARNING, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
+from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC528",
+    slug="worker-epoch-repeat",
+    title="every data-loader worker gets one constant seed in every epoch",
+    severity=WARNING,
+    checks="`torch.manual_seed` is called with a constant in a process of a DataLoader.",
+    why="PyTorch gives its workers a new seed in each epoch; the constant undoes that, so the same augmentation comes "
+    "back in every epoch and in every worker.",
+    example="def seed_worker(worker_id):\n    torch.manual_seed(0)",
+    fix="leave torch alone there, and seed numpy and random from `torch.initial_seed() % 2**32`",
+    limits="It repeats, so it never makes runs differ. Forked workers only.",
+)
+
+
+def match(case: Case) -> Match | None:
+    if not taps(case, "loader"):
+        return None
+    inside = (tap for tap in taps(case, "seed", names=("manual_seed",)) if tap.in_child and tap.generator == "torch")
+    marks = hits(case, "constant-seed")
+    return find(case, sources=(INTRINSIC,), taps=on_lines(inside, marks), shown=True)
+
+
+RULE = Rule(page=PAGE, match=match, always=True)

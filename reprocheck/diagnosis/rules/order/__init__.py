@@ -1,0 +1,1 @@
+"""Orders that change: hashes, listings, addresses, completion."""

@@ -1,0 +1,29 @@
+"""Results are taken in the order in which they are ready."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, taps, with_hits
+from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC571",
+    slug="completion-order",
+    title="results are taken in the order of completion",
+    severity=ERROR,
+    checks="`as_completed` or `imap_unordered` is used before the difference, and the runs differ with everything "
+    "equal.",
+    why="Which task is ready first hangs on timing, and so does the order of the samples.",
+    example="rows = [future.result() for future in as_completed(futures)]",
+    fix="keep the order of submission: `pool.map`, `pool.imap`, or iterate over the futures themselves",
+    limits="A race shows in some pairs of runs only.",
+)
+
+
+def match(case: Case) -> Match | None:
+    used = taps(case, "pool", names=("as_completed", "imap_unordered"))
+    return find(case, sources=RACE, taps=used, hits=with_hits(case, used, "as-completed", "imap-unordered"))
+
+
+RULE = Rule(page=PAGE, match=match)

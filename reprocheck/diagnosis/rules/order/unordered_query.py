@@ -1,0 +1,34 @@
+"""SQL rows without a promised order."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, LOW, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, hits, taps, with_hits
+from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.diagnosis.source.order import is_unordered
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC543",
+    slug="unordered-query",
+    title="rows are read in no promised order",
+    severity=ERROR,
+    checks="A query orders by `RANDOM()`, or has no ORDER BY, and the data differs with everything else equal.",
+    why="A database may return rows in any order unless told. `RANDOM()` cannot be seeded in most of them.",
+    example='rows = db.execute("SELECT a, b FROM points ORDER BY RANDOM() LIMIT 64")',
+    fix="ORDER BY a unique key, and shuffle in Python from the run's seed",
+    limits="Queries are seen through sqlite3, and in the source where a literal text is executed. "
+    "Without RANDOM() the confidence is low: most databases keep the order of insertion.",
+)
+
+
+def match(case: Case) -> Match | None:
+    asked = tuple(tap for tap in taps(case, "query") if is_unordered(tap.value))
+    shuffled = tuple(tap for tap in asked if "rand" in tap.value.lower())
+    marks = hits(case, "sql-unordered")
+    if shuffled:
+        return find(case, sources=(INTRINSIC,), taps=shuffled, hits=with_hits(case, shuffled, "sql-unordered"))
+    return find(case, sources=(INTRINSIC,), taps=asked, hits=marks, cap=LOW)
+
+
+RULE = Rule(page=PAGE, match=match)

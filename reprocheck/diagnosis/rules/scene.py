@@ -1,0 +1,316 @@
+"""Reading a case: which lines could be guilty, which of them is the likeliest, and how sure that is."""
+
+from __future__ import annotations
+
+import io
+import tokenize
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reprocheck.diagnosis.generators import ENTROPY
+from reprocheck.diagnosis.rules.model import HIGH, LOW, MEDIUM, Match
+from reprocheck.diagnosis.rules.standing import Standing, standing, told
+from reprocheck.diagnosis.source.order_place import ADDRESSES
+from reprocheck.model import Edit, Location
+from reprocheck.model.explanation import Case, Remedy, SeedPlace, SourceHit, Tap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """A line that could be guilty: seen at work (tap), seen in the source (hit), or both."""
+
+    location: Location
+    code: str
+    tap: Tap | None = None
+    hit: SourceHit | None = None
+
+    @property
+    def edit(self) -> Edit | None:
+        return None if self.hit is None else self.hit.edit
+
+
+def taps(case: Case, *kinds: str, names: Iterable[str] = ()) -> tuple[Tap, ...]:
+    """Taps of these kinds that came before the difference; `names` are last parts of dotted names."""
+    wanted = set(names)
+    first = {_key(tap) for tap in case.taps}
+    every = (*case.taps, *(tap for tap in case.other_taps if _key(tap) not in first))
+    return tuple(
+        tap
+        for tap in every
+        if tap.kind in kinds and (not wanted or tap.name.rpartition(".")[2] in wanted) and _precedes(case, tap)
+    )
+
+
+def hits(case: Case, *patterns: str) -> tuple[SourceHit, ...]:
+    """Static hits of these patterns."""
+    return tuple(hit for hit in case.hits if hit.pattern in patterns)
+
+
+def lines(items: Iterable[Tap | SourceHit]) -> set[tuple[str, int]]:
+    """Where they are."""
+    return {(item.location.path, item.location.line) for item in items if item.location is not None}
+
+
+def on_lines(found: Iterable[Tap], wanted: Iterable[Tap | SourceHit]) -> tuple[Tap, ...]:
+    """The taps that stand on a line of the wanted ones."""
+    places = lines(wanted)
+    return tuple(tap for tap in found if tap.location and (tap.location.path, tap.location.line) in places)
+
+
+def with_hits(case: Case, found: Iterable[Tap], *patterns: str) -> tuple[SourceHit, ...]:
+    """The hits of these patterns on the lines of taps: they add a changed line, not a candidate."""
+    places = lines(found)
+    return tuple(hit for hit in hits(case, *patterns) if (hit.location.path, hit.location.line) in places)
+
+
+def value_differs(case: Case, tap: Tap) -> bool:
+    """The same call of the two runs had another value."""
+    twins = {
+        other.value
+        for other in case.other_taps
+        if (other.kind, other.name, other.location) == (tap.kind, tap.name, tap.location)
+    }
+    return bool(twins) and tap.value not in twins
+
+
+def same_in_both(case: Case, tap: Tap) -> bool:
+    """Both runs had the same value here: an order that did not change."""
+    twins = {o.value for o in case.other_taps if (o.kind, o.name, o.location) == (tap.kind, tap.name, tap.location)}
+    return bool(tap.value) and tap.value in twins
+
+
+def walks(case: Case, *, of_addresses: bool) -> tuple[Tap, ...]:
+    """Sets that the run walked through, as far as their order was not the same in both runs."""
+    found = (tap for tap in taps(case, "order") if tap.hit is not None and not same_in_both(case, tap))
+    return tuple(tap for tap in found if (tap.generator == ADDRESSES) == of_addresses)
+
+
+def differing_seeds(case: Case) -> tuple[Tap, ...]:
+    """Seeds that had another value in the other run."""
+    return tuple(tap for tap in taps(case, "seed") if tap.value != ENTROPY and value_differs(case, tap))
+
+
+def on_cuda(case: Case) -> bool:
+    """The run used a GPU."""
+    return bool(case.manifest.get("gpus"))
+
+
+def find(
+    case: Case,
+    *,
+    sources: tuple[str, ...],
+    taps: Iterable[Tap] = (),
+    hits: Iterable[SourceHit] = (),
+    rivals: Iterable[SourceHit] = (),
+    shown: bool = False,
+    latest: bool = False,
+    fallback: bool = False,
+    cap: str = HIGH,
+    evidence: tuple[str, ...] = (),
+    remedies: tuple[Remedy, ...] = (),
+) -> Match | None:
+    """The guilty line among taps and hits, or None when the experiments speak against these sources.
+
+    rivals: lines that another cause of the same source would have. shown: the origin itself shows the cause.
+    latest: of equal candidates the last one is the likelier. fallback: without any candidate the line that took the
+    difference in is named, at low confidence. cap: no more confidence than this.
+    """
+    stand = standing(case, *sources)
+    if stand is Standing.AGAINST:
+        return None
+    stand = Standing.SHOWN if shown else stand
+    own = _narrowed(case, stand, _merge(taps, hits))
+    if not own:
+        return _at_origin(case, evidence, remedies) if fallback and stand is Standing.SHOWN else None
+    others = _merge((), rivals)
+    order = sorted((*own, *others), key=lambda spot: (_rank(case, spot), _order(spot, latest)))
+    best = next(spot for spot in order if spot in own)
+    top = [spot for spot in order if _rank(case, spot) == _rank(case, order[0])]
+    confidence = _confidence(case, stand, best, alone=len(order) == 1, first=best is order[0] and len(top) == 1)
+    found = Match(
+        confidence=max(confidence, cap, key=(HIGH, MEDIUM, LOW).index),
+        location=best.location,
+        source=best.code,
+        evidence=(*told(case), *_of_spot(case, best), *evidence),
+        edit=best.edit,
+        remedies=((changed_line(best.edit), *remedies) if best.edit else remedies),
+    )
+    if best.tap is None or best.tap.seed_place is None:
+        return found
+    return _where_given(found, best, best.tap.seed_place, taps, remedies, (*told(case), *evidence))
+
+
+def _where_given(
+    match: Match,
+    spot: Spot,
+    place: SeedPlace,
+    taps: Iterable[Tap],
+    remedies: tuple[Remedy, ...],
+    evidence: tuple[str, ...],
+) -> Match:
+    """A seed that is missing only at run time is missing where the caller could have given it."""
+    assert spot.tap is not None
+    edit = place.edit or (spot.edit if place.location == spot.location else None)
+    if place.location == spot.location and spot.edit is not None:
+        edit = spot.edit
+    others = [tap.seed_place.edit for tap in taps if tap.seed_place is not None and tap.location == spot.location]
+    edits = tuple({(one.path, one.line): one for one in (edit, *others) if one is not None}.values())
+    changed = (replace(changed_line(edits[0]), edits=edits),) if edits else ()
+    calls = tuple(frame.location for frame in spot.tap.frames)
+    away = place.location != spot.location
+    return replace(
+        match,
+        location=place.location,
+        source=place.code,
+        evidence=(*(evidence if away else match.evidence), place.words, *_way(spot.tap, place.location)),
+        edit=edit,
+        help=_give(edit, place.location) if away or "None" in place.words else "",
+        calls=calls if away else (),
+        remedies=(*changed, *remedies),
+    )
+
+
+def _way(tap: Tap, to: Location) -> tuple[str, ...]:
+    """From the line that makes the generator outwards to the one that could have given the seed."""
+    if tap.location == to or tap.location is None:
+        return ()
+    places = [frame.location for frame in tap.frames]
+    between = places[: places.index(to)] if to in places else places[:1]
+    shown = ", called from ".join(f"{Path(place.path).name}:{place.line}" for place in (*between, to))
+    return (f"`{tap.name}` gets no seed at {shown}",)
+
+
+def _give(edit: Edit | None, location: Location) -> str:
+    if edit is None:
+        return "pass the run's seed here: what is called takes one, and None means another seed in every run"
+    where = "" if edit.line == location.line and edit.path == location.path else f" in line {edit.line}"
+    return f"give it the run's seed{where}: `{without_comment(edit.after)}`"
+
+
+def without_comment(line: str) -> str:
+    """A line of source as one would say it."""
+    with suppress(tokenize.TokenError, SyntaxError):
+        for token in tokenize.generate_tokens(io.StringIO(line.strip()).readline):
+            if token.type == tokenize.COMMENT:
+                return line.strip()[: token.start[1]].strip()
+    return line.strip()
+
+
+def changed_line(edit: Edit) -> Remedy:
+    """The remedy of changing one source line."""
+    return Remedy(text=f"{without_comment(edit.after)}  # line {edit.line}", edits=(edit,))
+
+
+def origin_place(case: Case) -> tuple[Location | None, str]:
+    """The innermost line of the user's code where the runs part, and its source."""
+    if case.origin is not None and case.origin.call.frames:
+        frame = case.origin.call.frames[0]
+        return frame.location, frame.code
+    return None, ""
+
+
+def at_origin(case: Case, confidence: str, evidence: tuple[str, ...], remedies: tuple[Remedy, ...] = ()) -> Match:
+    """A match whose line is that of the origin."""
+    location, code = origin_place(case)
+    edit = next((hit.edit for hit in case.hits if hit.edit is not None and hit.location == location), None)
+    return Match(
+        confidence=confidence if location is not None or confidence == LOW else MEDIUM,
+        location=location,
+        source=code,
+        evidence=(*told(case), *evidence),
+        remedies=remedies,
+        edit=edit,
+    )
+
+
+def _at_origin(case: Case, evidence: tuple[str, ...], remedies: tuple[Remedy, ...]) -> Match:
+    location, code = origin_place(case)
+    where = "no line of the source stands out" + ("; this one took the difference in" if location is not None else "")
+    return Match(
+        confidence=LOW, location=location, source=code, evidence=(*told(case), *evidence, where), remedies=remedies
+    )
+
+
+def _key(tap: Tap) -> tuple[object, ...]:
+    return tap.kind, tap.name, tap.location
+
+
+def _precedes(case: Case, tap: Tap) -> bool:
+    divergence = case.divergence
+    if divergence is None or divergence.stage not in ("init", "data", "step"):
+        return True
+    return tap.step <= (divergence.step or 0)
+
+
+def _merge(found: Iterable[Tap], seen: Iterable[SourceHit]) -> list[Spot]:
+    """One spot a line."""
+    spots: dict[tuple[str, int], Spot] = {}
+    for hit in seen:
+        spots.setdefault((hit.location.path, hit.location.line), Spot(location=hit.location, code=hit.code, hit=hit))
+    for tap in found:
+        if tap.location is not None:
+            key = tap.location.path, tap.location.line
+            known = spots.get(key)
+            hit_there = known.hit if known is not None else None
+            if known is None or known.tap is None:
+                spots[key] = Spot(
+                    location=tap.location, code=tap.code or (known.code if known else ""), tap=tap, hit=hit_there
+                )
+    return list(spots.values())
+
+
+def _narrowed(case: Case, stand: Standing, spots: list[Spot]) -> list[Spot]:
+    """Where an experiment named the lines, no other line can be guilty."""
+    if stand is Standing.SHOWN and case.attribution is not None and case.attribution.lines:
+        return [spot for spot in spots if spot.location in case.attribution.lines]
+    return spots
+
+
+def _rank(case: Case, spot: Spot) -> tuple[int, ...]:
+    differs = spot.tap is not None and spot.tap.kind in ("seed", "order") and value_differs(case, spot.tap)
+    both = spot.tap is not None and spot.hit is not None
+    return (not differs, not both, spot.tap is None, _distance(case, spot) if spot.tap is None else 0)
+
+
+def _order(spot: Spot, latest: bool) -> int:
+    number = spot.tap.order if spot.tap is not None else spot.location.line
+    return -number if latest else number
+
+
+def _distance(case: Case, spot: Spot) -> int:
+    """From the line where the runs part: same line, same function, on the stack, same file, elsewhere."""
+    if case.origin is None or not case.origin.call.frames:
+        return 3
+    for index, frame in enumerate(case.origin.call.frames):
+        if frame.location == spot.location:
+            return 0
+        function = spot.hit.function if spot.hit is not None else None
+        if function is not None and (frame.location.path, frame.function) == (spot.location.path, function):
+            return 1 if index == 0 else 2
+    return 3 if case.origin.call.frames[0].location.path == spot.location.path else 4
+
+
+def _confidence(case: Case, stand: Standing, best: Spot, *, alone: bool, first: bool) -> str:
+    proved = case.attribution is not None and best.location in case.attribution.lines
+    differs = best.tap is not None and best.tap.kind in ("seed", "order") and value_differs(case, best.tap)
+    if stand is Standing.SHOWN:
+        if alone or proved or (first and differs):
+            return HIGH
+        return MEDIUM if first else LOW
+    return MEDIUM if alone or (first and differs) else LOW
+
+
+def _of_spot(case: Case, spot: Spot) -> tuple[str, ...]:
+    tap = spot.tap
+    if tap is None:
+        return ()
+    if tap.kind == "seed" and value_differs(case, tap):
+        other = next((o.value for o in case.other_taps if _key(o) == _key(tap)), "")
+        return (f"`{tap.name}` got {tap.value} in one run and {other} in the other",)
+    if tap.kind == "order":
+        same = "; its order was another one in each run" if value_differs(case, tap) else ""
+        return (f"a set is walked through here, in the order of {tap.generator}{same}",)
+    times = "once" if tap.count == 1 else f"{tap.count} times"
+    return (f"`{tap.name}` was called here {times}",)

@@ -1,0 +1,48 @@
+"""A seed made from the clock, the process number or the host name."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import differing_seeds, find, hits, lines, on_lines, taps, with_hits
+from reprocheck.diagnosis.rules.standing import CLOCK
+from reprocheck.model.explanation import Case, Tap
+
+PAGE = Page(
+    code="RC508",
+    slug="clock-or-pid-seed",
+    title="a seed is made from the clock or the process number",
+    severity=ERROR,
+    checks="A seed had another value in the other run, and a clock, `os.getpid` or the host name was asked before it.",
+    why="Time and process numbers are other ones in every run. `int(time.time())` may agree by chance within a second.",
+    example="seed = int(time.time())\ntorch.manual_seed(seed)",
+    fix="seed from the run's seed, as in `base_seed + index`",
+    limits="Which of several clock readings went into the seed is told by the freezing experiment, else by nearness.",
+)
+
+
+def match(case: Case) -> Match | None:
+    seeds = differing_seeds(case)
+    if case.alone:  # the line itself must show it
+        marked = hits(case, "seed-from-clock")
+        found = on_lines(taps(case, "seed", "clock", "pid"), marked)
+        return find(case, sources=(*CLOCK, "pid"), taps=found[:1], hits=with_hits(case, found, "seed-from-clock"))
+    asked = taps(case, "clock", "pid")
+    before = tuple(tap for tap in asked if any(tap.order <= seed.order or _one_line(tap, seed) for seed in seeds))
+    evidence = _evidence(seeds, case)
+    marks = with_hits(case, before, "seed-from-clock")
+    return find(case, sources=(*CLOCK, "pid"), taps=before, hits=marks, latest=True, evidence=evidence)
+
+
+def _one_line(tap: Tap, seed: Tap) -> bool:
+    return bool(lines((tap,)) & lines((seed,)))
+
+
+def _evidence(seeds: tuple[Tap, ...], case: Case) -> tuple[str, ...]:
+    if not seeds:
+        return ()
+    seed = seeds[0]
+    twin = next((o.value for o in case.other_taps if (o.name, o.location) == (seed.name, seed.location)), "another")
+    return (f"`{seed.name}` got {seed.value} in one run and {twin} in the other",)
+
+
+RULE = Rule(page=PAGE, match=match, alone=True)

@@ -1,0 +1,28 @@
+"""A generator is reseeded from the system's entropy."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.generators import ENTROPY
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, taps, with_hits
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC505",
+    slug="entropy-reseed",
+    title="a generator is seeded from the system's entropy",
+    severity=ERROR,
+    checks="`torch.seed()`, `Generator.seed()`, `np.random.seed(None)` or `random.seed()` is called.",
+    why="`.seed()` without a number does not set a seed, it throws the old one away: every run goes on differently.",
+    example="generator = torch.Generator()\ngenerator.seed()  # a new seed in every run",
+    fix="set a number: `.manual_seed(seed)`, `np.random.seed(seed)`, `random.seed(seed)`",
+    limits="Calls in processes that the target spawns are not seen; RC641 looks for them in the source.",
+)
+
+
+def match(case: Case) -> Match | None:
+    made = tuple(tap for tap in taps(case, "seed") if tap.value == ENTROPY)
+    return find(case, sources=("unseeded", "entropy"), taps=made, hits=with_hits(case, made, "entropy-reseed"))
+
+
+RULE = Rule(page=PAGE, match=match, alone=True)

@@ -1,0 +1,44 @@
+"""Numbers made from uuid, secrets or os.urandom."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import differing_seeds, find, hits, on_lines, taps, with_hits
+from reprocheck.diagnosis.rules.standing import Standing, standing
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC507",
+    slug="entropy-seed",
+    title="numbers come from the system's entropy",
+    severity=ERROR,
+    checks="`uuid.uuid4`, `secrets`, `os.urandom`, `random.SystemRandom` or a bare `SeedSequence()` feeds a seed, a "
+    "split, labels or a result.",
+    why="The system's entropy cannot be seeded: what is made from it is never the same twice.",
+    example="run_id = uuid.uuid4()\ntorch.manual_seed(run_id.int % 2**32)  # no seed reaches this",
+    fix="derive the number from the run's seed, and keep uuid and secrets for names",
+    limits="Entropy that only names files is not reported: a seed must differ, or the freezing experiment show it.",
+)
+
+
+def match(case: Case) -> Match | None:
+    sources = ("entropy", "unseeded")
+    if case.alone:  # the line itself must show it
+        found = on_lines(taps(case, "seed", "entropy", "unseeded"), hits(case, "seed-from-entropy"))
+        return find(case, sources=sources, taps=found[:1], hits=with_hits(case, found, "seed-from-entropy"))
+    sequences = tuple(tap for tap in taps(case, "unseeded", names=("SeedSequence",)) if "SeedSequence" in tap.code)
+    drawn = () if _frozen_is(case, "unseeded") else taps(case, "entropy")
+    if standing(case, *sources) is not Standing.SHOWN:
+        seeds = differing_seeds(case)
+        drawn = tuple(tap for tap in drawn if any(seed.order >= tap.order for seed in seeds))
+    found = (*sequences, *drawn)
+    marks = with_hits(case, found, "seed-from-entropy", "unseeded-generator")
+    return find(case, sources=sources, taps=found, hits=marks)
+
+
+def _frozen_is(case: Case, factor: str) -> bool:
+    attribution = case.attribution
+    return attribution is not None and attribution.kind == "frozen" and attribution.factors == (factor,)
+
+
+RULE = Rule(page=PAGE, match=match, alone=True)

@@ -1,0 +1,32 @@
+"""An environment of reinforcement learning that is reset without a seed."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps, with_hits
+from reprocheck.diagnosis.rules.standing import UNSEEDED
+from reprocheck.model.explanation import Case
+
+_PACKAGES = ("gymnasium", "gym", "pettingzoo", "dm_env", "dm_control")
+
+PAGE = Page(
+    code="RC509",
+    slug="env-rng",
+    title="an environment is reset without a seed",
+    severity=ERROR,
+    checks="The `reset` method of an environment makes its generator without a seed.",
+    why="An environment owns its generator, and its action space another one: global seeds reach neither.",
+    example="obs = env.reset()  # its generator takes its seed from the system",
+    fix="reset with a seed once, `env.reset(seed=seed)`, and seed the action space: `env.action_space.seed(seed)`",
+    limits="Environments are known by a method `reset` that makes a generator, or by the package that they come from.",
+)
+
+
+def match(case: Case) -> Match | None:
+    made = taps(case, "unseeded")
+    own = on_lines(made, hits(case, "reset-rng"))
+    found = (*own, *(tap for tap in made if tap.library in _PACKAGES or tap.name.split(".")[0] in _PACKAGES))
+    return find(case, sources=UNSEEDED, taps=found, hits=with_hits(case, found, "reset-rng"))
+
+
+RULE = Rule(page=PAGE, match=match, alone=True)

@@ -1,0 +1,31 @@
+"""Training repeats; the evaluation draws."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, taps, with_hits
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC512",
+    slug="eval-sampling",
+    title="the evaluation draws from an unseeded generator",
+    severity=ERROR,
+    checks="Only a metric differs, and an unseeded generator is made or drawn from after the last training step.",
+    why="The model is the same, the score is not: two such scores cannot be compared, however small the noise.",
+    example="subset = np.random.default_rng().choice(len(x), 100)  # another subset in every run\n"
+    "score = mse(model(x[subset]), y[subset])",
+    fix="evaluate on a fixed subset, or draw it from a generator with a seed of its own",
+    limits="Only generators that are first used after training are counted.",
+)
+
+
+def match(case: Case) -> Match | None:
+    if case.divergence is None or case.divergence.stage != "metric":
+        return None
+    late = tuple(tap for tap in taps(case, "unseeded") if tap.step > 0 and "default" not in tap.value)
+    marks = with_hits(case, late, "unseeded-generator", "random-state-none")
+    return find(case, sources=("unseeded",), taps=late, hits=marks)
+
+
+RULE = Rule(page=PAGE, match=match)

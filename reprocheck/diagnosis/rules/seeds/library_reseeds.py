@@ -1,0 +1,34 @@
+"""A constructor or a library sets the global seed again."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.generators import GLOBAL
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import differing_seeds, find, hits, on_lines, taps, with_hits
+from reprocheck.diagnosis.rules.standing import CLOCK
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC634",
+    slug="library-reseeds",
+    title="a constructor or library sets the global seed again",
+    severity=ERROR,
+    checks="After the target's own seed, a constructor or a package seeds a global generator with a value that differs "
+    "between runs.",
+    why="Building an object should not move the generators of everybody else.",
+    example="class Features:\n    def __init__(self):\n        torch.manual_seed(time.time_ns())  # of everybody",
+    fix="build it under `torch.random.fork_rng()`, or give it a generator of its own, and seed again afterwards",
+    limits="A constructor is known by its name `__init__` in the source, a package by where its code lies.",
+)
+
+
+def match(case: Case) -> Match | None:
+    moved = tuple(tap for tap in differing_seeds(case) if tap.generator in GLOBAL and not tap.in_child)
+    foreign = (*on_lines(moved, hits(case, "constructor-seed")), *(tap for tap in moved if tap.library))
+    before = min((tap.order for tap in taps(case, "seed") if tap not in moved), default=None)
+    after = tuple(tap for tap in foreign if before is not None and tap.order > before)
+    marks = with_hits(case, after, "constructor-seed")
+    return find(case, sources=(*CLOCK, "pid", "entropy", "unseeded"), taps=after, hits=marks)
+
+
+RULE = Rule(page=PAGE, match=match, alone=True)

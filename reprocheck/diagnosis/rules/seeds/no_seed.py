@@ -1,0 +1,34 @@
+"""A script without any seed."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.generators import GLOBAL
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find
+from reprocheck.diagnosis.rules.seeds import seed_drawn
+from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, left_to_chance, seeds_of
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC501",
+    slug="no-seed",
+    title="no random number generator is seeded",
+    severity=ERROR,
+    checks="A global generator (python, numpy or torch) is drawn from, and the target never seeds any of them.",
+    why="Every process starts these generators from the system's entropy: no run can be repeated.",
+    example="model = nn.Linear(6, 12)  # drawn from a generator that nobody seeded\ntrain(model)",
+    fix="call `random.seed(seed)`, `np.random.seed(seed)` and `torch.manual_seed(seed)` before building the model",
+    limits="Seen only where reprocheck does not seed itself: with `--seeding none`, or in its own experiment with it.",
+)
+
+
+def match(case: Case) -> Match | None:
+    if seed_drawn.match(case) is not None:
+        return None
+    if any(seeds_of(case, generator) for generator in GLOBAL):
+        return None
+    chance = sorted(left_to_chance(case).values(), key=lambda tap: tap.order)
+    return find(case, sources=("seeding",), taps=chance[:1], remedies=(SEED_EVERYTHING,))
+
+
+RULE = Rule(page=PAGE, match=match, always=True)

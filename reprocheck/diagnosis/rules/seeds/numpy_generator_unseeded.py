@@ -1,0 +1,29 @@
+"""numpy.random.default_rng() without a seed."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, taps, with_hits
+from reprocheck.diagnosis.rules.standing import UNSEEDED
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC503",
+    slug="numpy-generator-unseeded",
+    title="a numpy generator is made without a seed",
+    severity=ERROR,
+    checks="`numpy.random.default_rng()` or `Generator(PCG64())` is called without a seed.",
+    why="A new generator takes its seed from the system's entropy. `np.random.seed` does not reach it.",
+    example="np.random.seed(0)\nrng = np.random.default_rng()  # another stream in every run",
+    fix="give it the run's seed: `np.random.default_rng(seed)`",
+    limits="A generator that was made and never mattered is told apart only by the experiment that freezes its seed.",
+)
+
+
+def match(case: Case) -> Match | None:
+    made = taps(case, "unseeded", names=("default_rng", "PCG64", "MT19937", "Philox", "SFC64", "Generator"))
+    made += tuple(tap for tap in taps(case, "unseeded", names=("SeedSequence",)) if "SeedSequence" not in tap.code)
+    return find(case, sources=UNSEEDED, taps=made, hits=with_hits(case, made, "unseeded-generator"))
+
+
+RULE = Rule(page=PAGE, match=match, alone=True)

@@ -1,0 +1,41 @@
+"""Some generators are seeded, the one that is drawn from is not."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.generators import GLOBAL
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import changed_line, find, hits
+from reprocheck.diagnosis.rules.seeds import seed_drawn
+from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, left_to_chance, seeds_of
+from reprocheck.model import Seeding
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC502",
+    slug="partial-seed",
+    title="a generator is drawn from that the target does not seed, though it seeds others",
+    severity=ERROR,
+    checks="The target seeds one of python, numpy and torch, and draws from another one of them that it never seeds.",
+    why="`torch.manual_seed` reaches neither `random` nor `numpy.random`: what they give differs in every process.",
+    example="torch.manual_seed(1)\nnoise = np.random.normal(size=10)  # numpy was not seeded",
+    fix="also seed the generator that is drawn from: `random.seed(seed)`, `np.random.seed(seed)`, "
+    "`torch.manual_seed(seed)`",
+    limits="Seen only where reprocheck does not seed that generator itself (`--seeding none` or `torch`), or in "
+    "its own experiment without seeding.",
+)
+
+
+def match(case: Case) -> Match | None:
+    if seed_drawn.match(case) is not None:
+        return None
+    others = case.request.settings.seeding is Seeding.TORCH or any(seeds_of(case, name) for name in GLOBAL)
+    chance = {name: tap for name, tap in left_to_chance(case).items() if not seeds_of(case, name)}
+    if not others or not chance:
+        return None
+    name, tap = min(chance.items(), key=lambda item: item[1].order)
+    evidence = (f"{name}'s global generator is drawn from here first, and nothing seeds it",)
+    repairs = tuple(changed_line(hit.edit) for hit in hits(case, f"seed-beside-{name}")[:1] if hit.edit is not None)
+    return find(case, sources=("seeding",), taps=(tap,), evidence=evidence, remedies=(*repairs, SEED_EVERYTHING))
+
+
+RULE = Rule(page=PAGE, match=match, always=True)

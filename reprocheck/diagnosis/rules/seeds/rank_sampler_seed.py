@@ -1,0 +1,28 @@
+"""A sampler that chooses its own seed."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, taps, with_hits
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC647",
+    slug="rank-sampler-seed",
+    title="a sampler takes a random seed of its own",
+    severity=ERROR,
+    checks="A generator without a seed, or entropy, is used on a line that makes a sampler.",
+    why="Each run, and without care each rank, then has an order of its own.",
+    example="sampler = ShardSampler(data, seed=secrets.randbits(32))",
+    fix="pass the run's seed to the sampler, the same on all ranks",
+    limits="A sampler is known by its name on the line.",
+)
+
+
+def match(case: Case) -> Match | None:
+    made = tuple(tap for tap in taps(case, "unseeded", "entropy") if "Sampler(" in tap.code)
+    own = tuple(tap for tap in made if tap.name.split(".")[0] in ("numpy", "random", "torch", "os", "secrets", "uuid"))
+    return find(case, sources=("unseeded", "entropy"), taps=own, hits=with_hits(case, own, "unseeded-generator"))
+
+
+RULE = Rule(page=PAGE, match=match, alone=True)

@@ -1,0 +1,28 @@
+"""random.Random() and numpy.random.RandomState() without a seed."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, taps, with_hits
+from reprocheck.diagnosis.rules.standing import UNSEEDED
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC504",
+    slug="rng-instance-unseeded",
+    title="a private generator is made without a seed",
+    severity=ERROR,
+    checks="`random.Random()` or `numpy.random.RandomState()` is called without a seed, as in many replay buffers.",
+    why="The instance is seeded from the system's entropy; seeding the global generators does not reach it.",
+    example="self.rng = random.Random()  # another stream in every run",
+    fix="pass a seed that comes from the run's seed: `random.Random(seed)`",
+    limits="A generator that was made and never mattered is told apart only by the experiment that freezes its seed.",
+)
+
+
+def match(case: Case) -> Match | None:
+    made = taps(case, "unseeded", names=("Random", "RandomState"))
+    return find(case, sources=UNSEEDED, taps=made, hits=with_hits(case, made, "unseeded-generator"))
+
+
+RULE = Rule(page=PAGE, match=match, alone=True)

@@ -1,0 +1,42 @@
+"""A library that draws without having been given a seed."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import find, on_lines, taps, with_hits
+from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, left_to_chance
+from reprocheck.diagnosis.rules.standing import Standing, standing
+from reprocheck.model.explanation import Case, Tap
+
+_OWN = ("", "standard library", "numpy", "random", "torch")
+
+PAGE = Page(
+    code="RC510",
+    slug="third-party-rng",
+    title="a library draws random numbers without a seed",
+    severity=ERROR,
+    checks="A function of scikit-learn, scipy, Optuna, numba, ... is called without `random_state` or `seed`.",
+    why="It draws from a generator of its own, or from numpy's global one: whoever seeds torch alone misses it.",
+    example="x_train, x_test = train_test_split(x, test_size=0.5)  # random_state is missing",
+    fix="pass `random_state=seed` (or `seed=`) to the call",
+    limits="Compiled generators (numba, cupy) cannot be followed; only calls through Python are.",
+)
+
+
+def match(case: Case) -> Match | None:
+    foreign = tuple(tap for tap in taps(case, "unseeded") if _is_foreign(tap) or tap.library not in _OWN)
+    chance = left_to_chance(case)
+    if standing(case, "seeding") is Standing.SHOWN or chance:
+        foreign = on_lines(foreign, chance.values())
+        foreign += tuple(tap for tap in chance.values() if tap.library not in _OWN)
+    remedies = (SEED_EVERYTHING,) if chance else ()
+    marks = with_hits(case, foreign, "random-state-none")
+    return find(case, sources=("unseeded", "seeding"), taps=foreign, hits=marks, remedies=remedies)
+
+
+def _is_foreign(tap: Tap) -> bool:
+    """A source of a library, by its name: `sklearn random_state=None`."""
+    return tap.name.split(".")[0].split(" ")[0] not in ("numpy", "random", "torch")
+
+
+RULE = Rule(page=PAGE, match=match, alone=True)

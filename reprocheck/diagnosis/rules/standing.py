@@ -1,0 +1,106 @@
+"""What the experiments say of a source of differences: they showed it, they leave it open, or they exclude it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from reprocheck.model.explanation import Attribution, Case
+
+INTRINSIC = "intrinsic"
+"""The source of causes that no experiment can hold constant: races, addresses, operations."""
+RACE = (INTRINSIC, "switch interval")
+CLOCK = ("clock", "start time")
+UNSEEDED = ("unseeded",)
+_FROZEN = ("clock", "entropy", "pid", "unseeded")
+_AMBIENT = ("hash seed", "heap contents", "directory order", "switch interval", "temporary directory", "start time")
+
+
+RACING = frozenset(
+    """_index_put_impl_ index_put_ index_put _unsafe_index_put put_ put take_backward scatter_ scatter index_copy_
+    index_copy masked_scatter_ scatter_add_ scatter_add index_add_ index_add""".split()  # noqa: SIM905
+)
+"""Operations whose threads may write one place: with equal inputs nothing but their order decides."""
+
+
+class Standing(IntEnum):
+    """How far a source is supported."""
+
+    AGAINST = 0
+    OPEN = 1
+    SHOWN = 2
+
+
+def standing(case: Case, *sources: str) -> Standing:
+    """Of a cause that comes from one of these sources: factors, `leftover`, `seeding`, or INTRINSIC."""
+    attribution = case.attribution
+    if attribution is None:
+        return Standing.OPEN
+    if is_by_luck(case):
+        return Standing.OPEN if INTRINSIC in sources or "switch interval" in sources else Standing.AGAINST
+    if attribution.kind in ("ambient", "frozen", "process"):
+        return Standing.SHOWN if set(sources) & set(attribution.factors) else Standing.AGAINST
+    if attribution.kind in ("leftover", "seeding"):
+        # Where nothing differs, that seeding is needed excludes nothing else.
+        other = Standing.OPEN if case.divergence is None else Standing.AGAINST
+        return Standing.SHOWN if attribution.kind in sources else other
+    open_ = [source for source in sources if not _is_excluded(attribution, source)]
+    return Standing.OPEN if open_ else Standing.AGAINST
+
+
+def is_by_luck(case: Case) -> bool:
+    """A race got equal inputs, and happened to agree in the experiment with filled memory: that shows nothing."""
+    if case.attribution is None or case.origin is None or case.origin.kind != "op" or case.origin.unknown_inputs:
+        return False
+    name = case.origin.call.op.partition("::")[2].partition(".")[0]
+    return case.attribution.factors == ("heap contents",) and name in RACING
+
+
+def _is_excluded(attribution: Attribution, source: str) -> bool:
+    """A source that the experiments held constant while the runs still differed, or rule out."""
+    if source in attribution.excluded:
+        return True
+    if source in _AMBIENT and attribution.kind == "intrinsic":
+        return source not in ("switch interval", "start time")
+    if source in _FROZEN:
+        return any(arm.name.startswith("frozen ") and source in arm.name and arm.differed for arm in attribution.arms)
+    names = {"leftover": "fresh folder", "seeding": "seeding all"}
+    return any(arm.name == names.get(source) and arm.differed for arm in attribution.arms)
+
+
+def told(case: Case) -> tuple[str, ...]:
+    """The attribution as a sentence."""
+    attribution = case.attribution
+    if attribution is None:
+        return ()
+    if is_by_luck(case):
+        return ("equal inputs gave other results, in some pairs of runs only",)
+    factors = " and ".join(attribution.factors)
+    differed, of = attribution.rate
+    if attribution.kind == "ambient":
+        return (f"experiments tie the difference to the {factors}",)
+    if attribution.kind == "frozen":
+        where = ", at this line alone" if attribution.lines else ""
+        return (f"the runs agree once {_WORDS.get(factors, f'the answers of {factors} are')} constant{where}",)
+    if attribution.kind == "process":
+        return ("only a second call in the same process differs",)
+    if attribution.kind == "leftover" and any(
+        arm.name == "without earlier files" and arm.same for arm in attribution.arms
+    ):
+        return ("without the files that earlier runs wrote, a run agrees with the first one and not with later ones",)
+    if attribution.kind == "leftover":
+        return ("the runs agree when each starts in a fresh copy of the folder",)
+    if attribution.kind == "seeding" and any(arm.name == "seeding none" and arm.differed for arm in attribution.arms):
+        return (f"it repeats only because reprocheck seeds {factors}: a run with --seeding none differs",)
+    if attribution.kind == "seeding" and case.divergence is not None:
+        return (f"the runs agree when reprocheck seeds {factors or 'every generator'}",)
+    if attribution.kind == "intrinsic" and of:
+        return (f"with everything equal {differed} of {of} comparisons differ",)
+    return ()
+
+
+_WORDS = {
+    "clock": "the clock's answers are",
+    "entropy": "the system's entropy is",
+    "pid": "process and host names are",
+    "unseeded": "the seed of what was made without one is",
+}

@@ -1,0 +1,1 @@
+"""What the user's source shows: generators, orders, clocks, memory, parallel code."""

@@ -1,0 +1,1 @@
+"""Runs: folders, processes, templates, progress. The only rooms with side effects are this one and the worker."""

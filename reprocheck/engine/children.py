@@ -1,0 +1,117 @@
+"""Processes that a run starts and nobody observes: found while it runs, and told in the words of a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from reprocheck.model import NotCompared
+from reprocheck.protocol.package import WORKER_FILE
+from reprocheck.protocol.reading import open_regular
+from reprocheck.worker.observe.children import CALLED, CHILDREN_FILE, FOLLOWED, MAPPED, TRAINED, mark
+
+LOOK_SECONDS = 0.1
+"""Between two looks: an import of torch takes longer."""
+MOST_BYTES = 1 << 22
+_FORK_WITHOUT_EXEC = 0x40
+"""PF_FORKNOEXEC in the flags of /proc/PID/stat."""
+_HELPERS = (
+    *(b"torch/_inductor/", b"multiprocessing.forkserver", b"multiprocessing.resource_tracker", b"collect_env"),
+    *(b"torch.distributed.run", b"torch.distributed.launch", b"/torchrun", b"accelerate.commands"),
+    *(b"/accelerate\0launch", os.fsencode(WORKER_FILE)),
+)
+"""What stands in the command lines of processes that have torch and train nothing themselves."""
+
+
+class ChildWatch:
+    """Looks at the programs below a run, and marks those that have torch (Linux)."""
+
+    def __init__(self, pid: int, folder: Path) -> None:
+        self._pid = pid
+        self._path = str(folder / CHILDREN_FILE)
+        self._known: set[int] = set()
+        self._looked = 0.0
+
+    def look(self) -> None:
+        """Asked again and again, often."""
+        now = time.monotonic()
+        if now < self._looked + LOOK_SECONDS or not sys.platform.startswith("linux"):
+            return
+        self._looked = now
+        for pid in _below(self._pid):
+            if pid not in self._known:
+                with suppress(OSError, ValueError, IndexError):
+                    self._look_at(pid)
+
+    def _look_at(self, pid: int) -> None:
+        flags = int(_read(pid, "stat").rpartition(b")")[2].split()[6])
+        if flags & _FORK_WITHOUT_EXEC:  # it tells of itself
+            return
+        if b"libtorch" not in _read(pid, "maps"):
+            return
+        self._known.add(pid)
+        words = _read(pid, "cmdline")
+        if not any(word in words for word in _HELPERS):
+            mark(self._path, pid, MAPPED)
+
+
+def children_of(folder: Path) -> tuple[NotCompared, ...]:
+    """What a run's child processes did that was not observed."""
+    marks: dict[str, set[int]] = {}
+    for pid, how in _marks(folder):
+        marks.setdefault(how, set()).add(pid)
+    trained = marks.get(TRAINED, set()) | (marks.get(MAPPED, set()) - marks.get(FOLLOWED, set()))
+    called = marks.get(CALLED, set()) - trained
+    told = []
+    if trained:
+        told.append(
+            NotCompared(
+                what=f"{_processes(trained)} that used torch",
+                reason="only the process that runs the target is observed",
+                is_result=True,
+                help="audit what a child runs as a target of its own, or train in the main process",
+            )
+        )
+    if called:
+        reason = "what it gives back is compared where the target uses it"
+        told.append(NotCompared(what=f"{_processes(called)} that called a model", reason=reason))
+    return tuple(told)
+
+
+def _processes(pids: set[int]) -> str:
+    return f"{len(pids)} child process{'es' if len(pids) > 1 else ''}"
+
+
+def _marks(folder: Path) -> Iterator[tuple[int, str]]:
+    try:
+        with open_regular(folder / CHILDREN_FILE) as file:
+            lines = file.read(MOST_BYTES).splitlines()
+    except OSError:
+        return
+    for line in lines:
+        with suppress(ValueError, TypeError, KeyError):
+            found = json.loads(line)
+            yield int(found["pid"]), str(found["how"])
+
+
+def _below(pid: int) -> Iterator[int]:
+    """Everything below a process; children of all its threads."""
+    todo = [pid]
+    while todo:
+        parent = todo.pop()
+        found: list[int] = []
+        with suppress(OSError):
+            for thread in os.listdir(f"/proc/{parent}/task"):
+                found += [int(child) for child in _read(parent, f"task/{thread}/children").split()]
+        yield from found
+        todo += found
+
+
+def _read(pid: int, name: str) -> bytes:
+    with open(f"/proc/{pid}/{name}", "rb") as file:
+        return file.read()

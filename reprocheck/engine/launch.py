@@ -1,0 +1,297 @@
+"""The one place that starts processes: runs side by side, each ended with everything it started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from reprocheck.engine.children import ChildWatch
+from reprocheck.engine.folders import Folders
+from reprocheck.engine.interrupts import deferred
+from reprocheck.engine.processes import STOPPED_SECONDS, Process, Standstill, end_processes
+from reprocheck.engine.progress import Progress
+from reprocheck.engine.templates import Template, TemplateLost, Templates
+from reprocheck.engine.workdir import copy_folder, leave_out, make_home
+from reprocheck.errors import Interrupted, NoVerdictError
+from reprocheck.evidence.out_of_memory import reason as why_out_of_memory
+from reprocheck.evidence.run import out_of_memory, read_end, read_tail
+from reprocheck.model import Isolation, Outcome, RunSpec, Status
+from reprocheck.protocol import (
+    RECORD_SIZE,
+    RUN_VARIABLE,
+    SPEC_FILE,
+    STDERR_FILE,
+    STDOUT_FILE,
+    STEPS_FILE,
+    SUPERVISED,
+    count_steps,
+    encode_kept,
+    encode_spec,
+)
+from reprocheck.protocol.package import WORKER_FILE
+from reprocheck.protocol.reading import open_regular, write_new
+from reprocheck.protocol.seal import seal
+from reprocheck.protocol.secrets import mask_text, private, secrets_of
+
+POLL_SECONDS = 0.02
+PROGRESS_SECONDS = 0.5
+DISK_FULL = 1 << 16
+"""Free bytes below which a lost run is put down to the disk."""
+
+
+class Watch(Protocol):
+    """Looks at runs under way, and says when there is no need for them to go on."""
+
+    reason: str
+    """Why a run was ended, in words."""
+
+    def started(self, spec: RunSpec) -> None:
+        """A run is under way."""
+
+    def parted(self) -> bool:
+        """Whether runs have parted. Asked again and again."""
+
+
+@dataclass
+class _Active:
+    spec: RunSpec
+    process: Process
+    started: float
+    standstill: Standstill
+    children: ChildWatch
+    reported: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+
+def launch(
+    specs: Sequence[RunSpec],
+    jobs: int,
+    progress: Progress,
+    watch: Watch | None = None,
+    templates: Templates | None = None,
+) -> list[Outcome]:
+    """Run all, at most `jobs` at a time, in order. Raises Interrupted (children ended) on Ctrl-C, SIGTERM or SIGHUP.
+
+    With `watch`, runs under way are ended as STOPPED once two have parted, and no more are started. Without
+    `templates`, every run is an interpreter of its own.
+    """
+    templates = templates or Templates(Isolation.PROCESS)
+    templates.place(specs)
+    outcomes: dict[str, Outcome] = {}
+    waiting = list(specs)
+    active: list[_Active] = []
+    last_start: dict[int, float] = {}
+    folders = Folders()
+
+    def ended(run: _Active, outcome: Outcome) -> None:
+        active.remove(run)
+        templates.ended(run.spec)
+        folders.after(run.spec, outcome.status is Status.COMPLETED)
+        _forget_secrets(run.spec)
+        secrets = secrets_of(run.spec)
+        outcome = replace(
+            outcome,
+            reason=mask_text(outcome.reason, secrets),
+            last_words=mask_text(outcome.last_words, secrets),
+            digests=seal(run.spec.directory),
+        )
+        outcomes[run.spec.id] = outcome
+        progress.run_ended(run.spec.id, outcome.status, outcome.seconds, steps_so_far(run.spec))
+
+    with deferred() as stop:
+        try:
+            while (waiting or active) and not stop.is_set():
+                while (
+                    waiting
+                    and len(active) < jobs
+                    and templates.are_ready(waiting)
+                    and _may_start(waiting[0], last_start)
+                ):
+                    spec = waiting.pop(0)
+                    last_start[spec.seed] = time.time()
+                    active.append(_start(spec, templates.take(spec), folders))
+                    if watch is not None:
+                        watch.started(spec)
+                    progress.run_started(spec.id, len(specs) - len(waiting))
+                for run in list(active):
+                    outcome = _check(run, progress)
+                    if outcome is not None:
+                        ended(run, outcome)
+                        if outcome.usage:
+                            waiting.clear()
+                if watch is not None and active and watch.parted():
+                    waiting.clear()
+                    for run in list(active):
+                        ended(run, _stop(run, watch.reason))
+                stop.wait(POLL_SECONDS)
+        finally:
+            for run in active:
+                _end(run)
+                _forget_secrets(run.spec)
+    if stop.is_set():
+        raise Interrupted("interrupted")
+    return [outcomes[spec.id] for spec in specs if spec.id in outcomes]
+
+
+def _may_start(spec: RunSpec, last_start: dict[int, float]) -> bool:
+    last = last_start.get(spec.seed)
+    now = time.time()
+    return last is None or now >= last + spec.ambient.start_gap or now < last
+
+
+def _start(spec: RunSpec, template: Template | None, folders: Folders) -> _Active:
+    try:
+        spec.directory.mkdir(0o700, parents=True)
+        if spec.copy_of is not None:
+            copy_folder(spec.copy_of, spec.cwd, spec.known)
+            leave_out(spec.cwd, spec.copy_without)
+        folders.before(spec)
+        if spec.home is not None:
+            make_home(spec.home)
+        if spec.ambient.own_tmpdir:
+            shutil.rmtree(spec.environment["TMPDIR"], ignore_errors=True)
+            Path(spec.environment["TMPDIR"]).mkdir(parents=True)
+        write_new(spec.directory / SPEC_FILE, encode_spec(spec).encode())
+        process = _process(spec, template)
+    except OSError as error:
+        place = error.filename or spec.directory.parent
+        raise NoVerdictError(f"cannot start run {spec.id}: {error.strerror or error} ({place})") from error
+    return _Active(spec, process, time.monotonic(), Standstill(process.pid), ChildWatch(process.pid, spec.directory))
+
+
+def _process(spec: RunSpec, template: Template | None) -> Process:
+    with _output(spec, STDOUT_FILE) as stdout, _output(spec, STDERR_FILE) as stderr:
+        if template is not None:
+            with suppress(TemplateLost):
+                return template.fork(spec.directory)
+        return subprocess.Popen(
+            [sys.executable, str(WORKER_FILE), SUPERVISED, str(spec.directory), str(os.getpid())],
+            cwd=spec.cwd,
+            env=dict(spec.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+
+
+def _forget_secrets(spec: RunSpec) -> None:
+    """What a run was told in confidence is kept no longer than it runs."""
+    with suppress(OSError):
+        write_new(spec.directory / SPEC_FILE, encode_kept(spec).encode())
+
+
+def _end(run: _Active) -> None:
+    end_processes(run.process, run.spec.environment[RUN_VARIABLE])
+
+
+def _output(spec: RunSpec, name: str) -> BinaryIO:
+    return open(spec.directory / name, "wb", opener=private)
+
+
+def _check(run: _Active, progress: Progress) -> Outcome | None:
+    run.children.look()
+    code = run.process.poll()
+    timeout = run.spec.settings.timeout
+    if code is not None:
+        seconds = run.seconds
+        _end(run)
+        return _conclude(run.spec, code, seconds)
+    if timeout is not None and run.seconds > timeout:
+        return _give_up(run, Status.TIMED_OUT, f"still running after {timeout:g} s (--timeout)")
+    if run.seconds - run.reported > PROGRESS_SECONDS:
+        run.reported = run.seconds
+        if run.standstill.is_over():
+            reason = f"a signal (SIGSTOP) stopped it, and nothing let it go on for {STOPPED_SECONDS:g} s"
+            return _give_up(run, Status.LOST, reason)
+        progress.run_step(run.spec.id, steps_so_far(run.spec), run.seconds)
+    return None
+
+
+def _give_up(run: _Active, status: Status, reason: str) -> Outcome:
+    seconds = run.seconds
+    _end(run)
+    return Outcome(
+        spec=run.spec,
+        status=status,
+        reason=reason,
+        last_words=_last_words(run.spec),
+        seconds=seconds,
+    )
+
+
+def _stop(run: _Active, reason: str) -> Outcome:
+    _end(run)
+    return Outcome(spec=run.spec, status=Status.STOPPED, reason=reason, seconds=run.seconds)
+
+
+def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
+    """A run succeeded when its evidence is complete, whatever its exit status says."""
+    end = read_end(spec.directory)
+    status, reason, usage, memory = Status.LOST, "", False, None
+    if end is None:
+        ended = f"ended by {_signal_name(-code)}" if code < 0 else f"exited with status {code}"
+        reason = f"{ended} without closing its evidence"
+        reason += _why_no_end(spec)
+    elif end["status"] == "unusable":
+        status, reason, usage = Status.FAILED, str(end["error"]), True
+    elif end["status"] == "failed":
+        status, reason = Status.FAILED, str(end["error"])
+        memory = out_of_memory(end)
+        reason = reason if memory is None else why_out_of_memory(memory)
+    else:
+        status = Status.COMPLETED
+        if code < 0:
+            reason = f"ended by {_signal_name(-code)} after its last observation"
+    return Outcome(
+        spec=spec,
+        status=status,
+        reason=reason,
+        last_words=_last_words(spec),
+        seconds=seconds,
+        usage=usage,
+        out_of_memory=memory,
+    )
+
+
+def _why_no_end(spec: RunSpec) -> str:
+    try:
+        if shutil.disk_usage(spec.directory).free < DISK_FULL:
+            return f": the disk that holds {spec.directory.parent} is full"
+    except OSError as error:
+        return f": {spec.directory} cannot be read ({error.strerror or error})"
+    return ""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _last_words(spec: RunSpec) -> str:
+    return read_tail(spec.directory / STDERR_FILE) or read_tail(spec.directory / STDOUT_FILE)
+
+
+def steps_so_far(spec: RunSpec) -> int:
+    """Optimizer steps written to disk by now."""
+    try:
+        with open_regular(spec.directory / STEPS_FILE) as file:
+            count = file.seek(0, os.SEEK_END) // RECORD_SIZE
+            file.seek(max(0, count - 1) * RECORD_SIZE)
+            return max(0, count - 1) + count_steps(file.read(RECORD_SIZE))
+    except OSError:
+        return 0

@@ -1,0 +1,206 @@
+"""What a person sees while runs are under way. On standard error only; the audit itself never prints.
+
+The audit tells a Progress what happens; it does not know who listens.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from reprocheck.engine.console import escape, is_terminal, say
+from reprocheck.model import Status
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+
+class Progress(Protocol):
+    """The listener of an audit."""
+
+    def started(self, total_runs: int) -> None:
+        """The audit begins."""
+
+    def run_started(self, run_id: str, index: int) -> None:
+        """A run begins; `index` counts from 0."""
+
+    def run_step(self, run_id: str, step: int, seconds: float) -> None:
+        """A run has reached an optimizer step, `seconds` after its start."""
+
+    def run_ended(self, run_id: str, status: Status, seconds: float, steps: int) -> None:
+        """A run has ended."""
+
+    def stage(self, message: str) -> None:
+        """The audit turns to something else."""
+
+    def finished(self) -> None:
+        """Nothing more will come."""
+
+
+class SilentProgress:
+    """Nobody listens."""
+
+    def started(self, total_runs: int) -> None:
+        """Say nothing."""
+
+    def run_started(self, run_id: str, index: int) -> None:
+        """Say nothing."""
+
+    def run_step(self, run_id: str, step: int, seconds: float) -> None:
+        """Say nothing."""
+
+    def run_ended(self, run_id: str, status: Status, seconds: float, steps: int) -> None:
+        """Say nothing."""
+
+    def stage(self, message: str) -> None:
+        """Say nothing."""
+
+    def finished(self) -> None:
+        """Say nothing."""
+
+
+class PlainProgress:
+    """One line for each finished run; with `verbose` also for starts and stages."""
+
+    def __init__(self, verbose: bool = False) -> None:
+        self._verbose = verbose
+        self._total = 0
+        self._ended = 0
+        self._lock = threading.Lock()
+
+    def started(self, total_runs: int) -> None:
+        """Remember how many runs there will be."""
+        with self._lock:
+            self._total, self._ended = total_runs, 0
+
+    def run_started(self, run_id: str, index: int) -> None:
+        """Tell it when asked for."""
+        if self._verbose:
+            say(_line(f"run {run_id} started"))
+
+    def run_step(self, run_id: str, step: int, seconds: float) -> None:
+        """Say nothing: steps are for a live display."""
+
+    def run_ended(self, run_id: str, status: Status, seconds: float, steps: int) -> None:
+        """Tell how it ended."""
+        with self._lock:
+            self._ended += 1
+            # Runs beyond the plan (attribution, fixes) are counted on.
+            number = f"{self._ended}/{max(self._total, self._ended)}"
+            say(_line(f"run {number} {_ended(run_id, status, seconds, steps)}"))
+
+    def stage(self, message: str) -> None:
+        """Tell it when asked for."""
+        if self._verbose:
+            say(_line(message))
+
+    def finished(self) -> None:
+        """Say nothing."""
+
+
+class LiveProgress:
+    """A display that moves: the runs under way, their step, the time. Only for a real terminal."""
+
+    def __init__(self) -> None:
+        self._bars: Bars | None = None
+        self._all: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._total = 0
+        self._ended = 0
+        self._lock = threading.RLock()
+
+    def started(self, total_runs: int) -> None:
+        """Put up the display."""
+        from rich.progress import Progress as Bars
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        with self._lock:
+            self.finished()
+            self._total, self._ended = total_runs, 0
+            words = TextColumn("{task.description}", markup=False)
+            # NOTE: standard output belongs to the report; rich would take it over, too.
+            self._bars = Bars(
+                SpinnerColumn("line"),
+                words,
+                TimeElapsedColumn(),
+                console=_live_console(),
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=True,
+                refresh_per_second=5,
+            )
+            self._all = self._bars.add_task(self._overview(), total=None)
+            self._bars.start()
+
+    def run_started(self, run_id: str, index: int) -> None:
+        """Add a line for the run."""
+        with self._lock:
+            if self._bars is not None:
+                self._tasks[run_id] = self._bars.add_task(_line(f"run {run_id} starting", head=False), total=None)
+
+    def run_step(self, run_id: str, step: int, seconds: float) -> None:
+        """Move the step of the run."""
+        with self._lock:
+            task = self._tasks.get(run_id)
+            if self._bars is not None and task is not None:
+                self._bars.update(task, description=_line(f"run {run_id} step {step}", head=False))
+
+    def run_ended(self, run_id: str, status: Status, seconds: float, steps: int) -> None:
+        """Take the run's line away; a run that failed leaves a line behind."""
+        with self._lock:
+            self._ended += 1
+            task = self._tasks.pop(run_id, None)
+            if self._bars is not None and task is not None:
+                self._bars.remove_task(task)
+            self._refresh()
+        if status is not Status.COMPLETED:
+            say(_line(_ended(run_id, status, seconds, steps)))
+
+    def stage(self, message: str) -> None:
+        """Show what the audit is at."""
+        with self._lock:
+            self._refresh(message)
+
+    def finished(self) -> None:
+        """Take the display down. May be called twice."""
+        with self._lock:
+            bars, self._bars, self._all = self._bars, None, None
+            self._tasks.clear()
+        if bars is not None:
+            bars.stop()
+
+    def _refresh(self, message: str | None = None) -> None:
+        if self._bars is not None and self._all is not None:
+            self._bars.update(self._all, description=_line(message, head=False) if message else self._overview())
+
+    def _overview(self) -> str:
+        return f"{self._ended} of {max(self._total, self._ended)} runs done"
+
+
+def choose_progress(quiet: int, verbose: bool) -> Progress:
+    """Nobody with -q; a live display on a real terminal; else one line a run."""
+    if quiet > 0:
+        return SilentProgress()
+    # NOTE: not FORCE_COLOR, which makes rich believe that a file is a terminal.
+    if verbose or not is_terminal(sys.stderr) or os.environ.get("TERM") in (None, "", "dumb"):
+        return PlainProgress(verbose)
+    return LiveProgress()
+
+
+def _live_console() -> Console:
+    from rich.console import Console
+
+    return Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
+
+
+def _line(message: str, *, head: bool = True) -> str:
+    return ("reprocheck: " if head else "") + escape(message)
+
+
+def _ended(run_id: str, status: Status, seconds: float, steps: int) -> str:
+    counted = f", {steps} step{'' if steps == 1 else 's'}" if steps else ""
+    return f"{run_id} {status.value.replace('-', ' ')} in {seconds:.1f} s{counted}"

@@ -1,0 +1,83 @@
+"""The evidence folder: `.reprocheck/audits/<audit>/<run>/`, ignored by git, the newest audits kept."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from reprocheck.engine.lock import Lock, is_held
+from reprocheck.errors import UsageError
+from reprocheck.protocol.reading import write_new
+
+AUDITS = "audits"
+FRESH = ".new-"
+"""How the name of a folder starts that has no lock yet."""
+REPORT_FILE = "audit.json"
+"""The JSON report, in the folder of every finished audit."""
+
+
+def create_audit_folder(evidence: Path, kind: str = AUDITS) -> Path:
+    """A new, empty folder for one audit, or for what `kind` names. Raises UsageError when it cannot be made."""
+    folder, lock = open_audit_folder(evidence, kind)
+    lock.release()
+    return folder
+
+
+def open_audit_folder(evidence: Path, kind: str = AUDITS) -> tuple[Path, Lock]:
+    """The same, held: no other process removes it before the lock is released."""
+    try:
+        audits = (evidence / kind).absolute()
+        audits.mkdir(parents=True, exist_ok=True)
+        ignore = evidence / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+        fresh = Path(tempfile.mkdtemp(prefix=f"{FRESH}{os.getpid()}-", dir=audits))
+        lock = Lock(fresh)
+        return _give_name(lock, audits / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"), lock
+    except OSError as error:
+        raise UsageError(
+            f"cannot keep evidence in {evidence}: {error.strerror or error}",
+            "choose another folder with --evidence DIR",
+        ) from error
+
+
+def keep_report(folder: Path, text: str) -> None:
+    """Leave the report beside the evidence. A full disk costs the comparison with later audits, not this one."""
+    with suppress(OSError):
+        write_new(folder / REPORT_FILE, text.encode())
+
+
+def _give_name(lock: Lock, folder: Path) -> Path:
+    """This name, or one with a number behind it: one process may start several audits within a second."""
+    for number in itertools.count(1):
+        name = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        if not os.path.lexists(name):  # an empty folder would be replaced
+            try:
+                lock.move(name)
+                return name
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+    raise AssertionError
+
+
+def prune(evidence: Path, keep: int, kind: str = AUDITS, spare: Path | None = None) -> None:
+    """Remove all but the newest `keep` audits. Those under way are not counted, nor removed, nor is `spare`."""
+    try:
+        entries = sorted((evidence / kind).iterdir())
+    except OSError:
+        return
+    ended = [
+        entry
+        for entry in entries
+        if not entry.name.startswith(FRESH) and entry.is_dir() and not entry.is_symlink() and not is_held(entry)
+    ]
+    for folder in ended[:-keep]:
+        if spare is None or folder.name != spare.name:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,377 @@
+"""Evidence files → Evidence. Nothing in them is executed, and nothing in them is trusted to be well formed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from reprocheck.engine.children import children_of
+from reprocheck.errors import NoVerdictError
+from reprocheck.model import (
+    CheckpointRecord,
+    Evidence,
+    Fact,
+    FileRecord,
+    LiveTensor,
+    Location,
+    NotCompared,
+    Outcome,
+    OutOfMemory,
+    Status,
+    TensorRecord,
+)
+from reprocheck.protocol import (
+    CONDUCT_RECORD,
+    EVIDENCE_FILE,
+    FILES_FILE,
+    RECORD_SIZE,
+    STDERR_FILE,
+    STDOUT_FILE,
+    STEPS_FILE,
+    THREAD_MARK,
+    UNOBSERVED_RECORD,
+    VALUES_FILE,
+    reading,
+    seal,
+)
+from reprocheck.protocol.chain import check_chain
+
+TAIL_BYTES = 8192
+
+
+class EvidenceUnreadable(NoVerdictError):
+    """A run folder that does not hold what its closing record promises."""
+
+
+def read_end(folder: Path) -> Mapping[str, Any] | None:
+    """The closing record of a run; None when there is none."""
+    lines = read_tail(folder / EVIDENCE_FILE).splitlines()
+    try:
+        last = reading.parse_json(lines[-1])
+    except (IndexError, ValueError):
+        return None
+    is_end = isinstance(last, dict) and last.get("record") == "end" and isinstance(last.get("status"), str)
+    return last if is_end else None
+
+
+def out_of_memory(end: Mapping[str, Any]) -> OutOfMemory | None:
+    """What a closing record tells of a failed allocation; None where it tells nothing, or nonsense."""
+    if "out_of_memory" not in end:
+        return None
+    try:
+        plain = reading.table(end["out_of_memory"])
+        place = plain["location"]
+        names = ("requested", "allocated", "reserved", "allowed", "total")
+        sizes = {name: reading.whole_or_none(plain[name]) for name in names}
+        return OutOfMemory(
+            **sizes,
+            device=reading.text(plain["device"]),
+            step=reading.whole(plain["step"]),
+            during=reading.text(plain["during"]),
+            module=reading.text(plain["module"]),
+            location=None if place is None else _location(reading.table(place)),
+            tensors=tuple(
+                LiveTensor(
+                    name=reading.text(tensor["name"]),
+                    shape=_shape(tensor["shape"]),
+                    dtype=reading.text(tensor["dtype"]),
+                    bytes=reading.whole(tensor["bytes"]),
+                )
+                for tensor in map(reading.table, reading.items(plain["tensors"]))
+            ),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def read_tail(path: Path) -> str:
+    """The last lines of a file that may be huge, binary, absent or no file at all."""
+    try:
+        with reading.open_regular(path) as file:
+            file.seek(0, 2)
+            start = max(0, file.tell() - TAIL_BYTES)
+            file.seek(start)
+            data = file.read(TAIL_BYTES)
+    except OSError:
+        return ""
+    if start and b"\n" in data:
+        data = data.split(b"\n", 1)[1]
+    return data.decode("utf-8", "backslashreplace").strip()
+
+
+def load_evidence(outcome: Outcome) -> Evidence:
+    """The evidence of a completed run. Raises EvidenceUnreadable."""
+    with readable(outcome.spec.directory):
+        return _load_stopped(outcome) if outcome.status is Status.STOPPED else _load(outcome)
+
+
+@contextmanager
+def readable(folder: Path, what: str = "evidence") -> Iterator[None]:
+    """Whatever goes wrong while a run folder is read is a fault of what is in it: EvidenceUnreadable, and why."""
+    try:
+        yield
+    except EvidenceUnreadable:
+        raise
+    except OSError as error:
+        name = f" ({Path(error.filename).name})" if isinstance(error.filename, str) else ""
+        raise EvidenceUnreadable(f"cannot read the {what} in {folder}: {error.strerror or error}{name}") from error
+    except KeyError as error:
+        raise EvidenceUnreadable(f"the {what} in {folder} is damaged: {error} is missing") from error
+    except Exception as error:
+        told = str(error) if isinstance(error, ValueError) and str(error) else type(error).__name__
+        raise EvidenceUnreadable(f"the {what} in {folder} is damaged: {told}") from error
+
+
+def _load(outcome: Outcome) -> Evidence:
+    folder = outcome.spec.directory
+    lines = whole_lines(outcome)
+    end = lines[-1]
+    one = {line["record"]: line for line in lines}
+    seal.check(folder, outcome.digests, (STEPS_FILE, VALUES_FILE, FILES_FILE))
+    steps = reading.read_records(folder / STEPS_FILE, check=check_chain())
+    if len(steps) != reading.whole(end["steps"]) * RECORD_SIZE:
+        raise ValueError("step records are missing")
+    seal.check_own(folder, reading.table(end.get("digests")), steps)
+    skipped = reading.whole(end["skipped"])
+    files, not_compared = _files(folder, one["files"])
+    unobserved = [line for line in lines if line["record"] == UNOBSERVED_RECORD]
+    return Evidence(
+        spec=outcome.spec,
+        seconds=outcome.seconds,
+        stepping=reading.number(end.get("stepping", 0.0)),
+        manifest=_manifest(reading.table(one["manifest"]["manifest"])),
+        rng=reading.texts({name: state for name, state in one["rng at end"].items() if name != "record"}),
+        initial=tuple(_initial([line for line in lines if line["record"] == "initial"])),
+        steps=steps,
+        optimizers=_optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
+        outputs=tuple(tensor_record(leaf) for leaf in reading.items(one.get("output", {}).get("leaves", []))),
+        has_output=end["returned"] is True,
+        files=tuple(_file(file) for file in files),
+        stdout=folder / STDOUT_FILE,
+        stderr=folder / STDERR_FILE,
+        stdout_is_own=seal.fits(folder, outcome.digests, STDOUT_FILE),
+        settings_at_end=_plain(reading.table(one["settings"]["settings"])),
+        memory=_memory(reading.table(one["memory"]["memory"])),
+        stopped_at=reading.whole_or_none(end["stopped_at"]),
+        notes=(*(reading.text(line["text"]) for line in lines if line["record"] == "note"), *_unread(skipped)),
+        values=folder / VALUES_FILE,
+        checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
+        sources=tuple(map(reading.text, reading.items(one.get("sources", {}).get("paths", [])))),
+        facts=tuple(_fact(fact) for fact in reading.items(one.get(CONDUCT_RECORD, {}).get("facts", []))),
+        unobserved=(*(_unobserved(line) for line in (*unobserved, *not_compared)), *children_of(folder)),
+        reads=_reads(one.get("inputs", {})),
+    )
+
+
+def _files(folder: Path, heard: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """What the folder shows, and of what the worker heard the rest: files elsewhere."""
+    files, missing = reading.items(heard["files"]), reading.items(heard.get("not_compared", []))
+    if not os.path.lexists(folder / FILES_FILE):
+        return files, missing
+    found = reading.table(reading.parse_json(reading.read_whole(folder / FILES_FILE, reading.MOST_LINES)))
+    outside = [file for file in files if os.path.isabs(reading.text(reading.table(file)["path"]))]
+    return [*reading.items(found["files"]), *outside], [*reading.items(found["not_compared"]), *missing]
+
+
+def _reads(inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    paths = [path for kind in ("files", "probes", "folders") for path in reading.table(inputs.get(kind, {}))]
+    return tuple(dict.fromkeys(os.path.realpath(path) for path in paths))
+
+
+def whole_lines(outcome: Outcome) -> list[dict[str, Any]]:
+    """All lines of a completed run, its closing record last. Raises OSError, or ValueError for a damaged file."""
+    folder = outcome.spec.directory
+    seal.check(folder, outcome.digests, (EVIDENCE_FILE,))
+    state = seal.digest_state()
+    lines = list(reading.read_lines(folder / EVIDENCE_FILE, state=state))
+    if not lines:
+        raise ValueError("it is empty")
+    end = lines[-1]
+    _check_start(lines, outcome)
+    if end.get("record") != "end" or end["records"] != len(lines) - 1:
+        raise ValueError("lines are missing")
+    if reading.table(end.get("digests")).get(EVIDENCE_FILE) != state.hexdigest():
+        raise ValueError(f"{EVIDENCE_FILE} holds something else than was written")
+    if not all(isinstance(line.get("record"), str) for line in lines):
+        raise ValueError("a line does not say what it is")
+    return lines
+
+
+def _check_start(lines: list[dict[str, Any]], outcome: Outcome) -> None:
+    if lines[0].get("record") != "start":
+        raise ValueError("its first line is missing")
+    if lines[0].get("run") != outcome.spec.id:
+        raise ValueError("it belongs to another run")
+
+
+def _load_stopped(outcome: Outcome) -> Evidence:
+    """What a run had written when it was ended on the way: whole lines and whole records."""
+    folder = outcome.spec.directory
+    seal.check(folder, outcome.digests, (EVIDENCE_FILE, STEPS_FILE))
+    lines = list(reading.read_lines(folder / EVIDENCE_FILE, cut=True))
+    if lines:
+        _check_start(lines, outcome)
+    steps = reading.read_records(folder / STEPS_FILE, check=check_chain())
+    return Evidence(
+        spec=outcome.spec,
+        seconds=outcome.seconds,
+        stepping=0.0,
+        manifest={},
+        rng={},
+        initial=tuple(_initial([line for line in lines if line["record"] == "initial"])),
+        steps=steps[: len(steps) // RECORD_SIZE * RECORD_SIZE],
+        optimizers=_optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
+        outputs=(),
+        has_output=False,
+        files=(),
+        stdout=folder / STDOUT_FILE,
+        stderr=folder / STDERR_FILE,
+        settings_at_end={},
+        memory={},
+        stopped_at=None,
+        notes=(),
+        values=folder / VALUES_FILE,
+        partial=True,
+    )
+
+
+def _unread(count: int) -> tuple[str, ...]:
+    """Tensors of steps without readable data stand in the digests by a mark only: the report says so."""
+    return (f"{count} tensors of steps could not be read and were not compared",) if count else ()
+
+
+def _optimizer_keys(lines: list[dict[str, Any]]) -> tuple[str, ...]:
+    """By index: threads may have written them in another order."""
+    return tuple(reading.text(line["key"]) for line in sorted(lines, key=lambda line: reading.whole(line["index"])))
+
+
+def _initial(lines: list[dict[str, Any]]) -> Iterator[TensorRecord]:
+    """Names carry the model's name, but for those of a model that was the only one when the training began.
+
+    What is seen later changes no name: a run compares with one that was ended earlier.
+    """
+    bare = _only_model_at_first(lines)
+    for line in lines:
+        root = reading.text(line["root"])
+        prefix = f"{root}." if root and root != bare else ""
+        for tensor in map(reading.table, reading.items(line["tensors"])):
+            name = prefix + reading.text(tensor["name"])
+            yield replace(tensor_record({**tensor, "name": name}, reading.whole(line["step"])), model=root)
+
+
+def _only_model_at_first(lines: list[dict[str, Any]]) -> str | None:
+    """Of the models met at the earliest step, if it is one. Which thread comes first means nothing."""
+    models = [line for line in lines if line["root"] and THREAD_MARK not in reading.text(line["root"])]
+    earliest = min((reading.whole(line["step"]) for line in models), default=0)
+    first = {str(line["root"]) for line in models if line["step"] == earliest}
+    return first.pop() if len(first) == 1 else None
+
+
+def _fact(plain: Any) -> Fact:
+    line = reading.table(plain)
+    return Fact(
+        kind=reading.text(line["kind"]),
+        location=None if line.get("path") is None else _location(line),
+        names=tuple(map(reading.text, reading.items(line["names"]))),
+        named=reading.whole(line["named"]),
+        count=reading.whole(line["count"]),
+        step=reading.whole(line["step"]),
+    )
+
+
+def _location(line: Mapping[str, Any]) -> Location:
+    return Location(path=reading.text(line["path"]), line=reading.whole(line["line"]))
+
+
+def _unobserved(plain: Any) -> NotCompared:
+    line = reading.table(plain)
+    return NotCompared(
+        what=reading.text(line["what"]),
+        reason=reading.text(line["reason"]),
+        is_result=line["is_result"] is True,
+        help=reading.text(line["help"]),
+    )
+
+
+def _file(plain: Any) -> FileRecord:
+    file = reading.table(plain)
+    return FileRecord(
+        path=reading.text(file["path"]),
+        size=reading.whole(file["size"]),
+        digest=reading.text(file["digest"]),
+        contents=tuple(map(reading.text, reading.items(file.get("contents", [])))),
+        kind=reading.text(file.get("kind", "")),
+    )
+
+
+def _checkpoint(line: Mapping[str, Any]) -> CheckpointRecord:
+    return CheckpointRecord(
+        name=reading.text(line["name"]),
+        call=reading.whole(line["call"]),
+        calls=reading.whole(line["calls"]),
+        step=reading.whole_or_none(line["step"]),
+        digest=reading.text(line["digest"]),
+        before=reading.text(line["before"]),
+        tensors=tuple(tensor_record(leaf) for leaf in reading.items(line["leaves"])),
+        unread=reading.whole(line["unread"]),
+    )
+
+
+def _plain(value: Any, depth: int = 6) -> Any:
+    """A value that a report may show: nothing in it without bounds."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return reading.whole(value, -(2**63))
+    if isinstance(value, float):
+        return reading.number(value)
+    if depth and isinstance(value, list):
+        return [_plain(item, depth - 1) for item in value]
+    if depth and isinstance(value, dict):
+        return {name: _plain(item, depth - 1) for name, item in value.items()}
+    raise ValueError("it is nested too deeply")
+
+
+def _manifest(plain: dict[str, Any]) -> dict[str, Any]:
+    for name in ("imported", "gpus"):
+        for item in reading.items(plain.get(name, [])):
+            reading.text(item)
+    reading.texts(plain.get("switches", {}))
+    for threads in reading.table(plain.get("thread_pools", {})).values():
+        reading.whole(threads)
+    found: dict[str, Any] = _plain(plain)
+    return found
+
+
+def _memory(plain: dict[str, Any]) -> dict[str, Any]:
+    for one in (plain, *map(reading.table, reading.items(plain.get("cuda", [])))):
+        for name, amount in one.items():
+            if name.endswith("_peak") or name == "device":
+                reading.whole_or_none(amount)
+    found: dict[str, Any] = _plain(plain)
+    return found
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return tuple(map(reading.whole, reading.items(value)))
+
+
+def tensor_record(plain: Any, step: int = 0) -> TensorRecord:
+    """One line of evidence as a record. Raises ValueError or KeyError."""
+    line = reading.table(plain)
+    return TensorRecord(
+        name=reading.text(line["name"]),
+        kind=reading.text(line["kind"]),
+        dtype=reading.text(line.get("dtype", "")),
+        shape=_shape(line.get("shape", [])),
+        digest=reading.text(line.get("digest", "")),
+        text=reading.text(line.get("text", "")),
+        offset=reading.whole_or_none(line.get("offset")),
+        size=reading.whole(line.get("size", 0)),
+        reason=reading.text(line.get("reason", "")),
+        step=step,
+    )

@@ -1,0 +1,89 @@
+"""Where two runs differ, and what was not compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reprocheck.model.values import ValueDifference
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A place in the user's code."""
+
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorDifference:
+    """One named thing that differs between two runs, and how much where its values were kept."""
+
+    name: str
+    kind: str
+    dtype: str
+    shape: tuple[int, ...]
+    a: str
+    """Digest or text in the first run; empty when it is absent there."""
+    b: str
+    values: ValueDifference | None = None
+    reason: str = ""
+    """Why there are no values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence:
+    """The first difference in run order between two runs."""
+
+    stage: str
+    """init, data, step, checkpoint, output, metric, length, stdout or files."""
+    step: int | None
+    """0-based optimizer step, for data, step and checkpoint."""
+    kind: str
+    """What differs: parameters, buffers, batch, loss, gradients, output, ..."""
+    names: tuple[str, ...]
+    tensors: tuple[TensorDifference, ...]
+    runs: tuple[str, str]
+    note: str = ""
+    """One sentence that a reader needs beside it."""
+    op: str | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCompared:
+    """An observation that could not be compared, and why. Never counts as same."""
+
+    what: str
+    reason: str
+    is_result: bool = False
+    """A user would call it the result of the training, or a part of it: the first line of a report says so."""
+    help: str = ""
+    """What to do, so that it is compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """A comparison that is shown, and decides only when asked for."""
+
+    what: str
+    """stdout, files, rng, ..."""
+    same: bool
+    detail: str
+    decides: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two runs of the same seed, compared."""
+
+    divergence: Divergence | None
+    compared: tuple[str, ...]
+    """Which observations were compared at all."""
+    not_compared: tuple[NotCompared, ...]
+    beside: tuple[Beside, ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,53 @@
+"""Names that the command and its worker share: files of a run folder, records of the evidence, versions.
+
+A run folder holds `spec.json` (the order), `evidence.jsonl` (lines, closed by an `end` record), `steps.bin`
+(fixed-size records), `values.bin` (tensor bytes), `stdout.txt` and `stderr.txt`.
+"""
+
+from __future__ import annotations
+
+SCHEMA_VERSION = 1
+FINGERPRINT_VERSION = 2
+"""Which way fingerprints are made, and of what: those of two versions are never compared.
+2: models at the end are seen though they are gone, attributes of modules, objects and optimizers count;
+a model that a step left as it was adds nothing to the record of that step."""
+SPEC_FILE = "spec.json"
+EVIDENCE_FILE = "evidence.jsonl"
+STEPS_FILE = "steps.bin"
+VALUES_FILE = "values.bin"
+STDOUT_FILE = "stdout.txt"
+STDERR_FILE = "stderr.txt"
+TRACE_FILE = "trace.bin"
+TRACE_TABLE_FILE = "trace.jsonl"
+TRACE_VALUES_FILE = "trace-values.bin"
+FILES_FILE = "files.json"
+"""What the command found in the folder of the run after it: the files that it wrote."""
+LEDGER_FILE = "ledger.jsonl"
+STATES_FILE = "states.jsonl"
+TIMES_FILE = "times.bin"
+WEIGHTS_RECORD = "weights"
+"""Lines of the evidence that tell what initial weights look like (`reprocheck params`)."""
+CONDUCT_RECORD = "conduct"
+"""A line of the evidence: how the training treats its models, gradients and optimizers."""
+UNOBSERVED_RECORD = "unobserved"
+"""Lines of the evidence: something that the target made and the worker could not see."""
+MEMORY_RECORD = "memory by phase"
+LAYERS_RECORD = "layers"
+"""Lines of the evidence of `reprocheck doctor`: memory, the first batch's activations and gradients."""
+EVIDENCE_FOLDER = ".reprocheck"
+TEMPLATE = "--template"
+"""In place of a run folder: the worker is to fork runs. The number of its socket follows."""
+SUPERVISED = "--supervised"
+"""Before a run folder and the number of the process that waits for it: the worker forks, and its parent stays."""
+GRACE_SECONDS = 3.0
+"""Between asking a run to end and ending it."""
+RUN_VARIABLE = "REPROCHECK_RUN"
+"""Set in the environment of a run (and so of its children): which run it is."""
+TRAINED_ELSEWHERE = "trained "
+"""Before the kind of a tensor of a model that child processes had trained when it was first called."""
+THREAD_MARK = "@thread"
+"""In the name of a model that was first called outside the main thread: its number hangs on scheduling."""
+SINGLE_CALLS = 1000
+"""Calls of `reprocheck.checkpoint` under one name that have a line of their own."""
+ROW_GROWTH = 8
+"""A row of further calls is as long as an eighth of what came before it."""

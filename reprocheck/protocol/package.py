@@ -1,0 +1,11 @@
+"""Where this package lies: what belongs to it is told from the target's code by its folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PACKAGE_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+"""The folder `reprocheck/`, absolute."""
+WORKER_FILE = Path(PACKAGE_FOLDER, "worker", "__main__.py")
+"""What is started as the process of a run."""

@@ -1,0 +1,125 @@
+"""The run specification: RunSpec to JSON and back, and what is kept of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from reprocheck.model import (
+    Ambient,
+    Cut,
+    Deterministic,
+    Edit,
+    Home,
+    Known,
+    Probe,
+    RunSpec,
+    Seeding,
+    Settings,
+    Target,
+    TargetKind,
+    TraceWindow,
+)
+from reprocheck.protocol.names import SCHEMA_VERSION
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"cannot write {type(value).__name__} into a run specification")
+
+
+def encode_spec(spec: RunSpec) -> str:
+    """RunSpec → JSON. Arguments from `--arg` travel as Python literals."""
+    plain = asdict(spec)
+    plain["environment"] = dict(spec.environment)
+    plain["target"]["arguments"] = [[name, repr(value)] for name, value in spec.target.arguments]
+    return json.dumps({"schema": SCHEMA_VERSION, **plain}, default=_plain)
+
+
+def encode_kept(spec: RunSpec) -> str:
+    """What is kept of a specification once its run is over: of values in the environment, and of arguments that look
+    like secrets, only digests, so that it is still known whether another run was told the same."""
+    from reprocheck.protocol.secrets import mask_arguments, mask_words
+
+    plain = json.loads(encode_spec(spec))
+    plain["environment"] = {name: _digest(value) for name, value in plain["environment"].items()}
+    plain["settings"]["env"] = [[name, _digest(value)] for name, value in plain["settings"]["env"]]
+    argv = plain["target"]["argv"]
+    masked = zip(argv, mask_words(argv), strict=True)
+    plain["target"]["argv"] = [word if word == shown else f"{shown} {_digest(word)}" for word, shown in masked]
+    shown_arguments = mask_arguments(dict(spec.target.arguments))
+    plain["target"]["arguments"] = [
+        [name, repr(value) if value == shown_arguments[name] else f"{shown_arguments[name]!r} {_digest(repr(value))}"]
+        for name, value in spec.target.arguments
+    ]
+    return json.dumps(plain)
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
+def decode_spec(text: str) -> RunSpec:
+    """JSON → RunSpec; the inverse of encode_spec."""
+    from ast import literal_eval
+
+    plain = json.loads(text)
+    target, settings = plain["target"], plain["settings"]
+    deterministic = settings["deterministic"]
+    return RunSpec(
+        id=plain["id"],
+        seed=plain["seed"],
+        repeat=plain["repeat"],
+        target=Target(
+            text=target["text"],
+            kind=TargetKind(target["kind"]),
+            path=None if target["path"] is None else Path(target["path"]),
+            module=target["module"],
+            function=target["function"],
+            argv=tuple(target["argv"]),
+            arguments=tuple((name, literal_eval(value)) for name, value in target["arguments"]),
+        ),
+        settings=Settings(
+            **{
+                **settings,
+                "seeding": Seeding(settings["seeding"]),
+                "deterministic": None if deterministic is None else Deterministic(deterministic),
+                "env": tuple((name, value) for name, value in settings["env"]),
+            }
+        ),
+        ambient=Ambient(**plain["ambient"]),
+        environment=plain["environment"],
+        cwd=Path(plain["cwd"]),
+        directory=Path(plain["directory"]),
+        read_checkpoints=plain["read_checkpoints"],
+        looks_at_weights=plain["looks_at_weights"],
+        copy_of=None if plain["copy_of"] is None else Path(plain["copy_of"]),
+        known=None if plain["known"] is None else Known(**{name: tuple(v) for name, v in plain["known"].items()}),
+        home=None if plain["home"] is None else _home(plain["home"]),
+        probe=None if plain["probe"] is None else _probe(plain["probe"]),
+    )
+
+
+def _home(plain: dict[str, Any]) -> Home:
+    without = tuple(Path(path) for path in plain["without"])
+    return Home(source=Path(plain["source"]), at=Path(plain["at"]), without=without, copies=plain["copies"])
+
+
+def _probe(plain: dict[str, Any]) -> Probe:
+    return Probe(
+        **{
+            **plain,
+            "trace": None if plain["trace"] is None else TraceWindow(**plain["trace"]),
+            "memory_snapshot": None if plain["memory_snapshot"] is None else Path(plain["memory_snapshot"]),
+            "cut": None if plain["cut"] is None else Cut(**plain["cut"]),
+            "frozen": tuple(plain["frozen"]),
+            "edits": tuple(Edit(**edit) for edit in plain["edits"]),
+        }
+    )

@@ -1,0 +1,1 @@
+"""The JSON report (schema 1) of an audit, part by part."""

@@ -1,0 +1,248 @@
+"""The first difference, told in full: its line, its operation, what went into it and how far its values lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reprocheck.diagnosis.rules.difference import DIVERGENCES, UNDIAGNOSED
+from reprocheck.engine.console import Pen, aligned
+from reprocheck.model import Audit, Divergence, Finding, Location, TensorDifference
+from reprocheck.model.explanation import OpCall, Origin
+from reprocheck.model.values import ValueDifference
+from reprocheck.protocol import TRAINED_ELSEWHERE
+from reprocheck.report.text.diagnostics import Margin, head, place
+from reprocheck.report.wording import count, first_of, percent, prefix_length, short
+
+DIVERGENCE_CODES = {code for code, _, _ in DIVERGENCES.values()}
+MOST_TENSORS = 10
+_MOST_BESIDE_AN_ORIGIN = 3
+_MOST_SAMPLES = 3
+MOST_ULP = 2**20
+"""Steps between floats that still say something of rounding."""
+_SINGULAR = {"batch", "loss", "forward", "output", "optimizer state", "stdout", "checkpoint"}
+_PHASES = {
+    "init": "before the first forward pass",
+    "forward": "forward pass",
+    "backward": "backward pass",
+    "optimizer": "optimizer step",
+    "no-grad": "under no_grad",
+}
+
+
+def difference_lines(audit: Audit, pen: Pen, causes: Sequence[Finding] = (), whys: Sequence[str] = ()) -> list[str]:
+    """The first difference in full, those of other seeds in a line. `whys` is what experiments showed; where they
+    or the causes answer, the advice that only the stage gave is left out."""
+    told = _told(audit)
+    if told is None:
+        return []
+    first, origin, finding = told
+    location, code = _line(audit, first, origin)
+    margin = Margin() if location is None else Margin.behind(location.line)
+    lines = _head(first, location, origin, margin, pen)
+    lines += [] if location is None else margin.source(location.line, pen.text(code))
+    names = first_of([f"`{pen.text(name)}`" for name in first.names], MOST_TENSORS) if not first.tensors else ""
+    if origin is not None:
+        lines += [margin.bar(line) for line in origin_lines(origin, location, names, pen)]
+    elif names:
+        lines.append(margin.bar(names))
+    most = MOST_TENSORS if origin is None else _MOST_BESIDE_AN_ORIGIN
+    lines += [margin.bar(line) for line in tensor_lines(first.tensors, most, pen)]
+    notes = [first.note, *([] if origin is None else said_of(origin, first))]
+    notes += [] if finding is None else _diagnosis(finding, origin, causes)
+    lines += [margin.note(pen.text(note)) for note in notes if note]
+    lines += [margin.note(why) for why in whys]
+    for seed in audit.seeds:
+        if seed.divergence is not None and seed.divergence is not first:
+            lines.append(margin.note(f"seed {seed.seed} differs first {pen.text(where(seed.divergence))}"))
+    answered = causes or (audit.explanation is not None and audit.explanation.trials)
+    advice = [] if finding is None or answered else finding.help.splitlines()
+    return lines + [margin.help(pen.text(line)) for line in advice if line.strip()]
+
+
+def shown_location(audit: Audit) -> Location | None:
+    """The place whose source line, if anybody knows it, `difference_lines` shows."""
+    told = _told(audit)
+    return None if told is None else _line(audit, told[0], told[1])[0]
+
+
+def where(divergence: Divergence) -> str:
+    """`at step 3 in gradients`, `in the initial parameters`."""
+    if divergence.kind.startswith(TRAINED_ELSEWHERE):
+        return f"in {divergence.kind.removeprefix(TRAINED_ELSEWHERE)} that child processes trained"
+    if divergence.step is not None:
+        return f"at step {divergence.step} in {divergence.kind or divergence.stage}"
+    if divergence.stage == "init":
+        return f"before the first step in the initial {divergence.kind or 'parameters'}"
+    if divergence.stage == "length":
+        return "in the number of steps"
+    return f"in {divergence.kind or divergence.stage}"
+
+
+def _told(audit: Audit) -> tuple[Divergence, Origin | None, Finding | None] | None:
+    """The difference to tell, the operation it began at, and the finding that says where it is."""
+    first = next((seed.divergence for seed in audit.seeds if seed.divergence is not None), audit.divergence)
+    if first is None:
+        return None
+    origin = None if audit.explanation is None else audit.explanation.origin
+    return first, origin, next((finding for finding in audit.findings if finding.code in DIVERGENCE_CODES), None)
+
+
+def _line(audit: Audit, divergence: Divergence, origin: Origin | None) -> tuple[Location | None, str]:
+    """The place of the difference and its source line: the operation's, or that of a cause that was shown."""
+    frame = origin.call.frames[0] if origin is not None and origin.call.frames else None
+    location = divergence.location or (None if frame is None else frame.location)
+    if location is None:
+        return None, ""
+    sources = [frame.code] if frame is not None and frame.location == location else []
+    sources += [finding.source for finding in audit.findings if finding.location == location]
+    return location, next(filter(None, sources), "")
+
+
+def _head(
+    divergence: Divergence, location: Location | None, origin: Origin | None, margin: Margin, pen: Pen
+) -> list[str]:
+    one, other = (pen.text(run) for run in divergence.runs)
+    what = divergence.kind or divergence.stage
+    differ = "differs" if what in _SINGULAR else "differ"
+    code = DIVERGENCES[divergence.stage][0] if divergence.stage in DIVERGENCES else "RC300"
+    step = "first " + pen.text(where(divergence))
+    found = step if location is None else f"{place(location, pen)}, {step}"
+    if divergence.op and origin is None:
+        found += f", op `{pen.text(divergence.op)}`"
+    return [
+        f"{head('error', code, pen)}: {pen.text(what)} {differ} between run {one} and run {other}",
+        margin.arrow(found),
+    ]
+
+
+def _diagnosis(finding: Finding, origin: Origin | None, causes: Sequence[Finding]) -> list[str]:
+    """What the finding for the first difference adds to it; its head stands there already."""
+    # The origin says more exactly what was equal before than the stage can.
+    notes = list(finding.evidence[:1]) if origin is None else []
+    if finding.cause != UNDIAGNOSED and finding.cause not in {cause.cause for cause in causes}:
+        notes.append(f"cause: {finding.cause}, confidence: {finding.confidence}")
+    return notes
+
+
+def origin_lines(origin: Origin, shown: Location | None, names: str, pen: Pen) -> list[str]:
+    """The operation in aligned rows. Its line is left out where it stands above already."""
+    rows = _extra(origin, pen) if origin.kind == "extra" else _operation(origin, pen)
+    if origin.compared_ops:
+        rows.append(["before", f"{count(origin.compared_ops, 'operation')} with equal values"])
+    for depth, frame in enumerate(origin.call.frames):
+        if depth or frame.location != shown:
+            code = f": {pen.text(frame.code)}" if frame.code else ""
+            label = "called" if depth else "line"
+            rows.append([label, f"in `{pen.text(frame.function)}` at {place(frame.location, pen)}{code}"])
+    if not origin.call.frames:
+        rows.append(["line", "unknown: only library code was on the stack"])
+    rows += [["names", names]] if names else []
+    rows += _apart(origin, pen) if origin.kind != "extra" else []
+    return aligned(rows, colours={}, pen=pen)
+
+
+def _operation(origin: Origin, pen: Pen) -> list[list[str]]:
+    what = pen.text(origin.argument)
+    batch = ", the model's batch," if origin.is_batch else ""
+    inputs = {
+        "op": "equal in both runs: the difference arises in this operation",
+        "generator": f"the generator{f' ({what})' if what else ''} was in another state: "
+        "seeded otherwise, or drawn from another number of times",
+        "outside": f"{what or 'one'}{batch} came in from outside the traced operations with other values",
+        "written": f"{what or 'one'} was equal before; something that the trace does not see changed it",
+        "another": f"{what or 'one'} is another tensor: each is as its own run saw it last",
+    }.get(origin.kind, pen.text(origin.kind))
+    return [["op", _call(origin.call, pen)], ["inputs", inputs]]
+
+
+def _extra(origin: Origin, pen: Pen) -> list[list[str]]:
+    """An operation that only one run executed, beside what the other did there."""
+    other = next((run for run in origin.runs if run != origin.only_in), "")
+    instead = "executed nothing more"
+    if origin.other is not None:
+        instead = f"instead {_call(origin.other, pen)}"
+        for frame in origin.other.frames[:1]:
+            instead += f", at {place(frame.location, pen)}" + (f": {pen.text(frame.code)}" if frame.code else "")
+    return [
+        [pen.text(origin.only_in) or "one run", f"executed {_call(origin.call, pen)}"],
+        [pen.text(other) or "the other", instead],
+    ]
+
+
+def _call(call: OpCall, pen: Pen) -> str:
+    phase = _PHASES.get(call.phase, pen.text(call.phase))
+    module = f" of `{pen.text(call.module)}`" if call.module else ""
+    thread = f", thread {call.thread}" if call.thread else ""
+    step = "" if call.phase == "init" and not call.step else f", step {call.step}"
+    return f"`{pen.text(call.op)}`, {phase}{module}{step}{thread}"
+
+
+def _apart(origin: Origin, pen: Pen) -> list[list[str]]:
+    """How far the values of the two runs lie apart."""
+    one, other = (pen.text(run) for run in origin.runs)
+    form = f"{pen.text(origin.dtype)}[{', '.join(map(str, origin.shape))}]" if origin.dtype else ""
+    if origin.other_form:
+        return [["differs", f"{form} in {one}, {pen.text(origin.other_form)} in {other}"]]
+    if origin.values is None:
+        reason = f"values not compared: {pen.text(origin.values_reason)}" if origin.values_reason else ""
+        known = "; ".join(part for part in (form, reason) if part)
+        return [["differs", known]] if known else []
+    rows = [["differs", (f"{form}: " if form else "") + _distance(origin.values)]]
+    samples = [["element" if origin.shape else "", one, other]]
+    samples += [[_index(index), pen.text(a), pen.text(b)] for index, a, b in origin.values.samples[:_MOST_SAMPLES]]
+    if len(samples) > 1:
+        lines = aligned(samples, colours={}, pen=pen)
+        rows += [["values" if line is lines[0] else "", line] for line in lines]
+    return rows
+
+
+def _distance(values: ValueDifference) -> str:
+    text = f"{values.different} of {count(values.total, 'element')} ({percent(values.different, values.total)})"
+    if values.max_abs is not None:
+        text += f", at most {values.max_abs:.3g} apart" + (f" at {_index(values.index)}" if values.index else "")
+    return text + (f", at most {values.max_ulp} ULP" if is_rounding(values.max_ulp) else "")
+
+
+def said_of(origin: Origin, divergence: Divergence) -> list[str]:
+    """What is known beside the operation itself."""
+    moved = divergence.step is not None and origin.call.step != divergence.step
+    at = f"in the traced replay the runs part at step {origin.call.step}" if moved else ""
+    return [at, origin.deterministic_note, origin.note]
+
+
+def _index(index: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, index))}]" if index else ""
+
+
+def tensor_lines(tensors: Sequence[TensorDifference], most: int, pen: Pen) -> list[str]:
+    """The tensors that differ, in aligned rows."""
+    if not tensors:
+        return []
+    length = prefix_length(digest for tensor in tensors for digest in (tensor.a, tensor.b))
+    rows = [["name", "dtype", "shape", "elements that differ", "max abs", "ulp", "first run", "second run"]]
+    for tensor in tensors[:most]:
+        shape = "x".join(map(str, tensor.shape)) or "-"
+        rows.append([pen.text(tensor.name), pen.text(tensor.dtype) or "-", shape, *_values(tensor, length, pen)])
+    lines = aligned(rows, right=(4, 5), colours={}, pen=pen)
+    left_out = len(tensors) - most
+    return [*lines, f"and {left_out} more"] if left_out > 0 else lines
+
+
+def _values(tensor: TensorDifference, length: int, pen: Pen) -> list[str]:
+    values = tensor.values
+    if values is None:
+        sides = [short(pen, side, length) if side else "absent" for side in (tensor.a, tensor.b)]
+        return [f"unknown: {pen.text(tensor.reason)}" if tensor.reason else "-", "-", "-", *sides]
+    differing = f"{values.different} of {values.total} ({percent(values.different, values.total)})"
+    greatest = "-" if values.max_abs is None else f"{values.max_abs:.3g}"
+    ulp = f"{values.max_ulp}" if is_rounding(values.max_ulp) else "-"
+    if not values.samples:
+        return [differing, greatest, ulp, short(pen, tensor.a, length), short(pen, tensor.b, length)]
+    index, a, b = values.samples[0]
+    at = f"{_index(index)} " if index else ""
+    return [differing, greatest, ulp, at + pen.text(a), pen.text(b)]
+
+
+def is_rounding(ulp: int | None) -> bool:
+    """A count of steps between floats says something while it is small: across signs and sizes it means nothing."""
+    return ulp is not None and ulp <= MOST_ULP

@@ -1,0 +1,172 @@
+"""Why the runs differ and what mends it, in sentences. Only what an experiment showed is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reprocheck.engine.console import Pen, aligned
+from reprocheck.model import Edit
+from reprocheck.model.explanation import Arm, Attribution, Explanation, Trial
+from reprocheck.report.text.diagnostics import Margin, place, suggestion
+from reprocheck.report.wording import count
+
+_INDENT = "  "
+_MOST = 10
+_OUTSIDE = {
+    "clock": "the clock",
+    "entropy": "the system's entropy",
+    "pid": "process and host names",
+    "unseeded": "generators made without a seed",
+}
+_VERDICTS = (
+    ("reproducible with", "green"),
+    ("not with", ""),
+    ("only hidden by", "yellow"),
+    ("no answer from", "yellow"),
+)
+
+
+def why_notes(explanation: Explanation, pen: Pen) -> list[str]:
+    """What the experiments showed and ruled out, each a sentence."""
+    attribution = explanation.attribution
+    notes = [] if attribution is None else [*_shown(attribution, pen), pen.text(attribution.note)]
+    for one in explanation.further:
+        notes += [f"with that held constant, it still differs; {said}" for said in _shown(one, pen)[-1:]]
+    left_out = len(explanation.excluded) - _MOST
+    excluded = [pen.text(item) for item in explanation.excluded[:_MOST]]
+    notes.append("; ".join([*excluded, *([f"and {left_out} more"] if left_out > 0 else [])]))
+    for arm in () if attribution is None else attribution.arms:
+        if arm.failed:
+            notes.append(f"no answer from {pen.text(arm.name)}: {pen.text(arm.failed)}")
+    if explanation.origin is None and (explanation.replays[0] or not explanation.replays[1]):
+        notes.append("the first operation that differs was not found")
+    return [note for note in notes if note]
+
+
+def trial_lines(explanation: Explanation, told: tuple[Edit, ...], pen: Pen) -> list[str]:
+    """What was tried, what mends first. `told` are the changed lines that stand in a finding already."""
+    trials = sorted(explanation.trials, key=_rank)
+    if not trials:
+        return []
+    colours = {(y, 0): _VERDICTS[_rank(trial)][1] for y, trial in enumerate(trials) if _VERDICTS[_rank(trial)][1]}
+    rows = [[_VERDICTS[_rank(trial)][0], _remedies(trial, pen), *_outcome(trial, pen)] for trial in trials]
+    table = aligned(rows, colours=colours, pen=pen)
+    ranks = {_rank(trial) for trial in trials}
+    lines = ["what mends it" if 0 in ranks else "what was tried" if 2 in ranks else "nothing that was tried mends it"]
+    for trial, line in zip(trials[:_MOST], table, strict=False):
+        lines.append(_INDENT + line)
+        lines += [f"{_INDENT * 2}= note: {pen.text(reason)}" for reason in _reasons(trial)]
+    lines += [f"{_INDENT}and {len(trials) - _MOST} more"] if len(trials) > _MOST else []
+    edits = (edit for trial in trials for remedy in trial.remedies for edit in remedy.edits)
+    for edit in dict.fromkeys(edit for edit in edits if edit not in told):
+        lines += suggestion(edit, explanation.trials, Margin.behind(edit.line), pen)
+    return lines
+
+
+def closing_lines(explanation: Explanation, code: str, pen: Pen) -> list[str]:
+    """What it took, what was left undone, and where to read on."""
+    diverged, pairs = explanation.replays
+    parts = [count(explanation.runs, "further run")]
+    parts += [f"{diverged} of {count(pairs, 'traced replay')} differed"] if pairs else []
+    parts += [f"more: `reprocheck explain {pen.text(code)}`"] if code else []
+    undone = [f"not done: {pen.text(item.what)}: {pen.text(item.reason)}" for item in explanation.not_done[:_MOST]]
+    left_out = len(explanation.not_done) - _MOST
+    return [*undone, *([f"not done: {left_out} more"] if left_out > 0 else []), "; ".join(parts)]
+
+
+def _shown(attribution: Attribution, pen: Pen) -> list[str]:
+    """The attribution in one or two sentences."""
+    differed, comparisons = attribution.rate
+    factors = [pen.text(factor) for factor in attribution.factors]
+    if attribution.kind == "intrinsic":
+        by_chance = ", so two runs may agree by chance" if differed < comparisons else ""
+        seen = f" in {differed} of {count(comparisons, 'comparison')}" if comparisons else ""
+        return [f"differs with everything equal{seen}{by_chance}"]
+    if attribution.kind == "unclear":
+        return ["the experiments gave no clear answer"]
+    lines = [place(line, pen) for line in attribution.lines]
+    alone = f" at {_and(lines)} alone" if lines else ""
+    sentences: dict[str, Callable[[], str]] = {
+        "ambient": lambda: _ambient(attribution, pen),
+        "frozen": lambda: (
+            f"agrees with {_and([_OUTSIDE.get(factor, factor) for factor in factors])} held constant"
+            f"{alone}{_agreed(attribution, 'frozen')}"
+        ),
+        "process": lambda: "a second call in the same process differs from the first call of a fresh one",
+        "leftover": lambda: _leftover(attribution),
+        "seeding": lambda: (
+            f"agrees when reprocheck seeds {_and(factors) or 'the generators'} for it{_agreed(attribution, 'seeding')}"
+        ),
+    }
+    sentence = sentences.get(attribution.kind, lambda: pen.text(attribution.kind))()
+    return [*([f"differs with every ambient factor equal ({differed} of {comparisons})"] if differed else []), sentence]
+
+
+def _leftover(attribution: Attribution) -> str:
+    if any(arm.name == "without earlier files" and arm.same for arm in attribution.arms):
+        return "without the files that earlier runs wrote, a run agrees with the first one, and not with later ones"
+    return f"agrees when every run has a copy of the folder{_agreed(attribution, 'fresh folder')}"
+
+
+def _ambient(attribution: Attribution, pen: Pen) -> str:
+    """Factors that no honest repeat shares: equal in the control pair, then changed one or a few at a time."""
+    control = next((arm for arm in attribution.arms if arm.name == "control" and arm.same), None)
+    parts = [] if control is None else [f"agrees with every ambient factor equal{_of(control.agreed, control)}"]
+    together = " and ".join(attribution.factors)
+    names = (together,) if any(arm.name == together for arm in attribution.arms) else attribution.factors
+    bare = []
+    for name in names:
+        words = f"the {pen.text(name).replace(' and ', ' and the ')}"
+        alone = next((arm for arm in attribution.arms if arm.name == name and arm.differed), None)
+        if alone is None:
+            bare.append(words)
+        else:
+            parts.append(f"differs when only {words} is changed{_of(alone.differed, alone)}")
+    filled = _agreed(attribution, "filled heap")
+    if filled:
+        return f"agrees when fresh memory is filled with one byte in all runs{filled}"
+    if len(attribution.sets) > 1:
+        named = [" together with ".join(f"the {pen.text(factor)}" for factor in one) for one in attribution.sets]
+        return "; ".join([*parts[:1], f"depends on {_and(named)}, each enough alone"])
+    return "; ".join([*parts, *([f"hangs on {_and(bare)}"] if bare else [])])
+
+
+def _agreed(attribution: Attribution, word: str) -> str:
+    """The count of the narrowest experiment of that name that agreed, where there is one."""
+    arm = next((arm for arm in reversed(attribution.arms) if word in arm.name and arm.same), None)
+    return "" if arm is None else _of(arm.agreed, arm)
+
+
+def _of(part: int, arm: Arm) -> str:
+    return f" ({part} of {arm.agreed + arm.differed})"
+
+
+def _rank(trial: Trial) -> int:
+    """Index into _VERDICTS: a setting that only hides the cause mends nothing, however well its runs agree."""
+    if trial.failed or trial.runs < 2:
+        return 3
+    if not trial.mends:
+        return 1
+    return 2 if any(remedy.hides for remedy in trial.remedies) else 0
+
+
+def _remedies(trial: Trial, pen: Pen) -> str:
+    return _and([f"`{pen.text(remedy.text)}`" for remedy in trial.remedies])
+
+
+def _outcome(trial: Trial, pen: Pen) -> tuple[str, str]:
+    """How many runs agreed, and the price where it bought something."""
+    if trial.mends:
+        time = "" if trial.time_ratio is None else f"time x{trial.time_ratio:.2f}"
+        return f"{trial.agreed} of {count(trial.runs, 'run')}", time
+    return ("" if trial.failed else f"{count(trial.runs, 'run')} differ"), ""
+
+
+def _reasons(trial: Trial) -> list[str]:
+    """Why a trial is not what it looks like: it had no end, or it only hides the cause."""
+    hides = [remedy.hides for remedy in trial.remedies if remedy.hides] if trial.mends else []
+    return list(dict.fromkeys([trial.failed] if trial.failed else hides))
+
+
+def _and(items: list[str]) -> str:
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)

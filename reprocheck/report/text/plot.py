@@ -1,0 +1,73 @@
+"""A metric over seeds, drawn for a terminal: a row for each seed with its runs, and the mean with its interval.
+
+Drawn only where somebody looks (`Style.plots`); a file or a pipe gets the table alone, which says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from reprocheck.engine.console import PLOT_SYMBOLS, Pen
+from reprocheck.model import MetricSummary
+
+MOST_ROWS = 12
+"""Seeds with a row of their own; more share `SHARED_ROWS`."""
+SHARED_ROWS = 4
+_WIDEST = 60
+_NARROWEST = 20
+_BLANK = "\u2800"
+
+
+def plot_lines(metric: MetricSummary, pen: Pen) -> list[str]:
+    """The lines, or nothing where there is nothing to see: no terminal, one seed, equal or boundless numbers."""
+    values = [value for _, of_seed in metric.values for value in of_seed]
+    if not pen.style.plots or metric.interval is None or min(values) == max(values):
+        return []
+    low, high = min(*values, metric.interval[0]), max(*values, metric.interval[1])
+    # An interval of few seeds may dwarf the seeds themselves: then its ends lie outside.
+    room = 2 * (max(values) - min(values))
+    low, high = max(low, min(values) - room), min(high, max(values) + room)
+    labels = list(_labels(metric))
+    indent = max(map(len, labels)) + 2
+    width = min(_WIDEST, pen.style.width - indent - 4)
+    if width < _NARROWEST or not low < high:
+        return []
+    rows = _canvas(metric, len(labels), width, low, high, pen.style.ascii)
+    ends = f"{low:.6g}", f"{high:.6g}"
+    axis = ends[0] + ends[1].rjust(width - len(ends[0]))
+    drawn = [f"{label:<{indent}}{row}".rstrip() for label, row in zip(labels, rows, strict=True)]
+    return [pen.text(metric.name), *drawn, " " * indent + axis]
+
+
+def _labels(metric: MetricSummary) -> Iterator[str]:
+    if len(metric.values) <= MOST_ROWS:
+        yield from (f"seed {seed}" for seed, _ in metric.values)
+    else:
+        yield f"{len(metric.values)} seeds"
+        yield from [""] * (SHARED_ROWS - 1)
+    yield "mean"
+
+
+def _canvas(metric: MetricSummary, rows: int, width: int, low: float, high: float, ascii_only: bool) -> list[str]:
+    from plotille import Canvas
+
+    margin = (high - low) / (width - 1) / 2  # both ends fall into the middle of a character
+    canvas: Any = Canvas(width, rows, low - margin, 0.0, high + margin, float(rows))
+    run, first, mean, bar = tuple("oo+-" if ascii_only else PLOT_SYMBOLS)
+    for place, (_, values) in enumerate(metric.values):
+        y = rows - 0.5 - (place % (rows - 1))
+        for value in reversed(values):
+            canvas.point(value, y, marker=first if value == values[0] else run)
+    assert metric.interval is not None
+    for column in range(width):
+        x = low + (high - low) * column / (width - 1)
+        if metric.interval[0] - margin <= x <= metric.interval[1] + margin:
+            canvas.point(x, 0.5, marker=bar)
+    if metric.interval[0] < low:
+        canvas.point(low, 0.5, marker="<")
+    if metric.interval[1] > high:
+        canvas.point(high, 0.5, marker=">")
+    canvas.point(metric.mean, 0.5, marker=mean)
+    text: str = canvas.plot()
+    return [line.replace(_BLANK, " ") for line in text.splitlines()]

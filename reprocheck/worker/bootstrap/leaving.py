@@ -1,0 +1,89 @@
+"""The ways out of a process that Python's own end never sees: `os._exit`, and another program in its place.
+
+A script that starts itself anew (to pin its hash seed, say) is still the target: its run begins again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from reprocheck.model import RunSpec, TargetKind
+from reprocheck.protocol.package import WORKER_FILE
+
+_SCRIPTS = (TargetKind.SCRIPT, TargetKind.MODULE)
+_WORKER = str(WORKER_FILE)
+
+
+def watch_exits(spec: RunSpec, is_ours: Callable[[], bool], ended: Callable[[int, str], None]) -> None:
+    """Call `ended` (exit status, error) right before this process ends or becomes another program.
+
+    Only for scripts: a function that never comes back has not ended well. `is_ours` tells this process from its
+    forked children.
+    """
+    if spec.target.kind not in _SCRIPTS:
+        return
+    originals = {name: getattr(os, name) for name in ("_exit", "execv", "execve")}
+
+    def _exit(status: int) -> None:
+        if is_ours():
+            ended(status, f"exited with status {status}")
+        originals["_exit"](status)
+
+    def replace(name: str, path: Any, args: Sequence[Any], *env: Any) -> None:
+        if is_ours():
+            anew = _started_anew(spec, path, args)
+            if anew is None and _can_run(path):
+                ended(1, f"it became another program ({os.path.basename(os.fsdecode(path))})")
+            args = anew or args
+        originals[name](path, args, *env)
+
+    def execv(path: Any, argv: Sequence[Any]) -> None:
+        replace("execv", path, argv)
+
+    def execve(path: Any, argv: Sequence[Any], env: Any) -> None:
+        replace("execve", path, argv, env)
+
+    for ours in (_exit, execv, execve):
+        # They can be pickled: a child takes its own originals by this name.
+        ours.__module__, ours.__qualname__ = "os", ours.__name__
+        ours.__doc__ = originals[ours.__name__].__doc__
+        setattr(os, ours.__name__, ours)
+    os.supports_fd.add(execve)
+
+
+def command_line(spec: RunSpec) -> list[str]:
+    """The words after `python` that would start the target."""
+    argv = [argument.replace("{seed}", str(spec.seed)) for argument in spec.target.argv]
+    head = ["-m", str(spec.target.module)] if spec.target.kind is TargetKind.MODULE else [spec.target.text]
+    return [*head, *argv]
+
+
+def _started_anew(spec: RunSpec, path: Any, args: Sequence[Any]) -> list[str] | None:
+    """The words that start this run again, where `args` start its target again; else None."""
+    if isinstance(path, int) or not os.path.basename(os.fsdecode(path)).startswith("python"):
+        return None
+    words = [os.fsdecode(word) for word in args]
+    own = command_line(spec)
+    at = len(words) - len(own)
+    flags = words[1:at]
+    if at < 1 or words[at + 1 :] != own[1:] or any(not flag.startswith("-") for flag in flags):
+        return None
+    if spec.target.kind is TargetKind.MODULE:
+        same = words[at] == own[0]
+    else:
+        same = os.path.realpath(words[at]) == os.path.realpath(str(spec.target.path))
+    return [*words[:at], _WORKER, str(spec.directory)] if same else None
+
+
+def _can_run(path: Any) -> bool:
+    """Whether the call will work: `execvp` tries one folder after the other."""
+    return isinstance(path, int) or (os.path.isfile(path) and os.access(path, os.X_OK))
+
+
+def show_command_line(spec: RunSpec) -> None:
+    """`sys.orig_argv` as plain Python would have it: scripts start themselves anew with it."""
+    if spec.target.kind in _SCRIPTS:
+        sys.orig_argv[1:] = command_line(spec)

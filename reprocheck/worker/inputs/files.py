@@ -1,0 +1,137 @@
+"""Which files the target opened for writing, and what was in them at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xxhash import xxh3_128
+
+from reprocheck.protocol import file_digest
+from reprocheck.worker.bootstrap.importing import after_import
+from reprocheck.worker.fingerprint.leaves import leaves_of
+from reprocheck.worker.inputs.inputs import database_path
+
+if TYPE_CHECKING:
+    from reprocheck.worker.inputs.inputs import Inputs
+    from reprocheck.worker.ledger.ledger import Ledger
+
+MAX_FILES = 10_000
+CLOCK_TICK = 20_000_000
+"""Nanoseconds by which the times of files may lag behind the clock."""
+
+
+class WrittenFiles:
+    """Collects paths through Python's audit events, and through torch's own file writer, which raises none."""
+
+    def __init__(self, hidden: tuple[str, ...]) -> None:
+        self._hidden = tuple(os.path.realpath(folder) + os.sep for folder in hidden if folder)
+        self._paths: dict[str, None] = {}
+        self._started = time.time_ns() - CLOCK_TICK
+        self._listening = True
+        self._inputs: Inputs | None = None
+
+    def watch(self, ledger: Ledger | None = None, inputs: Inputs | None = None) -> None:
+        """From now on. The other hears its events from here: a second hook would slow down the whole process."""
+        self._inputs = inputs
+        other = inputs if ledger is None else ledger
+        if other is None:
+            sys.addaudithook(self._heard)
+        else:
+            events, heard = other.events, other.heard
+
+            def hear(event: str, args: tuple[Any, ...]) -> None:
+                if event in events:
+                    self._heard(event, args)
+                    heard(event, args)
+
+            sys.addaudithook(hear)
+        after_import("torch", self._watch_torch)
+
+    def found(self, cwd: Path, read_checkpoints: bool) -> dict[str, Any]:
+        """Path (relative where it lies below `cwd`), state and digests of every file that is still there."""
+        self._listening = False
+        files: dict[str, dict[str, Any]] = {}
+        missing = []
+        below = os.path.realpath(cwd) + os.sep
+        for path in self._paths:
+            real = os.path.realpath(path)
+            if real in files or real.startswith(self._hidden) or "__pycache__" in real:
+                continue
+            shown = real[len(below) :] if real.startswith(below) else real
+            try:
+                seen = os.stat(real)
+                if not stat.S_ISREG(seen.st_mode) or seen.st_ctime_ns < self._started:
+                    continue  # opened, and not written
+                files[real] = {
+                    "path": shown,
+                    "size": seen.st_size,
+                    "digest": file_digest(real),
+                    "contents": _contents(real) if read_checkpoints else [],
+                    "state": [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino],
+                }
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                reason = f"it cannot be read: {error.strerror or error}"
+                missing.append({"what": f"file {shown}", "reason": reason, "is_result": read_checkpoints, "help": ""})
+        if len(self._paths) >= MAX_FILES:
+            reason = f"more than {MAX_FILES:,} were opened for writing; of those outside of the folder the first count"
+            missing.append({"what": "files", "reason": reason, "is_result": read_checkpoints, "help": ""})
+        return {"files": sorted(files.values(), key=lambda file: str(file["path"])), "not_compared": missing}
+
+    def _heard(self, event: str, args: tuple[Any, ...]) -> None:
+        if event == "open" and len(args) == 3:
+            path, mode, flags = args
+            writes = any(c in mode for c in "wax+") if isinstance(mode, str) else flags & (os.O_WRONLY | os.O_RDWR)
+            if writes and isinstance(path, (str, bytes, os.PathLike)):
+                self._add(path)
+        elif event == "os.rename" and len(args) > 1:
+            self._add(args[1])
+        elif event == "sqlite3.connect" and args:
+            path = database_path(args[0])
+            if path is not None:
+                self._add(path)
+
+    def _add(self, path: Any) -> None:
+        if self._listening and len(self._paths) < MAX_FILES:
+            with contextlib.suppress(OSError, TypeError, ValueError):
+                self._paths[os.path.abspath(os.fsdecode(path))] = None
+
+    def _watch_torch(self) -> None:
+        import torch.serialization as serialization
+
+        module: Any = serialization
+        writer = getattr(module, "_open_zipfile_writer", None)
+        if writer is None:
+            return
+
+        def opened(name_or_buffer: Any) -> Any:
+            if isinstance(name_or_buffer, (str, os.PathLike)):
+                self._add(name_or_buffer)
+                if self._inputs is not None:
+                    self._inputs.wrote_in_torch(name_or_buffer)
+            return writer(name_or_buffer)
+
+        module._open_zipfile_writer = opened
+
+
+def _contents(path: str) -> list[str]:
+    """Of a checkpoint its tensors, loaded without executing anything."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not zipfile.is_zipfile(path):
+        return []
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        leaves = [f"{leaf.name}:{leaf.dtype}:{leaf.shape}:{leaf.digest}" for leaf in leaves_of(loaded)]
+        if not leaves or any(not leaf.digest for leaf in leaves_of(loaded)):
+            return []
+    except Exception:  # not a checkpoint, or one that cannot be read safely
+        return []
+    return ["tensors:" + xxh3_128("\n".join(leaves).encode("utf-8", "surrogatepass")).hexdigest()]

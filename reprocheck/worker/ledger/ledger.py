@@ -1,0 +1,246 @@
+"""The ledger of a run: every use of a source from outside, with the line of the user's code that made it.
+
+A line goes to disk when a use is first seen, and again when its count has grown tenfold and at the end: so forked
+children, which nobody asks at their end, and runs that are killed leave theirs, too. Taking down must never change
+what the target computes, nor raise into it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from threading import get_ident
+from types import CodeType, FrameType
+from typing import Any
+
+from reprocheck.protocol import LEDGER_FILE
+from reprocheck.worker.bootstrap.seeding import GENERATORS
+from reprocheck.worker.inputs.own_file import append
+from reprocheck.worker.ledger.callers import OURS, USER, Callers, is_importing
+from reprocheck.worker.ledger.entries import Entry, Instruction, Source, instruction
+from reprocheck.worker.ledger.freeze import Frozen
+from reprocheck.worker.ledger.stack import stack_of
+
+MOST_ENTRIES = 10_000
+MOST_VALUES = 64
+"""Distinct values (paths) taken down from one place."""
+MOST_CALLERS = 3
+"""Lines of the user's code, from the inside out, by which uses are told apart."""
+MOST_WALKS = 1_000
+"""Calls of one library instruction whose way back to the user's code is looked at; later ones are only counted."""
+MOST_CHARACTERS = 300
+
+
+class Ledger:
+    """The uses seen by this process, and their file."""
+
+    def __init__(self, folder: Path, cwd: Path, callers: Callers, frozen: Frozen, steps: Callable[[], int]) -> None:
+        self.callers = callers
+        self.frozen = frozen
+        self.steps = steps
+        self.writes = True
+        self.heard: Callable[[str, tuple[Any, ...]], None] = lambda event, args: None
+        """What is to hear these audit events of this process."""
+        self.events: frozenset[str] = frozenset()
+        self._file = str(folder / LEDGER_FILE)
+        self._cwd = str(cwd)
+        self._entries: dict[Any, Entry] = {}
+        self._values: dict[Any, int] = {}
+        self._walks: dict[Any, int] = {}
+        self._known: list[dict[Instruction, Entry | None]] = []
+        self._modules: dict[int, Any] = {}
+        """What is known by its identity has to stay alive."""
+        self._orders = count()
+        self._in_child = False
+        self._pid = os.getpid()
+        self._closed = False
+        os.register_at_fork(after_in_child=self._forked)
+
+    def source(self, **fields: Any) -> Source:
+        """A source of this ledger."""
+        known: dict[Instruction, Entry | None] = {}
+        self._known.append(known)
+        unseeded = "unseeded" in (fields["kind"], fields.get("item"))
+        return Source(known=known, by_caller=unseeded, **fields)
+
+    def use(self, source: Source, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry | None:
+        """Take down one call of `source` from `frame`; its entry, or None where it does not count."""
+        try:
+            entry = source.known[frame.f_lasti, frame.f_lineno, id(frame.f_globals)]
+        except KeyError:
+            return self._meet(source, frame, args, kwargs)
+        if entry is not None:
+            entry.count += 1
+            if entry.count >= entry.due or get_ident() not in entry.threads:
+                self._update(entry)
+        return entry
+
+    def _meet(self, source: Source, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry | None:
+        try:
+            value = "" if source.value is None else _short(source.value(args, kwargs))
+            return self.note(source, frame, value)
+        except Exception:  # a value without a text, an argument of another kind: not worth the target's life
+            return None
+
+    def see(self, source: Source, frame: FrameType, value: Callable[[], str], generator: str) -> None:
+        """Take down one call with a value that is worked out only where it is still of interest."""
+        known = source.known.get(instruction(frame))
+        if known is not None:
+            self._again(known)
+        else:
+            with contextlib.suppress(Exception):
+                self.note(source, frame, _short(value()), generator)
+
+    def note(self, source: Source, frame: FrameType, value: str = "", generator: str = "") -> Entry | None:
+        """As `use`, with the value at hand."""
+        owner = self.callers.owner(frame.f_code)
+        called = instruction(frame)
+        self._modules[id(frame.f_globals)] = frame.f_globals
+        if owner == OURS or not source.reaches(owner):
+            source.known[called] = None
+            return None
+        user, imports = (frame, False) if owner == USER else self.callers.user_frame(frame.f_back)
+        if imports and not (source.kind in ("seed", "draw") and source.generator in GENERATORS):
+            return None  # a library that is being imported minds its own business
+        entry = self._entry(source, user, owner, value, generator or source.generator, frame)
+        if entry is not None:
+            self._again(entry)
+            if self._is_settled(source, owner, called):
+                source.known[called] = entry
+        return entry
+
+    def close(self) -> None:
+        """The end of the run: counts as they are now."""
+        if not self._closed and not self._in_child:
+            self._closed = True
+            self._write([entry for entry in self._entries.values() if entry.count != entry.saved])
+
+    def _is_settled(self, source: Source, owner: str, called: Instruction) -> bool:
+        if owner == USER and not source.by_value and not source.by_caller:
+            return True
+        walks = self._walks[source.name, called] = self._walks.get((source.name, called), 0) + 1
+        return walks >= MOST_WALKS
+
+    def _entry(
+        self, source: Source, user: FrameType | None, owner: str, value: str, generator: str, frame: FrameType
+    ) -> Entry | None:
+        place = None if user is None else (user.f_code, user.f_lineno or user.f_code.co_firstlineno)
+        key: Any = (source.kind, source.name, generator, None if place is None else (id(place[0]), place[1]))
+        if source.by_caller:
+            key = (*key, self._callers_of(user))
+        if source.by_value and value:
+            seen = self._values.get(key, 0)
+            if (*key, value) in self._entries:
+                key = (*key, value)
+            elif seen < MOST_VALUES:
+                self._values[key] = seen + 1
+                key = (*key, value)
+        entry = self._entries.get(key)
+        if entry is not None or len(self._entries) >= MOST_ENTRIES:
+            return entry
+        path, line = self._location(place)
+        entry = Entry(
+            kind=source.kind,
+            name=source.name,
+            generator=generator,
+            place=place,
+            library=owner,
+            value=value,
+            step=self.steps(),
+            order=next(self._orders),
+            threads=set(),
+            in_import=is_importing(frame),
+            frozen=self.frozen.holds(source.item or source.kind, path, line),
+            written=source.written,
+            stack=stack_of(frame, self.callers.owner, self._cwd) if source.by_caller or source.kind == "order" else [],
+        )
+        return self._entries.setdefault(key, entry)
+
+    def _callers_of(self, user: FrameType | None) -> Any:
+        """What tells apart the ways to a line of the user's code: the next lines outwards."""
+        places: list[tuple[int, int | None]] = []
+        while user is not None and len(places) < MOST_CALLERS:
+            user, _ = self.callers.user_frame(user.f_back)
+            if user is not None:
+                places.append((id(user.f_code), user.f_lineno))
+        return tuple(places)
+
+    def take_back(self, entry: Entry) -> None:
+        """The last call was not what it looked like."""
+        entry.count -= 1
+        if not entry.count and entry.saved:
+            self._write([entry])
+
+    def _again(self, entry: Entry) -> None:
+        entry.count += 1
+        if entry.count >= entry.due or get_ident() not in entry.threads:
+            self._update(entry)
+
+    def _update(self, entry: Entry) -> None:
+        entry.threads.add(get_ident())
+        if entry.count >= entry.due:
+            entry.due *= 10
+        self._write([entry])
+
+    def _location(self, place: tuple[CodeType, int] | None) -> tuple[str, int]:
+        """A script's file is named as it was typed, and the target may have changed its folder since."""
+        return ("", 0) if place is None else (os.path.join(self._cwd, place[0].co_filename), place[1])
+
+    def _write(self, entries: list[Entry]) -> None:
+        lines = []
+        for entry in entries:
+            if not (self.writes and entry.written):
+                continue
+            entry.saved = entry.count
+            path, line = self._location(entry.place)
+            plain = {
+                "pid": self._pid,
+                "order": entry.order,
+                "kind": entry.kind,
+                "name": entry.name,
+                "generator": entry.generator,
+                "path": os.path.normpath(path) if path else "",
+                "line": line,
+                "library": entry.library,
+                "value": entry.value,
+                "count": entry.count,
+                "step": entry.step,
+                "threads": len(entry.threads),
+                "in_import": entry.in_import,
+                "in_child": self._in_child,
+            }
+            if entry.stack:
+                plain["stack"] = entry.stack
+            lines.append(json.dumps(plain) + "\n")
+        if not lines:
+            return
+        with contextlib.suppress(OSError):  # opened anew each time: a target may close every descriptor
+            append(self._file, "".join(lines).encode("utf-8", "backslashreplace"))
+
+    def become_child(self) -> None:
+        """This process was started by the target: what it uses is its own."""
+        self._in_child = True
+        self._pid = os.getpid()
+
+    def _forked(self) -> None:
+        self._entries.clear()
+        self._values.clear()
+        self._walks.clear()
+        for known in self._known:
+            known.clear()
+        self._closed = False
+        self.become_child()
+
+
+def in_main_thread() -> bool:
+    """Whether the caller runs in the main thread of its process."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + "..."

@@ -1,0 +1,86 @@
+"""Taps on draws from the global generators of python, numpy and torch.
+
+Draws inside torch's own kernels (dropout) have no Python function that could be replaced without torch.jit noticing;
+they are not taken down.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from reprocheck.worker.ledger.entries import Source
+from reprocheck.worker.ledger.ledger import in_main_thread
+from reprocheck.worker.ledger.taps_replace import Choice, Replacer
+from reprocheck.worker.ledger.taps_seeds import DEFAULT_SEED
+
+THREAD = "thread"
+"""The value of a draw that came first from another thread than the main one."""
+_NOT_DRAWS = {"seed", "getstate", "setstate", "get_state", "set_state"}
+_FACTORIES = ("rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial", "poisson", "rand_like",
+              "randn_like", "randint_like")  # fmt: skip
+_METHODS = ("normal_", "uniform_", "random_", "bernoulli_", "bernoulli", "multinomial", "exponential_", "geometric_",
+            "log_normal_", "cauchy_")  # fmt: skip
+
+
+def install(taps: Replacer) -> None:
+    """All of them, now or when their module is imported."""
+    for name in random.__all__:
+        if name not in _NOT_DRAWS and isinstance(getattr(getattr(random, name), "__self__", None), random.Random):
+            taps.tap(random, name, kind="draw", generator="python", value=_thread)
+    taps.once_imported("numpy.random", lambda module: _tap_numpy(taps, module))
+    taps.once_imported("torch", lambda _: _tap_torch(taps))
+    taps.once_imported("torch._dynamo.variables.user_defined", lambda module: _tell_dynamo(taps, module))
+
+
+def _thread(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    return "" if in_main_thread() else THREAD
+
+
+def _tap_numpy(taps: Replacer, module: Any) -> None:
+    for name in module.__all__:
+        if name not in _NOT_DRAWS and getattr(getattr(module, name), "__self__", None) is module.mtrand._rand:
+            taps.tap(module, name, kind="draw", generator="numpy", value=_thread)
+
+
+def _tap_torch(taps: Replacer) -> None:
+    import torch
+    from torch.utils import _device
+
+    # NOTE: a table of the factories that torch.device as a context redirects; it must hold the originals.
+    _device._device_constructors()
+    for name in _FACTORIES:
+        taps.tap_by_choice(torch, name, _global_or_private(taps, f"torch.{name}"))
+    for name in _METHODS:
+        taps.tap_by_choice(torch.Tensor, name, _global_or_private(taps, f"torch.Tensor.{name}"))
+
+
+def _tell_dynamo(taps: Replacer, module: Any) -> None:
+    """Its table of the random functions that it can compile is made on first use, and must hold the originals."""
+    with taps.taken_away("random"):
+        module.UserDefinedObjectVariable._supported_random_functions()
+
+
+def _global_or_private(taps: Replacer, name: str) -> Choice:
+    """A draw from torch's generators, or one from a private generator that was never seeded."""
+    cpu = taps.ledger.source(kind="draw", name=name, generator="torch", value=_thread)
+    cuda = taps.ledger.source(kind="draw", name=name, generator="cuda", value=_thread)
+    unseeded = unseeded_generator(taps)
+
+    def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Source | None:
+        generator = kwargs.get("generator")
+        if generator is not None:
+            return unseeded if generator.initial_seed() == DEFAULT_SEED else None
+        device = kwargs.get("device")
+        if device is None:
+            return cuda if args and getattr(args[0], "is_cuda", False) else cpu
+        return cuda if "cuda" in str(device) else cpu
+
+    return choose
+
+
+def unseeded_generator(taps: Replacer) -> Source:
+    """The use of a torch.Generator() that still has the seed that it was born with."""
+    return taps.ledger.source(
+        kind="unseeded", name="torch.Generator", generator="torch.Generator", value=lambda *_: "default seed"
+    )

@@ -1,0 +1,44 @@
+"""Everything that an explaining run adds to its process: ledger, frozen sources, overrides and edits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reprocheck.model import RunSpec
+from reprocheck.worker.bootstrap import edits, overrides
+from reprocheck.worker.bootstrap.importing import before_import
+from reprocheck.worker.inputs.sites import Sites
+from reprocheck.worker.ledger.callers import Callers
+from reprocheck.worker.ledger.freeze import Frozen
+from reprocheck.worker.ledger.ledger import Ledger, orders, taps_clock, taps_draws, taps_files, taps_seeds, taps_work
+from reprocheck.worker.ledger.ledger import spawn as ledger_spawn
+from reprocheck.worker.ledger.taps_replace import Replacer
+
+_COMPILED_BY_NUMBA = ("numpy.random", "random", "time")
+
+
+def install(spec: RunSpec, sites: Sites, steps: Callable[[], int], trouble: Callable[[str], None]) -> Ledger | None:
+    """Probe this process as `spec.probe` says. Raises EditMismatch.
+
+    `steps` says how many optimizer steps there were; `trouble` hears what cannot be taken down.
+    """
+    assert spec.probe is not None
+    edits.apply(spec.probe.edits)
+    overrides.apply(spec.probe)
+    ledger_spawn.follow_children(spec.directory)
+    if not (spec.probe.ledger or spec.probe.frozen):
+        return None
+    ledger = Ledger(spec.directory, spec.cwd, Callers(sites), Frozen(spec.probe.frozen), steps)
+    ledger.writes = spec.probe.ledger
+    taps = Replacer(ledger, trouble)
+    taps_clock.install(taps)
+    taps_seeds.install(taps)
+    taps_draws.install(taps)
+    taps_files.install(taps, spec)
+    taps_work.install(taps)
+    if ledger.writes:
+        orders.install(ledger)
+        edits.compile_with(sites.is_user_file, orders.compiled)
+    # numba compiles these functions by what they are: it must find the originals.
+    before_import("numba", lambda: taps.take_away(*_COMPILED_BY_NUMBA))
+    return ledger

@@ -1,0 +1,196 @@
+"""Taps on what seeds a generator, and on generators that nobody seeds."""
+
+from __future__ import annotations
+
+import random
+import sys
+from threading import get_ident
+from typing import Any
+
+from reprocheck.worker.ledger.entries import Entry, Instruction, Source, instruction
+from reprocheck.worker.ledger.ledger import freeze
+from reprocheck.worker.ledger.taps_replace import Choice, Replacer
+
+ENTROPY = "entropy"
+"""The value of a seed call that takes a seed from the system."""
+DEFAULT_SEED = 67280421310721
+"""Of a torch.Generator() that was never seeded."""
+OWN = frozenset({"torch"})
+"""torch seeds its own loader workers and puts states back: no choice of the user's."""
+
+
+def install(taps: Replacer) -> None:
+    """All of them, now or when their module is imported."""
+    _tap_python(taps)
+    taps.once_imported("numpy.random", lambda module: _tap_numpy(taps, module))
+    taps.once_imported("torch", lambda _: _tap_torch(taps))
+    for module in ("sklearn.utils.validation", "scipy._lib._util"):
+        taps.once_imported(module, lambda found: _tap_random_states(taps, found))
+
+
+def _text_of(position: int, keyword: str) -> Any:
+    def text(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        return _text(args[position] if len(args) > position else kwargs.get(keyword))
+
+    return text
+
+
+def _text(seed: Any) -> str:
+    if isinstance(seed, (str, bytes, bool)) or seed is None:
+        return repr(seed)
+    if hasattr(seed, "tolist"):  # a tensor's or an array's repr is longer than its value
+        seed = seed.tolist()
+    return repr(seed)
+
+
+def _seed_or_entropy(taps: Replacer, name: str, generator: str, position: int, keyword: str, constant: Any) -> Choice:
+    """Calls with a seed, and calls that ask the system for one."""
+    given = taps.ledger.source(
+        kind="seed", name=name, generator=generator, value=_text_of(position, keyword), not_from=OWN
+    )
+    taken = taps.ledger.source(
+        kind="seed", name=name, generator=generator, value=lambda *_: ENTROPY, item="unseeded", constant=constant,
+        not_from=OWN,
+    )  # fmt: skip
+
+    def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Source:
+        seed = args[position] if len(args) > position else kwargs.get(keyword)
+        return taken if seed is None else given
+
+    return choose
+
+
+def _tap_python(taps: Replacer) -> None:
+    seed = random.seed
+    choice = _seed_or_entropy(
+        taps, "random.seed", "python", 0, "a", lambda entry, *_: seed(freeze.constant_seed(entry))
+    )
+    taps.tap_by_choice(random, "seed", choice)
+    taps.tap(random, "setstate", kind="seed", generator="python", value=lambda *_: "state")
+    _tap_python_instances(taps)
+
+
+def _tap_python_instances(taps: Replacer) -> None:
+    own = frozenset({"random"})
+    instance = "random.Random"
+    seed, init = random.Random.seed, random.Random.__init__
+    choice = _seed_or_entropy(
+        taps, "random.Random.seed", instance, 1, "a", lambda entry, args, _: seed(args[0], freeze.constant_seed(entry))
+    )
+    made = taps.ledger.source(
+        kind="unseeded", name=instance, generator=instance, not_from=own,
+        constant=lambda entry, args, _: init(args[0], freeze.constant_seed(entry)),
+    )  # fmt: skip
+    system = taps.ledger.source(kind="entropy", name="random.SystemRandom", generator="random.SystemRandom")
+
+    def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Source | None:
+        if isinstance(args[0], random.SystemRandom):
+            return system
+        return made if (args[1] if len(args) > 1 else kwargs.get("x")) is None else None
+
+    taps.tap_by_choice(random.Random, "seed", choice)
+    taps.tap_by_choice(random.Random, "__init__", choose)
+
+
+def _tap_numpy(taps: Replacer, numpy_random: Any) -> None:
+    seed, default_rng = numpy_random.seed, numpy_random.default_rng
+    choice = _seed_or_entropy(
+        taps, "numpy.random.seed", "numpy", 0, "seed", lambda entry, *_: seed(freeze.constant_seed(entry))
+    )
+    taps.tap_by_choice(numpy_random, "seed", choice)
+    taps.tap(numpy_random, "set_state", kind="seed", generator="numpy", value=lambda *_: "state")
+    generator = "numpy.random.Generator"
+    given = taps.ledger.source(
+        kind="seed", name="numpy.random.default_rng", generator=generator, value=_text_of(0, "seed")
+    )
+    made = taps.ledger.source(
+        kind="unseeded", name="numpy.random.default_rng", generator=generator,
+        constant=lambda entry, *_: default_rng(freeze.constant_seed(entry)),
+    )  # fmt: skip
+
+    def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Source | None:
+        seed = args[0] if args else kwargs.get("seed")
+        if seed is None:
+            return made
+        return given if isinstance(seed, int) or not hasattr(seed, "random_raw") else None
+
+    taps.tap_by_choice(numpy_random, "default_rng", choose)
+    _tap_numpy_entropy(taps, numpy_random)
+
+
+def _tap_numpy_entropy(taps: Replacer, numpy_random: Any) -> None:
+    """Every numpy generator without a seed asks one function for its entropy: no class has to be replaced.
+
+    RandomState(seed) makes an unseeded one first and seeds that: then the use is taken back.
+    """
+    source = taps.ledger.source(
+        kind="unseeded",
+        name="numpy.random.SeedSequence",
+        generator="numpy.random.BitGenerator",
+    )
+    randbits = numpy_random.bit_generator.randbits
+    legacy_seeding = numpy_random.MT19937._legacy_seeding
+    last: dict[int, tuple[Instruction, Entry]] = {}
+
+    def take(bits: int) -> int:
+        frame = sys._getframe(1)
+        entry = taps.ledger.use(source, frame, (), {})
+        if entry is None:
+            return int(randbits(bits))
+        last[get_ident()] = (instruction(frame), entry)
+        return freeze.constant_seed(entry) if entry.frozen else int(randbits(bits))
+
+    def _legacy_seeding(generator: Any, seed: Any) -> None:
+        where, entry = last.pop(get_ident(), (None, None))
+        if entry is not None and seed is not None and where == instruction(sys._getframe(1)):
+            taps.ledger.take_back(entry)
+        legacy_seeding(generator, seed)
+
+    taps.replace(numpy_random.bit_generator, "randbits", take)
+    taps.replace(numpy_random.MT19937, "_legacy_seeding", _legacy_seeding)
+
+
+def _tap_torch(taps: Replacer) -> None:
+    import torch
+    import torch.cuda
+    import torch.random
+
+    def reseed(entry: Any, *_: Any) -> int:
+        manual_seed(freeze.constant_seed(entry))
+        return freeze.constant_seed(entry)
+
+    def reseed_own(entry: Any, args: tuple[Any, ...], _: Any) -> int:
+        manual_seed_of(args[0], freeze.constant_seed(entry))
+        return freeze.constant_seed(entry)
+
+    own: Any = torch._C.Generator
+    manual_seed, manual_seed_of = torch.manual_seed, own.manual_seed
+    text, entropy, state = _text_of(0, "seed"), (lambda *_: ENTROPY), (lambda *_: "state")
+    for owner in (torch, torch.random):
+        shared: dict[str, Any] = {"kind": "seed", "generator": "torch", "not_from": OWN}
+        taps.tap(owner, "manual_seed", name="torch.manual_seed", value=text, **shared)
+        taps.tap(owner, "set_rng_state", name="torch.set_rng_state", value=state, **shared)
+        taps.tap(owner, "seed", name="torch.seed", value=entropy, item="unseeded", constant=reseed, **shared)
+    for name in ("manual_seed", "manual_seed_all", "seed", "seed_all", "set_rng_state"):
+        value = text if name.startswith("manual") else entropy if name.startswith("seed") else state
+        taps.tap(torch.cuda, name, kind="seed", generator="cuda", value=value, not_from=OWN)
+    shared = {"kind": "seed", "generator": "torch.Generator", "not_from": OWN}
+    taps.tap(own, "manual_seed", name="torch.Generator.manual_seed", value=_text_of(1, "seed"), **shared)
+    taps.tap(own, "set_state", name="torch.Generator.set_state", value=state, **shared)
+    taps.tap(own, "seed", name="torch.Generator.seed", value=entropy, item="unseeded", constant=reseed_own, **shared)
+
+
+def _tap_random_states(taps: Replacer, module: Any) -> None:
+    """`random_state=None`: it draws from numpy's global generator, whoever seeded that."""
+    import numpy as np
+
+    draws = taps.ledger.source(
+        kind="unseeded", name=f"{module.__name__.partition('.')[0]} random_state=None", generator="numpy",
+        constant=lambda entry, *_: np.random.RandomState(freeze.constant_seed(entry)),
+    )  # fmt: skip
+
+    def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Source | None:
+        seed = args[0] if args else kwargs.get("seed")
+        return draws if seed is None or seed is np.random else None
+
+    taps.tap_by_choice(module, "check_random_state", choose)

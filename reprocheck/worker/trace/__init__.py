@@ -1,0 +1,1 @@
+"""The trace of operations of a run."""
