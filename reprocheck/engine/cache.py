@@ -33,9 +33,9 @@ from reprocheck.protocol import (
     encode_kept,
     seal,
 )
+from reprocheck.protocol.child_marks import CHILDREN_FILE
 from reprocheck.protocol.inputs import digest_of, kind_of, machine, modules_in, names_in, packages_in, stat_of
 from reprocheck.protocol.reading import number, parse_json, read_lines, read_whole, table, texts, write_new
-from reprocheck.worker.observe.children import CHILDREN_FILE
 
 MOST_BYTES = 256 * 2**20
 """Of a file that is read as a whole; a longer one is none of ours."""

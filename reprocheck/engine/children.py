@@ -1,8 +1,7 @@
-"""Processes that a run starts and nobody observes: found while it runs, and told in the words of a report."""
+"""Programs that a run starts and nobody observes: found while it runs, and marked when they have torch."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -10,14 +9,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from reprocheck.model import NotCompared
+from reprocheck.protocol.child_marks import CHILDREN_FILE, MAPPED, mark
 from reprocheck.protocol.package import WORKER_FILE
-from reprocheck.protocol.reading import open_regular
-from reprocheck.worker.observe.children import CALLED, CHILDREN_FILE, FOLLOWED, MAPPED, TRAINED, mark
 
 LOOK_SECONDS = 0.1
 """Between two looks: an import of torch takes longer."""
-MOST_BYTES = 1 << 22
 _FORK_WITHOUT_EXEC = 0x40
 """PF_FORKNOEXEC in the flags of /proc/PID/stat."""
 _HELPERS = (
@@ -58,45 +54,6 @@ class ChildWatch:
         words = _read(pid, "cmdline")
         if not any(word in words for word in _HELPERS):
             mark(self._path, pid, MAPPED)
-
-
-def children_of(folder: Path) -> tuple[NotCompared, ...]:
-    """What a run's child processes did that was not observed."""
-    marks: dict[str, set[int]] = {}
-    for pid, how in _marks(folder):
-        marks.setdefault(how, set()).add(pid)
-    trained = marks.get(TRAINED, set()) | (marks.get(MAPPED, set()) - marks.get(FOLLOWED, set()))
-    called = marks.get(CALLED, set()) - trained
-    told = []
-    if trained:
-        told.append(
-            NotCompared(
-                what=f"{_processes(trained)} that used torch",
-                reason="only the process that runs the target is observed",
-                is_result=True,
-                help="audit what a child runs as a target of its own, or train in the main process",
-            )
-        )
-    if called:
-        reason = "what it gives back is compared where the target uses it"
-        told.append(NotCompared(what=f"{_processes(called)} that called a model", reason=reason))
-    return tuple(told)
-
-
-def _processes(pids: set[int]) -> str:
-    return f"{len(pids)} child process{'es' if len(pids) > 1 else ''}"
-
-
-def _marks(folder: Path) -> Iterator[tuple[int, str]]:
-    try:
-        with open_regular(folder / CHILDREN_FILE) as file:
-            lines = file.read(MOST_BYTES).splitlines()
-    except OSError:
-        return
-    for line in lines:
-        with suppress(ValueError, TypeError, KeyError):
-            found = json.loads(line)
-            yield int(found["pid"]), str(found["how"])
 
 
 def _below(pid: int) -> Iterator[int]:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reprocheck.engine.children import children_of
 from reprocheck.errors import NoVerdictError
+from reprocheck.evidence.children import children_of
 from reprocheck.model import (
     CheckpointRecord,
     Evidence,

@@ -75,6 +75,8 @@ class Beside:
     same: bool
     detail: str
     decides: bool = False
+    only_times: bool = False
+    """What differs are durations, dates and the like, which no two runs share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

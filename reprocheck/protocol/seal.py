@@ -23,8 +23,8 @@ from reprocheck.protocol import (
     TIMES_FILE,
     VALUES_FILE,
 )
+from reprocheck.protocol.child_marks import CHILDREN_FILE
 from reprocheck.protocol.reading import BLOCK, open_regular
-from reprocheck.worker.observe.children import CHILDREN_FILE
 
 FILES = (
     *(SPEC_FILE, EVIDENCE_FILE, STEPS_FILE, VALUES_FILE, STDOUT_FILE, STDERR_FILE),

@@ -495,7 +495,8 @@ class TestCommand:
         assert r"GPU \u03a9" in stream.read()
 
     def test_looking_for_the_command_does_not_import_torch(self) -> None:
-        code = "import sys, reprocheck.commands.gpu_info.command, reprocheck.config.settings; print({'torch', 'rich'} & {*sys.modules})"
+        names = "reprocheck.commands.gpu_info.command, reprocheck.config.settings"
+        code = f"import sys, {names}; print({{'torch', 'rich'}} & {{*sys.modules}})"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout == "set()\n"
 

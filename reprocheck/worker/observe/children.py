@@ -1,14 +1,13 @@
 """Child processes of the target that use torch: each leaves marks in the folder of the run.
 
 A forked child has the observer's patches, and says so itself when it calls a model or trains. One that multiprocessing
-starts in a fresh interpreter unpickles an entry of ours first, which runs this very file by its path. Any other program
-says nothing: the process that started the run looks at what is mapped into it (reprocheck.children).
+starts in a fresh interpreter unpickles an entry of ours first, which runs `child_entry.py` by its path. Any other
+program says nothing: the process that started the run looks at what is mapped into it (reprocheck.engine.children).
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import os
 import runpy
 import sys
@@ -17,21 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-CHILDREN_FILE = "children.jsonl"
-FOLLOWED, CALLED, TRAINED, MAPPED = "followed", "called", "trained", "mapped"
-"""Marks: a child that tells of itself; that called a model; that trained; a program that has torch."""
+from reprocheck.protocol.child_marks import CHILDREN_FILE, TRAINED, mark
+
+_ENTRY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child_entry.py")
 _MOST_READ = 1 << 20
 _SPAWN = ("multiprocessing.spawn", "joblib.externals.loky.backend.spawn", "loky.backend.spawn")
-
-
-def mark(path: str, pid: int, how: str) -> None:
-    """One line, whole or not at all, through a file that nobody else has open."""
-    with suppress(OSError):
-        number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-        try:
-            os.write(number, json.dumps({"pid": pid, "how": how}).encode() + b"\n")
-        finally:
-            os.close(number)
 
 
 class Children:
@@ -70,13 +59,13 @@ def follow_children(folder: Path) -> None:
 
 
 class _Follow:
-    """Unpickles as a run of this file in the child."""
+    """Unpickles as a run of `child_entry.py` in the child."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return runpy.run_path, (os.path.abspath(__file__), {"RUN_FOLDER": self.folder}, "reprocheck_marks")
+        return runpy.run_path, (_ENTRY, {"RUN_FOLDER": self.folder}, "reprocheck_marks")
 
 
 def _prepare_children(name: str, folder: str) -> None:
@@ -94,20 +83,6 @@ def _is_loader_worker() -> bool:
     """What such a worker makes arrives in the batches."""
     module = sys.modules.get("torch.utils.data._utils.worker")
     return getattr(module, "_worker_info", None) is not None
-
-
-def _install_in_child(folder: str) -> None:
-    path = list(sys.path)
-    try:
-        sys.path.insert(0, os.path.abspath(os.path.join(__file__, *[os.pardir] * 4)))
-        from reprocheck.worker.bootstrap.importing import after_import
-        from reprocheck.worker.observe.observe import children
-    finally:
-        sys.path[:] = path
-    children.mark(os.path.join(folder, CHILDREN_FILE), os.getpid(), FOLLOWED)
-    watcher = children.Children(Path(folder), is_child=True)
-    after_import("torch", lambda: children.watch_torch(watcher))
-    children.follow_children(Path(folder))
 
 
 def watch_torch(children: Children) -> None:
@@ -128,10 +103,3 @@ def watch_torch(children: Children) -> None:
 
     torch.autograd.backward = heard
     register_optimizer_step_pre_hook(lambda *_: trains())
-
-
-if __name__ == "reprocheck_marks":
-    try:
-        _install_in_child(globals()["RUN_FOLDER"])
-    except Exception as error:  # a child that does not tell of itself is still the user's child
-        print(f"reprocheck: this child is not followed: {error}", file=sys.stderr)

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from reprocheck.protocol.child_marks import CALLED, TRAINED
 from reprocheck.worker.bootstrap.heap import HeapPoison
 from reprocheck.worker.fingerprint.digest import Unobserved
 from reprocheck.worker.inputs.sites import Sites
-from reprocheck.worker.observe.children import CALLED, TRAINED
 from reprocheck.worker.observe.conduct import Conduct
 from reprocheck.worker.observe.roots import Roots, is_main_thread
 from reprocheck.worker.observe.steps import Pending, StepWriter, graph_leaves, key_text, names_in
