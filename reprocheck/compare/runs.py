@@ -11,6 +11,7 @@ from reprocheck.compare.checkpoints import AT_END, compare_checkpoints, ended_be
 from reprocheck.compare.files import compare_files
 from reprocheck.compare.near import Pair, beyond_tolerance
 from reprocheck.compare.pairs import pair_differs, pairs_by_name, tensor_divergence
+from reprocheck.compare.printed import compare_printed
 from reprocheck.compare.steps import StepDifference, compare_steps, has_observations, hashed_elsewhere
 from reprocheck.model import (
     Beside,
@@ -22,7 +23,6 @@ from reprocheck.model import (
     Request,
     TensorRecord,
 )
-from reprocheck.printed import compare_printed
 from reprocheck.protocol import RECORD_SIZE, THREAD_MARK, TRAINED_ELSEWHERE, count_optimizers, count_steps
 from reprocheck.protocol.reading import open_regular
 

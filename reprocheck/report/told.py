@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reprocheck.compare.runs import verdict as judge
+from reprocheck.compare import verdict as judge
 from reprocheck.engine.console import Pen, Style
 from reprocheck.errors import ExitCode
 from reprocheck.model import Audit, Divergence, Finding, Location, Verdict

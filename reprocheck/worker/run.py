@@ -23,12 +23,13 @@ from reprocheck.worker.bootstrap.heap import HeapPoison
 from reprocheck.worker.bootstrap.importing import after_import
 from reprocheck.worker.bootstrap.leaving import watch_exits
 from reprocheck.worker.fingerprint.leaves import leaves_of, line_of
+from reprocheck.worker.inputs import listing
 from reprocheck.worker.inputs.files import WrittenFiles
-from reprocheck.worker.inputs.inputs import Inputs, listing
+from reprocheck.worker.inputs.inputs import Inputs
 from reprocheck.worker.inputs.sites import Sites
+from reprocheck.worker.observe import peaks
 from reprocheck.worker.observe.checkpoints import Checkpoints
 from reprocheck.worker.observe.children import follow_children
-from reprocheck.worker.observe.observe import peaks
 from reprocheck.worker.private import error_text, text_of
 from reprocheck.worker.recorder import Recorder
 

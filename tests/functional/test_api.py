@@ -15,7 +15,7 @@ import pytest
 import reprocheck
 from reprocheck import protocol
 from reprocheck.model import Audit, Verdict
-from reprocheck.worker.observe.observe import checkpoints
+from reprocheck.worker.observe import checkpoints
 from tests.support.cli import environment
 from tests.support.cli import reprocheck as command
 

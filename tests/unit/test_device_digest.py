@@ -17,9 +17,9 @@ from benchmarks.fingerprint import changes
 from reprocheck.compare.runs import ELSEWHERE, compare
 from reprocheck.model import Request, Target, TargetKind
 from reprocheck.protocol import EVIDENCE_FILE, FLAG_DEVICE, RECORD_SIZE, STEP_HEADER, STEPS_FILE, records
+from reprocheck.worker.fingerprint import device_digest
 from reprocheck.worker.fingerprint.device_digest import CHUNK, FIRST, PLACE, SECOND, Results, Slot, reference
 from reprocheck.worker.fingerprint.digest import Combined, Later, Unobserved, raw_bytes
-from reprocheck.worker.fingerprint.public import device_digest
 from reprocheck.worker.observe.roots import Roots
 from reprocheck.worker.observe.steps import MOST_WAITING, StepWriter
 from reprocheck.worker.recorder import Recorder

@@ -1006,7 +1006,7 @@ def test_combined_counts_what_it_skips() -> None:
 
 def test_forms_are_not_kept_without_bound() -> None:
     """Sequence lengths vary without end in some trainings."""
-    from reprocheck.worker.fingerprint.public import digest
+    from reprocheck.worker.fingerprint import digest
 
     limit = digest._form.cache_info().maxsize
     assert limit is not None

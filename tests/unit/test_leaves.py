@@ -25,9 +25,9 @@ import numpy as np
 import pytest
 import torch
 
+from reprocheck.worker.fingerprint import leaves as leaves_module
 from reprocheck.worker.fingerprint.leaf_objects import has_hidden_state
 from reprocheck.worker.fingerprint.leaves import leaves_of
-from reprocheck.worker.fingerprint.public import leaves as leaves_module
 
 Make = Callable[[float], Any]
 

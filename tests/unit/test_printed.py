@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from reprocheck.printed import Printed, compare_printed
+from reprocheck.compare.printed import Printed, compare_printed
 
 
 @pytest.mark.parametrize(

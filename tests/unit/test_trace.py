@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from reprocheck.evidence.run import trace_file
+from reprocheck.evidence import trace_file
 from reprocheck.evidence.trace_file import Trace, load_trace
+from reprocheck.worker.trace import writer as trace_writer
 from reprocheck.worker.trace.ops import draws, plan_of, scalar_bytes, scalar_text, scalars_of
 from reprocheck.worker.trace.tensors import Tensors
 from reprocheck.worker.trace.threads import UNSURE, Streams
-from reprocheck.worker.trace.trace import writer as trace_writer
 from reprocheck.worker.trace.writer import Table, TraceWriter
 
 aten = torch.ops.aten

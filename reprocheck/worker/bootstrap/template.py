@@ -27,7 +27,7 @@ from reprocheck.protocol import RUN_VARIABLE, SPEC_FILE, STDERR_FILE, STDOUT_FIL
 from reprocheck.protocol.package import WORKER_FILE
 from reprocheck.worker import AT_START
 from reprocheck.worker.bootstrap.supervisor import end_with_parent, supervise
-from reprocheck.worker.observe.observe import peaks
+from reprocheck.worker.observe import peaks
 
 HIDDEN = ("numpy", "torch")
 """In the order in which torch imports them."""

@@ -26,7 +26,7 @@ import torch
 from torch.nn.parameter import is_lazy
 from xxhash import xxh3_128, xxh3_128_digest
 
-from reprocheck.worker.fingerprint.public import device_digest
+from reprocheck.worker.fingerprint import device_digest
 
 if TYPE_CHECKING:
     import numpy as np

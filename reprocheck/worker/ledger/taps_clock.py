@@ -12,9 +12,9 @@ import time
 from types import FrameType
 from typing import Any
 
+from reprocheck.worker.ledger import freeze
 from reprocheck.worker.ledger.callers import OURS, STANDARD
 from reprocheck.worker.ledger.entries import Reach, Source
-from reprocheck.worker.ledger.ledger import freeze
 from reprocheck.worker.ledger.taps_replace import Replacer
 
 _MONOTONIC = ("monotonic", "perf_counter", "process_time", "thread_time")

@@ -8,10 +8,11 @@ from reprocheck.model import RunSpec
 from reprocheck.worker.bootstrap import edits, overrides
 from reprocheck.worker.bootstrap.importing import before_import
 from reprocheck.worker.inputs.sites import Sites
+from reprocheck.worker.ledger import orders, taps_clock, taps_draws, taps_files, taps_seeds, taps_work
+from reprocheck.worker.ledger import spawn as ledger_spawn
 from reprocheck.worker.ledger.callers import Callers
 from reprocheck.worker.ledger.freeze import Frozen
-from reprocheck.worker.ledger.ledger import Ledger, orders, taps_clock, taps_draws, taps_files, taps_seeds, taps_work
-from reprocheck.worker.ledger.ledger import spawn as ledger_spawn
+from reprocheck.worker.ledger.ledger import Ledger
 from reprocheck.worker.ledger.taps_replace import Replacer
 
 _COMPILED_BY_NUMBA = ("numpy.random", "random", "time")

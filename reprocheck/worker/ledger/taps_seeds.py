@@ -7,8 +7,8 @@ import sys
 from threading import get_ident
 from typing import Any
 
+from reprocheck.worker.ledger import freeze
 from reprocheck.worker.ledger.entries import Entry, Instruction, Source, instruction
-from reprocheck.worker.ledger.ledger import freeze
 from reprocheck.worker.ledger.taps_replace import Choice, Replacer
 
 ENTROPY = "entropy"

@@ -25,6 +25,7 @@ from reprocheck.protocol import (
     THREAD_MARK,
 )
 from reprocheck.worker.bootstrap.seeding import GENERATORS, state_digest
+from reprocheck.worker.fingerprint import device_digest
 from reprocheck.worker.fingerprint.digest import Combined, Later, bytes_digest
 from reprocheck.worker.fingerprint.leaves import (
     OF_OPTIMIZER,
@@ -37,7 +38,6 @@ from reprocheck.worker.fingerprint.leaves import (
     member_leaves,
     optimizer_members,
 )
-from reprocheck.worker.fingerprint.public import device_digest
 from reprocheck.worker.observe.endings import Endings
 from reprocheck.worker.observe.roots import Root, Roots, is_main_thread, is_uninitialized
 from reprocheck.worker.recorder import Recorder
