@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Every install goes through the constraints, so that none of them pulls another torch.
 INSTALL := $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: demo test test-slow hostile fuzz bench bench-quick lint typecheck docs venv clean
+.PHONY: demo test test-slow hostile pairs fuzz bench bench-quick lint typecheck docs venv clean
 
 venv: $(VENV)/.test
 
@@ -37,6 +37,10 @@ test-slow: $(VENV)/.test
 # All hostile targets, one by one; the second tier has a sample of them.
 hostile: $(VENV)/.test
 	$(BIN)/python -m tests.hostile
+
+# Trainings with two known causes each: is every cause that is named a true one? The second tier has a sample of them.
+pairs: $(VENV)/.test
+	$(BIN)/python -m tests.pairs
 
 # Damaged inputs for every reader; the tests have 2,000 of them.
 fuzz: $(VENV)/.test

@@ -13,7 +13,7 @@ from reprocheck.diagnosis.localization.watch import TraceWatch
 from reprocheck.evidence.run import EvidenceUnreadable
 from reprocheck.model import Divergence, Evidence, NotCompared, Outcome, Probe, Status, TraceWindow
 from reprocheck.model.explanation import Origin, Tap
-from reprocheck.protocol import count_steps
+from reprocheck.protocol import TRACE_FILE, count_steps
 
 MOST_PAIRS = 3
 """Traced pairs at most: a race may not come back at once."""
@@ -74,7 +74,7 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
             pairs=answer.pairs + 1,
             not_done=unread,
         )
-        if origin is not None or window is None:
+        if origin is not None or window is None or unread:
             break
         if parted is None and reads_what_was_written((*answer.taps, *answer.other_taps), a, b):
             break  # what earlier runs left behind is the same for both now
@@ -120,6 +120,8 @@ def _is_stopped(run: Ran) -> bool:
 
 
 def _origin(first: Ran, second: Ran, across: bool) -> tuple[Origin | None, tuple[NotCompared, ...]]:
+    if not any((run.spec.directory / TRACE_FILE).exists() for run in (first, second)):
+        return None, (NotCompared(what="operations", reason="the runs did none in PyTorch"),)
     try:
         runs = first.spec.id, second.spec.id
         return locate(first.spec.directory, second.spec.directory, runs, across), ()

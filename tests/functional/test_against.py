@@ -315,3 +315,19 @@ def test_an_interrupt_takes_the_worktree_away(project: Project, tmp_path: Path, 
     process.stderr.close()
     assert project.git("worktree", "list").count("\n") == 0
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_target_without_pytorch_has_no_operations_and_the_summary_begins_with_what_moved(project: Project) -> None:
+    project.write({"count.py": MOVED, "unused.py": "X = 1\n"})
+    ran = reprocheck(
+        "run", "--against", "HEAD", "--repeats", "2", "count.py:train", "--format", "json", cwd=project.folder
+    )
+    answer = ran.json()
+    assert ran.code == 1
+    assert answer["summary"].startswith("the numbers moved since HEAD")
+    assert {"what": "operations", "reason": "the runs did none in PyTorch"}.items() <= next(
+        item.items() for item in answer["not_compared"] if item["what"] == "operations"
+    )
+    assert answer["explanation"]["runs"] <= 2
+    assert answer["against"]["here"]["location"]["line"] == 2

@@ -144,6 +144,11 @@ class TestPlace:
         assert found.here is not None
         assert found.here.location == LINE
 
+    def test_code_that_was_not_imported_is_no_rival_of_the_only_change(self) -> None:
+        found = placed_against(against(changes=(change(here=12, base=11),), other_files=("unused.py",)), both_calls())
+        assert found.here is not None
+        assert found.here.location.line == 12
+
     def test_with_several_changes_only_the_operation_is_known(self) -> None:
         for more in ({"changes": (change(12), change(60))}, {"changes": (change(12),), "other_files": ("a.yaml",)}):
             found = placed_against(against(**more), both_calls())

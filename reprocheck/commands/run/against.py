@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from reprocheck.compare.runs import compare
 from reprocheck.compare.verdict import SeedRuns
@@ -59,7 +60,10 @@ def placed_against(against: Against, explanation: Explanation | None) -> Against
         return against
     origin = None if explanation is None else explanation.origin
     here, base = (None, None) if origin is None else _sides(origin)
-    if len(against.changes) == 1 and not against.other_files:
+    others = [
+        name for name in against.other_files if Path(name).suffix != ".py"
+    ]  # code that was not imported did not run
+    if len(against.changes) == 1 and not others:
         change = against.changes[0]
         is_inside = _covers(change.here, change.after, here) or _covers(change.base, change.before, base)
         here = here if is_inside and here is not None else _first(change.here, change.after)

@@ -209,7 +209,8 @@ def _summary(
 ) -> str:
     results = list(dict.fromkeys(item.what for item in missing if item.is_result))
     said = [summarize(overall(here.seeds)[0], here.seeds, varied, results)]
-    said += [] if against is None else [summarize_against(against)]
+    if against is not None:  # what moved comes first
+        said.insert(0 if against.verdict is Verdict.DIFFERENT else 1, summarize_against(against))
     return "; ".join(said if baseline is None else [*said, summarize_baseline(baseline)])
 
 
