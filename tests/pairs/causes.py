@@ -178,7 +178,7 @@ CAUSES = (
             times = {f: took(f, x) for f in (by_sum, by_mean)}
             return min(times, key=times.get)  #!
         """,
-        data="reduce_ = pick(x)\nx = x + 1e-3 * reduce_(x * 1.0001)",
+        data="reduce_ = pick(x)\nx = x + 10 * reduce_(x * 1.3)",
         is_race=True,
     ),
     Cause(

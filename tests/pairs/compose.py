@@ -121,7 +121,8 @@ def _body(causes: tuple[Cause, ...], number: int) -> Iterable[tuple[str, int]]:
     yield from _of(causes, "data")
     # What is left unseeded must not reach the weights by another way than its own line.
     if "torch" in left:
-        yield "model = nn.Linear(4, 1)", -1
+        drawing = next(number for number, cause in enumerate(causes) if cause.unseeded == "torch")
+        yield f"model = nn.Linear(4, 1)  {MARK}", drawing
         yield "with torch.no_grad():", -1
         yield "    model.weight.fill_(0.1)", -1
         yield "    model.bias.zero_()", -1

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from reprocheck.rules.model import CONFIDENCES
+from reprocheck.diagnosis.rules.model import CONFIDENCES
 from tests.pairs.compose import Training
 from tests.support.cli import environment
 

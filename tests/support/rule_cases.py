@@ -131,6 +131,10 @@ CASES: dict[str, tuple[Make, Make]] = {
         clocked,
         lambda: case(attribution=INTRINSIC, taps=(CLOCK, SEED_TORCH), other_taps=(CLOCK, SEED_TORCH)),
     ),
+    "process-feature": (
+        lambda: case(attribution=frozen("pid"), taps=(tap("pid", "os.getpid"),)),
+        lambda: case(attribution=INTRINSIC, taps=(tap("pid", "os.getpid"),)),
+    ),
     "env-rng": (
         lambda: case(
             attribution=frozen("unseeded"),

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from reprocheck.diagnosis.rules import difference_pages, start_pages
 from reprocheck.diagnosis.rules.clock import (
     now_feature,
+    process_feature,
     timing_choice,
     timing_metric,
     wall_clock_branch,
@@ -168,6 +169,7 @@ RULES: tuple[Rule, ...] = (
     timing_metric.RULE,
     wall_clock_schedule.RULE,
     now_feature.RULE,
+    process_feature.RULE,
     # Races, and what only the source shows.
     arrival_order_sum.RULE,
     threads_share_rng.RULE,

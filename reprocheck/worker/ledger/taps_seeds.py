@@ -81,12 +81,13 @@ def _tap_python_instances(taps: Replacer) -> None:
         kind="unseeded", name=instance, generator=instance, not_from=own,
         constant=lambda entry, args, _: init(args[0], freeze.constant_seed(entry)),
     )  # fmt: skip
+    given = taps.ledger.source(kind="seed", name=instance, generator=instance, value=_text_of(1, "x"), not_from=own)
     system = taps.ledger.source(kind="entropy", name="random.SystemRandom", generator="random.SystemRandom")
 
     def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Source | None:
         if isinstance(args[0], random.SystemRandom):
             return system
-        return made if (args[1] if len(args) > 1 else kwargs.get("x")) is None else None
+        return made if (args[1] if len(args) > 1 else kwargs.get("x")) is None else given
 
     taps.tap_by_choice(random.Random, "seed", choice)
     taps.tap_by_choice(random.Random, "__init__", choose)
@@ -128,6 +129,8 @@ def _tap_numpy_entropy(taps: Replacer, numpy_random: Any) -> None:
         name="numpy.random.SeedSequence",
         generator="numpy.random.BitGenerator",
     )
+    state = "numpy.random.RandomState"
+    given = taps.ledger.source(kind="seed", name=state, generator=state, value=_text_of(0, "seed"))
     randbits = numpy_random.bit_generator.randbits
     legacy_seeding = numpy_random.MT19937._legacy_seeding
     last: dict[int, tuple[Instruction, Entry]] = {}
@@ -144,6 +147,7 @@ def _tap_numpy_entropy(taps: Replacer, numpy_random: Any) -> None:
         where, entry = last.pop(get_ident(), (None, None))
         if entry is not None and seed is not None and where == instruction(sys._getframe(1)):
             taps.ledger.take_back(entry)
+            taps.ledger.use(given, sys._getframe(1), (seed,), {})
         legacy_seeding(generator, seed)
 
     taps.replace(numpy_random.bit_generator, "randbits", take)

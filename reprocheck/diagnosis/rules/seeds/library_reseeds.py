@@ -25,7 +25,8 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     moved = tuple(tap for tap in differing_seeds(case) if tap.generator in GLOBAL and not tap.in_child)
     foreign = (*on_lines(moved, hits(case, "constructor-seed")), *(tap for tap in moved if tap.library))
-    before = min((tap.order for tap in taps(case, "seed") if tap not in moved), default=None)
+    own = (tap.order for tap in taps(case, "seed") if tap.generator in GLOBAL and tap not in moved)
+    before = min(own, default=None)
     after = tuple(tap for tap in foreign if before is not None and tap.order > before)
     marks = with_hits(case, after, "constructor-seed")
     return find(case, sources=(*CLOCK, "pid", "entropy", "unseeded"), taps=after, hits=marks)

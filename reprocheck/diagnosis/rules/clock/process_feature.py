@@ -1,0 +1,29 @@
+"""The process number or the host's name is a feature."""
+
+from __future__ import annotations
+
+from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.scene import differing_seeds, find, taps
+from reprocheck.diagnosis.rules.standing import Standing, standing
+from reprocheck.model.explanation import Case
+
+PAGE = Page(
+    code="RC567",
+    slug="process-feature",
+    title="the process number or the host's name gets into the numbers",
+    severity=ERROR,
+    checks="The runs agree once `os.getpid` and the host's name are constant, and no seed was made from them.",
+    why="Process numbers are other ones in every run, and names are other ones on every machine.",
+    example="fold = os.getpid() % 5",
+    fix="use a number that is passed in: the rank, the index of the worker, the run's seed",
+    limits="Claimed only where the experiment with constant answers shows it.",
+)
+
+
+def match(case: Case) -> Match | None:
+    if standing(case, "pid") is not Standing.SHOWN or differing_seeds(case):
+        return None
+    return find(case, sources=("pid",), taps=taps(case, "pid"), latest=True)
+
+
+RULE = Rule(page=PAGE, match=match)
