@@ -166,7 +166,7 @@ def train(seed=None):
     sure = np.random.RandomState(4)
     for seed in (4, None, 5):
         mixed = np.random.RandomState(seed)
-    return 1
+    return rng.random(), bits.random(), NEGATIVES.rand()
 """
 
 
@@ -345,3 +345,49 @@ def test_numba_finds_the_originals(tmp_path: Path) -> None:
         "    return before, numba.KIND\n"
     )
     assert list(result_of(tmp_path, source, Probe()).values())[:2] == ["function", "builtin_function_or_method"]
+
+
+UNSEEDED = """\
+import copy, multiprocessing
+import numpy as np
+from numpy.random import PCG64, Generator, SeedSequence, default_rng
+
+
+class Env:
+    def __init__(self, make):
+        self.rng = make()  # made here
+        self.copies = []
+
+    def reset(self, seed):
+        self.rng = default_rng(seed)
+
+
+def train():
+    {body}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("Env(default_rng).reset(1)", []),
+        (
+            "env = Env(lambda: Generator(PCG64(SeedSequence()))); globals()['kept'] = env, copy.deepcopy(env.rng)",
+            [],
+        ),
+        ("env = Env(default_rng); env.rng.random(); env.reset(1)", [8]),
+        ("env = Env(default_rng); kept = copy.deepcopy(env.rng); kept.random(); globals()['env'] = env, kept", [8]),
+        ("one, other = Env(default_rng), Env(default_rng); other.rng.random()", [8]),
+        (
+            "env = Env(default_rng); p = multiprocessing.get_context('fork').Process(target=env.rng.random); "
+            "p.start(); p.join()",
+            [8],
+        ),
+    ],
+)
+@pytest.mark.slow
+def test_a_generator_that_is_replaced_before_its_first_draw_is_not_used(
+    body: str, expected: list[int], tmp_path: Path
+) -> None:
+    found = [tap for tap in taps_of(tmp_path, UNSEEDED.format(body=body)) if tap.kind == "unseeded"]
+    assert [tap.location.line for tap in found if tap.location is not None] == expected

@@ -47,6 +47,8 @@ class Ledger:
         self.heard: Callable[[str, tuple[Any, ...]], None] = lambda event, args: None
         """What is to hear these audit events of this process."""
         self.events: frozenset[str] = frozenset()
+        self.at_close: list[Callable[[], None]] = []
+        """What has a last word, before the counts are written."""
         self._file = str(folder / LEDGER_FILE)
         self._cwd = str(cwd)
         self._entries: dict[Any, Entry] = {}
@@ -56,7 +58,7 @@ class Ledger:
         self._modules: dict[int, Any] = {}
         """What is known by its identity has to stay alive."""
         self._orders = count()
-        self._in_child = False
+        self.in_child = False
         self._pid = os.getpid()
         self._closed = False
         os.register_at_fork(after_in_child=self._forked)
@@ -116,8 +118,11 @@ class Ledger:
 
     def close(self) -> None:
         """The end of the run: counts as they are now."""
-        if not self._closed and not self._in_child:
+        if not self._closed and not self.in_child:
             self._closed = True
+            for act in self.at_close:
+                with contextlib.suppress(Exception):
+                    act()
             self._write([entry for entry in self._entries.values() if entry.count != entry.saved])
 
     def _is_settled(self, source: Source, owner: str, called: Instruction) -> bool:
@@ -212,7 +217,7 @@ class Ledger:
                 "step": entry.step,
                 "threads": len(entry.threads),
                 "in_import": entry.in_import,
-                "in_child": self._in_child,
+                "in_child": self.in_child,
             }
             if entry.stack:
                 plain["stack"] = entry.stack
@@ -224,7 +229,7 @@ class Ledger:
 
     def become_child(self) -> None:
         """This process was started by the target: what it uses is its own."""
-        self._in_child = True
+        self.in_child = True
         self._pid = os.getpid()
 
     def _forked(self) -> None:

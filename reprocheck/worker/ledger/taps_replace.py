@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from reprocheck.worker.bootstrap.importing import after_import
-from reprocheck.worker.ledger.entries import Source
+from reprocheck.worker.ledger.entries import Entry, Source
 from reprocheck.worker.ledger.ledger import Ledger
 
 Choice = Callable[[tuple[Any, ...], dict[str, Any]], Source | None]
@@ -57,8 +57,10 @@ class Replacer:
 
         self.replace(owner, name, wrapper)
 
-    def tap_by_choice(self, owner: Any, name: str, choose: Choice) -> None:
-        """Enter each call of `owner.name` as the source that its arguments choose."""
+    def tap_by_choice(
+        self, owner: Any, name: str, choose: Choice, then: Callable[[Any, Entry], None] | None = None
+    ) -> None:
+        """Enter each call of `owner.name` as the source that its arguments choose; `then` hears what came of it."""
         if not hasattr(owner, name):
             return
         use = self.ledger.use
@@ -73,6 +75,11 @@ class Replacer:
                 entry = use(source, sys._getframe(1), args, kwargs)
                 if entry is not None and entry.frozen and source.constant is not None:
                     return source.constant(entry, args, kwargs)
+                if entry is not None and then is not None and entry.kind == "unseeded":
+                    made = original(*args, **kwargs)
+                    with contextlib.suppress(Exception):
+                        then(made, entry)
+                    return made
             return original(*args, **kwargs)
 
         self.replace(owner, name, wrapper)

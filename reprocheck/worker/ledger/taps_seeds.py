@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 from threading import get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprocheck.worker.ledger import freeze
 from reprocheck.worker.ledger.entries import Entry, Instruction, Source, instruction
 from reprocheck.worker.ledger.taps_replace import Choice, Replacer
 
+if TYPE_CHECKING:
+    from reprocheck.worker.undrawn import Undrawn
+
 ENTROPY = "entropy"
 """The value of a seed call that takes a seed from the system."""
 DEFAULT_SEED = 67280421310721
 """Of a torch.Generator() that was never seeded."""
+_COPIES = "numpy.random._pickle"
 OWN = frozenset({"torch"})
 """torch seeds its own loader workers and puts states back: no choice of the user's."""
 
@@ -94,6 +99,9 @@ def _tap_python_instances(taps: Replacer) -> None:
 
 
 def _tap_numpy(taps: Replacer, numpy_random: Any) -> None:
+    from reprocheck.worker.undrawn import Undrawn
+
+    undrawn = Undrawn(taps.ledger)
     seed, default_rng = numpy_random.seed, numpy_random.default_rng
     choice = _seed_or_entropy(
         taps, "numpy.random.seed", "numpy", 0, "seed", lambda entry, *_: seed(freeze.constant_seed(entry))
@@ -115,11 +123,27 @@ def _tap_numpy(taps: Replacer, numpy_random: Any) -> None:
             return made
         return given if isinstance(seed, int) or not hasattr(seed, "random_raw") else None
 
-    taps.tap_by_choice(numpy_random, "default_rng", choose)
-    _tap_numpy_entropy(taps, numpy_random)
+    taps.tap_by_choice(numpy_random, "default_rng", choose, then=undrawn.hold)
+    _tap_numpy_entropy(taps, numpy_random, undrawn)
+    for library in ("gymnasium", "gym"):
+        taps.once_imported(f"{library}.utils.seeding", lambda module: _tap_environments(taps, module, undrawn))
 
 
-def _tap_numpy_entropy(taps: Replacer, numpy_random: Any) -> None:
+def _tap_environments(taps: Replacer, module: Any, undrawn: Undrawn) -> None:
+    """Environments make generators through one function: how they are seeded is taken down below it."""
+    np_random = module.np_random
+
+    def wrapper(seed: Any = None) -> Any:
+        made = np_random(seed)
+        if seed is None:
+            with contextlib.suppress(Exception):
+                undrawn.hold(made[0])
+        return made
+
+    taps.replace(module, "np_random", wrapper)
+
+
+def _tap_numpy_entropy(taps: Replacer, numpy_random: Any, undrawn: Undrawn) -> None:
     """Every numpy generator without a seed asks one function for its entropy: no class has to be replaced.
 
     RandomState(seed) makes an unseeded one first and seeds that: then the use is taken back.
@@ -137,11 +161,17 @@ def _tap_numpy_entropy(taps: Replacer, numpy_random: Any) -> None:
 
     def take(bits: int) -> int:
         frame = sys._getframe(1)
+        if frame.f_globals.get("__name__") == _COPIES and not taps.ledger.in_child:
+            return int(randbits(bits))  # a copy: the state of the original takes its place
         entry = taps.ledger.use(source, frame, (), {})
         if entry is None:
             return int(randbits(bits))
         last[get_ident()] = (instruction(frame), entry)
-        return freeze.constant_seed(entry) if entry.frozen else int(randbits(bits))
+        if entry.frozen:
+            return freeze.constant_seed(entry)
+        entropy = int(randbits(bits))
+        undrawn.made(entry, entropy)
+        return entropy
 
     def _legacy_seeding(generator: Any, seed: Any) -> None:
         where, entry = last.pop(get_ident(), (None, None))
