@@ -32,6 +32,7 @@ from reprocheck.model import (
     TargetKind,
 )
 from reprocheck.protocol import EVIDENCE_FILE, FILES_FILE
+from reprocheck.worker.files import WrittenFiles
 
 TARGET = Target(text="t.py", kind=TargetKind.SCRIPT, path=Path("/w/t.py"))
 REQUEST = Request(target=TARGET, compare=(Compare.FILES,))
@@ -304,3 +305,16 @@ def test_what_does_not_decide_names_no_result(tmp_path: Path) -> None:
     os.mkfifo(world.cwd / "before")
     world.run("s0r0", lambda cwd: os.mkfifo(cwd / "pipe"))
     assert [(item["what"], item["is_result"]) for item in world.missing] == [("file pipe", False)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="Linux only")
+def test_what_is_written_to_the_system_is_no_file(tmp_path: Path) -> None:
+    written = WrittenFiles(())
+    path = "/proc/self/oom_score_adj"
+    for event in ((path, "w", os.O_WRONLY), (str(tmp_path / "a"), "w", os.O_WRONLY)):
+        written._heard("open", event)
+    (tmp_path / "a").write_bytes(b"x")
+    Path(path).write_text(Path(path).read_text())
+    found = written.found(tmp_path, read_checkpoints=False)
+    assert [file["path"] for file in found["files"]] == ["a"]
+    assert not found["not_compared"]

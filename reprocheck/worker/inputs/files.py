@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from reprocheck.worker.ledger.ledger import Ledger
 
 MAX_FILES = 10_000
+NO_FILES = tuple(name + os.sep for name in ("/proc", "/sys"))
+"""Where what is written goes to the system, and nothing is kept."""
 CLOCK_TICK = 20_000_000
 """Nanoseconds by which the times of files may lag behind the clock."""
 
@@ -62,7 +64,7 @@ class WrittenFiles:
         below = os.path.realpath(cwd) + os.sep
         for path in self._paths:
             real = os.path.realpath(path)
-            if real in files or real.startswith(self._hidden) or "__pycache__" in real:
+            if real in files or real.startswith((*self._hidden, *NO_FILES)) or "__pycache__" in real:
                 continue
             shown = real[len(below) :] if real.startswith(below) else real
             try:
