@@ -32,7 +32,7 @@ from reprocheck.model import (
     TargetKind,
 )
 from reprocheck.protocol import EVIDENCE_FILE, FILES_FILE
-from reprocheck.worker.files import WrittenFiles
+from reprocheck.worker.inputs.files import WrittenFiles
 
 TARGET = Target(text="t.py", kind=TargetKind.SCRIPT, path=Path("/w/t.py"))
 REQUEST = Request(target=TARGET, compare=(Compare.FILES,))

@@ -13,7 +13,7 @@ from reprocheck.worker.ledger.entries import Entry, Instruction, Source, instruc
 from reprocheck.worker.ledger.taps_replace import Choice, Replacer
 
 if TYPE_CHECKING:
-    from reprocheck.worker.undrawn import Undrawn
+    from reprocheck.worker.ledger.undrawn import Undrawn
 
 ENTROPY = "entropy"
 """The value of a seed call that takes a seed from the system."""
@@ -99,7 +99,7 @@ def _tap_python_instances(taps: Replacer) -> None:
 
 
 def _tap_numpy(taps: Replacer, numpy_random: Any) -> None:
-    from reprocheck.worker.undrawn import Undrawn
+    from reprocheck.worker.ledger.undrawn import Undrawn
 
     undrawn = Undrawn(taps.ledger)
     seed, default_rng = numpy_random.seed, numpy_random.default_rng

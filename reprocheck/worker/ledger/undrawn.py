@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from reprocheck.worker.ledger import Ledger
-from reprocheck.worker.ledger_entries import Entry
+from reprocheck.worker.ledger.entries import Entry
+from reprocheck.worker.ledger.ledger import Ledger
 
 MOST = 1000
 """Generators that are followed."""
