@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reprocheck.compare.verdict import unasked
 from reprocheck.diagnosis.generators import drawn_before_seeded
-from reprocheck.diagnosis.lab import Lab, Ran, why_failed
+from reprocheck.diagnosis.lab import Lab, why_failed
 from reprocheck.diagnosis.ledger_file import load_taps
 from reprocheck.diagnosis.place import Place, place_for
 from reprocheck.diagnosis.rules import diagnose
@@ -22,6 +22,7 @@ from reprocheck.diagnosis.source.scan import scan
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import Templates
+from reprocheck.evidence.run import Ran
 from reprocheck.model import (
     Evidence,
     Finding,

@@ -15,9 +15,10 @@ from dataclasses import fields, replace
 from reprocheck.diagnosis.agree import first_difference, limit_of
 from reprocheck.diagnosis.factors import SmallestSets, Spent
 from reprocheck.diagnosis.generators import drawn_before_seeded
-from reprocheck.diagnosis.lab import Lab, Ran, tmpdir_of, why_failed
+from reprocheck.diagnosis.lab import Lab, tmpdir_of, why_failed
 from reprocheck.diagnosis.leftovers import Leftover, leftovers
 from reprocheck.diagnosis.replay import Replay
+from reprocheck.evidence.run import Ran
 from reprocheck.model import Ambient, Divergence, Evidence, Location, Seeding
 from reprocheck.model.explanation import Arm, Attribution, Hold, Tap
 

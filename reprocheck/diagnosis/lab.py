@@ -13,12 +13,9 @@ from reprocheck.engine.launch import Watch, launch
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import Templates
-from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
-from reprocheck.model import Ambient, Evidence, Outcome, Probe, RunSpec, Settings, Status
+from reprocheck.evidence.run import Ran, read_run
+from reprocheck.model import Ambient, Evidence, Outcome, Probe, RunSpec, Settings
 from reprocheck.model.explanation import Hold
-
-Ran = Evidence | Outcome
-"""The evidence of a run that completed, or what became of it."""
 
 
 class Lab:
@@ -105,7 +102,7 @@ class Lab:
         shared = len({spec.environment.get("TMPDIR") for spec in specs}) < len(specs)
         jobs = 1 if shared else self.request.jobs
         with nullcontext(self._templates) if self._templates else Templates(self.request.isolation) as templates:
-            ran += [_evidence(outcome) for outcome in launch(specs, jobs, self._progress, watch, templates)]
+            ran += [read_run(outcome) for outcome in launch(specs, jobs, self._progress, watch, templates)]
         return ran
 
     def agree(self, a: Ran, b: Ran, limit: int | None) -> bool | None:
@@ -135,15 +132,6 @@ def held_probe(probe: Probe | None, hold: Hold) -> Probe | None:
     known = {(edit.path, edit.line) for edit in probe.edits}
     edits = tuple(edit for edit in hold.edits if (edit.path, edit.line) not in known)
     return replace(probe, edits=(*probe.edits, *edits), frozen=(*probe.frozen, *hold.frozen))
-
-
-def _evidence(outcome: Outcome) -> Ran:
-    if outcome.status is not Status.COMPLETED:
-        return outcome
-    try:
-        return load_evidence(outcome)
-    except EvidenceUnreadable as error:
-        return replace(outcome, status=Status.LOST, reason=error.message)
 
 
 def why_failed(*ran: Ran) -> str:

@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from reprocheck.diagnosis.lab import Lab, Ran, why_failed
+from reprocheck.diagnosis.lab import Lab, why_failed
+from reprocheck.evidence.run import Ran
 from reprocheck.model import Evidence, Probe
 from reprocheck.model.explanation import Attribution, Hold, Remedy, Trial
 from reprocheck.protocol import count_steps

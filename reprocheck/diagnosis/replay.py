@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reprocheck.diagnosis.agree import first_difference, has_step, limit_of
-from reprocheck.diagnosis.lab import Lab, Ran, why_failed
+from reprocheck.diagnosis.lab import Lab, why_failed
 from reprocheck.diagnosis.ledger_file import load_taps
 from reprocheck.diagnosis.leftovers import reads_what_was_written
 from reprocheck.diagnosis.localization.localize import locate
 from reprocheck.diagnosis.localization.watch import TraceWatch
-from reprocheck.evidence.run import EvidenceUnreadable
+from reprocheck.evidence.run import EvidenceUnreadable, Ran
 from reprocheck.model import Divergence, Evidence, NotCompared, Outcome, Probe, Status, TraceWindow
 from reprocheck.model.explanation import Origin, Tap
 from reprocheck.protocol import TRACE_FILE, count_steps

@@ -43,6 +43,10 @@ from reprocheck.protocol.chain import check_chain
 TAIL_BYTES = 8192
 
 
+Ran = Evidence | Outcome
+"""The evidence of a run that completed, or what became of it."""
+
+
 class EvidenceUnreadable(NoVerdictError):
     """A run folder that does not hold what its closing record promises."""
 
@@ -107,6 +111,16 @@ def load_evidence(outcome: Outcome) -> Evidence:
     """The evidence of a completed run. Raises EvidenceUnreadable."""
     with readable(outcome.spec.directory):
         return _load_stopped(outcome) if outcome.status is Status.STOPPED else _load(outcome)
+
+
+def read_run(outcome: Outcome) -> Ran:
+    """The evidence of a run that completed; else what became of it. A run whose evidence cannot be read is LOST."""
+    if outcome.status is not Status.COMPLETED:
+        return outcome
+    try:
+        return load_evidence(outcome)
+    except EvidenceUnreadable as error:
+        return replace(outcome, status=Status.LOST, reason=error.message)
 
 
 @contextmanager

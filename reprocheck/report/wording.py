@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.engine.console import Pen
-from reprocheck.model import Target
+from reprocheck.model import Outcome, Status, Target
 
 PREFIX = 8
 _DIGEST = re.compile(r"[0-9a-f]{32}")
@@ -105,3 +105,8 @@ def short(pen: Pen, digest: str, length: int) -> str:
     if not digest:
         return "-"
     return digest[:length] if is_digest(digest) else pen.text(digest)
+
+
+def ending_of(outcome: Outcome) -> str:
+    """How a run that did not complete ended, as a verb and why."""
+    return f"failed: {outcome.reason}" if outcome.status is Status.FAILED else outcome.reason or outcome.status.value

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from reprocheck.commands.run.against import compare_sides, overall_against, placed_against, summarize_against
+from reprocheck.commands.run.changes import why_not_own_code, with_changes
 from reprocheck.diagnosis.rules.difference import find_moved
-from reprocheck.engine.changes import why_not_own_code, with_changes
 from reprocheck.engine.revision import Revision
 from reprocheck.errors import ExitCode
 from reprocheck.model import (

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from reprocheck.commands.cost.measure import (
@@ -21,13 +18,11 @@ from reprocheck.commands.cost.measure import (
 from reprocheck.commands.cost.model import Bill, Price, Ratio, Row
 from reprocheck.commands.cost.rows import AGAIN, FILLED, PLAIN, UNFILLED, settings_of, why_not
 from reprocheck.compare.runs import compare
-from reprocheck.engine.launch import launch
-from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
-from reprocheck.engine.workspace import workspace
-from reprocheck.errors import ExitCode, UsageError
-from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
-from reprocheck.model import Comparison, Evidence, NotCompared, Outcome, Probe, Request, Status
+from reprocheck.engine.session import Session, session
+from reprocheck.errors import ExitCode
+from reprocheck.model import Comparison, Evidence, NotCompared, Outcome, Probe, Request
+from reprocheck.report.wording import ending_of
 
 COSTS = "costs"
 """The folder for evidence of these runs: they are no audits, and `diff latest` does not mean them."""
@@ -49,40 +44,31 @@ class _Runs:
 
 def price(request: Request, rows: Sequence[Row], rounds: int, progress: Progress) -> Bill:
     """Make the runs and the bill. Raises UsageError, NoVerdictError or Interrupted."""
-    clock = time.monotonic()
-    with workspace(request, COSTS) as space:
-        request = replace(request, repeats=max(2, rounds))
-        planner = Planner(
-            request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=space.folder, tmp=space.tmp
-        )
-        try:
-            ran, not_run = _run_all(planner, rows, rounds, progress)
-        finally:
-            progress.finished()
-    bill = _bill(request, ran, not_run, rounds)
-    return replace(bill, directory=space.folder, seconds=time.monotonic() - clock)
+    request = replace(request, repeats=max(2, rounds))
+    with session(request, progress, COSTS) as one:
+        ran, not_run = _run_all(one, rows, rounds)
+        bill = _bill(request, ran, not_run, rounds)
+        return replace(bill, directory=one.folder, seconds=one.seconds)
 
 
-def _run_all(
-    planner: Planner, rows: Sequence[Row], rounds: int, progress: Progress
-) -> tuple[list[_Runs], tuple[NotCompared, ...]]:
+def _run_all(session: Session, rows: Sequence[Row], rounds: int) -> tuple[list[_Runs], tuple[NotCompared, ...]]:
     """Round after round. Before them a short plain run: it warms up the machine, says what applies here, and is no part
     of the prices.
     """
     ran = [_Runs(row) for row in (PLAIN, AGAIN, *rows)]
-    progress.started(1 + rounds * len(ran))
+    session.progress.started(1 + rounds * len(ran))
     first = _Runs(PLAIN)
-    _run(planner, first, "warm-up", 0, progress, _WARM_UP_STEPS)
+    _run(session, first, "warm-up", 0, _WARM_UP_STEPS)
     if first.failed is not None:
         return [first], ()
     manifest = first.evidence[0].manifest
     not_run = tuple(reason for one in ran if (reason := why_not(one.row, manifest)) is not None)
     ran = [one for one in ran if one.row.name not in {item.what for item in not_run}]
-    progress.started(rounds * len(ran))
+    session.progress.started(rounds * len(ran))
     for number in range(rounds):
         for one in in_round(ran, number):
             if one.failed is None:
-                _run(planner, one, f"{one.row.name.replace(' ', '-')}-{number + 1}", number, progress)
+                _run(session, one, f"{one.row.name.replace(' ', '-')}-{number + 1}", number)
         if any(one.failed is not None for one in ran[:2]):
             break
     return ran, not_run
@@ -98,9 +84,8 @@ def in_round(ran: Sequence[_T], number: int) -> list[_T]:
     return order[::-1] if number % 2 else order
 
 
-def _run(
-    planner: Planner, one: _Runs, name: str, number: int, progress: Progress, most_steps: int | None = None
-) -> None:
+def _run(session: Session, one: _Runs, name: str, number: int, most_steps: int | None = None) -> None:
+    planner = session.planner
     settings = settings_of(planner.request.settings, one.row)
     if most_steps is not None:
         settings = replace(settings, max_steps=min(most_steps, settings.max_steps or most_steps))
@@ -112,16 +97,9 @@ def _run(
         settings=settings,
         probe=Probe(ledger=False, times=True, **dict[str, Any](one.row.overrides)),
     )
-    (outcome,) = launch([spec], 1, progress)
-    if outcome.usage:
-        raise UsageError(outcome.reason)
-    if outcome.status is not Status.COMPLETED:
-        one.failed = outcome
-        return
-    try:
-        evidence = load_evidence(outcome)
-    except EvidenceUnreadable as error:
-        one.failed = replace(outcome, status=Status.LOST, reason=error.message)
+    (evidence,) = session.run([spec])
+    if isinstance(evidence, Outcome):
+        one.failed = evidence
         return
     one.evidence.append(evidence)
     if len(one.evidence) > 1:
@@ -133,7 +111,7 @@ def _bill(request: Request, ran: Sequence[_Runs], not_run: tuple[NotCompared, ..
     of_gpu = any(one.memory.get("cuda") for one in ran[0].evidence)
     fill = None
     if failed is not None:
-        summary = f"no prices: the plain run {failed.spec.id} {_ended(failed)}"
+        summary = f"no prices: the plain run {failed.spec.id} {ending_of(failed)}"
         prices = [Price(row=one.row, runs=len(one.evidence), reproduces=None) for one in ran[:1]]
         per, words = "step", failed.last_words
     else:
@@ -207,7 +185,7 @@ def _seconds(evidence: Evidence, per: str) -> float | None:
 
 def _judge(runs: _Runs) -> tuple[bool | None, str]:
     if runs.failed is not None:
-        return None, _ended(runs.failed)
+        return None, ending_of(runs.failed)
     if any(comparison.divergence is not None for comparison in runs.comparisons):
         return False, ""
     if not runs.comparisons:
@@ -215,10 +193,6 @@ def _judge(runs: _Runs) -> tuple[bool | None, str]:
     if not all(comparison.compared for comparison in runs.comparisons):
         return None, "nothing was compared: no step and no returned value was seen"
     return True, ""
-
-
-def _ended(outcome: Outcome) -> str:
-    return f"failed: {outcome.reason}" if outcome.status is Status.FAILED else outcome.reason or outcome.status.value
 
 
 def cheapest_of(prices: Sequence[Price]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,16 +19,15 @@ from reprocheck.diagnosis.generators import drawn_before_seeded
 from reprocheck.diagnosis.ledger_file import load_taps
 from reprocheck.diagnosis.rules import examine
 from reprocheck.diagnosis.source.scan import scan
-from reprocheck.engine.launch import launch
-from reprocheck.engine.plan import HEAP_BYTES, Planner
+from reprocheck.engine.plan import HEAP_BYTES
 from reprocheck.engine.progress import Progress
-from reprocheck.engine.workspace import workspace
+from reprocheck.engine.session import session
 from reprocheck.errors import ExitCode, UsageError
 from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
 from reprocheck.model import AmbientMode, Evidence, Outcome, Probe, Request, Seeding, Status
 from reprocheck.model.explanation import Attribution, Case, Tap
 from reprocheck.protocol import count_steps
-from reprocheck.report.wording import count
+from reprocheck.report.wording import count, ending_of
 
 DOCTOR = "doctor"
 """The folder for evidence of these runs: they are no audits."""
@@ -39,32 +36,22 @@ HEAP_BYTE = next(byte for byte in HEAP_BYTES if byte is not None)
 
 def examine_training(request: Request, snapshot: Path | None, progress: Progress) -> Checkup:
     """Make the run and the answer. Raises UsageError, NoVerdictError or Interrupted."""
-    clock = time.monotonic()
     if snapshot is not None and not snapshot.parent.is_dir():
         raise UsageError(f"--memory-snapshot: {snapshot.parent} is no folder")
-    with workspace(request, DOCTOR) as space:
-        request = replace(request, seeds=request.seeds[:1], ambient=AmbientMode.FIXED)
-        planner = Planner(
-            request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=space.folder, tmp=space.tmp
-        )
-        ambient = replace(planner.ambient(0), heap_byte=HEAP_BYTE)  # shows memory that nobody wrote
+    request = replace(request, seeds=request.seeds[:1], ambient=AmbientMode.FIXED)
+    with session(request, progress, DOCTOR) as one:
+        ambient = replace(one.planner.ambient(0), heap_byte=HEAP_BYTE)  # shows uninitialized memory
         probe = Probe(checkup=True, memory_snapshot=None if snapshot is None else snapshot.absolute())
-        try:
-            progress.started(1)
-            spec = planner.spec(f"s{request.seeds[0]}", request.seeds[0], 0, ambient, probe=probe)
-            outcomes = launch([spec], 1, progress)
-            answer = _answer(request, outcomes[0])
-        finally:
-            progress.finished()
+        progress.started(1)
+        (outcome,) = one.launch([one.planner.spec(f"s{request.seeds[0]}", request.seeds[0], 0, ambient, probe=probe)])
+        answer = replace(_answer(request, outcome), directory=one.folder, seconds=one.seconds)
     if snapshot is not None and not snapshot.is_file():
         note = f"no memory snapshot in {snapshot}: nothing was allocated on a GPU"
         answer = replace(answer, notes=(*answer.notes, note))
-    return replace(answer, directory=space.folder, seconds=time.monotonic() - clock)
+    return answer
 
 
 def _answer(request: Request, outcome: Outcome) -> Checkup:
-    if outcome.usage:
-        raise UsageError(outcome.reason)
     if outcome.status is not Status.COMPLETED:
         return _failed(request, outcome)
     try:
@@ -116,11 +103,10 @@ def _nothing_seen(request: Request, evidence: Evidence) -> Checkup:
 
 
 def _failed(request: Request, outcome: Outcome) -> Checkup:
-    why = f"failed: {outcome.reason}" if outcome.status is Status.FAILED else outcome.reason or outcome.status.value
     return Checkup(
         request=request,
         exit_code=ExitCode.NO_VERDICT,
-        summary=f"the run {why}",
+        summary=f"the run {ending_of(outcome)}",
         last_words=outcome.last_words,
         out_of_memory=outcome.out_of_memory,
     )

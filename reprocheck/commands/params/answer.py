@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from reprocheck.commands.params.findings import find
 from reprocheck.commands.params.model import ERROR, Params, Row, Start
 from reprocheck.commands.params.read import read_start
 from reprocheck.commands.params.rows import rows_of
-from reprocheck.engine.launch import launch
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
-from reprocheck.engine.workspace import workspace
-from reprocheck.errors import ExitCode, UsageError
+from reprocheck.engine.session import session
+from reprocheck.errors import ExitCode
 from reprocheck.evidence.run import EvidenceUnreadable
 from reprocheck.model import AmbientMode, Outcome, Probe, Request, RunSpec, Status
+from reprocheck.report.wording import ending_of
 
 PARAMS = "params"
 """The folder for evidence of these runs: they are no audits."""
@@ -26,21 +23,13 @@ PARAMS = "params"
 
 def look(request: Request, progress: Progress) -> Params:
     """Make the runs and the answer. Raises UsageError, NoVerdictError or Interrupted."""
-    clock = time.monotonic()
-    with workspace(request, PARAMS) as space:
-        # Seeds must differ in nothing but the seed. Steps are not reached.
-        request = replace(request, ambient=AmbientMode.FIXED, settings=replace(request.settings, max_steps=None))
-        planner = Planner(
-            request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=space.folder, tmp=space.tmp
-        )
-        specs = [_spec(planner, seed) for seed in request.seeds]
-        try:
-            progress.started(len(specs))
-            outcomes = launch(specs, request.jobs, progress)
-            answer = _answer(request, outcomes)
-        finally:
-            progress.finished()
-    return replace(answer, directory=space.folder, seconds=time.monotonic() - clock)
+    # Seeds must differ in nothing but the seed. Steps are not reached.
+    request = replace(request, ambient=AmbientMode.FIXED, settings=replace(request.settings, max_steps=None))
+    with session(request, progress, PARAMS) as one:
+        specs = [_spec(one.planner, seed) for seed in request.seeds]
+        progress.started(len(specs))
+        answer = _answer(request, one.launch(specs, request.jobs))
+        return replace(answer, directory=one.folder, seconds=one.seconds)
 
 
 def _spec(planner: Planner, seed: int) -> RunSpec:
@@ -51,10 +40,8 @@ def _answer(request: Request, outcomes: Sequence[Outcome]) -> Params:
     starts: list[Start] = []
     notes: dict[str, None] = {}
     for outcome in outcomes:
-        if outcome.usage:
-            raise UsageError(outcome.reason)
         if outcome.status is not Status.COMPLETED:
-            return _nothing(request, f"the run with seed {outcome.spec.seed} {_ended(outcome)}", outcome.last_words)
+            return _nothing(request, f"the run with seed {outcome.spec.seed} {ending_of(outcome)}", outcome.last_words)
         try:
             start, heard = read_start(outcome)
         except EvidenceUnreadable as error:
@@ -83,10 +70,6 @@ def _answer(request: Request, outcomes: Sequence[Outcome]) -> Params:
 
 def _nothing(request: Request, summary: str, last_words: str = "") -> Params:
     return Params(request=request, exit_code=ExitCode.NO_VERDICT, summary=summary, last_words=last_words)
-
-
-def _ended(outcome: Outcome) -> str:
-    return f"failed: {outcome.reason}" if outcome.status is Status.FAILED else outcome.reason or outcome.status.value
 
 
 def _summary(rows: Sequence[Row], starts: Sequence[Start]) -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import time
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from reprocheck.commands.resume.align import align
 from reprocheck.commands.resume.causes import cause
@@ -25,9 +22,8 @@ from reprocheck.commands.resume.judge import (
 )
 from reprocheck.commands.resume.model import Answer, Compared, Difference, History, ResumeOrder, ResumeRun
 from reprocheck.commands.resume.runs import Runs, read_whole
-from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
-from reprocheck.engine.workspace import workspace
+from reprocheck.engine.session import session
 from reprocheck.errors import UsageError
 from reprocheck.evidence.run import EvidenceUnreadable
 from reprocheck.model import Outcome, Status, Verdict
@@ -39,15 +35,11 @@ RESUMES = "resumes"
 
 def resume(order: ResumeOrder, progress: Progress) -> Answer:
     """Make the runs and compare them. Raises UsageError, NoVerdictError or Interrupted."""
-    clock = time.monotonic()
-    with workspace(order.request, RESUMES) as space:
-        planner = Planner(
-            request=order.request, environ=dict(os.environ), cwd=Path.cwd(), directory=space.folder, tmp=space.tmp
-        )
+    with session(order.request, progress, RESUMES) as one:
         seen = _Seen()
         try:
             progress.started(3)
-            answer = _ask(order, Runs(planner, order, progress), seen)
+            answer = _ask(order, Runs(one, order), seen)
         except (NoAnswer, EvidenceUnreadable) as error:
             slug, reason = (
                 ("run-failed", error.message) if isinstance(error, EvidenceUnreadable) else (error.slug, error.reason)
@@ -60,17 +52,15 @@ def resume(order: ResumeOrder, progress: Progress) -> Answer:
                 reason=slug,
                 help=() if isinstance(error, EvidenceUnreadable) else error.hints,
             )
-        finally:
-            progress.finished()
-    return replace(
-        answer,
-        runs=tuple(seen.runs),
-        at=seen.at,
-        files=seen.files,
-        loads=seen.loads,
-        directory=space.folder,
-        seconds=time.monotonic() - clock,
-    )
+        return replace(
+            answer,
+            runs=tuple(seen.runs),
+            at=seen.at,
+            files=seen.files,
+            loads=seen.loads,
+            directory=one.folder,
+            seconds=one.seconds,
+        )
 
 
 @dataclass

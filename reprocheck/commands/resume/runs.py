@@ -15,11 +15,8 @@ from pathlib import Path
 from reprocheck.commands.resume.compare import Ran
 from reprocheck.commands.resume.history import read_history
 from reprocheck.commands.resume.model import ResumeOrder
-from reprocheck.engine.launch import launch
-from reprocheck.engine.plan import Planner
-from reprocheck.engine.progress import Progress
+from reprocheck.engine.session import Session
 from reprocheck.engine.workdir import LEFT_OUT
-from reprocheck.errors import UsageError
 from reprocheck.evidence.run import load_evidence
 from reprocheck.model import Ambient, Cut, Outcome, Probe, RunSpec, Status
 
@@ -30,10 +27,10 @@ MORE_STEPS = 20
 class Runs:
     """Makes the runs of one question."""
 
-    def __init__(self, planner: Planner, order: ResumeOrder, progress: Progress) -> None:
-        self._planner = planner
+    def __init__(self, session: Session, order: ResumeOrder) -> None:
+        self._session = session
+        self._planner = planner = session.planner
         self._order = order
-        self._progress = progress
         self._work = planner.tmp / "work"
         self._folder = self._work / "folder" / planner.cwd.name
         self._temporary = self._work / "tmp"
@@ -81,9 +78,7 @@ class Runs:
             self._before = _walk(self._planner.cwd)
             shutil.rmtree(self._work, ignore_errors=True)
             self._temporary.mkdir(parents=True)
-        (outcome,) = launch([spec], 1, self._progress)
-        if outcome.usage:
-            raise UsageError(outcome.reason)
+        (outcome,) = self._session.launch([spec])
         return outcome
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import os
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +19,8 @@ from reprocheck.commands.run.against import (
     summarize_against,
 )
 from reprocheck.commands.run.baseline import check_baseline, open_baseline, overall_baseline
+from reprocheck.commands.run.changes import why_not_own_code, with_changes
+from reprocheck.commands.run.manifest import make_manifest
 from reprocheck.compare.baseline.snapshot import snapshot_of
 from reprocheck.compare.baseline.summary import find_baseline_moved, summarize_baseline
 from reprocheck.compare.runs import compare
@@ -28,17 +28,16 @@ from reprocheck.compare.seed_statistics import summarize_metrics
 from reprocheck.compare.verdict import SeedRuns, judge_seed, overall, summarize, unasked, unique
 from reprocheck.diagnosis.rules.difference import equal_seeds, find_divergence, find_moved, find_seed_without_effect
 from reprocheck.engine.cache import Reuse, reuse
-from reprocheck.engine.changes import why_not_own_code, with_changes
 from reprocheck.engine.console import Style
 from reprocheck.engine.failfast import FailFast
 from reprocheck.engine.launch import launch
-from reprocheck.engine.manifest import make_manifest
 from reprocheck.engine.plan import FACTORS, Planner, pinned, plan_runs
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.revision import PREFIX, Revision, check_out, moved_planner, refuse_missing, remove
+from reprocheck.engine.session import Session, session
 from reprocheck.engine.store import keep_report
 from reprocheck.engine.templates import Templates
-from reprocheck.engine.workspace import REVISION, Workspace, workspace
+from reprocheck.engine.workspace import REVISION
 from reprocheck.errors import Interrupted, UsageError
 from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
 from reprocheck.model import (
@@ -63,23 +62,15 @@ from reprocheck.report.json.v1 import render_json
 
 def audit(request: Request, progress: Progress) -> Audit:
     """Run the target as asked, judge it, and explain a difference. Raises UsageError, NoVerdictError or Interrupted."""
-    started, clock = datetime.datetime.now().astimezone(), time.monotonic()
     known = open_baseline(request)
-    with workspace(request) as space:
-        return _audit(request, progress, known, started, clock, space)
+    with session(request, progress) as one:
+        return _audit(one, known)
 
 
-def _audit(
-    request: Request,
-    progress: Progress,
-    known: Baseline | None,
-    started: datetime.datetime,
-    clock: float,
-    space: Workspace,
-) -> Audit:
-    folder = space.folder
-    planner = Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=folder, tmp=space.tmp)
-    here, against, why, cached = _run_and_explain(planner, progress)
+def _audit(session: Session, known: Baseline | None) -> Audit:
+    request, planner = session.request, session.planner
+    started = datetime.datetime.now().astimezone()
+    here, against, why, cached = _run_and_explain(session)
     verdict, code = overall_against(*overall(here.seeds), against)
     manifest = make_manifest(request.target, Path.cwd(), _said_of_itself(here.runs))
     firsts = {one.spec.seed: snapshot_of(one, request.ignore) for one in _whole_firsts(here)}
@@ -112,36 +103,33 @@ def _audit(
         not_varied=not_varied,
         manifest=manifest,
         started=started.isoformat(timespec="seconds"),
-        seconds=time.monotonic() - clock,
-        directory=folder,
+        seconds=session.seconds,
+        directory=session.folder,
         self_seeding=why.self_seeding if verdict is Verdict.REPRODUCIBLE else None,
         run_again=cached.run_again,
     )
-    keep_report(folder, render_json(answer, Style()))
+    keep_report(session.folder, render_json(answer, Style()))
     return answer
 
 
-def _run_and_explain(planner: Planner, progress: Progress) -> tuple[_Side, Against | None, _Why, Reuse]:
+def _run_and_explain(session: Session) -> tuple[_Side, Against | None, _Why, Reuse]:
     """All runs, of the other revision too, and why they differ or what they depend on."""
-    request = planner.request
-    try:
-        with Templates(request.isolation) as templates, _other_revision(planner) as (revision, base_planner):
-            planners = [planner, *([base_planner] if base_planner else [])]
-            sides, cached = _run_sides(planners, progress, planner.directory, templates)
-            here, base = sides[0], sides[1] if base_planner else None
-            against = None
-            if revision is not None and base is not None:
-                why_not = why_not_own_code(revision, _evidence(base), request.share)
-                against = compare_sides(revision, request, base.runs, base.seeds, here.runs, here.seeds, why_not)
-                against = with_changes(against, revision, _evidence(base), _evidence(here))
-            why = (
-                _explain(here, base, against, revision, progress, templates)
-                if request.explain
-                else _Why(self_seeding=unasked(request))
-            )
-            against = against and placed_against(against, why.explanation)
-    finally:
-        progress.finished()
+    request, planner, progress = session.request, session.planner, session.progress
+    with Templates(request.isolation) as templates, _other_revision(planner) as (revision, base_planner):
+        planners = [planner, *([base_planner] if base_planner else [])]
+        sides, cached = _run_sides(planners, progress, planner.directory, templates)
+        here, base = sides[0], sides[1] if base_planner else None
+        against = None
+        if revision is not None and base is not None:
+            why_not = why_not_own_code(revision, _evidence(base), request.share)
+            against = compare_sides(revision, request, base.runs, base.seeds, here.runs, here.seeds, why_not)
+            against = with_changes(against, revision, _evidence(base), _evidence(here))
+        why = (
+            _explain(here, base, against, revision, progress, templates)
+            if request.explain
+            else _Why(self_seeding=unasked(request))
+        )
+        against = against and placed_against(against, why.explanation)
     return here, against, why, cached
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from reprocheck.commands.vary.experiment import ControlDiffers, Experiment, NoControl, peak
 from reprocheck.commands.vary.model import Answer, Row, Status, Variation
@@ -15,9 +12,8 @@ from reprocheck.commands.vary.runs import Runs
 from reprocheck.commands.vary.variations import VARIATIONS
 from reprocheck.commands.vary.variations.again import RESUME
 from reprocheck.commands.vary.words import in_words
-from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
-from reprocheck.engine.workspace import workspace
+from reprocheck.engine.session import session
 from reprocheck.errors import ExitCode
 from reprocheck.model import AmbientMode, NotCompared, Request
 
@@ -41,13 +37,9 @@ class VaryOrder:
 
 def vary(order: VaryOrder, progress: Progress) -> Answer:
     """Make the runs and the answer. Raises UsageError, NoVerdictError or Interrupted."""
-    clock = time.monotonic()
     request = replace(order.request, ambient=AmbientMode.FIXED)
-    with workspace(request, VARIED) as space:
-        runs = Runs(
-            Planner(request=request, environ=dict(os.environ), cwd=Path.cwd(), directory=space.folder, tmp=space.tmp),
-            progress,
-        )
+    with session(request, progress, VARIED) as one:
+        runs = Runs(one)
         try:
             progress.started(2 + len(_chosen(order)))
             answer = _answer(order, runs, progress)
@@ -66,9 +58,7 @@ def vary(order: VaryOrder, progress: Progress) -> Answer:
                 reason=found.reason,
                 last_words=found.last_words,
             )
-        finally:
-            progress.finished()
-    return replace(answer, runs=runs.count, directory=space.folder, seconds=time.monotonic() - clock)
+        return replace(answer, runs=runs.count, directory=one.folder, seconds=one.seconds)
 
 
 def _chosen(order: VaryOrder) -> list[Variation]:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from reprocheck.commands.vary.flags import flags_of
 from reprocheck.commands.vary.model import Change, Facts, InForce, Row, Shift, Status, Variation
 from reprocheck.commands.vary.narrow import guilty
-from reprocheck.commands.vary.runs import Ran, Runs
+from reprocheck.commands.vary.runs import Runs
 from reprocheck.compare.runs import compare
 from reprocheck.compare.seed_statistics import summarize_metric
 from reprocheck.compare.verdict import metrics_of
 from reprocheck.diagnosis.localization.localize import locate
 from reprocheck.diagnosis.replay import window_of
-from reprocheck.evidence.run import EvidenceUnreadable
+from reprocheck.evidence.run import EvidenceUnreadable, Ran
 from reprocheck.model import Comparison, Divergence, Evidence, NotCompared, Outcome, Request, TraceWindow
 from reprocheck.model.explanation import Origin
 

@@ -13,24 +13,20 @@ from typing import Any
 
 from reprocheck.commands.vary.model import Change
 from reprocheck.commands.vary.variations.surroundings import HOME
-from reprocheck.engine.launch import launch
-from reprocheck.engine.plan import Planner
-from reprocheck.engine.progress import Progress
+from reprocheck.engine.session import Session
 from reprocheck.engine.workdir import too_much
-from reprocheck.errors import UsageError
-from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
-from reprocheck.model import Evidence, Location, Outcome, Probe, RunSpec, Status, TraceWindow
+from reprocheck.evidence.run import Ran
+from reprocheck.model import Location, Outcome, Probe, RunSpec, TraceWindow
 
-Ran = Evidence | Outcome
 PLAIN = Change()
 
 
 class Runs:
     """Makes the runs of one question."""
 
-    def __init__(self, planner: Planner, progress: Progress) -> None:
-        self._planner = planner
-        self._progress = progress
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._planner = planner = session.planner
         self._work = planner.tmp / "work"
         self._folders = tuple(self._work / part / planner.cwd.name for part in ("folder", "elsewhere/another folder"))
         self.is_copied = not too_much(planner.cwd)
@@ -46,16 +42,11 @@ class Runs:
             shutil.rmtree(self._work, ignore_errors=True)
         (self._work / "tmp").mkdir(parents=True, exist_ok=True)
         (self._planner.tmp / "home").mkdir(exist_ok=True)
-        (outcome,) = launch([spec], 1, self._progress)
+        (ran,) = self._session.run([spec])
         self.count += 1
-        if outcome.usage:
-            raise UsageError(outcome.reason)
-        if outcome.status is not Status.COMPLETED:
-            return replace(outcome, reason=self._own(outcome.reason), last_words=self._own(outcome.last_words))
-        try:
-            return load_evidence(outcome)
-        except EvidenceUnreadable as error:
-            return replace(outcome, status=Status.LOST, reason=error.message)
+        if isinstance(ran, Outcome):
+            return replace(ran, reason=self._own(ran.reason), last_words=self._own(ran.last_words))
+        return ran
 
     def place(self, location: Location) -> Location:
         """Where a line of a copy stands in the user's own folder."""

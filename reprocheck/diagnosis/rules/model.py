@@ -55,6 +55,9 @@ class Rule:
 
     page: Page
     match: Callable[[Case], Match | None]
+    rank: int
+    """Of equally sure causes the lowest comes first. Hundreds by kind: 1 operations, 2 seeds, 3 orders, memory and
+    leftovers, 4 clocks, 5 races and what only the source shows, 6 notes beside a cause, 7 the training loop."""
     always: bool = False
     """It is also asked where nothing differed."""
     alone: bool = False

@@ -3,212 +3,41 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
 
 from reprocheck.diagnosis.rules import difference_pages, start_pages
-from reprocheck.diagnosis.rules.clock import (
-    now_feature,
-    process_feature,
-    timing_choice,
-    timing_metric,
-    wall_clock_branch,
-    wall_clock_budget,
-    wall_clock_schedule,
-)
-from reprocheck.diagnosis.rules.concurrency import (
-    arrival_order_sum,
-    async_copy_race,
-    background_draw,
-    hogwild,
-    parallel_search,
-    producer_race,
-    spawn_worker_entropy,
-    threads_share_rng,
-    worker_race,
-)
 from reprocheck.diagnosis.rules.generic import generic_remedies
-from reprocheck.diagnosis.rules.kernels import (
-    atomic_add,
-    compile_autotune,
-    cpu_index_accumulate,
-    cublas_workspace,
-    cudnn_algorithm,
-    cudnn_benchmark,
-    cudnn_rnn,
-    flash_attention_backward,
-    index_put_duplicates,
-    interpolate_backward,
-    lstsq_and_signs,
-)
-from reprocheck.diagnosis.rules.leftovers import (
-    auto_resume,
-    best_file,
-    cache_shift,
-    data_changed,
-    module_global,
-    tmpdir_dependence,
-)
-from reprocheck.diagnosis.rules.loop import (
-    evaluation_in_train_mode,
-    gradient_without_optimizer,
-    gradients_not_zeroed,
-    graph_in_evaluation,
-    nothing_is_trained,
-    parameters_without_gradient,
-    scheduler_before_optimizer,
-    step_after_evaluation,
-    step_in_eval_mode,
-    step_on_old_gradients,
-    step_without_gradients,
-    train_mode_without_grad,
-)
-from reprocheck.diagnosis.rules.memory import empty_buffer, empty_parameter, fill_masks_cause, np_empty
 from reprocheck.diagnosis.rules.model import CONFIDENCES, ERROR, HIGH, LOW, MEDIUM, NOTE, WARNING, Match, Page, Rule
-from reprocheck.diagnosis.rules.notes import (
-    constant_init,
-    functional_dropout,
-    generator_default_seed,
-    hashseed_too_late,
-    reseed_per_epoch,
-    seed_fixed_inside,
-    seed_unused,
-    worker_epoch_repeat,
-)
-from reprocheck.diagnosis.rules.order import (
-    builtin_hash,
-    completion_order,
-    glob_order,
-    id_order,
-    listdir_order,
-    str_set_order,
-    unordered_float_sum,
-    unordered_query,
-)
 from reprocheck.diagnosis.rules.scene import origin_place
-from reprocheck.diagnosis.rules.seeds import (
-    clock_or_pid_seed,
-    entropy_reseed,
-    entropy_seed,
-    env_rng,
-    eval_sampling,
-    first_gpu_only,
-    import_time_rng,
-    library_reseeds,
-    no_seed,
-    numpy_generator_unseeded,
-    partial_seed,
-    rank_sampler_seed,
-    ranks_unseeded,
-    rng_instance_unseeded,
-    seed_after_model,
-    seed_drawn,
-    third_party_rng,
-    worker_init_entropy,
-)
 from reprocheck.model import Finding
 from reprocheck.model.explanation import Case, Remedy
 
 MOST_CAUSES = 3
 MOST_NOTES = 4
+NO_SEED = "no-seed"
+"""The cause that a function may leave to its caller."""
 _SHORT_CODE = 12
 """Characters of code in a help that say nothing about a line in which they occur."""
 _RANK = (ERROR, WARNING, NOTE)
 
-RULES: tuple[Rule, ...] = (
-    # The operation itself.
-    lstsq_and_signs.RULE,
-    cpu_index_accumulate.RULE,
-    index_put_duplicates.RULE,
-    interpolate_backward.RULE,
-    flash_attention_backward.RULE,
-    cudnn_rnn.RULE,
-    cudnn_benchmark.RULE,
-    cudnn_algorithm.RULE,
-    cublas_workspace.RULE,
-    atomic_add.RULE,
-    compile_autotune.RULE,
-    # Seeds and generators: a particular place before the general kind.
-    worker_init_entropy.RULE,
-    library_reseeds.RULE,
-    clock_or_pid_seed.RULE,
-    import_time_rng.RULE,
-    env_rng.RULE,
-    eval_sampling.RULE,
-    rank_sampler_seed.RULE,
-    third_party_rng.RULE,
-    entropy_seed.RULE,
-    ranks_unseeded.RULE,
-    entropy_reseed.RULE,
-    numpy_generator_unseeded.RULE,
-    rng_instance_unseeded.RULE,
-    seed_drawn.RULE,
-    seed_after_model.RULE,
-    partial_seed.RULE,
-    no_seed.RULE,
-    first_gpu_only.RULE,
-    # Order, memory, surroundings.
-    unordered_float_sum.RULE,
-    builtin_hash.RULE,
-    str_set_order.RULE,
-    listdir_order.RULE,
-    glob_order.RULE,
-    empty_parameter.RULE,
-    np_empty.RULE,
-    empty_buffer.RULE,
-    tmpdir_dependence.RULE,
-    data_changed.RULE,
-    cache_shift.RULE,
-    best_file.RULE,
-    auto_resume.RULE,
-    module_global.RULE,
-    # Clocks.
-    wall_clock_budget.RULE,
-    wall_clock_branch.RULE,
-    timing_choice.RULE,
-    timing_metric.RULE,
-    wall_clock_schedule.RULE,
-    now_feature.RULE,
-    process_feature.RULE,
-    # Races, and what only the source shows.
-    arrival_order_sum.RULE,
-    threads_share_rng.RULE,
-    background_draw.RULE,
-    worker_race.RULE,
-    completion_order.RULE,
-    producer_race.RULE,
-    hogwild.RULE,
-    unordered_query.RULE,
-    spawn_worker_entropy.RULE,
-    id_order.RULE,
-    async_copy_race.RULE,
-    parallel_search.RULE,
-    # What stands beside a cause, or shows where nothing differs.
-    seed_unused.RULE,
-    seed_fixed_inside.RULE,
-    generator_default_seed.RULE,
-    constant_init.RULE,
-    worker_epoch_repeat.RULE,
-    hashseed_too_late.RULE,
-    fill_masks_cause.RULE,
-    functional_dropout.RULE,
-    reseed_per_epoch.RULE,
-    # How models, gradients and optimizers are treated.
-    train_mode_without_grad.RULE,
-    evaluation_in_train_mode.RULE,
-    graph_in_evaluation.RULE,
-    step_after_evaluation.RULE,
-    step_in_eval_mode.RULE,
-    gradients_not_zeroed.RULE,
-    step_on_old_gradients.RULE,
-    step_without_gradients.RULE,
-    scheduler_before_optimizer.RULE,
-    parameters_without_gradient.RULE,
-    nothing_is_trained.RULE,
-    gradient_without_optimizer.RULE,
-)
-"""In order of specificity: of equally sure causes the earlier comes first,
-unless one stands on the line where the runs part."""
+
+def _load() -> Iterator[Rule]:
+    """Every `RULE` in the modules of the families: a family is a folder beside this file, a rule one file in it."""
+    here = Path(__file__).parent
+    for family in sorted(entry.name for entry in here.iterdir() if (entry / "__init__.py").is_file()):
+        for module in sorted(file.stem for file in (here / family).glob("*.py")):
+            rule = getattr(import_module(f"{__package__}.{family}.{module}"), "RULE", None)
+            if rule is not None:
+                yield rule
+
+
+RULES: tuple[Rule, ...] = tuple(sorted(_load(), key=lambda rule: rule.rank))
+"""In order of specificity (`Rule.rank`): of equally sure causes the earlier comes first, unless one stands on the line
+where the runs diverge."""
 
 
 def pages() -> tuple[Page, ...]:
@@ -262,7 +91,7 @@ def _severity_alone(case: Case, rule: Rule) -> str:
     """A function may be left to be seeded by who calls it."""
     if not rule.is_cause or rule.page.severity != ERROR:
         return rule.page.severity
-    return NOTE if rule is no_seed.RULE and case.request.target.function is not None else WARNING
+    return NOTE if rule.page.slug == NO_SEED and case.request.target.function is not None else WARNING
 
 
 def _is_cause(rule: Rule) -> bool:

@@ -34,4 +34,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=CLOCK, taps=readings(case), latest=True)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=406, match=match)

@@ -26,4 +26,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=("pid",), taps=taps(case, "pid"), latest=True)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=407, match=match)

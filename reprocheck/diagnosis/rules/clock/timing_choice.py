@@ -24,4 +24,4 @@ def match(case: Case) -> Match | None:
     return decided_by(case, "clock-choice")
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=403, match=match)

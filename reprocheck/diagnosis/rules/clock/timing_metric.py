@@ -36,4 +36,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=CLOCK, taps=read, hits=marks, latest=True, evidence=evidence)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=404, match=match)

@@ -28,4 +28,4 @@ def match(case: Case) -> Match | None:
     return decided_by(case, "clock-branch")
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=402, match=match)

@@ -31,4 +31,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=CLOCK, taps=on_lines(readings(case), marks), hits=marks, evidence=evidence)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=401, match=match)

@@ -33,4 +33,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=CLOCK, taps=read, hits=with_hits(case, read, "elapsed"), latest=True)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=405, match=match)

@@ -26,4 +26,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=RACE, taps=taken, hits=marks)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=501, match=match)

@@ -33,4 +33,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=RACE, hits=hits(case, "non-blocking-copy"), remedies=(BLOCKING,))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=511, match=match)

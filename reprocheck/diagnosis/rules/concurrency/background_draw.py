@@ -33,4 +33,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=RACE, taps=found, hits=marks)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=503, match=match)

@@ -32,4 +32,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=RACE, taps=shared, hits=marks)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=507, match=match)

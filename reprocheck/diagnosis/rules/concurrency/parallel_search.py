@@ -25,4 +25,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=RACE, hits=marks, cap=LOW)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=512, match=match)

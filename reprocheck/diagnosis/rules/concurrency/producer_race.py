@@ -28,4 +28,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=RACE, taps=started)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=506, match=match)

@@ -29,4 +29,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=RACE, taps=drawn, evidence=evidence)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=502, match=match)

@@ -28,4 +28,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=RACE, hits=hits(case, "dataset-queue-get"), remedies=(NO_WORKERS,))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=504, match=match)

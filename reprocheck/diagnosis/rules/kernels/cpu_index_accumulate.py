@@ -40,4 +40,4 @@ def match(case: Case) -> Match | None:
     return by_operation(case, *RACE, remedies=(ONE_THREAD, DETERMINISTIC))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=102, match=match)

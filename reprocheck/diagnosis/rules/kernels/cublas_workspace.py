@@ -29,4 +29,4 @@ def match(case: Case) -> Match | None:
     return by_operation(case, *RACE, evidence=evidence, remedies=(CUBLAS_WORKSPACE,))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=109, match=match)

@@ -28,4 +28,4 @@ def match(case: Case) -> Match | None:
     return by_operation(case, *RACE, evidence=("cudnn.deterministic was off",), remedies=(CUDNN_DETERMINISTIC,))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=108, match=match)

@@ -28,4 +28,4 @@ def match(case: Case) -> Match | None:
     return by_operation(case, *RACE, evidence=("cudnn.benchmark was on",), remedies=(CUDNN_NO_BENCHMARK,))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=107, match=match)

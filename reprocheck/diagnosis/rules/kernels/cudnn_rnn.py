@@ -28,4 +28,4 @@ def match(case: Case) -> Match | None:
     return by_operation(case, *RACE, remedies=(CUBLAS_WORKSPACE,))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=106, match=match)

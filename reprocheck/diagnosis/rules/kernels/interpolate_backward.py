@@ -35,4 +35,4 @@ def match(case: Case) -> Match | None:
     return at_origin(case, LOW, evidence, (DETERMINISTIC,))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=104, match=match)

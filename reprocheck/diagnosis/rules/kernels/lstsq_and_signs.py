@@ -33,4 +33,4 @@ def match(case: Case) -> Match | None:
     return by_operation(case, "heap contents", *RACE, remedies=remedies)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=101, match=match)

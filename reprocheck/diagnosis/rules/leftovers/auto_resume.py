@@ -34,4 +34,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=SOURCES, taps=found, hits=marks, fallback=True, evidence=tells_of(reads, case))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=313, match=match)

@@ -29,4 +29,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=SOURCES, taps=on_lines(reads, marks) or reads, hits=marks, evidence=tells_of(reads, case))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=312, match=match)

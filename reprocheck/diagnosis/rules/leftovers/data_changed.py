@@ -29,4 +29,4 @@ def match(case: Case) -> Match | None:
     )
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=310, match=match)

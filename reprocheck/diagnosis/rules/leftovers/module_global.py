@@ -25,4 +25,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=("process state",), hits=hits(case, "module-state"), shown=True, fallback=True)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=314, match=match)

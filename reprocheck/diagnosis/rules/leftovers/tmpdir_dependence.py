@@ -31,4 +31,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=("temporary directory",), hits=marks, fallback=True, remedies=(FIXED_FOLDER,))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=309, match=match)

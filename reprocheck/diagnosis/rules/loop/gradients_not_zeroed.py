@@ -25,4 +25,4 @@ def match(case: Case) -> Match | None:
     return told(case, PAGE.slug, lambda fact: f"{names_of(fact)}; {times(fact)}")
 
 
-RULE = Rule(page=PAGE, match=match, always=True, is_cause=False)
+RULE = Rule(page=PAGE, rank=706, match=match, always=True, is_cause=False)

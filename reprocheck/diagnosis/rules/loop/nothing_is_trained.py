@@ -24,4 +24,4 @@ def match(case: Case) -> Match | None:
     return told(case, PAGE.slug, lambda fact: names_of(fact))
 
 
-RULE = Rule(page=PAGE, match=match, always=True, is_cause=False)
+RULE = Rule(page=PAGE, rank=711, match=match, always=True, is_cause=False)

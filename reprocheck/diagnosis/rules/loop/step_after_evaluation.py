@@ -26,4 +26,4 @@ def match(case: Case) -> Match | None:
     return told(case, PAGE.slug, lambda fact: f"in eval mode: {names_of(fact)}; {times(fact)}")
 
 
-RULE = Rule(page=PAGE, match=match, always=True, is_cause=False)
+RULE = Rule(page=PAGE, rank=704, match=match, always=True, is_cause=False)

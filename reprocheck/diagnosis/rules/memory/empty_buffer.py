@@ -28,4 +28,4 @@ def match(case: Case) -> Match | None:
     return by_heap(case, "torch-empty", fits=not parameter and not array)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=308, match=match)

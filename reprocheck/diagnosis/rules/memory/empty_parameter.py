@@ -25,4 +25,4 @@ def match(case: Case) -> Match | None:
     return by_heap(case, "parameter-empty", fits=stage == "init")
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=306, match=match)

@@ -29,4 +29,4 @@ def match(case: Case) -> Match | None:
     return Match(confidence=HIGH, evidence=told(case))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=607, match=match)

@@ -27,4 +27,4 @@ def match(case: Case) -> Match | None:
     return by_heap(case, "np-empty", fits=bool(hits(case, "np-empty")) and (outside or early))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=307, match=match)

@@ -29,4 +29,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=(INTRINSIC,), hits=marks, shown=True, cap=MEDIUM, evidence=evidence)
 
 
-RULE = Rule(page=PAGE, match=match, always=True)
+RULE = Rule(page=PAGE, rank=604, match=match, always=True)

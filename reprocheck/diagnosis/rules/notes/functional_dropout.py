@@ -24,4 +24,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=(INTRINSIC,), hits=hits(case, "functional-dropout"), shown=True, cap=MEDIUM)
 
 
-RULE = Rule(page=PAGE, match=match, always=True)
+RULE = Rule(page=PAGE, rank=608, match=match, always=True)

@@ -36,4 +36,4 @@ def match(case: Case) -> Match | None:
     return found
 
 
-RULE = Rule(page=PAGE, match=match, always=True)
+RULE = Rule(page=PAGE, rank=603, match=match, always=True)

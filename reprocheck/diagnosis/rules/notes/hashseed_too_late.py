@@ -27,4 +27,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=("hash seed",), taps=on_lines(taps(case, "environ"), marks), hits=marks)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=606, match=match)

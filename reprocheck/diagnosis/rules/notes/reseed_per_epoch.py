@@ -27,4 +27,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=(INTRINSIC,), taps=again, shown=True, cap=MEDIUM)
 
 
-RULE = Rule(page=PAGE, match=match, always=True)
+RULE = Rule(page=PAGE, rank=609, match=match, always=True)

@@ -38,4 +38,4 @@ def match(case: Case) -> Match | None:
     )
 
 
-RULE = Rule(page=PAGE, match=match, always=True)
+RULE = Rule(page=PAGE, rank=602, match=match, always=True)

@@ -28,4 +28,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=(INTRINSIC,), hits=marks, shown=bool(evidence), evidence=evidence)
 
 
-RULE = Rule(page=PAGE, match=match, always=True)
+RULE = Rule(page=PAGE, rank=601, match=match, always=True)

@@ -29,4 +29,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=(INTRINSIC,), taps=on_lines(inside, marks), shown=True)
 
 
-RULE = Rule(page=PAGE, match=match, always=True)
+RULE = Rule(page=PAGE, rank=605, match=match, always=True)

@@ -23,4 +23,4 @@ def match(case: Case) -> Match | None:
     return by_hash(case, "hash-call")
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=302, match=match)

@@ -26,4 +26,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=RACE, taps=used, hits=with_hits(case, used, "as-completed", "imap-unordered"))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=505, match=match)

@@ -23,4 +23,4 @@ def match(case: Case) -> Match | None:
     return by_listing(case, ("glob", "iglob", "rglob"), ("glob",))
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=305, match=match)

@@ -44,4 +44,4 @@ def _help(match: Match) -> str:
     return ""
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=510, match=match)

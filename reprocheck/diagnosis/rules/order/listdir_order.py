@@ -26,4 +26,4 @@ def match(case: Case) -> Match | None:
     )
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=304, match=match)

@@ -25,4 +25,4 @@ def match(case: Case) -> Match | None:
     return by_hash(case, "set-iteration", fallback=True)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=303, match=match)

@@ -31,4 +31,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=(INTRINSIC,), taps=asked, hits=marks, cap=LOW)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=508, match=match)

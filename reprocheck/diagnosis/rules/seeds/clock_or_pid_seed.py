@@ -45,4 +45,4 @@ def _evidence(seeds: tuple[Tap, ...], case: Case) -> tuple[str, ...]:
     return (f"`{seed.name}` got {seed.value} in one run and {twin} in the other",)
 
 
-RULE = Rule(page=PAGE, match=match, alone=True)
+RULE = Rule(page=PAGE, rank=203, match=match, alone=True)

@@ -25,4 +25,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=("unseeded", "entropy"), taps=made, hits=with_hits(case, made, "entropy-reseed"))
 
 
-RULE = Rule(page=PAGE, match=match, alone=True)
+RULE = Rule(page=PAGE, rank=211, match=match, alone=True)

@@ -41,4 +41,4 @@ def _frozen_is(case: Case, factor: str) -> bool:
     return attribution is not None and attribution.kind == "frozen" and attribution.factors == (factor,)
 
 
-RULE = Rule(page=PAGE, match=match, alone=True)
+RULE = Rule(page=PAGE, rank=209, match=match, alone=True)

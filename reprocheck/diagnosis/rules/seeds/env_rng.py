@@ -29,4 +29,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=UNSEEDED, taps=found, hits=with_hits(case, found, "reset-rng"))
 
 
-RULE = Rule(page=PAGE, match=match, alone=True)
+RULE = Rule(page=PAGE, rank=205, match=match, alone=True)

@@ -28,4 +28,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=("unseeded",), taps=late, hits=marks)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=206, match=match)

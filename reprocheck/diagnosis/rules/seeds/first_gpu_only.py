@@ -30,4 +30,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=(INTRINSIC, "seeding"), taps=one)
 
 
-RULE = Rule(page=PAGE, match=match, alone=True)
+RULE = Rule(page=PAGE, rank=218, match=match, alone=True)

@@ -32,4 +32,4 @@ def match(case: Case) -> Match | None:
     )
 
 
-RULE = Rule(page=PAGE, match=match, alone=True)
+RULE = Rule(page=PAGE, rank=204, match=match, alone=True)

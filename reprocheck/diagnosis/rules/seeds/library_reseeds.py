@@ -32,4 +32,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=(*CLOCK, "pid", "entropy", "unseeded"), taps=after, hits=marks)
 
 
-RULE = Rule(page=PAGE, match=match, alone=True)
+RULE = Rule(page=PAGE, rank=202, match=match, alone=True)

@@ -31,4 +31,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=("seeding",), taps=chance[:1], remedies=(SEED_EVERYTHING,))
 
 
-RULE = Rule(page=PAGE, match=match, always=True)
+RULE = Rule(page=PAGE, rank=217, match=match, always=True)

@@ -26,4 +26,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=UNSEEDED, taps=made, hits=with_hits(case, made, "unseeded-generator"))
 
 
-RULE = Rule(page=PAGE, match=match, alone=True)
+RULE = Rule(page=PAGE, rank=212, match=match, alone=True)

@@ -38,4 +38,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=("seeding",), taps=(tap,), evidence=evidence, remedies=(*repairs, SEED_EVERYTHING))
 
 
-RULE = Rule(page=PAGE, match=match, always=True)
+RULE = Rule(page=PAGE, rank=216, match=match, always=True)

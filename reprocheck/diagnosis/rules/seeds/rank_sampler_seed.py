@@ -25,4 +25,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=("unseeded", "entropy"), taps=own, hits=with_hits(case, own, "unseeded-generator"))
 
 
-RULE = Rule(page=PAGE, match=match, alone=True)
+RULE = Rule(page=PAGE, rank=207, match=match, alone=True)

@@ -27,4 +27,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=(INTRINSIC, "unseeded", "seeding"), taps=inside, hits=marks)
 
 
-RULE = Rule(page=PAGE, match=match)
+RULE = Rule(page=PAGE, rank=210, match=match)

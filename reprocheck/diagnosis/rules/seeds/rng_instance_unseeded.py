@@ -25,4 +25,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=UNSEEDED, taps=made, hits=with_hits(case, made, "unseeded-generator"))
 
 
-RULE = Rule(page=PAGE, match=match, alone=True)
+RULE = Rule(page=PAGE, rank=213, match=match, alone=True)

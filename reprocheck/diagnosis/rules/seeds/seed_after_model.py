@@ -39,4 +39,4 @@ def match(case: Case) -> Match | None:
     return find(case, sources=("seeding",), taps=(draw,), evidence=evidence, remedies=(SEED_EVERYTHING,))
 
 
-RULE = Rule(page=PAGE, match=match, always=True)
+RULE = Rule(page=PAGE, rank=215, match=match, always=True)

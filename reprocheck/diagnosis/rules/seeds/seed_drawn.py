@@ -44,4 +44,4 @@ def _is_seed(case: Case, tap: Tap) -> bool:
     )
 
 
-RULE = Rule(page=PAGE, match=match, always=True)
+RULE = Rule(page=PAGE, rank=214, match=match, always=True)

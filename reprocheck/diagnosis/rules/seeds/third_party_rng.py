@@ -39,4 +39,4 @@ def _is_foreign(tap: Tap) -> bool:
     return tap.name.split(".")[0].split(" ")[0] not in ("numpy", "random", "torch")
 
 
-RULE = Rule(page=PAGE, match=match, alone=True)
+RULE = Rule(page=PAGE, rank=208, match=match, alone=True)

@@ -36,4 +36,4 @@ def match(case: Case) -> Match | None:
     )
 
 
-RULE = Rule(page=PAGE, match=match, alone=True)
+RULE = Rule(page=PAGE, rank=201, match=match, alone=True)
