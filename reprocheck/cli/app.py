@@ -1,4 +1,4 @@
-"""The words of the command line → a request → an audit → a report → an exit code. No logic of its own."""
+"""The command line → a request → an audit → a report → an exit code."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def run(
     vary: Annotated[
         list[str] | None,
         typer.Option(
-            "--vary", help="Where it reproduces, vary these, too, as `reprocheck vary --only` does.", metavar="NAMES"
+            "--vary", help="If it reproduces, vary these, too, as `reprocheck vary --only` does.", metavar="NAMES"
         ),
     ] = None,
     quiet: QUIET = 0,
@@ -177,7 +177,7 @@ def explain(
 @app.command("gpu-info", epilog=EPILOG)
 def gpu_info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    require: Annotated[bool, typer.Option("--require", help="Exit 3 where no GPU can be used.")] = False,
+    require: Annotated[bool, typer.Option("--require", help="Exit 3 if no GPU can be used.")] = False,
 ) -> None:
     """Report the CUDA devices, their memory, versions and the determinism flags in force."""
     from reprocheck.commands.gpu_info.command import gpu_info_command
@@ -190,7 +190,10 @@ def selftest(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress.")] = 0,
 ) -> None:
-    """Prove on this machine that faults are seen: audit planted ones, and clean trainings. Exits 3 where one is not."""
+    """Test reprocheck on this machine: audit trainings with known faults, and clean ones.
+
+    Exits 3 if a fault is missed or a clean training is called different.
+    """
     from reprocheck.commands.selftest.selftest import exit_code, render_json, render_text, try_all
     from reprocheck.engine.console import decide_style
     from reprocheck.engine.progress import choose_progress

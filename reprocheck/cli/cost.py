@@ -18,7 +18,7 @@ def cost(
     rounds: Annotated[int, typer.Option("--rounds", help="Runs of every setting.", metavar="N")] = 5,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="Price these settings only, as named in the table; repeatable.", metavar="NAME"),
+        typer.Option("--only", help="Measure these settings only, as named in the table; repeatable.", metavar="NAME"),
     ] = None,
     seed: SEED = None,
     arg: Annotated[list[str] | None, option("arg", metavar="NAME=VALUE")] = None,
@@ -37,7 +37,7 @@ def cost(
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
 ) -> None:
-    """Price the determinism settings: does the training reproduce, and what do time and memory come to."""
+    """Measure what each determinism setting costs in time and memory, and whether the training reproduces with it."""
     from reprocheck.commands.cost.command import FORMATS, answer
     from reprocheck.engine.console import decide_style
     from reprocheck.engine.progress import choose_progress

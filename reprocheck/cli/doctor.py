@@ -54,9 +54,9 @@ def doctor(
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
 ) -> None:
-    """Look at one short run from all sides: initial weights, train and eval mode, gradients, seeds, memory.
+    """Examine one short run: initial weights, train and eval mode, gradients, seeds, memory.
 
-    Exits 1 for what is wrong for certain.
+    Exits 1 for errors, 0 for warnings and notes.
     """
     from reprocheck.commands.doctor.answer import examine_training
     from reprocheck.commands.doctor.command import FORMATS

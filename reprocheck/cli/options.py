@@ -1,4 +1,4 @@
-"""What commands share: options as typer takes them, and the words of a user as a checked order."""
+"""What commands share: options as typer takes them, and the user's input as a checked order."""
 
 from __future__ import annotations
 

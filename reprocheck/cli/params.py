@@ -34,9 +34,9 @@ def params(
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
 ) -> None:
-    """Show the initial weights: every parameter and buffer, and the initialiser that drew it.
+    """Show the initial weights: every parameter and buffer, and the initializer that produced it.
 
-    Every seed is run up to just before its first optimizer step. Exits 1 for weights that training cannot mend.
+    Every seed is run up to just before its first optimizer step. Exits 1 for weights that training cannot repair.
     """
     from reprocheck.commands.params.answer import look
     from reprocheck.commands.params.command import FORMATS

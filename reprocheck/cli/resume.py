@@ -18,10 +18,10 @@ def resume(
     at: Annotated[
         int | None,
         typer.Option(
-            "--at", help="Optimizer steps after which it is ended. [default: half of them]", metavar="STEP", min=1
+            "--at", help="Optimizer steps after which it is stopped. [default: half of them]", metavar="STEP", min=1
         ),
     ] = None,
-    kill: Annotated[bool, typer.Option("--kill", help="End it with SIGKILL at once, without SIGTERM.")] = False,
+    kill: Annotated[bool, typer.Option("--kill", help="Stop it with SIGKILL at once, without SIGTERM.")] = False,
     grace: Annotated[
         float, typer.Option("--grace", help="Seconds from SIGTERM to SIGKILL.", metavar="SECONDS", min=0)
     ] = 5.0,
@@ -29,7 +29,7 @@ def resume(
         list[str] | None,
         typer.Option(
             "--resume-arg",
-            help="What the target is given besides when it is started again: words for a script, NAME=VALUE for a "
+            help="A further argument for the target when it is resumed: a word for a script, NAME=VALUE for a "
             "function; repeatable.",
             metavar="WORD",
         ),
@@ -54,7 +54,7 @@ def resume(
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
 ) -> None:
-    """Say whether a training that is stopped and started again goes on as if it had never been stopped."""
+    """Check whether a training that is stopped and resumed continues as if it had never been stopped."""
     from reprocheck.commands.resume.command import FORMATS, answer, make_resume_order
     from reprocheck.engine.console import decide_style
     from reprocheck.engine.progress import choose_progress

@@ -29,10 +29,10 @@ def vary(
         list[str] | None,
         typer.Option("--require", help="Exit 1 if the result depends on these.", metavar="NAMES"),
     ] = None,
-    list_: Annotated[bool, typer.Option("--list", help="Print what can be varied and what it stands for.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List what can be varied, with its meaning.")] = False,
     seeds: Annotated[
         int | None,
-        typer.Option("--seeds", help="Seeds that the spread of metrics is taken of. [default: 3]", metavar="N"),
+        typer.Option("--seeds", help="Seeds from which the spread of metrics is computed. [default: 3]", metavar="N"),
     ] = None,
     seed: Annotated[list[int] | None, option("seed", metavar="SEED")] = None,
     arg: Annotated[list[str] | None, option("arg", metavar="NAME=VALUE")] = None,
@@ -58,7 +58,7 @@ def vary(
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
 ) -> None:
-    """Say what the result depends on: threads, processor, libraries, precision, loader, and the surroundings.
+    """Find what the result depends on: threads, processor, libraries, precision, data loading, environment factors.
 
     Exit code 0 means that two equal runs agree, whatever the result depends on; --require makes a dependence fail.
     """

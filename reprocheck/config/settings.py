@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,16 @@ _HUGE = 2**31 - 1
 _LONGEST_TIMEOUT = 2_000_000
 
 
+class Group(Enum):
+    """Options of one kind, in the order and under the names of the documentation."""
+
+    RUNS = "What is run"
+    PYTORCH = "How PyTorch is configured"
+    COMPARISON = "What is compared"
+    EXPLANATION = "How a difference is explained"
+    REPORTS = "Reports and evidence"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """One option of `reprocheck run` and key of `[tool.reprocheck]`."""
@@ -52,6 +63,7 @@ class Option:
     check: Check
     """What the user wrote → the value that the audit uses; raises Refused."""
     help: str
+    group: Group
     default: Any = None
 
     @property
@@ -65,44 +77,72 @@ _TABLE = (
         name="seeds",
         check=checks.integer(1, _MANY),
         default=1,
+        group=Group.RUNS,
         help="How many seeds to run: 0, 1, 2 and so on.",
     ),
-    Option(name="seed", check=checks.seeds, help="A seed to run; repeatable."),
-    Option(name="repeats", check=checks.integer(1, _MANY), default=2, help="Runs with each seed."),
-    Option(name="jobs", check=checks.integer(1, _MANY), default=1, help="Runs at the same time."),
+    Option(name="seed", check=checks.seeds, group=Group.RUNS, help="A seed to run; repeatable; excludes --seeds."),
+    Option(name="repeats", check=checks.integer(1, _MANY), default=2, group=Group.RUNS, help="Runs with each seed."),
+    Option(name="jobs", check=checks.integer(1, _MANY), default=1, group=Group.RUNS, help="Runs at the same time."),
     Option(
         name="ambient",
         check=checks.member(AmbientMode),
         default=AmbientMode.VARY,
-        help="Whether repeats differ in what nobody promises: hash seed, heap contents, listing order, ...",
+        group=Group.COMPARISON,
+        help="Whether repeats differ in the environment factors (hash seed, heap contents, listing order, "
+        "...): vary or fixed.",
     ),
     Option(
         name="seeding",
         check=checks.member(Seeding),
         default=Seeding.ALL,
-        help="Which generators are seeded before the target is imported.",
+        group=Group.PYTORCH,
+        help="Which generators are seeded before the target is imported: all, torch or none.",
     ),
-    Option(name="cudnn-deterministic", check=checks.boolean, help="Set torch.backends.cudnn.deterministic."),
-    Option(name="cudnn-benchmark", check=checks.boolean, help="Set torch.backends.cudnn.benchmark."),
+    Option(
+        name="cudnn-deterministic",
+        check=checks.boolean,
+        group=Group.PYTORCH,
+        help="Set torch.backends.cudnn.deterministic.",
+    ),
+    Option(
+        name="cudnn-benchmark", check=checks.boolean, group=Group.PYTORCH, help="Set torch.backends.cudnn.benchmark."
+    ),
     Option(
         name="deterministic",
         check=checks.member(Deterministic),
+        group=Group.PYTORCH,
         help="Call torch.use_deterministic_algorithms: off, warn or error.",
     ),
-    Option(name="tf32", check=checks.boolean, help="Allow TF32 in matrix products and convolutions."),
-    Option(name="threads", check=checks.integer(1, _MANY), help="Threads of PyTorch on the CPU."),
-    Option(name="device", check=checks.device, help="Value of CUDA_VISIBLE_DEVICES; -1 hides every GPU."),
+    Option(
+        name="tf32", check=checks.boolean, group=Group.PYTORCH, help="Allow TF32 in matrix products and convolutions."
+    ),
+    Option(name="threads", check=checks.integer(1, _MANY), group=Group.PYTORCH, help="Threads of PyTorch on the CPU."),
+    Option(
+        name="device",
+        check=checks.device,
+        group=Group.PYTORCH,
+        help="Value of CUDA_VISIBLE_DEVICES; -1 hides every GPU.",
+    ),
     Option(
         name="memory-fraction",
         check=checks.number(1, "in (0, 1]"),
-        help="Share of each GPU's memory that a run may use.",
+        group=Group.PYTORCH,
+        help="Share of each GPU's memory that a run may use, more than 0 and at most 1.",
     ),
     Option(
         name="memory-limit",
         check=checks.size,
-        help="Memory that a run may use, as in 6GiB: of each GPU, or of the process where there is none.",
+        group=Group.PYTORCH,
+        help="Memory that a run may use, as in 6GiB: of each GPU or, where there is none, the memory that the "
+        "process may write to.",
     ),
-    Option(name="env", check=checks.env, default=(), help="An environment variable, NAME=VALUE; repeatable."),
+    Option(
+        name="env",
+        check=checks.env,
+        default=(),
+        group=Group.RUNS,
+        help="An environment variable of the runs, NAME=VALUE; repeatable.",
+    ),
     Option(
         name="timeout",
         check=checks.number(
@@ -110,137 +150,197 @@ _TABLE = (
             f"seconds, more than 0 and at most {_LONGEST_TIMEOUT}",
             "leave it out for no limit",
         ),
-        help="Seconds that a run may take.",
+        group=Group.RUNS,
+        help="Seconds that a run may take; no limit unless given.",
     ),
     Option(
         name="max-steps",
         check=checks.integer(1, _HUGE),
-        help="Optimizer steps after which a run ends cleanly.",
+        group=Group.RUNS,
+        help="Optimizer steps after which a run ends cleanly; no limit unless given.",
     ),
-    Option(name="compare", check=checks.comparisons, default=(), help="Let these decide, too: stdout, files."),
+    Option(
+        name="compare",
+        check=checks.comparisons,
+        default=(),
+        group=Group.COMPARISON,
+        help="Let these decide the verdict, too: stdout, files.",
+    ),
     Option(
         name="ignore",
         check=checks.words,
         default=(),
-        help="A glob of output leaves to leave out; repeatable.",
+        group=Group.COMPARISON,
+        help="A glob of outputs that are not compared; repeatable.",
     ),
     Option(
         name="keep",
         check=checks.integer(1, _HUGE),
         default=10,
+        group=Group.REPORTS,
         help="How many audits' evidence stays on disk.",
     ),
-    Option(name="evidence", check=checks.directory, default=Path(".reprocheck"), help="The folder for evidence."),
-    Option(name="explain", check=checks.boolean, default=True, help="After a difference, find out why."),
+    Option(
+        name="evidence",
+        check=checks.directory,
+        default=Path(".reprocheck"),
+        group=Group.REPORTS,
+        help="The folder for evidence.",
+    ),
+    Option(
+        name="explain",
+        check=checks.boolean,
+        default=True,
+        group=Group.EXPLANATION,
+        help="After a difference, find its cause with further runs.",
+    ),
     Option(
         name="explain-budget",
         check=checks.integer(0, _MANY),
         default=20,
-        help="Further runs that finding out why may take.",
+        group=Group.EXPLANATION,
+        help="Further runs that the explanation may take.",
     ),
     Option(
         name="workdir",
         check=checks.member(Workdir),
         default=Workdir.HERE,
-        help="Where runs work: here, or each in a fresh copy of the current folder.",
+        group=Group.RUNS,
+        help="Where runs work: here, or each in a fresh copy of the current folder, which is removed afterwards.",
     ),
     Option(
         name="isolation",
         check=checks.member(Isolation),
         default=Isolation.TEMPLATE,
-        help="Where runs come from: forked from a process that has imported torch (template), or each an interpreter "
-        "of its own (process).",
+        group=Group.RUNS,
+        help="Where runs come from: forked from a process that has imported PyTorch (template), or each a new "
+        "interpreter (process).",
     ),
     Option(
         name="against",
         check=checks.text("a git revision"),
-        help="A git revision: run it, too, and say whether the numbers moved since.",
+        group=Group.COMPARISON,
+        help="A git revision: run it, too, and say whether the results changed since.",
     ),
     Option(
         name="allow-different",
         check=checks.boolean,
         default=False,
-        help="With --against: numbers that moved do not fail; a target that does not reproduce still does.",
+        group=Group.COMPARISON,
+        help="With --against: changed results do not fail; a target that does not reproduce still does.",
     ),
     Option(
         name="share",
         check=checks.words,
         default=(),
+        group=Group.COMPARISON,
         help="With --against: a file or folder that git does not keep, for the other revision to read; repeatable.",
     ),
     Option(
         name="baseline",
         check=checks.directory,
-        help="Compare with the results in this file, which --update-baseline writes.",
+        group=Group.COMPARISON,
+        help="Compare with the digests and metrics in this file, which --update-baseline writes.",
     ),
     Option(
         name="update-baseline",
         check=checks.boolean,
         default=False,
-        help="Write the results to the file of --baseline, where they reproduce.",
+        group=Group.COMPARISON,
+        help="Write the results to the file of --baseline, if the target reproduces.",
     ),
     Option(
         name="tolerance",
         check=checks.tolerance,
         default=Tolerance(),
-        help="How far apart values may lie: bitwise, close, ulp=N, or METRIC=AMOUNT as in loss=1%; repeatable.",
+        group=Group.COMPARISON,
+        help="How far apart values may be: bitwise, close, ulp=N, or for one metric loss=1e-4 or loss=1%; "
+        "repeatable; bitwise unless given.",
     ),
     Option(
         name="fail-fast",
         check=checks.boolean,
         default=False,
-        help="End all runs as soon as two of one seed have parted; with --jobs 2 both go side by side.",
+        group=Group.RUNS,
+        help="End all runs as soon as two runs of one seed differ; with --jobs 2 they run at the same time.",
     ),
     Option(
         name="cached",
         check=checks.boolean,
         default=False,
-        help="Use runs of earlier audits where nothing that they read, ran or were told has changed.",
+        group=Group.RUNS,
+        help="Reuse runs of earlier audits if nothing that they were made from has changed.",
     ),
     Option(
         name="in-process-repeat",
         check=checks.boolean,
         default=False,
+        group=Group.RUNS,
         help="One more run calls the function twice in one process and compares the second call.",
     ),
     Option(
         name="trace",
         check=checks.member(TraceMode),
         default=TraceMode.REPLAY,
-        help="Trace operations in further runs after a difference (replay), or in every run (always).",
+        group=Group.EXPLANATION,
+        help="Trace operations in further runs after a difference (replay), or in every run (always), for a "
+        "difference that does not come back.",
     ),
     Option(
         name="arg",
         check=checks.arguments,
         default=(),
-        help="An argument of the target, name=value; repeatable.",
+        group=Group.RUNS,
+        help="An argument of the target function, NAME=VALUE: a Python literal or else a string; repeatable.",
     ),
-    Option(name="format", check=checks.choice(*checks.FORMATS), default="text", help="The report on stdout."),
-    Option(name="output", check=checks.outputs, default=(), help="A report in a file, FORMAT=FILE; repeatable."),
+    Option(
+        name="format",
+        check=checks.choice(*checks.FORMATS),
+        default="text",
+        group=Group.REPORTS,
+        help="The report on standard output: text, json, markdown, github, sarif or junit.",
+    ),
+    Option(
+        name="output",
+        check=checks.outputs,
+        default=(),
+        group=Group.REPORTS,
+        help="A report in a file, FORMAT=FILE; repeatable.",
+    ),
     Option(
         name="fail-on",
         check=checks.choice("difference", "error", "warning", "never"),
         default="error",
-        help="What exits 1: a difference, also a script that leaves unseeded what it draws from (error), also a "
-        "warning, or nothing (never); no verdict stays 3.",
+        group=Group.REPORTS,
+        help="What exits 1: only a difference; also a script that uses a generator that it does not seed "
+        "(error); also a warning; or nothing (never). No verdict stays 3.",
     ),
     Option(
         name="strict",
         check=checks.boolean,
         default=False,
-        help="For gates: exit 3 where something that is a result was not compared.",
+        group=Group.REPORTS,
+        help="For gates: exit 3 if something that is a result was not compared.",
     ),
     Option(
         name="only-new",
         check=checks.directory,
-        help="A JSON report of before: what it holds already does not fail.",
+        group=Group.REPORTS,
+        help="An earlier JSON report: findings that it holds already do not fail.",
     ),
-    Option(name="exit-zero", check=checks.boolean, default=False, help="Exit 0 instead of 1; every other code stays."),
+    Option(
+        name="exit-zero",
+        check=checks.boolean,
+        default=False,
+        group=Group.REPORTS,
+        help="Exit 0 instead of 1; every other code stays.",
+    ),
     Option(
         name="color",
         check=checks.choice("auto", "always", "never"),
         default="auto",
-        help="Colour in the report.",
+        group=Group.REPORTS,
+        help="Color in the report: auto, always or never.",
     ),
 )
 
