@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Every install goes through the constraints, so that none of them pulls another torch.
 INSTALL := $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: demo test test-slow hostile pairs fuzz bench bench-quick lint typecheck docs venv clean
+.PHONY: demo test test-slow hostile pairs fuzz bench bench-quick lint typecheck docs site venv clean
 
 venv: $(VENV)/.test
 
@@ -19,6 +19,10 @@ $(VENV)/.test: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.lint: $(VENV)/.test pyproject.toml constraints.txt
 	$(INSTALL) -e '.[test,lint]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.test pyproject.toml constraints.txt
+	$(INSTALL) -e '.[test,docs]'
 	@touch $@
 
 # The second audit ends with 1, because that training does not reproduce; any other code is a failure.
@@ -62,6 +66,11 @@ typecheck: $(VENV)/.lint
 
 docs: $(VENV)/.test
 	$(BIN)/python -m reprocheck.diagnosis.rules.explain > docs/rules.md
+	$(BIN)/python -m reprocheck.cli.reference docs/usage.md docs/commands/*.md
+
+# The manual as a web site, in site/. A broken link or a page that is not in the navigation is an error.
+site: $(VENV)/.docs docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache .reprocheck
+	rm -rf $(VENV) site .hypothesis .mypy_cache .pytest_cache .ruff_cache .reprocheck

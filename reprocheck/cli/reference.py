@@ -1,4 +1,4 @@
-"""`python -m reprocheck.cli.reference FILE...`: option tables in the documentation, written from the command line itself.
+"""`python -m reprocheck.cli.reference FILE...`: writes the option tables of the documentation from the command line.
 
 A table stands between `<!-- options: NAME -->` and `<!-- end of options -->`. NAME is a command, or `all` for the
 options of every command.

@@ -1,4 +1,4 @@
-"""README.md keeps its word: its commands run and end as it says, its tables are those of the code."""
+"""README.md and docs/ are true: commands end as they say, tables are those of the code, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -13,14 +13,22 @@ from typing import NamedTuple
 
 import pytest
 
+from reprocheck.cli import reference
+from reprocheck.cli.reference import write_tables
 from reprocheck.config.settings import OPTIONS, load_config
 from reprocheck.errors import EXIT_CODE_MEANINGS
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = ROOT / "README.md"
+PAGES = (README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
+TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+USAGE = TEXTS["docs/usage.md"]
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _EXIT = re.compile(r"\s+# exit (\d+)$")
+_INLINE = re.compile(r"(?<!`)`(reprocheck [^`\n]+)`(?!`)")
+_LINK = re.compile(r"(?<!!)\[[^\]\n]*(?:\n[^\]\n]*)?\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _LIMIT = 300
 
 
@@ -30,7 +38,7 @@ class Command(NamedTuple):
 
 
 def blocks(language: str) -> list[str]:
-    return [body for found, body in _BLOCK.findall(README) if found == language]
+    return [body for text in TEXTS.values() for found, body in _BLOCK.findall(text) if found == language]
 
 
 def commands(blocks: list[str]) -> list[Command]:
@@ -43,7 +51,14 @@ def commands(blocks: list[str]) -> list[Command]:
     return found
 
 
-COMMANDS = commands(blocks("console"))
+COMMANDS = list(dict.fromkeys(commands(blocks("console"))))
+
+
+def other_commands() -> list[str]:
+    """Command lines that need a training of the reader's, in blocks of other languages and in running text."""
+    lines = [line for body in blocks("shell") for line in body.replace("\\\n", " ").splitlines()]
+    inline = [found for name, text in TEXTS.items() if name != "docs/rules.md" for found in _INLINE.findall(text)]
+    return list(dict.fromkeys(line.strip() for line in (*lines, *inline) if line.strip().startswith("reprocheck ")))
 
 
 @pytest.fixture
@@ -78,16 +93,16 @@ def available_cores() -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=[command.line for command in COMMANDS])
-def test_command_ends_as_the_readme_says(command, checkout):
+def test_command_ends_as_the_page_says(command, checkout):
     if needed_cores(command.line) > available_cores():
         pytest.skip("the race needs as many cores as threads")
     done = reprocheck(command.line, checkout)
     assert done.returncode == command.exit_code, done.stdout + done.stderr
 
 
-def test_readme_has_the_commands_that_it_is_about():
+def test_manual_has_the_commands_that_it_is_about():
     lines = " ".join(command.line for command in COMMANDS)
-    for words in ("run examples/digits.py:train", "run examples/gcn.py:train", "wine_mlp.py", "gpu-info"):
+    for words in ("run examples/digits.py:train", "run examples/gcn.py:train", "wine_mlp.py", "gpu-info", "doctor"):
         assert words in lines
     assert {command.exit_code for command in COMMANDS} == {0, 1, 2, 3}
 
@@ -100,8 +115,9 @@ def test_exit_code_is_read_from_the_comment():
     ]
 
 
-def test_exit_code_table_is_that_of_the_code():
-    section = README.partition("\n## Exit codes\n")[2].partition("\n## ")[0]
+@pytest.mark.parametrize("page", ["README.md", "docs/usage.md"])
+def test_exit_code_table_is_that_of_the_code(page):
+    section = TEXTS[page].partition("\n## Exit codes\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (\d+) \| (.+) \|$", section, re.MULTILINE)
     assert rows == [(str(int(code)), meaning) for code, meaning in EXIT_CODE_MEANINGS.items()]
 
@@ -114,18 +130,75 @@ def test_help_states_every_exit_code(tmp_path):
         assert re.search(rf"(?<!\d){int(code)}\W+{re.escape(meaning)}", text), f"{int(code)} {meaning}"
 
 
+def test_option_tables_are_those_of_the_command_line():
+    """`make docs` writes them."""
+    with_tables = {name: text for name, text in TEXTS.items() if "<!-- options: " in text}
+    assert {name: write_tables(text) for name, text in with_tables.items()} == with_tables
+
+
+def test_every_command_has_a_page_with_its_options():
+    for name in reference.commands():
+        page = TEXTS[f"docs/commands/{name}.md"]
+        assert f"<!-- options: {name} -->" in page or not list(reference.options(name))
+        assert f"](docs/commands/{name}.md)" in TEXTS["README.md"]
+
+
 @pytest.mark.parametrize("name", OPTIONS)
-def test_readme_has_every_option(name):
-    section = README.partition("\n## Options\n")[2].partition("\n## ")[0]
-    assert re.search(rf"^\| `--{name}[ `]", section, re.MULTILINE)
+def test_usage_has_every_option(name):
+    assert re.search(rf"^\| `(-\w, )?--{name}[ `]", USAGE, re.MULTILINE)
 
 
-def test_readme_has_no_option_that_is_not_there():
-    section = README.partition("\n## Options\n")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^\| `--([a-z0-9-]+)", section, re.MULTILINE)) == set(OPTIONS)
+@pytest.mark.parametrize("line", other_commands())
+def test_other_command_lines_are_understood(line):
+    words = shlex.split(line, comments=True)[1:]
+    if words[0].isupper():  # COMMAND stands for any of them
+        return
+    known = reference.commands()
+    assert words[0] in known or words[0].startswith("--")
+    if words[0] in known:
+        flags = {word.partition("=")[0] for word in words[1 : words.index("--") if "--" in words else None]}
+        accepted = {flag for option in known[words[0]].params for flag in (*option.opts, *option.secondary_opts)}
+        assert {flag for flag in flags if flag.startswith("-")} <= accepted | {"--help"}
 
 
-def test_configuration_of_the_readme_is_valid(tmp_path):
+@pytest.mark.parametrize("name", TEXTS)
+def test_relative_links_lead_somewhere(name):
+    for link in _LINK.findall(re.sub(r"^```.*?^```$", "", TEXTS[name], flags=re.MULTILINE | re.DOTALL)):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), link
+
+
+def test_pages_of_the_manual_link_only_into_the_manual():
+    """The site is built from docs/ alone."""
+    for name in set(TEXTS) - {"README.md", "CONTRIBUTING.md"}:
+        for link in _LINK.findall(TEXTS[name]):
+            if "://" not in link:
+                target = ((ROOT / name).parent / link.partition("#")[0]).resolve()
+                assert target.is_relative_to(ROOT / "docs"), f"{name}: {link}"
+
+
+def test_every_page_is_in_the_navigation_of_the_site():
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    assert {f"docs/{page}" for page in re.findall(r"- (\S+\.md)$", navigation, re.MULTILINE)} == {
+        name for name in TEXTS if name.startswith("docs/")
+    }
+
+
+def test_readme_is_short():
+    assert len(TEXTS["README.md"].splitlines()) <= 170
+
+
+def anchors(text: str) -> set[str]:
+    titles = (re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in _HEADING.findall(text))
+    return {*titles, *re.findall(r'<a id="([^"]+)">', text)}
+
+
+def test_configuration_of_the_manual_is_valid(tmp_path):
     (example,) = blocks("toml")
     file = tmp_path / "pyproject.toml"
     file.write_text(example, encoding="utf-8")
