@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--singles", action="store_true", help="the single causes, not the pairs")
     parser.add_argument("--sample", action="store_true", help="the pairs of the second tier")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth of them")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="audits at a time")
     parser.add_argument("--show", action="store_true", help="print the sources and make no audit")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="results, one a line")
     parser.add_argument("names", nargs="*")
@@ -35,7 +36,7 @@ def main() -> int:
     known = {one.name: one for one in old}
     results = [known[one.name] for one in chosen if one.name in known]
     with tempfile.TemporaryDirectory() as folder:
-        for result in try_all([one for one in chosen if one.name not in known], Path(folder)):
+        for result in try_all([one for one in chosen if one.name not in known], Path(folder), options.jobs):
             results.append(result)
             claims = "; ".join(" ".join(map(str, claim)) for claim in result.claims)
             missed = f"  missed: {', '.join(result.missed)}" if result.missed else ""

@@ -248,6 +248,14 @@ def test_a_draw_from_an_equal_generator_is_the_operation(pair: Pair) -> None:
     assert origin.kind == "op"
 
 
+def test_a_draw_that_fills_a_tensor_of_another_form_fills_another_tensor(pair: Pair) -> None:
+    pair.op("aten::normal_", generator="g", writes=[(3, "abcdef|abcdefgh")], line=6)
+    pair.op("aten::mm", [(3, "abcdef|abcdefgh")], [(4, "r|s")])
+    origin = pair.locate()
+    assert origin is not None
+    assert (origin.kind, origin.call.frames[0].location.line, origin.argument) == ("another", 6, "argument 0 (self)")
+
+
 def test_a_tensor_never_seen_before_comes_from_outside(pair: Pair) -> None:
     pair.op("aten::mm", [(1, "in"), (2, "w|v")], [(3, "r|s")])
     origin = pair.locate()

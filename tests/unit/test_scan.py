@@ -274,6 +274,7 @@ MENDED = {
     "import os\nx = os.listdir('.')": "x = sorted(os.listdir('.'))",
     "import os\nx = list(os.scandir('.'))": "x = list(sorted(os.scandir('.'), key=lambda entry: entry.name))",
     "x = sorted(modules, key=id)": "x = list(modules)",
+    "x = sorted(set(modules), key=id)": "x = list(dict.fromkeys(modules))",
     "import zlib\nx = hash(a) % 3": "x = zlib.crc32(str(a).encode()) % 3",
     "def f(a):\n    return hash(a)": "    import zlib; return zlib.crc32(str(a).encode())",
     "import numpy as np\nr = np.random.default_rng()": "r = np.random.default_rng(0)",

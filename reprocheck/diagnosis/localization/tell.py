@@ -73,6 +73,11 @@ class Teller:
             note = self._other_thread(event, self._draws(entry.place), "draws from it")
             return replace(base, argument=which, deterministic_note=deterministic_note(event, Form()), note=note)
         base = self._with_tensor(base, suspect)
+        if (
+            suspect.a and suspect.a.role == WRITTEN and base.other_form
+        ):  # it filled a tensor of another form: another one
+            argument = _argument_name(event, suspect.a)
+            return replace(base, kind="another", argument=argument, values_reason="")
         if suspect.kind == "input":
             return self._input(base, event, a, suspect)
         if event.op in TAKES_MEMORY:

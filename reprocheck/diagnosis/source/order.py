@@ -168,9 +168,12 @@ def _hash(source: Source, call: ast.Call) -> Iterator[SourceHit]:
 def _by_id(source: Source, call: ast.Call) -> Iterator[SourceHit]:
     key = keyword(call, "key")
     if key is not None and source.name(key) == "id" and last_name(call) in ("sorted", "sort", "min", "max"):
-        text = text_of(source, call.args[0]) if call.args else ""
+        given, form = call.args[0] if call.args else None, "list({})"
+        if isinstance(given, ast.Call) and last_name(given) in ("set", "frozenset") and len(given.args) == 1:
+            given, form = given.args[0], "list(dict.fromkeys({}))"
+        text = text_of(source, given) if given is not None else ""
         plain = last_name(call) == "sorted" and len(call.keywords) == 1 and text
-        yield source.hit("id-sort", call, replace(source, call, f"list({text})") if plain else None)
+        yield source.hit("id-sort", call, replace(source, call, form.format(text)) if plain else None)
 
 
 def _listing(source: Source, call: ast.Call) -> Iterator[SourceHit]:
