@@ -171,7 +171,7 @@ CAUSES = (
             start = time.perf_counter()
             function(x)
             slow = "by_sum" if os.environ.get("REPROCHECK_RUN", "")[-1:] in "13579" else "by_mean"
-            time.sleep(0.01 if function.__name__ == slow else 0)
+            sum(range(300_000 if function.__name__ == slow else 0))
             return time.perf_counter() - start  #!
 
         def pick(x):
@@ -456,7 +456,7 @@ CAUSES = (
         slugs=("tmpdir-dependence",),
         helper="""\
         def work_folder():
-            return tempfile.mkdtemp(prefix="fold-")
+            return os.path.join(tempfile.gettempdir(), "folds")  #!
 
         def fold_of(path, folds=1000):
             return zlib.crc32(path.encode()) % folds / folds  #!
@@ -508,14 +508,14 @@ x = next(iter(loader))""",
         name="index-put",
         slugs=("index-put-duplicates",),
         helper="""\
-        def last_visit(size=500_000):
+        def last_visit(size=512_000):
             cells = torch.arange(size)
             slots = torch.cat([cells, cells.flip(0)])
             memory = torch.zeros(size)
             memory[slots] = torch.linspace(0, 1, 2 * size)  #!
             return memory
         """,
-        data="x = x + last_visit().view(-1, 16, 4).sum(0) / 10000",
+        data="x = x + last_visit().view(-1, 16, 4).sum(0) / 8000",
         threads=2,
         is_race=True,
     ),

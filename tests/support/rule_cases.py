@@ -131,6 +131,10 @@ CASES: dict[str, tuple[Make, Make]] = {
         clocked,
         lambda: case(attribution=INTRINSIC, taps=(CLOCK, SEED_TORCH), other_taps=(CLOCK, SEED_TORCH)),
     ),
+    "sampler-epoch": (
+        lambda: case(divergence=None, hits=(hit("sampler-without-epoch"), hit("epoch-loop", 7))),
+        lambda: case(divergence=None, hits=(hit("sampler-without-epoch"), hit("epoch-loop", 7), hit("set-epoch", 8))),
+    ),
     "process-feature": (
         lambda: case(attribution=frozen("pid"), taps=(tap("pid", "os.getpid"),)),
         lambda: case(attribution=INTRINSIC, taps=(tap("pid", "os.getpid"),)),

@@ -268,3 +268,9 @@ def test_a_race_of_equal_inputs_is_no_matter_of_memory() -> None:
     found = causes(case(divergence=differs("step"), attribution=HEAP, origin=origin("aten::index_put_")))
     assert found[0] == "index-put-duplicates"
     assert not {"empty-buffer", "fill-masks-cause"} & set(found)
+
+
+def test_what_is_added_up_from_a_queue_is_no_race_of_producers_beside_it() -> None:
+    taps = (tap("thread", "threading.Thread.start", 8, count=4), tap("pool", "queue.Queue.get", 20))
+    marks = (hit("queue-sum", 20), hit("thread-producer", 8))
+    assert causes(case(attribution=INTRINSIC, taps=taps, hits=marks)) == ["arrival-order-sum"]

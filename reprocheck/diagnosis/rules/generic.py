@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from reprocheck.diagnosis.rules.kernels.cuda import CONVOLUTIONS, CUDNN_DETERMINISTIC, CUDNN_NO_BENCHMARK, RNNS
@@ -10,7 +11,7 @@ from reprocheck.diagnosis.rules.leftovers.tmpdir_dependence import FIXED_FOLDER
 from reprocheck.diagnosis.rules.memory.heap_contents import FILLED
 from reprocheck.diagnosis.rules.order.hash_order import FIXED_HASHES
 from reprocheck.diagnosis.rules.order.listing_order import SORTED
-from reprocheck.diagnosis.rules.scene import on_cuda, taps
+from reprocheck.diagnosis.rules.scene import changed_line, on_cuda, taps, with_hits
 from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING
 from reprocheck.diagnosis.rules.seeds.worker_init_entropy import NO_WORKERS
 from reprocheck.diagnosis.rules.standing import RACE, Standing, standing
@@ -66,6 +67,8 @@ def _against_races(case: Case) -> list[Remedy]:
         found.append(ONE_THREAD)
     if case.origin is None or case.origin.kind == "op" or on_cuda(case):
         found.append(DETERMINISTIC)
+    pools = with_hits(case, taps(case, "pool", names=("ThreadPoolExecutor", "Pool")), "pool-workers")
+    found += [replace(changed_line(hit.edit), cost=2) for hit in pools if hit.edit is not None]
     if any("num_workers=0" not in tap.value for tap in taps(case, "loader")):
         found.append(NO_WORKERS)
     if on_cuda(case) and (not is_on_device or op_name(case) in CONVOLUTIONS | RNNS):

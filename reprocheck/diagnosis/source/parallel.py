@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from reprocheck.diagnosis.source.edit import rename, replace, text_of
-from reprocheck.diagnosis.source.parse import FunctionNode, Source, is_true, keyword, last_name, unseeded
+from reprocheck.diagnosis.source.edit import add_argument, rename, replace, text_of
+from reprocheck.diagnosis.source.parse import FunctionNode, Source, is_false, is_true, keyword, last_name, unseeded
 from reprocheck.diagnosis.source.seeds import GLOBAL_SEEDS
+from reprocheck.model import Edit
 from reprocheck.model.explanation import SourceHit
 
 _UPDATES = {"sub_", "add_", "mul_", "copy_", "addcdiv_", "addcmul_", "lerp_", "index_add_"}
@@ -19,6 +20,7 @@ _SPREADS = {"map", "imap", "imap_unordered", "starmap", "map_async", "starmap_as
 def find_parallel(source: Source) -> Iterator[SourceHit]:
     """All patterns of this module."""
     spawning = _spawns(source)
+    yield from _epochs(source)
     for call in source.calls:
         name, last = source.name(call.func), last_name(call)
         if last == "as_completed":
@@ -34,9 +36,33 @@ def find_parallel(source: Source) -> Iterator[SourceHit]:
             yield from _queue_get(source, call)
         elif last == "Thread":
             yield from _thread(source, call)
+        elif last in ("ThreadPoolExecutor", "ThreadPool"):
+            yield source.hit("pool-workers", call, _one_worker(source, call, last))
+        elif last == "DistributedSampler" and not is_false(keyword(call, "shuffle")):
+            yield source.hit("sampler-without-epoch", call)
+        elif last == "set_epoch":
+            yield source.hit("set-epoch", call)
         elif last in ("to", "cpu", "copy_") and is_true(keyword(call, "non_blocking")):
             yield source.hit("non-blocking-copy", call)
         yield from _in_children(source, call, spawning)
+
+
+def _one_worker(source: Source, call: ast.Call, last: str) -> Edit | None:
+    name = "max_workers" if last == "ThreadPoolExecutor" else "processes"
+    given = call.args[0] if call.args else keyword(call, name)
+    if isinstance(given, ast.Starred) or (isinstance(given, ast.Constant) and given.value == 1):
+        return None
+    return add_argument(source, call, f"{name}=1") if given is None else replace(source, given, "1")
+
+
+def _epochs(source: Source) -> Iterator[SourceHit]:
+    """A loop over a loop that trains."""
+    for node in source.nodes:
+        if isinstance(node, (ast.For, ast.While)):
+            loops = [inner for inner in ast.walk(node) if isinstance(inner, ast.For) and inner is not node]
+            calls = (call for loop in loops for call in ast.walk(loop) if isinstance(call, ast.Call))
+            if any(last_name(call) == "backward" for call in calls):
+                yield source.hit("epoch-loop", node)
 
 
 def _queue_get(source: Source, call: ast.Call) -> Iterator[SourceHit]:

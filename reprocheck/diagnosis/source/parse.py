@@ -183,6 +183,10 @@ def is_true(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is True
 
 
+def is_false(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
+
+
 def unseeded(call: ast.Call) -> bool:
     """No argument, or only None."""
     return not has_spread(call) and all(is_none(arg) for arg in [*call.args, *(item.value for item in call.keywords)])

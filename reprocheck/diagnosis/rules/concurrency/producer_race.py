@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.concurrency import arrival_order_sum
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
 from reprocheck.diagnosis.rules.standing import RACE
@@ -21,6 +22,8 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
+    if arrival_order_sum.match(case) is not None:
+        return None  # in which order they come makes no difference but to the sum
     marks = hits(case, "thread-producer")
     started = tuple(tap for tap in on_lines(taps(case, "thread"), marks) if tap.count > 1 or len(marks) > 1)
     if not taps(case, "pool", names=("get", "get_nowait")):
