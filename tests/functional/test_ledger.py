@@ -237,6 +237,35 @@ def test_torch(tmp_path: Path) -> None:
     assert (own.name, own.generator, old.generator) == ("torch.load", "own", "")
 
 
+STATES = """\
+import random
+import numpy as np
+import torch
+
+def train():
+    kept = random.getstate(), np.random.get_state(), np.random.get_state(legacy=False), torch.get_rng_state()
+    random.random(); np.random.rand(); torch.rand(1)
+    random.setstate(kept[0]); np.random.set_state(kept[1]); np.random.set_state(kept[2]); torch.set_rng_state(kept[3])
+    with torch.random.fork_rng():
+        torch.rand(1)
+    torch.set_rng_state(torch.Generator().manual_seed(1).get_state())  # other
+    random.setstate(random.Random(1).getstate())  # other
+    np.random.set_state(np.random.RandomState(1).get_state())  # other
+    return 1
+"""
+
+
+def test_a_state_that_is_put_back_seeds_nothing(tmp_path: Path) -> None:
+    seeds = [tap for tap in taps_of(tmp_path, STATES, seeding=Seeding.NONE) if tap.kind == "seed" and tap.location]
+    others = [tap for tap in seeds if tap.generator in ("python", "numpy", "torch")]
+    assert [(tap.generator, tap.value) for tap in others] == [
+        ("torch", "state"),
+        ("python", "state"),
+        ("numpy", "state"),
+    ]
+    assert all(tap.value == "state" and "# other" in tap.code for tap in others)
+
+
 WORKERS = """\
 import multiprocessing as mp
 import random

@@ -43,6 +43,8 @@ def _told(seeds: Sequence[Tap], by_library: Sequence[Tap], drawn: Tap | None) ->
     real = [tap for tap in every if tap.value not in (ENTROPY, _STATE)]
     if drawn is None:
         return "seeded, and not drawn from" if real else "not drawn from"
+    if not real and any(tap.value == _STATE for tap in every):
+        return "set to a state from elsewhere"
     if not real:
         return "seeded from the system's entropy" if every else "drawn from, and never seeded by the target"
     first = min(tap.order for tap in real)

@@ -8,6 +8,8 @@ import sys
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
+from xxhash import xxh3_128
+
 from reprocheck.worker.ledger import freeze
 from reprocheck.worker.ledger.entries import Entry, Instruction, Source, instruction
 from reprocheck.worker.ledger.taps_replace import Choice, Replacer
@@ -15,10 +17,14 @@ from reprocheck.worker.ledger.taps_replace import Choice, Replacer
 if TYPE_CHECKING:
     from reprocheck.worker.ledger.undrawn import Undrawn
 
+STATE = "state"
+"""The value of a seed call that sets a whole state."""
 ENTROPY = "entropy"
 """The value of a seed call that takes a seed from the system."""
 DEFAULT_SEED = 67280421310721
 """Of a torch.Generator() that was never seeded."""
+MOST_STATES = 100_000
+MT19937_WORDS = 624
 _COPIES = "numpy.random._pickle"
 OWN = frozenset({"torch"})
 """torch seeds its own loader workers and puts states back: no choice of the user's."""
@@ -65,13 +71,55 @@ def _seed_or_entropy(taps: Replacer, name: str, generator: str, position: int, k
     return choose
 
 
+def _tap_states(
+    taps: Replacer, generator: str, owner: Any, get: str, put: str, had: set[bytes] | None = None, **fields: Any
+) -> set[bytes]:
+    """A state that the generator had before and gets back seeds nothing: only others are taken down."""
+    had = set() if had is None else had
+    if not (hasattr(owner, get) and hasattr(owner, put)):
+        return had
+    original = getattr(owner, get)
+    fields = {"name": f"{owner.__name__}.{put}", **fields}
+    source = taps.ledger.source(kind="seed", generator=generator, value=lambda *_: STATE, **fields)
+
+    def getter(*args: Any, **kwargs: Any) -> Any:
+        state = original(*args, **kwargs)
+        if len(had) < MOST_STATES:
+            with contextlib.suppress(Exception):
+                had.add(_digest_of(state))
+        return state
+
+    def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Source | None:
+        return None if _digest_of((*args, *kwargs.values())[0]) in had else source
+
+    taps.replace(owner, get, getter)
+    taps.tap_by_choice(owner, put, choose)
+    return had
+
+
+def _digest_of(state: Any) -> bytes:
+    """Of a state as python, numpy and torch give it."""
+    found = xxh3_128()
+    todo = [state]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, dict):
+            todo += part.items()
+        elif isinstance(part, tuple) and len(part) < MT19937_WORDS:
+            todo += part
+        else:
+            array = part.cpu().numpy() if hasattr(part, "cpu") else part
+            found.update(array.tobytes() if hasattr(array, "tobytes") else repr(array).encode())
+    return found.digest()
+
+
 def _tap_python(taps: Replacer) -> None:
     seed = random.seed
     choice = _seed_or_entropy(
         taps, "random.seed", "python", 0, "a", lambda entry, *_: seed(freeze.constant_seed(entry))
     )
     taps.tap_by_choice(random, "seed", choice)
-    taps.tap(random, "setstate", kind="seed", generator="python", value=lambda *_: "state")
+    _tap_states(taps, "python", random, "getstate", "setstate")
     _tap_python_instances(taps)
 
 
@@ -107,7 +155,7 @@ def _tap_numpy(taps: Replacer, numpy_random: Any) -> None:
         taps, "numpy.random.seed", "numpy", 0, "seed", lambda entry, *_: seed(freeze.constant_seed(entry))
     )
     taps.tap_by_choice(numpy_random, "seed", choice)
-    taps.tap(numpy_random, "set_state", kind="seed", generator="numpy", value=lambda *_: "state")
+    _tap_states(taps, "numpy", numpy_random, "get_state", "set_state")
     generator = "numpy.random.Generator"
     given = taps.ledger.source(
         kind="seed", name="numpy.random.default_rng", generator=generator, value=_text_of(0, "seed")
@@ -199,14 +247,17 @@ def _tap_torch(taps: Replacer) -> None:
 
     own: Any = torch._C.Generator
     manual_seed, manual_seed_of = torch.manual_seed, own.manual_seed
-    text, entropy, state = _text_of(0, "seed"), (lambda *_: ENTROPY), (lambda *_: "state")
+    text, entropy, state = _text_of(0, "seed"), (lambda *_: ENTROPY), (lambda *_: STATE)
     for owner in (torch, torch.random):
         shared: dict[str, Any] = {"kind": "seed", "generator": "torch", "not_from": OWN}
         taps.tap(owner, "manual_seed", name="torch.manual_seed", value=text, **shared)
-        taps.tap(owner, "set_rng_state", name="torch.set_rng_state", value=state, **shared)
         taps.tap(owner, "seed", name="torch.seed", value=entropy, item="unseeded", constant=reseed, **shared)
-    for name in ("manual_seed", "manual_seed_all", "seed", "seed_all", "set_rng_state"):
-        value = text if name.startswith("manual") else entropy if name.startswith("seed") else state
+    had = _tap_states(taps, "torch", torch, "get_rng_state", "set_rng_state", not_from=OWN)
+    _tap_states(taps, "torch", torch.random, "get_rng_state", "set_rng_state", had, name="torch.set_rng_state",
+                not_from=OWN)  # fmt: skip
+    _tap_states(taps, "cuda", torch.cuda, "get_rng_state", "set_rng_state", not_from=OWN)
+    for name in ("manual_seed", "manual_seed_all", "seed", "seed_all"):
+        value = text if name.startswith("manual") else entropy
         taps.tap(torch.cuda, name, kind="seed", generator="cuda", value=value, not_from=OWN)
     shared = {"kind": "seed", "generator": "torch.Generator", "not_from": OWN}
     taps.tap(own, "manual_seed", name="torch.Generator.manual_seed", value=_text_of(1, "seed"), **shared)
