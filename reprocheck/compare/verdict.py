@@ -167,9 +167,14 @@ def unique(items: Iterable[NotCompared]) -> tuple[NotCompared, ...]:
     most: dict[str, NotCompared] = {}
     for item in found:
         if is_of_children(item):
-            kind = item.what.partition(" process")[2].removeprefix("es")
-            most[kind] = max(most.get(kind, item), item, key=lambda one: int(one.what.partition(" ")[0]))
+            kind = item.what.partition(" process")[2].partition(" (")[0].removeprefix("es")
+            most[kind] = max(most.get(kind, item), item, key=_size_of_children)
     return tuple(item for item in found if not is_of_children(item) or item in most.values())
+
+
+def _size_of_children(item: NotCompared) -> tuple[int, int]:
+    """How many they are, and how much is said of them."""
+    return int(item.what.partition(" ")[0]), len(item.what)
 
 
 def is_of_children(item: NotCompared) -> bool:

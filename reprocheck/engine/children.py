@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from reprocheck.protocol.child_marks import CHILDREN_FILE, MAPPED, mark
+from reprocheck.protocol.child_marks import CHILDREN_FILE, MAPPED, mark, rank_in
 from reprocheck.protocol.package import WORKER_FILE
 
 LOOK_SECONDS = 0.1
@@ -53,7 +53,7 @@ class ChildWatch:
         self._known.add(pid)
         words = _read(pid, "cmdline")
         if not any(word in words for word in _HELPERS):
-            mark(self._path, pid, MAPPED)
+            mark(self._path, pid, MAPPED, rank_in(_environment(pid)))
 
 
 def _below(pid: int) -> Iterator[int]:
@@ -67,6 +67,11 @@ def _below(pid: int) -> Iterator[int]:
                 found += [int(child) for child in _read(parent, f"task/{thread}/children").split()]
         yield from found
         todo += found
+
+
+def _environment(pid: int) -> dict[str, str]:
+    pairs = (os.fsdecode(item).partition("=") for item in _read(pid, "environ").split(b"\0"))
+    return {name: value for name, _, value in pairs}
 
 
 def _read(pid: int, name: str) -> bytes:

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 
 CHILDREN_FILE = "children.jsonl"
 FOLLOWED, CALLED, TRAINED, MAPPED = "followed", "called", "trained", "mapped"
 """Marks: a child that tells of itself; that called a model; that trained; a program that has torch."""
+RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
+"""Where a launcher says which rank a process is, the likeliest first."""
 
 
-def mark(path: str, pid: int, how: str) -> None:
-    """One line, whole or not at all, through a file that nobody else has open."""
+def mark(path: str, pid: int, how: str, rank: int | None = None) -> None:
+    """One line, whole or not at all, through a file that nobody else has open. `rank`: of a distributed training."""
+    line = {"pid": pid, "how": how} | ({} if rank is None else {"rank": rank})
     with suppress(OSError):
         number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
         try:
-            os.write(number, json.dumps({"pid": pid, "how": how}).encode() + b"\n")
+            os.write(number, json.dumps(line).encode() + b"\n")
         finally:
             os.close(number)
+
+
+def rank_in(environment: Mapping[str, str]) -> int | None:
+    """The rank that an environment names."""
+    for name in RANK_VARIABLES:
+        with suppress(ValueError, KeyError):
+            return int(environment[name])
+    return None

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from reprocheck.protocol.child_marks import CHILDREN_FILE, TRAINED, mark
+from reprocheck.protocol.child_marks import CHILDREN_FILE, TRAINED, mark, rank_in
 
 _ENTRY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child_entry.py")
 _MOST_READ = 1 << 20
@@ -37,7 +37,7 @@ class Children:
         if pid == self._own or (pid, how) in self._told or _is_loader_worker():
             return
         self._told.add((pid, how))
-        mark(self._path, pid, how)
+        mark(self._path, pid, how, _rank())
 
     def have_trained(self) -> bool:
         """Whether a child of the run has told that it trains."""
@@ -77,6 +77,15 @@ def _prepare_children(name: str, folder: str) -> None:
         return {**original(*args, **kwargs), "reprocheck_marks": _Follow(folder)}
 
     module.get_preparation_data = get_preparation_data
+
+
+def _rank() -> int | None:
+    """Of a distributed training, once it has begun here."""
+    distributed: Any = sys.modules.get("torch.distributed")
+    with suppress(Exception):
+        if distributed is not None and distributed.is_available() and distributed.is_initialized():
+            return int(distributed.get_rank())
+    return rank_in(os.environ)
 
 
 def _is_loader_worker() -> bool:
