@@ -16,7 +16,7 @@ from reprocheck.diagnosis.lab import Lab, why_failed
 from reprocheck.diagnosis.ledger_file import load_taps
 from reprocheck.diagnosis.place import Place, place_for
 from reprocheck.diagnosis.rules import diagnose
-from reprocheck.diagnosis.rules.difference import equal_starts
+from reprocheck.diagnosis.rules.difference import equal_batches, equal_starts
 from reprocheck.diagnosis.rules.model import ERROR, WARNING
 from reprocheck.diagnosis.source.scan import scan
 from reprocheck.engine.plan import Planner
@@ -75,6 +75,7 @@ def explain_agreement(
         hits=hits,
         equal_seeds=tuple(equal),
         equal_starts=equal_starts(firsts),
+        equal_batches=equal_batches(firsts),
         settings_at_end=first.settings_at_end,
         manifest=first.manifest,
         facts=first.facts,

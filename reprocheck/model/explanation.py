@@ -250,6 +250,8 @@ class Case:
     """Pairs of seeds with equal histories."""
     equal_starts: tuple[tuple[int, int], ...] = ()
     """Pairs of seeds with equal initial parameters."""
+    equal_batches: tuple[tuple[int, int], ...] = ()
+    """Pairs of seeds with other initial parameters and the same changing batches."""
     settings_at_end: Mapping[str, Any] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     facts: tuple[Fact, ...] = ()

@@ -178,3 +178,33 @@ def test_nobody_asked(options: tuple[str, ...], tmp_path: Path) -> None:
     answer = audit(tmp_path, SEED_TORCH, SEED_NUMPY, options=options)
     assert not not_tried(answer)
     assert not answer["findings"]
+
+
+ONE_ORDER = """
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+def train(seed=0):
+    torch.manual_seed(seed)
+    order = torch.Generator().manual_seed(7)
+    loader = DataLoader(TensorDataset(torch.linspace(0, 1, 64).view(16, 4)), 4, shuffle=True, generator=order)
+    model = torch.nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for (x,) in loader:
+        optimizer.zero_grad()
+        model(x).pow(2).mean().backward()
+        optimizer.step()
+    return model
+"""
+
+
+@pytest.mark.slow
+def test_batches_that_are_the_same_for_every_seed_get_a_note(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text(ONE_ORDER)
+    words = ("run", "--threads", "1", "--seeds", "2", "--format", "json", "t.py:train")
+    ran = reprocheck(*words, cwd=tmp_path)
+    assert ran.code == 0, ran.out + ran.err
+    found = {one["cause"]: one for one in ran.json()["findings"]}
+    assert (found["fixed-stream"]["severity"], found["fixed-stream"]["location"]["line"]) == ("note", 7)
+    (tmp_path / "t.py").write_text(ONE_ORDER.replace("manual_seed(7)", "manual_seed(seed)"))
+    assert "fixed-stream" not in reprocheck(*words, cwd=tmp_path).out

@@ -362,7 +362,8 @@ CAUSES = (
                 if isinstance(module, nn.Linear):
                     nn.init.normal_(module.weight, std=0.3)
         """,
-        model="initialise(model)",
+        model="initialise(nn.ModuleList([model, *(nn.Linear(2, 3) for _ in range(200))]))",
+        is_race=True,
     ),
     Cause(
         name="sorted-by-id",

@@ -131,6 +131,10 @@ CASES: dict[str, tuple[Make, Make]] = {
         clocked,
         lambda: case(attribution=INTRINSIC, taps=(CLOCK, SEED_TORCH), other_taps=(CLOCK, SEED_TORCH)),
     ),
+    "fixed-stream": (
+        lambda: case(divergence=None, equal_batches=((0, 1),), hits=(hit("constant-stream"),)),
+        lambda: case(divergence=None, hits=(hit("constant-stream"),)),
+    ),
     "sampler-epoch": (
         lambda: case(divergence=None, hits=(hit("sampler-without-epoch"), hit("epoch-loop", 7))),
         lambda: case(divergence=None, hits=(hit("sampler-without-epoch"), hit("epoch-loop", 7), hit("set-epoch", 8))),

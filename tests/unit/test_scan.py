@@ -47,6 +47,11 @@ FOUND = {
     ],
     "hash-call": ["bucket = hash(token) % 128"],
     "pool-workers": ["pool = ThreadPoolExecutor(4)", "pool = cf.ThreadPoolExecutor(max_workers=n)"],
+    "constant-stream": [
+        "import torch\ng = torch.Generator().manual_seed(0)",
+        "import numpy as np\nrng = np.random.default_rng(3)",
+        "import random\nR = 4\nrng = random.Random(R)",
+    ],
     "sampler-without-epoch": ["sampler = DistributedSampler(data)", "s = DistributedSampler(data, shuffle=True)"],
     "epoch-loop": ["for epoch in range(3):\n    for x in loader:\n        loss(x).backward()"],
     "id-sort": ["x = sorted(modules, key=id)", "modules.sort(key=id)"],

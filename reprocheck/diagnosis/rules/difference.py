@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from reprocheck.compare.runs import same_history, same_initial
 from reprocheck.model import Against, Divergence, Evidence, Finding, MetricShift, Settings, TensorDifference
-from reprocheck.protocol import TRAINED_ELSEWHERE
+from reprocheck.protocol import STEP_KINDS, TRAINED_ELSEWHERE, digest_at, records
 
 _CLOCK_NAMES = re.compile(r"(?i)(sec|time|duration|elapsed|latency|throughput|speed|per_s|fps|_ms$)")
 
@@ -25,6 +26,7 @@ DIVERGENCES = {
 
 MOVED = "RC310"
 _MOST_SHIFTS = 10
+_MOST_BATCHES = 100
 SEED_NO_EFFECT = "RC401"
 UNDIAGNOSED = "undiagnosed"
 """The cause of a difference of which only its place is known."""
@@ -130,6 +132,23 @@ def equal_seeds(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:
 def equal_starts(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:
     """Pairs of seeds with equal initial parameters, each seed with the first that it equals."""
     return _equal(evidence, same_initial)
+
+
+def equal_batches(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:
+    """Pairs of seeds with other initial parameters, and with equal batches that are not one batch over and over."""
+    return _equal(evidence, _same_batches)
+
+
+def _same_batches(a: Evidence, b: Evidence) -> bool:
+    if same_initial(a, b) or not a.initial:
+        return False
+    one, other = _batches(a), _batches(b)
+    return len(set(one)) > 1 and one == other
+
+
+def _batches(run: Evidence) -> list[bytes]:
+    kind = STEP_KINDS.index("batch")
+    return [bytes(digest_at(record, kind)) for record in islice(records(run.steps), _MOST_BATCHES)]
 
 
 def _equal(evidence: Sequence[Evidence], same: Callable[[Evidence, Evidence], bool]) -> tuple[tuple[int, int], ...]:

@@ -44,6 +44,8 @@ def is_clock(call: ast.Call) -> bool:
 
 def _seed_call(source: Source, call: ast.Call) -> Iterator[SourceHit]:
     name = source.name(call.func)
+    if _is_private(name, call) and call.args and _is_constant(source, call.args[0]):
+        yield source.hit("constant-stream", call)
     is_seed = name in GLOBAL_SEEDS or last_name(call) in ("manual_seed", "seed_everything", "set_seed", "seed_all")
     method = isinstance(call.func, ast.Attribute) and call.func.attr == "seed"
     if name in _ENTROPY_SEEDS or (method and unseeded(call) and (is_seed or not call.keywords)):
@@ -64,6 +66,12 @@ def _seed_call(source: Source, call: ast.Call) -> Iterator[SourceHit]:
     function = source.function_of(call)
     if name in GLOBAL_SEEDS and function is not None and function.name == "__init__":
         yield source.hit("constructor-seed", call)
+
+
+def _is_private(name: str, call: ast.Call) -> bool:
+    """It seeds a generator of its own, not a global one."""
+    makes = last_name(call) in ("default_rng", "RandomState") or name == "random.Random"
+    return makes or (last_name(call) == "manual_seed" and name not in GLOBAL_SEEDS and not name.startswith("torch."))
 
 
 def _seeds_others(source: Source, call: ast.Call, name: str) -> Iterator[SourceHit]:
