@@ -11,8 +11,9 @@ import typer
 
 from reprocheck import __version__
 from reprocheck.cli.cost import cost
+from reprocheck.cli.deliver import Delivery
 from reprocheck.cli.doctor import doctor
-from reprocheck.cli.options import ARGV, EPILOG, MODULE, QUIET, TARGET, VERBOSE, order_of
+from reprocheck.cli.options import ARGV, EPILOG, FORMAT, JSON, MODULE, OUTPUT, QUIET, TARGET, VERBOSE, order_of
 from reprocheck.cli.options import option as _option
 from reprocheck.cli.params import params
 from reprocheck.cli.resume import resume
@@ -146,21 +147,19 @@ def diff(
     b: Annotated[str, typer.Argument(help="What to compare it with.")],
     tolerance: Annotated[list[str] | None, _option("tolerance", metavar="WORD")] = None,
     evidence: Annotated[str | None, _option("evidence", metavar="DIR")] = None,
-    format: Annotated[str, typer.Option("--format", help="text or json.", metavar="text|json")] = "text",
+    format: FORMAT = "text",
+    output: OUTPUT = None,
     color: Annotated[str | None, _option("color", metavar="auto|always|never")] = None,
 ) -> None:
     """Compare two saved audits or baselines, from any two machines."""
-    from reprocheck.commands.diff.command import check_form, diff_audits, render_diff
+    from reprocheck.commands.diff.command import FORMATS, diff_audits
     from reprocheck.config.settings import find_pyproject, load_config, merge, validate
-    from reprocheck.engine.console import decide_style
-    from reprocheck.report.write import print_report
 
     path = find_pyproject(Path.cwd())
-    form = check_form(format)
+    delivery = Delivery(FORMATS, format, output)
     options = merge({"evidence": evidence, "color": color}, {} if path is None else load_config(path))
     answer = diff_audits(a, b, options["evidence"], validate("tolerance", tolerance or []))
-    print_report(render_diff(answer, form, decide_style(options["color"], sys.stdout)), form)
-    raise typer.Exit(int(answer.exit_code))
+    delivery.end(answer, options["color"])
 
 
 @app.command(epilog=EPILOG)
@@ -176,35 +175,37 @@ def explain(
 
 @app.command("gpu-info", epilog=EPILOG)
 def gpu_info(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    format: FORMAT = "text",
+    output: OUTPUT = None,
+    as_json: JSON = False,
     require: Annotated[bool, typer.Option("--require", help="Exit 3 if no GPU can be used.")] = False,
 ) -> None:
     """Report the CUDA devices, their memory, versions and the determinism flags in force."""
-    from reprocheck.commands.gpu_info.command import gpu_info_command
+    from reprocheck.commands.gpu_info.command import FORMATS, refuse_without_gpu
+    from reprocheck.commands.gpu_info.command import collect as look
 
-    raise typer.Exit(gpu_info_command(as_json=as_json, require=require))
+    delivery = Delivery(FORMATS, "json" if as_json else format, output)
+    info = look()
+    delivery.show(info)
+    raise typer.Exit(int(refuse_without_gpu(info) if require else ExitCode.OK))
 
 
 @app.command(epilog=EPILOG)
 def selftest(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    format: FORMAT = "text",
+    output: OUTPUT = None,
+    as_json: JSON = False,
     quiet: Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress.")] = 0,
 ) -> None:
     """Test reprocheck on this machine: audit trainings with known faults, and clean ones.
 
     Exits 3 if a fault is missed or a clean training is called different.
     """
-    from reprocheck.commands.selftest.selftest import exit_code, render_json, render_text, try_all
-    from reprocheck.engine.console import decide_style
+    from reprocheck.commands.selftest.selftest import FORMATS, try_all
     from reprocheck.engine.progress import choose_progress
-    from reprocheck.report.write import print_report
 
-    seen, skipped = try_all(choose_progress(quiet, False))
-    style = decide_style("auto", sys.stdout)
-    print_report(
-        render_json(seen, skipped) if as_json else render_text(seen, skipped, style), "json" if as_json else "text"
-    )
-    raise typer.Exit(int(exit_code(seen)))
+    delivery = Delivery(FORMATS, "json" if as_json else format, output)
+    delivery.end(try_all(choose_progress(quiet, False)))
 
 
 app.command(epilog=EPILOG)(resume)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from reprocheck.cli.options import ARGV, FORMAT, MODULE, QUIET, SEED, TARGET, VERBOSE, check_form, option, order_of
+from reprocheck.cli.deliver import Delivery
+from reprocheck.cli.options import ARGV, FORMAT, MODULE, OUTPUT, QUIET, SEED, TARGET, VERBOSE, option, order_of
 
 
 def cost(
@@ -33,21 +33,18 @@ def cost(
     keep: Annotated[int | None, option("keep", metavar="N")] = None,
     evidence: Annotated[str | None, option("evidence", metavar="DIR")] = None,
     format: FORMAT = "text",
+    output: OUTPUT = None,
     color: Annotated[str | None, option("color", metavar="auto|always|never")] = None,
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
 ) -> None:
     """Measure what each determinism setting costs in time and memory, and whether the training reproduces with it."""
     from reprocheck.commands.cost.command import FORMATS, answer
-    from reprocheck.engine.console import decide_style
     from reprocheck.engine.progress import choose_progress
-    from reprocheck.report.write import print_report
 
-    own = ("target", "argv", "module", "rounds", "only", "format", "quiet", "verbose")
+    own = ("target", "argv", "module", "rounds", "only", "format", "output", "quiet", "verbose")
     given = {name: value for name, value in context.params.items() if name not in own}
-    form = check_form(format)
+    delivery = Delivery(FORMATS, format, output, quiet)
     order = order_of(target, module, argv, given)
     bill = answer(order.request, rounds, only or (), choose_progress(quiet, verbose))
-    if quiet < 2:
-        print_report(FORMATS[form](bill, decide_style(order.options["color"], sys.stdout)), form)
-    raise typer.Exit(int(bill.exit_code))
+    delivery.end(bill, order.options["color"])

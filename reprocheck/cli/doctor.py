@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from reprocheck.cli.options import ARGV, FORMAT, MODULE, QUIET, TARGET, VERBOSE, check_form, option, order_of
+from reprocheck.cli.deliver import Delivery
+from reprocheck.cli.options import ARGV, FORMAT, MODULE, OUTPUT, QUIET, TARGET, VERBOSE, option, order_of
 
 STEPS = 5
 
@@ -50,6 +50,7 @@ def doctor(
     keep: Annotated[int | None, option("keep", metavar="N")] = None,
     evidence: Annotated[str | None, option("evidence", metavar="DIR")] = None,
     format: FORMAT = "text",
+    output: OUTPUT = None,
     color: Annotated[str | None, option("color", metavar="auto|always|never")] = None,
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
@@ -60,17 +61,13 @@ def doctor(
     """
     from reprocheck.commands.doctor.answer import examine_training
     from reprocheck.commands.doctor.command import FORMATS
-    from reprocheck.engine.console import decide_style
     from reprocheck.engine.progress import choose_progress
-    from reprocheck.report.write import print_report
 
-    own = ("target", "argv", "module", "format", "quiet", "verbose", "memory_snapshot")
+    own = ("target", "argv", "module", "format", "output", "quiet", "verbose", "memory_snapshot")
     given = {name: value for name, value in context.params.items() if name not in own}
     given["seed"] = [0 if seed is None else seed]
     given["max_steps"] = STEPS if max_steps is None else max_steps
-    form = check_form(format)
+    delivery = Delivery(FORMATS, format, output, quiet)
     order = order_of(target, module, argv, given)
     answer = examine_training(order.request, memory_snapshot, choose_progress(quiet, verbose))
-    if quiet < 2:
-        print_report(FORMATS[form](answer, decide_style(order.options["color"], sys.stdout)), form)
-    raise typer.Exit(int(answer.exit_code))
+    delivery.end(answer, order.options["color"])

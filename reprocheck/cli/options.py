@@ -44,7 +44,12 @@ MODULE = Annotated[
     typer.Option("-m", "--module", help="Run a module as python -m does.", metavar="MODULE"),
 ]
 SEED = Annotated[int | None, typer.Option("--seed", help="The seed of the runs. [default: 0]", show_default=False)]
-FORMAT = Annotated[str, typer.Option("--format", help="text or json.", metavar="text|json")]
+FORMAT = Annotated[str, typer.Option("--format", help="Of the report.", metavar="text|json|markdown")]
+OUTPUT = Annotated[
+    list[str] | None,
+    typer.Option("-o", "--output", help="A report in a file, FORMAT=FILE; repeatable.", metavar="FORMAT=FILE"),
+]
+JSON = Annotated[bool, typer.Option("--json", help="The same as --format json.", hidden=True)]
 QUIET = Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress; -qq: no report either.")]
 VERBOSE = Annotated[bool, typer.Option("-v", "--verbose", help="A plain line for every event of a run.")]
 
@@ -57,13 +62,3 @@ def order_of(target: str | None, module: str | None, argv: Sequence[str] | None,
     from reprocheck.config.settings import find_pyproject
 
     return make_order(target, module, argv or (), given, find_pyproject(Path.cwd()))
-
-
-def check_form(word: str) -> str:
-    """The name of a format of a command that has these two. Raises UsageError."""
-    from reprocheck.config.checks import shown
-    from reprocheck.errors import UsageError
-
-    if word not in ("json", "text"):
-        raise UsageError(f"--format must be json or text, not {shown(word)}")
-    return word

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from reprocheck.cli.options import ARGV, FORMAT, MODULE, QUIET, TARGET, VERBOSE, check_form, option, order_of
+from reprocheck.cli.deliver import Delivery
+from reprocheck.cli.options import ARGV, FORMAT, MODULE, OUTPUT, QUIET, TARGET, VERBOSE, option, order_of
 
 
 def params(
@@ -30,6 +30,7 @@ def params(
     keep: Annotated[int | None, option("keep", metavar="N")] = None,
     evidence: Annotated[str | None, option("evidence", metavar="DIR")] = None,
     format: FORMAT = "text",
+    output: OUTPUT = None,
     color: Annotated[str | None, option("color", metavar="auto|always|never")] = None,
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
@@ -40,17 +41,13 @@ def params(
     """
     from reprocheck.commands.params.answer import look
     from reprocheck.commands.params.command import FORMATS
-    from reprocheck.engine.console import decide_style
     from reprocheck.engine.progress import choose_progress
-    from reprocheck.report.write import print_report
 
-    own = ("target", "argv", "module", "format", "quiet", "verbose")
+    own = ("target", "argv", "module", "format", "output", "quiet", "verbose")
     given = {name: value for name, value in context.params.items() if name not in own}
     if seeds is None and not seed:
         given["seeds"] = 2
-    form = check_form(format)
+    delivery = Delivery(FORMATS, format, output, quiet)
     order = order_of(target, module, argv, given)
     answer = look(order.request, choose_progress(quiet, verbose))
-    if quiet < 2:
-        print_report(FORMATS[form](answer, decide_style(order.options["color"], sys.stdout)), form)
-    raise typer.Exit(int(answer.exit_code))
+    delivery.end(answer, order.options["color"])

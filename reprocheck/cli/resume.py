@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from reprocheck.cli.options import ARGV, FORMAT, MODULE, QUIET, SEED, TARGET, VERBOSE, check_form, option, order_of
+from reprocheck.cli.deliver import Delivery
+from reprocheck.cli.options import ARGV, FORMAT, MODULE, OUTPUT, QUIET, SEED, TARGET, VERBOSE, option, order_of
 
 
 def resume(
@@ -50,21 +50,18 @@ def resume(
     keep: Annotated[int | None, option("keep", metavar="N")] = None,
     evidence: Annotated[str | None, option("evidence", metavar="DIR")] = None,
     format: FORMAT = "text",
+    output: OUTPUT = None,
     color: Annotated[str | None, option("color", metavar="auto|always|never")] = None,
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
 ) -> None:
     """Check whether a training that is stopped and resumed continues as if it had never been stopped."""
     from reprocheck.commands.resume.command import FORMATS, answer, make_resume_order
-    from reprocheck.engine.console import decide_style
     from reprocheck.engine.progress import choose_progress
-    from reprocheck.report.write import print_report
 
-    own = ("target", "argv", "module", "at", "kill", "grace", "resume_arg", "format", "quiet", "verbose")
+    own = ("target", "argv", "module", "at", "kill", "grace", "resume_arg", "format", "output", "quiet", "verbose")
     given = {name: value for name, value in context.params.items() if name not in own}
-    form = check_form(format)
+    delivery = Delivery(FORMATS, format, output, quiet)
     order = order_of(target, module, argv, given)
     found = answer(make_resume_order(order.request, at, kill, grace, resume_arg or ()), choose_progress(quiet, verbose))
-    if quiet < 2:
-        print_report(FORMATS[form](found, decide_style(order.options["color"], sys.stdout)), form)
-    raise typer.Exit(int(found.exit_code))
+    delivery.end(found, order.options["color"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reprocheck.cli.options import ARGV, FORMAT, MODULE, QUIET, TARGET, VERBOSE, check_form, option, order_of
+from reprocheck.cli.deliver import Delivery
+from reprocheck.cli.options import ARGV, FORMAT, MODULE, OUTPUT, QUIET, TARGET, VERBOSE, option, order_of
 
 if TYPE_CHECKING:
     from reprocheck.engine.console import Style
@@ -54,6 +54,7 @@ def vary(
     keep: Annotated[int | None, option("keep", metavar="N")] = None,
     evidence: Annotated[str | None, option("evidence", metavar="DIR")] = None,
     format: FORMAT = "text",
+    output: OUTPUT = None,
     color: Annotated[str | None, option("color", metavar="auto|always|never")] = None,
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
@@ -63,15 +64,13 @@ def vary(
     Exit code 0 means that two equal runs agree, whatever the result depends on; --require makes a dependence fail.
     """
     from reprocheck.commands.vary.command import FORMATS, LISTS, answer, make_vary_order
-    from reprocheck.engine.console import decide_style
     from reprocheck.engine.progress import choose_progress
-    from reprocheck.report.write import print_report
 
-    form = check_form(format)
     if list_:
-        print_report(LISTS[form](decide_style(color or "auto", sys.stdout)), form)
+        Delivery(LISTS, format, output).show(None, color or "auto")
         return
-    own = ("target", "argv", "module", "only", "skip", "require", "list_", "format", "quiet", "verbose")
+    delivery = Delivery(FORMATS, format, output, quiet)
+    own = ("target", "argv", "module", "only", "skip", "require", "list_", "format", "output", "quiet", "verbose")
     given = {name: value for name, value in context.params.items() if name not in own}
     if seeds is None and not seed:
         given["seeds"] = 3
@@ -79,9 +78,7 @@ def vary(
     found = answer(
         make_vary_order(order.request, only or (), skip or (), require or ()), choose_progress(quiet, verbose)
     )
-    if quiet < 2:
-        print_report(FORMATS[form](found, decide_style(order.options["color"], sys.stdout)), form)
-    raise typer.Exit(int(found.exit_code))
+    delivery.end(found, order.options["color"])
 
 
 def check_vary(words: Sequence[str], form: str) -> None:

@@ -10,11 +10,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from reprocheck.engine.console import Style, disarm, encodable, say, silence
 from reprocheck.errors import ExitCode, ReprocheckError, UsageError
 from reprocheck.model import Audit
 from reprocheck.report import FORMATS
+from reprocheck.report.formats import Formats
 
 _COUNTER = itertools.count()
 
@@ -41,12 +43,15 @@ def check_writable(outputs: Sequence[tuple[str, Path]]) -> None:
         met[real] = path
 
 
-def write_outputs(audit: Audit, outputs: Sequence[tuple[str, Path]], style: Style) -> None:
-    """Write every report, each by a temporary file in its folder. One that fails does not stop the others."""
+def write_outputs(answer: Any, outputs: Sequence[tuple[str, Path]], style: Style, formats: Formats = FORMATS) -> None:
+    """Write every report, each by a temporary file in its folder. One that fails does not stop the others.
+
+    `formats`: those of the command whose answer it is, by default an audit.
+    """
     file_style = replace(style, colour=False, ascii=False, plots=False)  # a file is no terminal, and is UTF-8
     failures: list[OutputError] = []
     for form, path in outputs:
-        text = disarm(FORMATS[form](audit, file_style), form)
+        text = disarm(formats[form](answer, file_style), form)
         try:
             write_atomically(path, text.encode("utf-8", "backslashreplace"))
         except OSError as error:

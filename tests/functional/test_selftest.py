@@ -12,7 +12,7 @@ from reprocheck.commands.selftest.selftest import (
     PLANTED,
     Case,
     Seen,
-    exit_code,
+    SelfTest,
     render_json,
     render_text,
     try_all,
@@ -24,6 +24,7 @@ from reprocheck.model import NotCompared, Verdict
 from tests.support.cli import reprocheck
 
 SET_ORDER = next(case for case in CASES if case.function == "set_order")
+NOT_TRIED = NotCompared(what="race of threads", reason="there is one core")
 CLEAN = next(case for case in CASES if case.expected is Verdict.REPRODUCIBLE)
 
 
@@ -46,10 +47,11 @@ def test_every_fault_is_seen_and_no_clean_training_is_called_different(tmp_path:
 def test_a_fault_that_the_environment_hides_goes_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     before = Path.cwd()
     monkeypatch.setenv("PYTHONHASHSEED", "0")
-    (one,), skipped = try_all(SilentProgress(), [SET_ORDER])
+    answer = try_all(SilentProgress(), [SET_ORDER])
+    (one,) = answer.seen
     assert one.verdict is Verdict.REPRODUCIBLE
     assert one.detail == "hash seed does not vary: PYTHONHASHSEED is set in the environment"
-    assert (exit_code([one]), skipped) == (ExitCode.NO_VERDICT, ())
+    assert (answer.exit_code, answer.skipped) == (ExitCode.NO_VERDICT, ())
     assert Path.cwd() == before
 
 
@@ -65,13 +67,14 @@ def test_a_fault_that_the_environment_hides_goes_unseen(monkeypatch: pytest.Monk
     ],
 )
 def test_exit_code(found: list[Seen], code: int) -> None:
-    assert exit_code(found) == code
-    assert json.loads(render_json(found, ()))["exit_code"] == code
+    answer = SelfTest(tuple(found), ())
+    assert answer.exit_code == code
+    assert json.loads(render_json(answer, Style()))["exit_code"] == code
 
 
 def test_the_table_says_what_went_wrong_and_what_was_not_tried() -> None:
     found = [seen(SET_ORDER, Verdict.REPRODUCIBLE, "hash seed does not vary"), seen(CLEAN, Verdict.REPRODUCIBLE)]
-    text = render_text(found, [NotCompared(what="race of threads", reason="there is one core")], Style())
+    text = render_text(SelfTest(tuple(found), (NOT_TRIED,)), Style())
     assert "order of a set     different     reproducible  WRONG  1.0 s  hash seed does not vary" in text
     assert "not tried: race of threads: there is one core" in text
     assert text.endswith("1 of 2 cases as expected: do not trust a verdict here\n")

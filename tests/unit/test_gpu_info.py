@@ -13,9 +13,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import typer
 
+from reprocheck.cli import app
 from reprocheck.commands.gpu_info import command as gpu_info
-from reprocheck.commands.gpu_info.command import GpuInfo, GpuState, collect, gpu_info_command, import_torch, to_json
+from reprocheck.commands.gpu_info.command import GpuInfo, GpuState, collect, import_torch, to_json
 from reprocheck.commands.gpu_info.text import render_text
 from reprocheck.errors import ExitCode
 
@@ -455,6 +457,13 @@ class TestReports:
         assert "  process                 pid 77, unknown, /usr/bin/p77" in section
 
 
+def command(form: str, require: bool) -> int:
+    """As `reprocheck gpu-info` does it."""
+    with pytest.raises(typer.Exit) as left:
+        app.gpu_info(format=form, output=None, as_json=False, require=require)
+    return left.value.exit_code
+
+
 class TestCommand:
     @pytest.fixture
     def no_gpu(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -463,14 +472,14 @@ class TestCommand:
 
     @pytest.mark.usefixtures("no_gpu")
     def test_no_gpu_is_an_answer(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert gpu_info_command(as_json=False, require=False) == ExitCode.OK
+        assert command("text", require=False) == ExitCode.OK
         out, err = capsys.readouterr()
         assert out.startswith("no GPU: PyTorch cannot be imported: libtorch.so")
         assert err == ""
 
     @pytest.mark.usefixtures("no_gpu")
     def test_no_gpu_where_one_is_required(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert gpu_info_command(as_json=True, require=True) == ExitCode.NO_VERDICT
+        assert command("json", require=True) == ExitCode.NO_VERDICT
         out, err = capsys.readouterr()
         assert json.loads(out)["availability"]["state"] == "torch-import-failed"
         assert err == "error: no GPU is available: PyTorch cannot be imported: libtorch.so: bad\\x1b[0m\n"
@@ -480,7 +489,7 @@ class TestCommand:
     ) -> None:
         info = look(fake_torch([properties(0)]))
         monkeypatch.setattr(gpu_info, "collect", lambda: info)
-        assert gpu_info_command(as_json=False, require=True) == ExitCode.OK
+        assert command("text", require=True) == ExitCode.OK
         out, err = capsys.readouterr()
         assert out.startswith("GPU available: 1 device, with cuda\n")
         assert err == ""
@@ -490,7 +499,7 @@ class TestCommand:
         stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
         monkeypatch.setattr(gpu_info, "collect", lambda: info)
         monkeypatch.setattr(sys, "stdout", stream)
-        assert gpu_info_command(as_json=False, require=False) == ExitCode.OK
+        assert command("text", require=False) == ExitCode.OK
         stream.seek(0)
         assert r"GPU \u03a9" in stream.read()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from reprocheck.commands.cost.bill import price
 from reprocheck.commands.cost.json import render_cost_json
@@ -11,12 +11,12 @@ from reprocheck.commands.cost.rows import choose_rows
 from reprocheck.commands.cost.text import render_cost_text
 from reprocheck.config import checks
 from reprocheck.config.checks import Refused
-from reprocheck.engine.console import Style
 from reprocheck.engine.progress import Progress
 from reprocheck.errors import UsageError
 from reprocheck.model import Request
+from reprocheck.report.formats import formats_of
 
-FORMATS: dict[str, Callable[[Bill, Style], str]] = {"json": render_cost_json, "text": render_cost_text}
+FORMATS = formats_of("cost", text=render_cost_text, json=render_cost_json)
 
 
 def answer(request: Request, rounds: int, only: Sequence[str], progress: Progress) -> Bill:

@@ -9,26 +9,12 @@ from reprocheck.commands.diff.json import render_diff_json
 from reprocheck.commands.diff.model import Diff
 from reprocheck.commands.diff.sides import best_pair, open_sides
 from reprocheck.commands.diff.text import render_diff_text
-from reprocheck.config.checks import shown
-from reprocheck.engine.console import Style
-from reprocheck.errors import UsageError
 from reprocheck.model.tolerance import Tolerance
+from reprocheck.report.formats import formats_of
 
-FORMATS = {"json": render_diff_json, "text": render_diff_text}
-
-
-def check_form(word: str) -> str:
-    """The name of a format. Raises UsageError."""
-    if word not in FORMATS:
-        raise UsageError(f"--format must be {' or '.join(FORMATS)}, not {shown(word)}")
-    return word
+FORMATS = formats_of("diff", text=render_diff_text, json=render_diff_json)
 
 
 def diff_audits(a: str, b: str, evidence: Path, tolerance: Tolerance) -> Diff:
     """Compare what two words name. Raises UsageError."""
     return diff_sides(*best_pair(open_sides(a, evidence), open_sides(b, evidence)), tolerance)
-
-
-def render_diff(diff: Diff, form: str, style: Style) -> str:
-    """The report in one of FORMATS."""
-    return FORMATS[form](diff, style)

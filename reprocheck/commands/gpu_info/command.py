@@ -29,9 +29,9 @@ from reprocheck.commands.gpu_info.device import (
     text,
 )
 from reprocheck.commands.gpu_info.text import render_text
-from reprocheck.engine.console import say
+from reprocheck.engine.console import Style, say
 from reprocheck.errors import ExitCode
-from reprocheck.report.write import print_report
+from reprocheck.report.formats import formats_of
 
 SCHEMA_VERSION = 1
 
@@ -100,16 +100,23 @@ class GpuInfo:
     notes: tuple[str, ...]
 
 
-def gpu_info_command(as_json: bool, require: bool) -> int:
-    """The command: the report to stdout; with `require`, no GPU is an exit code and a line on stderr."""
-    info = collect()
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    report = to_json(info) if as_json else render_text(info, width)
-    print_report(report, "json" if as_json else "text")
-    if require and info.availability.state is not GpuState.AVAILABLE:
-        say(f"error: no GPU is available: {info.availability.reason}")
-        return ExitCode.NO_VERDICT
-    return ExitCode.OK
+def refuse_without_gpu(info: GpuInfo) -> ExitCode:
+    """For --require: no GPU is an exit code and a line on stderr."""
+    if info.availability.state is GpuState.AVAILABLE:
+        return ExitCode.OK
+    say(f"error: no GPU is available: {info.availability.reason}")
+    return ExitCode.NO_VERDICT
+
+
+def _as_text(info: GpuInfo, style: Style) -> str:
+    return render_text(info, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+
+
+def _as_json(info: GpuInfo, style: Style) -> str:
+    return to_json(info)
+
+
+FORMATS = formats_of("gpu-info", text=_as_text, json=_as_json)
 
 
 def to_json(info: GpuInfo) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from reprocheck.commands.params.json import render_params_json
-from reprocheck.commands.params.model import Params
 from reprocheck.commands.params.text import render_params_text
-from reprocheck.engine.console import Style
+from reprocheck.report.formats import formats_of
 
-FORMATS: dict[str, Callable[[Params, Style], str]] = {"json": render_params_json, "text": render_params_text}
+FORMATS = formats_of("params", text=render_params_text, json=render_params_json)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from reprocheck.commands.resume.answer import resume as answer
 from reprocheck.commands.resume.json import render_resume_json
-from reprocheck.commands.resume.model import Answer, ResumeOrder
+from reprocheck.commands.resume.model import ResumeOrder
 from reprocheck.commands.resume.text import render_resume_text
 from reprocheck.config import checks
-from reprocheck.engine.console import Style
 from reprocheck.errors import UsageError
 from reprocheck.model import Request
+from reprocheck.report.formats import formats_of
 
 __all__ = ["FORMATS", "answer", "make_resume_order"]
 
 MOST_GRACE = 3600
 """Seconds."""
-FORMATS: dict[str, Callable[[Answer, Style], str]] = {"json": render_resume_json, "text": render_resume_text}
+FORMATS = formats_of("resume", text=render_resume_text, json=render_resume_json)
 
 
 def make_resume_order(request: Request, at: int | None, kill: bool, grace: float, extra: Sequence[str]) -> ResumeOrder:

@@ -20,6 +20,7 @@ from reprocheck.engine.progress import Progress
 from reprocheck.engine.workspace import temporary_folder
 from reprocheck.errors import ExitCode, ReprocheckError
 from reprocheck.model import Audit, NotCompared, Request, Settings, Target, TargetKind, Verdict
+from reprocheck.report.formats import formats_of
 from reprocheck.report.text.difference import where
 from reprocheck.report.wording import count, duration
 
@@ -86,7 +87,20 @@ CASES = (
 )
 
 
-def try_all(progress: Progress, cases: Sequence[Case] = CASES) -> tuple[tuple[Seen, ...], tuple[NotCompared, ...]]:
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """What the self-test came to."""
+
+    seen: tuple[Seen, ...]
+    skipped: tuple[NotCompared, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """No verdict on this machine is worth anything while a fault goes unseen."""
+        return ExitCode.OK if self.seen and all(one.as_expected for one in self.seen) else ExitCode.NO_VERDICT
+
+
+def try_all(progress: Progress, cases: Sequence[Case] = CASES) -> SelfTest:
     """Audit every case; what was seen, and what cannot be tried here. Raises Interrupted."""
     cores = _cores()
     possible = [case for case in cases if case.threads <= cores]
@@ -97,16 +111,12 @@ def try_all(progress: Progress, cases: Sequence[Case] = CASES) -> tuple[tuple[Se
         for case in cases
         if case not in possible
     )
-    return seen, tuple(skipped)
+    return SelfTest(seen, tuple(skipped))
 
 
-def exit_code(seen: Sequence[Seen]) -> ExitCode:
-    """No verdict on this machine is worth anything while a fault goes unseen."""
-    return ExitCode.OK if seen and all(one.as_expected for one in seen) else ExitCode.NO_VERDICT
-
-
-def render_text(seen: Sequence[Seen], skipped: Sequence[NotCompared], style: Style) -> str:
+def render_text(answer: SelfTest, style: Style) -> str:
     """The table, a newline at its end."""
+    seen, skipped = answer.seen, answer.skipped
     pen = Pen(style)
     rows = [["planted", "expected", "seen", "", "time", "where"]]
     colours: dict[tuple[int, int], str] = {}
@@ -122,11 +132,12 @@ def render_text(seen: Sequence[Seen], skipped: Sequence[NotCompared], style: Sty
     return "\n".join([*lines, "", closing + ("" if right == len(seen) else ": do not trust a verdict here")]) + "\n"
 
 
-def render_json(seen: Sequence[Seen], skipped: Sequence[NotCompared]) -> str:
+def render_json(answer: SelfTest, style: Style) -> str:
     """The same for machines; what no two runs share is in `volatile`."""
+    seen, skipped = answer.seen, answer.skipped
     plain = {
         "schema_version": SCHEMA_VERSION,
-        "exit_code": int(exit_code(seen)),
+        "exit_code": int(answer.exit_code),
         "cases": [
             {
                 "family": one.case.family,
@@ -142,6 +153,9 @@ def render_json(seen: Sequence[Seen], skipped: Sequence[NotCompared]) -> str:
         "volatile": {"seconds": {one.case.family: one.seconds for one in seen}},
     }
     return json.dumps(plain, indent=2, sort_keys=True) + "\n"
+
+
+FORMATS = formats_of("selftest", text=render_text, json=render_json)
 
 
 def _try(case: Case, folder: Path, progress: Progress) -> Seen:

@@ -1,0 +1,81 @@
+"""Every command takes --format and --output, in the same way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import reprocheck
+
+TRAINING = """
+import torch
+
+
+def train(seed: int = 0):
+    torch.manual_seed(seed)
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+    return model
+"""
+COMMANDS = {
+    "params": ("train.py:train",),
+    "doctor": ("train.py:train",),
+    "gpu-info": (),
+    "vary": ("--list",),
+}
+SLOW = {
+    "cost": ("--rounds", "2", "--only", "seeds only", "train.py:train"),
+    "vary": ("--only", "umask", "--no-explain", "train.py:train"),
+    "resume": ("train.py:train",),
+    "selftest": ("-q",),
+}
+
+
+def check(folder: Path, command: str, words: tuple[str, ...]) -> None:
+    (folder / "train.py").write_text(TRAINING)
+    outputs = ("-o", "json=answer.json", "--output", "text=answer.txt")
+    ran = reprocheck(command, "--format", "markdown", *outputs, *words, cwd=folder, timeout=900)
+    assert ran.code in (0, 3), ran.out + ran.err
+    lines = ran.out.splitlines()
+    assert lines[0].startswith(f"### reprocheck {command}")
+    assert lines[2] == "```text"
+    assert lines[-1] == "```"
+    assert "\n".join(lines[3:-1]) == (folder / "answer.txt").read_text().strip("\n")
+    json.loads((folder / "answer.json").read_text())
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_formats_and_files(tmp_path: Path, command: str) -> None:
+    check(tmp_path, command, COMMANDS[command])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", sorted(SLOW))
+def test_formats_and_files_of_long_commands(tmp_path: Path, command: str) -> None:
+    check(tmp_path, command, SLOW[command])
+
+
+@pytest.mark.parametrize("command", ["cost", "diff", "doctor", "gpu-info", "params", "resume", "selftest", "vary"])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--format", "sarif"), "--format must be json, markdown or text, not 'sarif'"),
+        (("--output", "xml=a"), "the format of --output must be json, markdown or text, not 'xml'"),
+        (("--output", "answer.txt"), "--output must be FORMAT=FILE, not 'answer.txt'"),
+        (("--output", "text=no/such/folder"), "cannot write text report to no/such/folder"),
+    ],
+)
+def test_bad_words_are_refused_before_anything_is_run(
+    tmp_path: Path, command: str, words: tuple[str, ...], message: str
+) -> None:
+    target = {"diff": ("a", "b"), "gpu-info": (), "selftest": ()}.get(command, ("train.py:train",))
+    ran = reprocheck(command, *words, *target, cwd=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err
+    assert list(tmp_path.iterdir()) == []
