@@ -140,14 +140,13 @@ def _unseeded(lab: Lab, first: Evidence, limit: int | None, place: Place, probe:
     request = lab.request
     settings = replace(request.settings, seeding=Seeding.NONE)
     ambient = lab.ambient(request.repeats - 1)
-    compared_with = (first.spec.id,)
     return lab.spec(
         first,
         limit=limit,
         ambient=ambient,
         settings=settings,
         probe=probe,
-        compared_with=compared_with,
+        against=(first,),
         fresh=place.fresh,
         home_without=place.home_without,
         home_copies=True,

@@ -118,7 +118,7 @@ class Attributor:
             originals = [self.b if self._plain[0][0] is self.a else self.a]
         for original in originals:
             if self.lab.left > RESERVED:
-                twin_run = self.lab.run("control", [self.lab.spec(original, limit=self.limit)])[0]
+                twin_run = self.lab.run("control", [self.lab.spec(original, limit=self.limit, against=(original,))])[0]
                 self._plain.append((original, twin_run, self.lab.agree(original, twin_run, self.limit)))
                 made += 1
         question = "does it differ with every ambient factor equal?"
@@ -131,7 +131,7 @@ class Attributor:
         twin = next((twin for one, twin, outcome in self._plain if one is self.a and outcome is False), None)
         if not isinstance(twin, Evidence) or self.a.spec.repeat or self.lab.left < 2:
             return True
-        another = self.lab.run("does it still differ?", [self.lab.spec(twin, limit=self.limit)])[0]
+        another = self.lab.run("does it still differ?", [self.lab.spec(twin, limit=self.limit, against=(twin,))])[0]
         outcome = self.lab.agree(twin, another, self.limit)
         self._plain.append((twin, another, outcome))
         self._arm("later control", "do later runs differ with every ambient factor equal?", 1, [outcome])
@@ -171,7 +171,12 @@ class Attributor:
         inside = [os.path.relpath(one.path, folder) for one in found if not one.is_outside]
         outside = [one.path for one in found if one.is_outside]
         spec = self.lab.spec(
-            self.a, limit=self.limit, fresh=True, copy_without=inside, home_without=outside if outside else None
+            self.a,
+            limit=self.limit,
+            fresh=True,
+            copy_without=inside,
+            home_without=outside if outside else None,
+            against=(self.a, later),
         )
         ran = self.lab.run("does it agree with the first run where no run has left a file?", [spec])[0]
         same = self.lab.agree(self.a, ran, self.limit)
@@ -246,7 +251,7 @@ class Attributor:
         """Whether a run with the factors of run a, but these from run b, differs from run a."""
         ambient = _mixed(self.a.spec.ambient, self.b.spec.ambient, factors)
         reference = self.b if "temporary directory" in factors else self.a
-        spec = self.lab.spec(reference, limit=self.limit, ambient=ambient)
+        spec = self.lab.spec(reference, limit=self.limit, ambient=ambient, against=(self.a, self.b))
         ran = self.lab.run(f"does it depend on the {_and(factors)}?", [spec])[0]
         same = self.lab.agree(self.a, ran, self.limit)
         question = f"does changing only the {_and(factors)} change it?"
@@ -280,10 +285,14 @@ class Attributor:
         come first; one with the factors of run b shows whether there is another cause."""
         hold_all = self.lab.hold + hold
 
-        def spec(reference: Evidence) -> Ran:
-            return self.lab.run(question, [self.lab.spec(reference, limit=self.limit, hold=hold_all)])[0]
+        ran: list[Ran] = []
 
-        ran = [spec(self.a), spec(self.a)]
+        def spec(reference: Evidence) -> Ran:
+            spec = self.lab.spec(reference, limit=self.limit, hold=hold_all, against=ran[:1])
+            return self.lab.run(question, [spec])[0]
+
+        ran.append(spec(self.a))
+        ran.append(spec(self.a))
         outcomes = [self.lab.agree(ran[0], ran[1], self.limit)]
         if outcomes[0]:
             other = spec(self.b) if self.lab.left > 1 and self._varied_factors() else None
@@ -380,7 +389,8 @@ class Attributor:
     def _agrees_frozen(self, frozen: Ran, places: Sequence[tuple[str, Location | None]], words: str) -> bool | None:
         items = tuple(f"{kind}@{place.path}:{place.line}" for kind, place in places if place is not None)
         question = f"does it agree with {words}?"
-        spec = self.lab.spec(self.a, limit=self.limit, hold=self.lab.hold + Hold(frozen=items))
+        hold = self.lab.hold + Hold(frozen=items)
+        spec = self.lab.spec(self.a, limit=self.limit, hold=hold, against=(frozen,))
         ran = self.lab.run(question, [spec])[0]
         same = self.lab.agree(frozen, ran, self.limit)
         kinds = " and ".join(dict.fromkeys(kind for kind, _ in places))

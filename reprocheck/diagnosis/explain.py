@@ -17,6 +17,7 @@ from reprocheck.diagnosis.source.scan import scan
 from reprocheck.diagnosis.torch_warnings import nondeterministic
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
+from reprocheck.engine.templates import Templates
 from reprocheck.model import Divergence, Evidence, Finding, NotCompared
 from reprocheck.model.explanation import Attribution, Case, Explanation, SourceHit, Trial
 
@@ -38,10 +39,10 @@ class _Round:
 
 
 def explain_difference(
-    planner: Planner, progress: Progress, a: Evidence, b: Evidence, divergence: Divergence
+    planner: Planner, progress: Progress, a: Evidence, b: Evidence, divergence: Divergence, templates: Templates
 ) -> tuple[Explanation, tuple[Finding, ...]]:
     """Why runs a and b of one seed differ, and what mends it. Raises Interrupted."""
-    lab = Lab(planner, progress, planner.request.explain_budget)
+    lab = Lab(planner, progress, planner.request.explain_budget, templates=templates)
     hits = scan(Path(path) for path in a.sources)
     rounds: list[_Round] = []
     trials: list[Trial] = []
@@ -127,7 +128,7 @@ def _what_remains(
         return tried.rest, False
     if last.attribution.hold is None or lab.left < 2:
         return None, False
-    ran = lab.run("is there another cause?", [lab.spec(reference) for reference in (a, b)])
+    ran = lab.run("is there another cause?", [lab.spec(reference, against=()) for reference in (a, b)])
     agree = lab.agree(ran[0], ran[1], None)
     if agree is False and isinstance(ran[0], Evidence) and isinstance(ran[1], Evidence):
         return (ran[0], ran[1]), False

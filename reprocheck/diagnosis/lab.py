@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import Templates
 from reprocheck.evidence.run import Ran, read_run
-from reprocheck.model import Ambient, Evidence, Outcome, Probe, RunSpec, Settings
+from reprocheck.model import Ambient, Evidence, Isolation, Outcome, Probe, RunSpec, Settings
 from reprocheck.model.explanation import Hold
 
 
@@ -29,10 +28,10 @@ class Lab:
         base: Planner | None = None,
         templates: Templates | None = None,
     ) -> None:
-        """`templates`: to fork runs from, beside those that an experiment warms up for itself."""
+        """`templates`: to fork runs from, those of the audit; else every run is an interpreter of its own."""
         self._planner = planner
         self._base = base
-        self._templates = templates
+        self._templates = templates or Templates(Isolation.PROCESS)
         self.request = planner.request
         self.hold = Hold()
         """Causes that are known are held constant in every run, unless it says otherwise."""
@@ -58,7 +57,7 @@ class Lab:
         settings: Settings | None = None,
         probe: Probe | None = None,
         fresh: bool | None = None,
-        compared_with: tuple[str, ...] | None = None,
+        against: Sequence[Ran] | None = None,
         home_without: Sequence[str] | None = None,
         home_copies: bool = False,
         copy_without: Sequence[str] = (),
@@ -66,7 +65,9 @@ class Lab:
     ) -> RunSpec:
         """A run like `reference`; what is given is otherwise. `limit`: steps after which it ends. `home_without`: in a
         home folder of its own, without these files (`leftovers.Leftover.path`), or with copies of them. `copy_without`:
-        files that its copy of the folder lacks. `hold`: what is held constant, if not the causes that are known."""
+        files that its copy of the folder lacks. `hold`: what is held constant, if not the causes that are known.
+        `against`: what it is compared with, beside the runs that are made with it (None: any run of its seed), so that
+        they do not come from one template."""
         hold = self.hold if hold is None else hold
         settings = held_settings(settings or self.request.settings, hold)
         if reference.spec.probe is not None and reference.spec.probe.calls > 1:
@@ -92,24 +93,33 @@ class Lab:
             home_copies=home_copies or bool(hold.home_without),
             known=None if reference.spec.copy_of is not None else known_of(reference),
         )
+        compared_with = None if against is None else tuple(one.spec.id for one in against)
         return replace(spec, compared_with=compared_with, copy_without=tuple(copy_without))
 
     def run(self, question: str, specs: Sequence[RunSpec], watch: Watch | None = None) -> list[Ran]:
         """Make the runs; those under way when `watch` says so are STOPPED. Raises Interrupted."""
         self._progress.stage(question)
-        ran: list[Ran] = []
+        specs = [_apart(spec, specs) for spec in specs]
         # Runs with one temporary directory go one after the other.
         shared = len({spec.environment.get("TMPDIR") for spec in specs}) < len(specs)
         jobs = 1 if shared else self.request.jobs
-        with nullcontext(self._templates) if self._templates else Templates(self.request.isolation) as templates:
-            ran += [read_run(outcome) for outcome in launch(specs, jobs, self._progress, watch, templates)]
-        return ran
+        return [read_run(outcome) for outcome in launch(specs, jobs, self._progress, watch, self._templates)]
 
     def agree(self, a: Ran, b: Ran, limit: int | None) -> bool | None:
-        """Whether two runs agree in their first `limit` steps; None when one of them gave no evidence."""
+        """Whether two runs agree in their first `limit` steps; None when one of them gave no evidence, or when they may
+        agree because they came from one template."""
         if isinstance(a, Outcome) or isinstance(b, Outcome):
             return None
-        return first_difference(a, b, self.request, limit) is None
+        if first_difference(a, b, self.request, limit) is not None:
+            return False
+        return None if self._templates.share(a.spec.id, b.spec.id) else True
+
+
+def _apart(spec: RunSpec, made_with: Sequence[RunSpec]) -> RunSpec:
+    """Runs that are made together are compared with one another."""
+    if spec.compared_with is None:
+        return spec
+    return replace(spec, compared_with=(*spec.compared_with, *(one.id for one in made_with if one.id != spec.id)))
 
 
 def tmpdir_of(run: Evidence) -> str:

@@ -101,10 +101,11 @@ def _try(
     for remedy in remedies:
         hold = hold + hold_of(remedy)
     references = (a, b) if runs == 2 else (a, a, b)[:runs]
-    specs = [lab.spec(reference, probe=Probe(ledger=False), hold=hold) for reference in references]
+    specs = [lab.spec(reference, probe=Probe(ledger=False), hold=hold, against=()) for reference in references]
     names = " and ".join(remedy.text for remedy in remedies)
     ran: list[Ran] = []
     for spec in specs:  # one after the other: the first that differs ends the trial
+        spec = replace(spec, compared_with=tuple(one.spec.id for one in ran))
         ran += lab.run(f"trying {names}", [spec])
         if lab.agree(ran[0], ran[-1], None) is not True:
             break

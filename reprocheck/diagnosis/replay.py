@@ -108,7 +108,7 @@ def _is_earlier(parted: Divergence, divergence: Divergence) -> bool:
 
 
 def _traced_pair(lab: Lab, a: Evidence, b: Evidence, window: TraceWindow | None) -> tuple[Ran, Ran]:
-    specs = [lab.spec(run, probe=Probe(trace=window)) for run in (a, b)]
+    specs = [lab.spec(run, probe=Probe(trace=window), against=(a, b)) for run in (a, b)]
     endless = window is not None and (window.last is None or window.last >= _steps(a, b))
     ran = lab.run("tracing operations", specs, TraceWatch(*(spec.directory for spec in specs)) if endless else None)
     return ran[0], ran[1]

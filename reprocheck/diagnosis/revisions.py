@@ -11,6 +11,7 @@ from reprocheck.diagnosis.replay import replay
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.revision import Revision
+from reprocheck.engine.templates import Templates
 from reprocheck.model import Divergence, Evidence
 from reprocheck.model.explanation import Explanation, OpCall, Origin
 from reprocheck.protocol import STEP_KINDS, digest_at, records
@@ -26,12 +27,13 @@ def explain_revisions(
     pair: tuple[Evidence, Evidence],
     divergence: Divergence,
     revision: Revision,
+    templates: Templates,
 ) -> Explanation:
     """Where a run of the revision and a run of the current state part. Raises Interrupted.
 
     Its worktree is gone when somebody reads of it: paths and runs are told by the name of the revision.
     """
-    lab = Lab(planner, progress, planner.request.explain_budget, base)
+    lab = Lab(planner, progress, planner.request.explain_budget, base, templates)
     seen = replay(lab, *pair, divergence, across=True)
     drawn = _generators_part(*pair, divergence)
     if seen.origin is not None and seen.origin.kind == "generator" and drawn is not None and lab.left >= 2:

@@ -19,7 +19,7 @@ from signal import SIGKILL
 from typing import Any
 
 from reprocheck.engine.processes import continue_if_stopped, has_ended
-from reprocheck.model import Isolation, RunSpec
+from reprocheck.model import Isolation, Probe, RunSpec
 from reprocheck.protocol import RUN_VARIABLE, TEMPLATE
 from reprocheck.protocol.package import WORKER_FILE
 from reprocheck.protocol.reading import items, parse_json, whole
@@ -34,6 +34,8 @@ MOST_AT_ONCE = 4
 """Templates that import at the same time, at most; each needs some 300 MB."""
 OF_A_RUN = (RUN_VARIABLE, "TMPDIR")
 """Variables that a run gets after the fork."""
+MOST_IDLE = 4
+"""Templates that are kept for runs to come, if there may be any."""
 NAME_ROOM = 200
 """Bytes for the name of a run in the environment that the system shows of a process."""
 
@@ -164,8 +166,10 @@ class Template:
 class Templates:
     """The templates of one audit. As a context it ends them all."""
 
-    def __init__(self, isolation: Isolation) -> None:
+    def __init__(self, isolation: Isolation, idle: int = 1) -> None:
+        """`idle`: templates without a run to come that are kept, beside the last one."""
         self._isolation = isolation
+        self._idle = idle
         self._slots: list[_Slot] = []
         self._places: dict[str, _Slot] = {}
 
@@ -206,12 +210,18 @@ class Templates:
         return None if slot is None or slot.template is None or slot.template.is_lost else slot.template
 
     def ended(self, spec: RunSpec) -> None:
-        """A run is over. A template without another is ended, but for the last one, which later runs may use."""
+        """A run is over. Of templates without another some are kept, which later runs may use: the first ones and the
+        last one."""
         slot = self._places.pop(spec.id, None)
         if slot is not None:
             slot.waiting.discard(spec.id)
-            if not slot.waiting and slot is not self._slots[-1]:
-                slot.close()
+            idle = [other for other in self._slots[:-1] if other.template is not None and not other.waiting]
+            for other in idle[self._idle :]:
+                other.close()
+
+    def share(self, one: str, other: str) -> bool:
+        """Whether one template has forked both of these runs: they have more in common than two executions have."""
+        return one != other and any({one, other} <= {spec.id for spec in slot.serves} for slot in self._slots)
 
     def _warm_up(self, waiting: Sequence[RunSpec]) -> None:
         at_once = min(MOST_AT_ONCE, os.cpu_count() or 1)
@@ -249,9 +259,15 @@ def _compared(spec: RunSpec, other: RunSpec) -> bool:
 
 
 def _suits(spec: RunSpec) -> bool:
-    """Whether the run may be forked. One that is looked into needs to see all imports; a path that hangs on the
-    current folder has to be taken up there."""
+    """Whether the run may be forked. One whose memory, time or first calls are looked into needs an interpreter of its
+    own; a path that hangs on the current folder has to be taken up there."""
     path = spec.environment.get("PYTHONPATH", "")
     is_fixed = not path or all(os.path.isabs(part) for part in path.split(os.pathsep))
     fits = len(f"{spec.environment[RUN_VARIABLE]}".encode()) < NAME_ROOM
-    return sys.platform == "linux" and spec.probe is None and is_fixed and fits
+    return sys.platform == "linux" and _may_fork(spec.probe) and is_fixed and fits
+
+
+def _may_fork(probe: Probe | None) -> bool:
+    return probe is None or not (
+        probe.calls > 1 or probe.states or probe.cut or probe.times or probe.weights or probe.checkup
+    )

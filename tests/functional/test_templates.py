@@ -122,6 +122,44 @@ def test_a_run_has_its_own_name_folder_and_temporary_directory(tmp_path: Path) -
     assert all(map(is_forked, printed))
 
 
+@pytest.mark.slow
+def test_the_runs_of_an_explanation_are_forked_too(tmp_path: Path) -> None:
+    """All but the one with a hash seed of its own: no template was born with that."""
+    source = ORIGIN + (
+        "import torch\n"
+        "words = 'the quick brown fox jumps over the lazy dog'.split()\n"
+        "model = torch.nn.Linear(1, 1)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+        "for number in [float(words.index(word)) for word in set(words)]:\n"
+        "    optimizer.zero_grad()\n"
+        "    model(torch.tensor([[number]])).sum().backward()\n"
+        "    optimizer.step()\n"
+    )
+    (tmp_path / "target.py").write_text(source)
+    words = (word for word in WORDS if word not in ("--no-explain", "--compare", "stdout"))
+    ran = reprocheck(*words, "target.py", cwd=tmp_path, env=environment())
+    answer = ran.json()
+    assert [finding["cause"] for finding in answer["findings"]] == ["str-set-order"] * 2
+    runs = {path.parent.name: path.read_text() for path in tmp_path.glob(".reprocheck/audits/*/*/stdout.txt")}
+    assert [name for name, printed in sorted(runs.items()) if not is_forked(printed)] == ["x03"]
+
+
+@pytest.mark.slow
+def test_a_traced_run_that_begins_anew_takes_everything_down_once(tmp_path: Path) -> None:
+    source = (
+        "import os, time, random\nrandom.seed(time.time_ns())\nos.environ['OMP_NUM_THREADS'] = '1'\nimport torch\n"
+        "model = torch.nn.Linear(1, 1)\nmodel.weight.data.fill_(random.random())\n"
+        "optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+        "model(torch.ones(1, 1)).sum().backward()\noptimizer.step()\n"
+    )
+    (tmp_path / "target.py").write_text(source)
+    reprocheck("run", "target.py", cwd=tmp_path, env=environment())
+    lines = next(tmp_path.glob(".reprocheck/audits/*/x01/ledger.jsonl")).read_text().splitlines()
+    seeds = [entry for entry in map(json.loads, lines) if entry["kind"] == "seed" and entry["name"] == "random.seed"]
+    assert {entry["count"] for entry in seeds} == {1}
+    assert len({entry["pid"] for entry in map(json.loads, lines)}) == 1
+
+
 def planned(folder: Path, seeds: int) -> tuple[RunSpec, ...]:
     (folder / "target.py").write_text("import time, os\ntime.sleep(60)\n")
     target = Target(text="target.py", kind=TargetKind.SCRIPT, path=folder / "target.py")

@@ -36,7 +36,7 @@ from reprocheck.engine.progress import Progress
 from reprocheck.engine.revision import PREFIX, Revision, check_out, moved_planner, refuse_missing, remove
 from reprocheck.engine.session import Session, session
 from reprocheck.engine.store import keep_report
-from reprocheck.engine.templates import Templates
+from reprocheck.engine.templates import MOST_IDLE, Templates
 from reprocheck.engine.workspace import REVISION
 from reprocheck.errors import Interrupted, UsageError
 from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
@@ -115,7 +115,7 @@ def _audit(session: Session, known: Baseline | None) -> Audit:
 def _run_and_explain(session: Session) -> tuple[_Side, Against | None, _Why, Reuse]:
     """All runs, of the other revision too, and why they differ or what they depend on."""
     request, planner, progress = session.request, session.planner, session.progress
-    with Templates(request.isolation) as templates, _other_revision(planner) as (revision, base_planner):
+    with Templates(request.isolation, MOST_IDLE) as templates, _other_revision(planner) as (revision, base_planner):
         planners = [planner, *([base_planner] if base_planner else [])]
         sides, cached = _run_sides(planners, progress, planner.directory, templates)
         here, base = sides[0], sides[1] if base_planner else None
@@ -256,13 +256,17 @@ def _explain(
             if seed.divergence is not None:
                 by_id = {evidence.spec.id: evidence for evidence in one.evidence}
                 first, other = (by_id[run] for run in seed.divergence.runs)
-                explanation, causes = explain_difference(here.planner, progress, first, other, seed.divergence)
+                explanation, causes = explain_difference(
+                    here.planner, progress, first, other, seed.divergence, templates
+                )
                 return _Why.of(seed.divergence, explanation, causes, placed)
         firsts = _whole_firsts(here)
         if against is not None and against.divergence is not None and base is not None and revision is not None:
             pair = evidence_pair(against, base.runs, here.runs)
             assert pair is not None
-            explanation = explain_revisions(here.planner, base.planner, progress, pair, against.divergence, revision)
+            explanation = explain_revisions(
+                here.planner, base.planner, progress, pair, against.divergence, revision, templates
+            )
             unknown = SelfSeeding(seeds_itself=None, reason="the runs were needed for --against")
             return _Why(explanation=explanation, not_done=explanation.not_done, self_seeding=unknown)
         if firsts:

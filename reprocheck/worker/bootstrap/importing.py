@@ -57,8 +57,12 @@ class _OnImport:
 
 
 def after_import(name: str, action: Callable[[], None]) -> None:
-    """Call `action` once `name` is imported; now, if it is already."""
-    if name in sys.modules:
+    """Call `action` once `name` is imported; now, if it is already. A module of a package that is hidden, as torch is
+    in a forked run, counts as imported with the package."""
+    package = name.partition(".")[0]
+    if name in sys.modules and package not in sys.modules:
+        after_import(package, lambda: after_import(name, action))
+    elif name in sys.modules:
         action()
     else:
         sys.meta_path.insert(0, _OnImport(name, action))

@@ -23,7 +23,17 @@ from types import ModuleType
 from typing import Any
 
 from reprocheck.model import RunSpec, TargetKind
-from reprocheck.protocol import RUN_VARIABLE, SPEC_FILE, STDERR_FILE, STDOUT_FILE, decode_spec
+from reprocheck.protocol import (
+    LEDGER_FILE,
+    RUN_VARIABLE,
+    SPEC_FILE,
+    STDERR_FILE,
+    STDOUT_FILE,
+    TRACE_FILE,
+    TRACE_TABLE_FILE,
+    TRACE_VALUES_FILE,
+    decode_spec,
+)
 from reprocheck.protocol.package import WORKER_FILE
 from reprocheck.worker import AT_START
 from reprocheck.worker.bootstrap.supervisor import end_with_parent, supervise
@@ -147,6 +157,9 @@ def _is_shadowed(spec: RunSpec) -> bool:
 def start_anew(spec: RunSpec) -> None:
     """Begin the run again in an interpreter of its own."""
     os.chdir(spec.cwd)
+    for name in (LEDGER_FILE, TRACE_FILE, TRACE_TABLE_FILE, TRACE_VALUES_FILE):
+        with suppress(OSError):
+            os.unlink(os.path.join(spec.directory, name))
     for number in (1, 2):
         with suppress(OSError):
             os.ftruncate(number, 0)
