@@ -37,6 +37,53 @@ for _ in range(200):
     nn.functional.cross_entropy(model(x), y).backward()
     optimizer.step()
 """
+SET_ORDER = """
+import torch
+torch.manual_seed(0)
+words = "the quick brown fox jumps over the lazy dog".split()
+index = {word: number for number, word in enumerate(set(words))}
+x = torch.tensor([[float(index[word])] for word in words])
+model = torch.nn.Sequential(torch.nn.Linear(1, 64), torch.nn.ReLU(), torch.nn.Linear(64, 1))
+optimizer = torch.optim.SGD(model.parameters(), 1e-4)
+for _ in range(200):
+    optimizer.zero_grad()
+    model(x).pow(2).mean().backward()
+    optimizer.step()
+"""
+CLOCK = SET_ORDER.replace("manual_seed(0)", "manual_seed(__import__('time').time_ns() % 100000)").replace(
+    "set(words)", "sorted(set(words))"
+)
+SPAWNS = """
+import random
+import torch.multiprocessing as mp
+
+def worker(number, queue):
+    import torch
+    model = torch.nn.Linear(4, 1)
+    with torch.no_grad():
+        model.weight.fill_(random.random())
+    queue.put(model.weight.sum().item())
+
+def train():
+    import torch
+    torch.manual_seed(0)
+    context = mp.get_context("spawn")
+    queue = context.SimpleQueue()
+    child = context.Process(target=worker, args=(0, queue))
+    child.start()
+    value = queue.get()
+    child.join()
+    model = torch.nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    model(torch.full((1, 4), value)).sum().backward()
+    optimizer.step()
+    return model
+
+if __name__ == "__main__":
+    train()
+"""
+EXPLAINED = {"a set's order": SET_ORDER, "a seed from the clock": CLOCK, "a spawned process that nobody seeds": SPAWNS}
+MOST_RUN_TIMES = 8.0
 AUDIT = ("-m", "reprocheck", "run", "--threads", "1")
 
 
@@ -64,21 +111,36 @@ def lines(quick: bool) -> Iterator[Line]:
                 plain += sum(wall(script, folder=folder) for _ in range(count - count // 2))
                 ratios.append(own / plain)
             yield figure("whole audits", f"{name} / as many plain runs", ratios, target=target)
+        for number, (name, source) in enumerate(list(EXPLAINED.items())[: 1 if quick else None]):
+            script = f"explained{number}.py"
+            Path(folder, script).write_text(source)
+            ratios = [explanation(script, folder) for _ in range(1 if quick else 3)]
+            yield figure("whole audits", f"explanation: {name} / a plain run", ratios, target=MOST_RUN_TIMES)
         start = [wall("-m", "reprocheck", "--help", folder=folder) for _ in range(rounds)]
         yield figure("whole audits", "reprocheck --help", start, unit="s")
     if shutil.which("reprotest") is None:
         yield Skipped("whole audits", "reprotest", "it is not installed; it re-runs builds and compares files")
 
 
-def wall(*words: str, folder: str) -> float:
-    """Seconds of one command."""
+def explanation(script: str, folder: str) -> float:
+    """What the explanation adds to an audit, in times of a plain run."""
+    plain = wall(script, folder=folder)
+    bare = wall(*AUDIT, "--no-explain", script, folder=folder, code=1)
+    whole = wall(*AUDIT, script, folder=folder, code=1)
+    plain += wall(script, folder=folder)
+    return 2 * (whole - bare) / plain
+
+
+def wall(*words: str, folder: str, code: int = 0) -> float:
+    """Seconds of one command that ends with `code`."""
     start = time.perf_counter()
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, *words],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    if done.returncode != code:
+        raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}, not {code}")
     return time.perf_counter() - start

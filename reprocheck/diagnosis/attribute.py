@@ -19,7 +19,7 @@ from reprocheck.diagnosis.lab import Lab, tmpdir_of, why_failed
 from reprocheck.diagnosis.leftovers import Leftover, leftovers
 from reprocheck.diagnosis.replay import Replay
 from reprocheck.evidence.run import Ran
-from reprocheck.model import Ambient, Divergence, Evidence, Location, Seeding
+from reprocheck.model import Ambient, Divergence, Evidence, Location, RunSpec, Seeding
 from reprocheck.model.explanation import Arm, Attribution, Hold, Tap
 
 FIELD_OF_FACTOR = {
@@ -285,17 +285,14 @@ class Attributor:
         come first; one with the factors of run b shows whether there is another cause."""
         hold_all = self.lab.hold + hold
 
+        def spec(reference: Evidence) -> RunSpec:
+            return self.lab.spec(reference, limit=self.limit, hold=hold_all, against=ran[:1])
+
         ran: list[Ran] = []
-
-        def spec(reference: Evidence) -> Ran:
-            spec = self.lab.spec(reference, limit=self.limit, hold=hold_all, against=ran[:1])
-            return self.lab.run(question, [spec])[0]
-
-        ran.append(spec(self.a))
-        ran.append(spec(self.a))
+        ran = self.lab.run(question, [spec(self.a), spec(self.a)])
         outcomes = [self.lab.agree(ran[0], ran[1], self.limit)]
         if outcomes[0]:
-            other = spec(self.b) if self.lab.left > 1 and self._varied_factors() else None
+            other = self.lab.run(question, [spec(self.b)])[0] if self.lab.left > 1 and self._varied_factors() else None
             across = None if other is None else self.lab.agree(ran[0], other, self.limit)
             if across:
                 outcomes.append(True)
@@ -304,7 +301,7 @@ class Attributor:
         while (
             all(outcomes) and self._luck(outcomes) > LUCK and self.lab.left > RESERVED and len(ran) < 2 + MOST_REPEATS
         ):
-            ran.append(spec(self.a))
+            ran += self.lab.run(question, [spec(self.a)])
             outcomes.append(self.lab.agree(ran[0], ran[-1], self.limit))
         arm = self._arm(name, question, len(ran), outcomes, why_failed(*ran))
         if not arm.same:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,6 +104,21 @@ class Lab:
         shared = len({spec.environment.get("TMPDIR") for spec in specs}) < len(specs)
         jobs = 1 if shared else self.request.jobs
         return [read_run(outcome) for outcome in launch(specs, jobs, self._progress, watch, self._templates)]
+
+    def run_in_turn(self, question: str, specs: Sequence[RunSpec], goes_on: Callable[[list[Ran]], bool]) -> list[Ran]:
+        """Make runs one after the other as long as what there is says so. Raises Interrupted."""
+        specs = [_apart(spec, specs) for spec in specs]
+        self._templates.place(specs)  # what they are forked from is warmed up together
+        ran: list[Ran] = []
+        try:
+            for spec in specs:
+                ran += self.run(question, [spec])
+                if not goes_on(ran):
+                    break
+        finally:
+            for spec in specs[len(ran) :]:
+                self._templates.ended(spec)
+        return ran
 
     def agree(self, a: Ran, b: Ran, limit: int | None) -> bool | None:
         """Whether two runs agree in their first `limit` steps; None when one of them gave no evidence, or when they may

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reprocheck.diagnosis.lab import Lab, why_failed
-from reprocheck.evidence.run import Ran
 from reprocheck.model import Evidence, Probe
 from reprocheck.model.explanation import Attribution, Hold, Remedy, Trial
 from reprocheck.protocol import count_steps
@@ -103,12 +102,8 @@ def _try(
     references = (a, b) if runs == 2 else (a, a, b)[:runs]
     specs = [lab.spec(reference, probe=Probe(ledger=False), hold=hold, against=()) for reference in references]
     names = " and ".join(remedy.text for remedy in remedies)
-    ran: list[Ran] = []
-    for spec in specs:  # one after the other: the first that differs ends the trial
-        spec = replace(spec, compared_with=tuple(one.spec.id for one in ran))
-        ran += lab.run(f"trying {names}", [spec])
-        if lab.agree(ran[0], ran[-1], None) is not True:
-            break
+    # The first that differs ends the trial.
+    ran = lab.run_in_turn(f"trying {names}", specs, lambda ran: lab.agree(ran[0], ran[-1], None) is True)
     failed = why_failed(*ran)
     agreed = 1 + sum(lab.agree(ran[0], other, None) is True for other in ran[1:])
     trial = Trial(

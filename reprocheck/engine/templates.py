@@ -32,8 +32,8 @@ LOOK_SECONDS = 0.5
 """Between two looks at whether the target has stopped its template."""
 MOST_AT_ONCE = 4
 """Templates that import at the same time, at most; each needs some 300 MB."""
-OF_A_RUN = (RUN_VARIABLE, "TMPDIR")
-"""Variables that a run gets after the fork."""
+OF_A_RUN = (RUN_VARIABLE, "TMPDIR", "CUBLAS_WORKSPACE_CONFIG")
+"""Variables that a run gets after the fork: nothing that a template imports looks at them."""
 MOST_IDLE = 4
 """Templates that are kept for runs to come, if there may be any."""
 NAME_ROOM = 200
@@ -181,13 +181,14 @@ class Templates:
             slot.close()
 
     def place(self, specs: Sequence[RunSpec]) -> None:
-        """Decide which template forks which of these runs. To warm one up for a single run gains nothing."""
+        """Decide which template forks which of these runs, where that is not decided yet. To warm one up for a single
+        run gains nothing."""
         suited = [spec for spec in specs if self._isolation is Isolation.TEMPLATE and _suits(spec)]
-        for spec in suited:
+        for spec in (spec for spec in suited if spec.id not in self._places):
             environment = {name: value for name, value in spec.environment.items() if name not in OF_A_RUN}
             slot = next((slot for slot in self._slots if slot.may_serve(spec, environment)), None)
             if slot is None and len(suited) > 1:
-                slot = _Slot(environment)
+                slot = _Slot(environment, spec.copy_of or spec.cwd)
                 self._slots.append(slot)
             if slot is not None:
                 slot.serves.append(spec)
@@ -201,7 +202,7 @@ class Templates:
         if slot is None:
             return True
         if slot.template is None and not slot.closed:
-            self._warm_up(waiting)
+            self._warm_up(slot)
         return not any(slot.template is not None and slot.template.is_warming for slot in self._slots)
 
     def take(self, spec: RunSpec) -> Template | None:
@@ -223,20 +224,18 @@ class Templates:
         """Whether one template has forked both of these runs: they have more in common than two executions have."""
         return one != other and any({one, other} <= {spec.id for spec in slot.serves} for slot in self._slots)
 
-    def _warm_up(self, waiting: Sequence[RunSpec]) -> None:
-        at_once = min(MOST_AT_ONCE, os.cpu_count() or 1)
-        for spec in waiting:
-            slot = self._places.get(spec.id)
-            if slot is not None and slot.template is None and at_once:
-                slot.template = Template(slot.environment, spec.copy_of or spec.cwd)
-                at_once -= 1
+    def _warm_up(self, due: _Slot) -> None:
+        cold = [slot for slot in self._slots if slot.waiting and slot.template is None and not slot.closed]
+        for slot in sorted(cold, key=lambda slot: slot is not due)[: min(MOST_AT_ONCE, os.cpu_count() or 1)]:
+            slot.template = Template(slot.environment, slot.folder)
 
 
 class _Slot:
     """One template, started when the first of its runs is due."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
         self.environment = environment
+        self.folder = folder
         self.template: Template | None = None
         self.serves: list[RunSpec] = []
         self.waiting: set[str] = set()
