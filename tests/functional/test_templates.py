@@ -153,7 +153,7 @@ def test_a_traced_run_that_begins_anew_takes_everything_down_once(tmp_path: Path
         "model(torch.ones(1, 1)).sum().backward()\noptimizer.step()\n"
     )
     (tmp_path / "target.py").write_text(source)
-    reprocheck("run", "target.py", cwd=tmp_path, env=environment())
+    reprocheck("run", "--explain-budget", "2", "target.py", cwd=tmp_path, env=environment())
     lines = next(tmp_path.glob(".reprocheck/audits/*/x01/ledger.jsonl")).read_text().splitlines()
     seeds = [entry for entry in map(json.loads, lines) if entry["kind"] == "seed" and entry["name"] == "random.seed"]
     assert {entry["count"] for entry in seeds} == {1}
