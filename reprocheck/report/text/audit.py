@@ -10,12 +10,12 @@ from typing import Any
 
 from reprocheck.diagnosis.rules.difference import MOVED
 from reprocheck.engine.console import Pen, Style, aligned
-from reprocheck.model import Audit, RunSummary, SeedAudit, Settings, Status, Verdict
+from reprocheck.model import Audit, Finding, RunSummary, SeedAudit, Settings, Status, Verdict
 from reprocheck.report.headline import qualification
 from reprocheck.report.text.against import against_lines, moved_lines, opening_words
 from reprocheck.report.text.baseline import baseline_lines
 from reprocheck.report.text.diagnostics import finding_lines
-from reprocheck.report.text.difference import DIVERGENCE_CODES, difference_lines, shown_location, where
+from reprocheck.report.text.difference import DIVERGENCE_CODES, difference_lines, where
 from reprocheck.report.text.explanation import closing_lines, trial_lines, why_notes
 from reprocheck.report.text.memory import out_of_memory
 from reprocheck.report.text.metrics import metrics_lines
@@ -45,9 +45,10 @@ def render_text(audit: Audit, style: Style) -> str:
     pen = Pen(style)
     sections = [
         [*_opening(audit, pen), *reused_lines(audit, pen)],
+        *_diagnoses(audit, pen),
         *(_seed(seed, pen) for seed in audit.seeds),
         against_lines(audit, pen, _seed),
-        *_diagnoses(audit, pen),
+        *_other_findings(audit, pen),
         baseline_lines(audit.baseline, pen),
         metrics_lines(audit, pen),
         _beside(audit, pen),
@@ -206,24 +207,36 @@ def _memory(run: RunSummary) -> str:
 
 
 def _diagnoses(audit: Audit, pen: Pen) -> Iterator[list[str]]:
-    """The first difference, its causes, what mends it; after that what has no part in it."""
+    """The causes with their fixes, then the first difference; without a cause the difference comes first."""
     explanation = audit.explanation
-    others = [finding for finding in audit.findings if finding.code not in (*DIVERGENCE_CODES, MOVED)]
-    causes = [finding for finding in others if finding.severity == "error"]
+    causes = _causes(audit)
     trials = () if explanation is None else explanation.trials
     whys = [] if explanation is None else why_notes(explanation, pen)
-    if any(finding.code == MOVED for finding in audit.findings):
-        yield moved_lines(audit, pen, whys)
-    else:
-        yield difference_lines(audit, pen, causes, () if causes else whys)
     for index, finding in enumerate(causes):
-        notes = () if index else whys
-        yield finding_lines(finding, pen, known=shown_location(audit), notes=notes, trials=trials)
+        yield finding_lines(finding, pen, notes=() if index else whys, trials=trials)
+    shown = tuple(finding.location for finding in causes if finding.location is not None)
+    edits = tuple(finding.edit for finding in causes if finding.edit is not None)
+    tried = [] if explanation is None else trial_lines(explanation, edits, pen)
+    moved = any(finding.code == MOVED for finding in audit.findings)
+    difference = moved_lines(audit, pen, whys) if moved else difference_lines(audit, pen, causes, whys, shown)
+    yield from (tried, difference) if causes and not moved else (difference, tried)
     if explanation is not None:
-        told = tuple(finding.edit for finding in causes if finding.edit is not None)
-        yield trial_lines(explanation, told, pen)
         code = next((finding.code for finding in (*causes, *audit.findings)), "")
         yield closing_lines(explanation, code, pen)
+
+
+def _causes(audit: Audit) -> list[Finding]:
+    return [
+        finding
+        for finding in audit.findings
+        if finding.severity == "error" and finding.code not in (*DIVERGENCE_CODES, MOVED)
+    ]
+
+
+def _other_findings(audit: Audit, pen: Pen) -> Iterator[list[str]]:
+    """Warnings and notes, which have no part in a difference."""
+    causes = _causes(audit)
+    others = (finding for finding in audit.findings if finding.code not in (*DIVERGENCE_CODES, MOVED))
     yield from (finding_lines(finding, pen) for finding in others if finding not in causes)
 
 

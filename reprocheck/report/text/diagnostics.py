@@ -74,17 +74,16 @@ def finding_lines(
     finding: Finding,
     pen: Pen,
     *,
-    known: Location | None = None,
     notes: Iterable[str] = (),
     trials: Sequence[Trial] = (),
 ) -> list[str]:
-    """One finding. `known` is a place whose source line the reader has just seen; `notes` come from the experiments."""
+    """One finding; `notes` come from the experiments."""
     edit, location = finding.edit, finding.location
     margin = Margin.behind(*(item.line for item in (location, edit) if item is not None))
     lines = [f"{head(finding.severity, finding.code, pen)}: {pen.text(finding.message)}"]
     if location is not None:
         lines.append(margin.arrow(place(location, pen)))
-        if location != known and (edit is None or (edit.path, edit.line) != (location.path, location.line)):
+        if edit is None or (edit.path, edit.line) != (location.path, location.line):
             lines += margin.source(location.line, pen.text(finding.source))
     lines += [margin.bar(pen.text(item)) for item in finding.evidence[:MOST_EVIDENCE]]
     if len(finding.evidence) > MOST_EVIDENCE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from reprocheck.diagnosis.rules.difference import DIVERGENCES, UNDIAGNOSED
 from reprocheck.engine.console import Pen, aligned
@@ -29,9 +29,16 @@ _PHASES = {
 }
 
 
-def difference_lines(audit: Audit, pen: Pen, causes: Sequence[Finding] = (), whys: Sequence[str] = ()) -> list[str]:
-    """The first difference in full, those of other seeds in a line. `whys` is what experiments showed; where they
-    or the causes answer, the advice that only the stage gave is left out."""
+def difference_lines(
+    audit: Audit,
+    pen: Pen,
+    causes: Sequence[Finding] = (),
+    whys: Sequence[str] = (),
+    shown: Collection[Location] = (),
+) -> list[str]:
+    """The first difference in full, those of other seeds in a line. `whys` is what experiments showed, said here where
+    no cause says it; where they or the causes answer, the advice that only the stage gave is left out. `shown`: places
+    whose source line the reader has just seen."""
     told = _told(audit)
     if told is None:
         return []
@@ -39,7 +46,7 @@ def difference_lines(audit: Audit, pen: Pen, causes: Sequence[Finding] = (), why
     location, code = _line(audit, first, origin)
     margin = Margin() if location is None else Margin.behind(location.line)
     lines = _head(first, location, origin, margin, pen)
-    lines += [] if location is None else margin.source(location.line, pen.text(code))
+    lines += [] if location is None or location in shown else margin.source(location.line, pen.text(code))
     names = first_of([f"`{pen.text(name)}`" for name in first.names], MOST_TENSORS) if not first.tensors else ""
     if origin is not None:
         lines += [margin.bar(line) for line in origin_lines(origin, location, names, pen)]
@@ -50,19 +57,13 @@ def difference_lines(audit: Audit, pen: Pen, causes: Sequence[Finding] = (), why
     notes = [first.note, *([] if origin is None else said_of(origin, first))]
     notes += [] if finding is None else _diagnosis(finding, origin, causes)
     lines += [margin.note(pen.text(note)) for note in notes if note]
-    lines += [margin.note(why) for why in whys]
+    lines += [] if causes else [margin.note(why) for why in whys]
     for seed in audit.seeds:
         if seed.divergence is not None and seed.divergence is not first:
             lines.append(margin.note(f"seed {seed.seed} differs first {pen.text(where(seed.divergence))}"))
     answered = causes or (audit.explanation is not None and audit.explanation.trials)
     advice = [] if finding is None or answered else finding.help.splitlines()
     return lines + [margin.help(pen.text(line)) for line in advice if line.strip()]
-
-
-def shown_location(audit: Audit) -> Location | None:
-    """The place whose source line, if anybody knows it, `difference_lines` shows."""
-    told = _told(audit)
-    return None if told is None else _line(audit, told[0], told[1])[0]
 
 
 def where(divergence: Divergence) -> str:
