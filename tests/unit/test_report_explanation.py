@@ -413,7 +413,9 @@ class TestWhy:
 
     def test_cause_and_fix_come_first_then_the_difference_then_the_runs(self) -> None:
         text = text_of(explained(findings=(warning(), place_finding(), cause())))
-        order = [text.index(word) for word in ("[RC541]", "what mends it", "[RC303]", "further runs", "seed 0: ", "[RC401]")]
+        order = [
+            text.index(word) for word in ("[RC541]", "what mends it", "[RC303]", "further runs", "seed 0: ", "[RC401]")
+        ]
         assert order == sorted(order)
 
 
