@@ -325,7 +325,7 @@ def test_a_target_without_pytorch_has_no_operations_and_the_summary_begins_with_
     )
     answer = ran.json()
     assert ran.code == 1
-    assert answer["summary"].startswith("the numbers moved since HEAD")
+    assert answer["summary"].startswith("the results changed since HEAD")
     assert {"what": "operations", "reason": "the runs did none in PyTorch"}.items() <= next(
         item.items() for item in answer["not_compared"] if item["what"] == "operations"
     )

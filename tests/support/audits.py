@@ -201,7 +201,7 @@ def place_finding(**changes: Any) -> Finding:
         "confidence": "high",
         "message": "training step differs between s0r0 and s0r1",
         "evidence": ("equal inputs gave other numbers",),
-        "help": "try --deterministic warn, or --threads 1, and see which of them mends it",
+        "help": "try --deterministic warn, or --threads 1, and see which of them helps",
     }
     return Finding(**{**given, **changes})
 

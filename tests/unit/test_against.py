@@ -247,8 +247,8 @@ class TestText:
     def test_both_lines_the_operation_and_the_effect(self) -> None:
         found = placed_against(against(changes=(change(),)), both_calls())
         text = render_text(moved(found, explanation=both_calls()), PLAIN)
-        assert text.startswith("DIFFERENT  gcn.py:train  the numbers moved since HEAD~1 (1ec72fc2d) in 1 of 1 seed\n")
-        assert "error[RC310]: the numbers moved since HEAD~1 in 1 of 1 seed\n" in text
+        assert text.startswith("DIFFERENT  gcn.py:train  the results changed since HEAD~1 (1ec72fc2d) in 1 of 1 seed\n")
+        assert "error[RC310]: the results changed since HEAD~1 in 1 of 1 seed\n" in text
         shown = (
             "  --> gcn.py:41, first at step 3 in gradients\n"
             "   |\n"
@@ -264,7 +264,7 @@ class TestText:
         assert "= note: loss 0.4312 -> 0.4313, 0.02 of one standard deviation over 5 seeds\n" in text
         assert "= note: it is the only change in the code that ran\n" in text
         assert "--allow-different" in text
-        assert text.count("the numbers moved since") == 2
+        assert text.count("the results changed since") == 2
         assert "RC30" not in text
         assert "base-s0r0" not in text
 
@@ -289,7 +289,9 @@ class TestText:
     def test_allowed(self) -> None:
         found = against(allowed=True)
         text = render_text(moved(found, verdict=Verdict.REPRODUCIBLE, exit_code=0), PLAIN)
-        assert text.startswith("REPRODUCIBLE  gcn.py:train  the numbers moved since HEAD~1 (1ec72fc2d) in 1 of 1 seed")
+        assert text.startswith(
+            "REPRODUCIBLE  gcn.py:train  the results changed since HEAD~1 (1ec72fc2d) in 1 of 1 seed"
+        )
         assert "note[RC310]" in text
         assert "say so with" not in text
 

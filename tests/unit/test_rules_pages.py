@@ -54,7 +54,7 @@ def test_a_page_as_text() -> None:
     assert page is not None
     text = as_text(page)
     assert text.startswith(
-        "error[RC531] str-set-order: the order of a set of strings gets into the numbers\n\nWhat it checks\n"
+        "error[RC531] str-set-order: the order of a set of strings affects the results\n\nWhat it checks\n"
     )
     assert "\nExample\n    vocab = list(set(words))" in text
     assert "\nHow to fix it\n  Sort it: `sorted(set(words))`.\n" in text

@@ -1,5 +1,5 @@
 """What is wrong with how a training starts: scales that do not fit the activation functions, signals that die or blow
-up on their way, memory that nobody wrote. Pure.
+up on their way, uninitialized memory. Pure.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def unwritten(rows: Sequence[Row], heap_byte: int) -> Iterator[Remark]:
         yield Remark(
             slug="uninitialised-memory",
             severity=ERROR if any(row.tensor.trainable for row in bad) else WARNING,
-            message="parameters start as memory that nobody wrote",
+            message="parameters start as uninitialized memory",
             names=tuple(row.name for row in bad),
             help="torch.empty and nn.Parameter(torch.empty(...)) leave what was there before: initialise all of it",
         )

@@ -43,7 +43,7 @@ def not_finite(rows: Sequence[Row]) -> Iterator[Remark]:
             severity=ERROR if any(row.tensor.trainable for row in bad) else WARNING,
             message=f"parameters start with {nan:,} NaN and {inf:,} infinite values",
             names=_names(bad),
-            help="memory that nobody wrote (torch.empty), a division by zero, or a broken file; initialise all of it",
+            help="uninitialized memory (torch.empty), a division by zero, or a broken file; initialise all of it",
         )
 
 

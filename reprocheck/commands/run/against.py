@@ -98,7 +98,7 @@ def summarize_against(against: Against) -> str:
         )
     seeds = f"{len(against.differing)} of {len(against.seeds)} seed{'s' if len(against.seeds) != 1 else ''}"
     allowed = "; allowed by --allow-different" if against.allowed else ""
-    return f"the numbers moved since {name} in {seeds}{allowed}"
+    return f"the results changed since {name} in {seeds}{allowed}"
 
 
 def evidence_pair(

@@ -80,7 +80,7 @@ def _advice(divergence: Divergence, settings: Settings) -> str:
     if divergence.stage == "step" and divergence.kind == "steps":
         return "look for a stop that depends on time, on an earlier run's files or on thread order"
     if divergence.stage == "step" and settings.deterministic is None:
-        return "try --deterministic warn, or --threads 1, and see which of them mends it"
+        return "try --deterministic warn, or --threads 1, and see which of them helps"
     if divergence.stage in ("output", "metric"):
         return "look at the evaluation: a random subset, a clock, a sampled prediction"
     return ""
@@ -99,7 +99,7 @@ def find_moved(against: Against) -> list[Finding]:
             cause="revision-moves-numbers",
             severity=severity,
             confidence="high",
-            message=f"the numbers moved since {against.text}",
+            message=f"the results changed since {against.text}",
             location=against.divergence.location,
             source="" if against.here is None else against.here.code,
             evidence=tuple(item for item in (unmoved, *shifts[:_MOST_SHIFTS]) if item),

@@ -7,8 +7,8 @@ from reprocheck.diagnosis.rules.difference import DIVERGENCES, MOVED, SEED_NO_EF
 from reprocheck.diagnosis.rules.model import ERROR, WARNING, Page
 
 _WHY = "Runs of one seed with the same settings are one experiment: where they differ, its result cannot be repeated."
-_FIX = "read the cause that is reported beside it"
-_LIMITS = "It says where the runs part, not why. Bits are compared, not closeness."
+_FIX = "read the cause that is reported with it"
+_LIMITS = "It says where the runs diverge, not why. Bits are compared, not closeness."
 _STAGES = {
     "init": ("initial-state", "Every parameter and buffer, by name, just before the first step that touches it.",
              "model = nn.Linear(4, 1)  # drawn before the seed was set\ntorch.manual_seed(0)"),
@@ -20,7 +20,7 @@ _STAGES = {
                    'reprocheck.checkpoint("augmented", batch)'),
     "output": ("returned-value", "What the target returns, leaf by leaf, where all training was equal.",
                'return {"run": uuid.uuid4().hex, "model": model}'),
-    "metric": ("returned-metric", "The numbers among what the target returns.",
+    "metric": ("returned-metric", "The numbers that the target returns.",
                'return {"test_loss": evaluate(model, random_subset(x))}'),
     "stdout": ("printed-output", "Standard output, line by line; only with `--compare stdout`.",
                'print("started at", time.time())'),
@@ -50,9 +50,9 @@ PAGES = (
     Page(
         code=MOVED,
         slug="revision-moves-numbers",
-        title="the numbers moved since another revision",
+        title="the results changed since another revision",
         severity=ERROR,
-        checks="Each revision reproduces by itself, and the two differ from each other (`--against`).",
+        checks="Each revision reproduces, and the two differ from each other (`--against`).",
         why="A change that was not meant to touch the training moved its numbers.",
         example="reprocheck run train.py:train --against main",
         fix="if the change means to move them, say so with `--allow-different`; else look at the first difference",
@@ -61,13 +61,14 @@ PAGES = (
     Page(
         code=BASELINE_MOVED,
         slug="baseline-moved",
-        title="the numbers are not those of the baseline",
+        title="the results are not those of the baseline",
         severity=ERROR,
-        checks="Initial state, steps, outputs and metrics of each seed, beside those in the file of `--baseline`.",
+        checks="Initial state, steps, outputs and metrics of each seed, compared with those in the file of "
+        "`--baseline`.",
         why="The training reproduces, but it is not the one that was written down.",
         example="reprocheck run train.py:train --baseline baseline.json",
-        fix="if the numbers are meant to change, write them down with `--update-baseline`; else look at what changed",
-        limits="A baseline holds digests: it says between which steps the runs part, not at which operation. On a "
+        fix="if the results are meant to change, update the file with `--update-baseline`; else look at what changed",
+        limits="A baseline holds digests: it says between which steps the runs diverge, not at which operation. On a "
         "machine of another numerical class only metrics with a tolerance are compared.",
     ),
     Page(

@@ -14,7 +14,7 @@ Every finding of reprocheck has a code. `reprocheck explain CODE` prints these p
 
 A rule names a cause only as far as it was shown. Confidence is *high* where an experiment showed the cause and its line
 is the only one, *medium* where one line fits all evidence, *low* where several do. An *error* belongs to a difference
-that was observed; a *warning* or *note* stands beside it or shows where nothing differed.
+that was observed; a *warning* or *note* accompanies it, or appears where nothing differed.
 
 | code | cause | severity | |
 | --- | --- | --- | --- |

@@ -150,7 +150,7 @@ def _advice(page: Page, match: Match) -> str:
     code = re.findall(r"`([^`]+)`", page.fix)
     source = "".join(match.source.split())
     if match.source and any("".join(text.split()) in source for text in code if len(text) > _SHORT_CODE):
-        return "the line reads as it should: look at what it is given at run time, and where that comes from"
+        return "the line looks right: check the value that it gets at run time, and where that comes from"
     return page.fix
 
 

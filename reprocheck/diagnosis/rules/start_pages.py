@@ -5,7 +5,7 @@ from __future__ import annotations
 from reprocheck.diagnosis.rules.model import ERROR, NOTE, WARNING, Page
 
 _DOCTOR = "Measured by `reprocheck doctor` only, with the first batch."
-_SCHEME = "Recognised from the values; with few of them the estimate is too wide, and nothing is told."
+_SCHEME = "Recognized from the values; with few of them the estimate is too wide, and nothing is reported."
 
 PAGES = (
     Page(
@@ -47,10 +47,10 @@ PAGES = (
         title="layers of one model start with equal values",
         severity=WARNING,
         checks="No two drawn tensors of one model hold the same values.",
-        why="They were copied, or drawn after the same seed: the layers start alike though nobody meant it.",
+        why="They were copied, or drawn after the same seed: the layers start alike, which is seldom meant.",
         example="layers = nn.ModuleList(copy.deepcopy(layer) for _ in range(6))",
-        fix="make each layer anew, and seed once, not before each layer",
-        limits="`nn.TransformerEncoder` copies its layer by itself: that is told as a note.",
+        fix="make each layer by itself, and seed once, not before each layer",
+        limits="`nn.TransformerEncoder` copies its layer by design: that is reported as a note.",
     ),
     Page(
         code="RC725",
@@ -61,12 +61,12 @@ PAGES = (
         why="They come from a file, or from a generator with a seed of its own that the run's seed does not reach.",
         example="g = torch.Generator().manual_seed(0)\nnn.init.normal_(w, generator=g)",
         fix="expected of pretrained weights; else let the run's seed reach what draws them",
-        limits="From the values alone a file cannot be told from a fixed generator. Needs two seeds.",
+        limits="From the values alone a file cannot be distinguished from a fixed generator. Needs two seeds.",
     ),
     Page(
         code="RC726",
         slug="uninitialised-memory",
-        title="parameters start as memory that nobody wrote",
+        title="parameters start as uninitialized memory",
         severity=ERROR,
         checks="Fresh memory is filled with a pattern, and no parameter holds that pattern at the first step.",
         why="`torch.empty` leaves what was there before: zeros on one machine, anything on another.",
@@ -158,7 +158,7 @@ PAGES = (
         title="gradients of the first step die out on their way back",
         severity=WARNING,
         checks="The gradients of the first third of the weights are at least 1/10,000 of those of the last third.",
-        why="The first layers all but stand still: they stay as they were drawn.",
+        why="The first layers hardly change: they stay as they were initialized.",
         example="nn.Sequential(*(nn.Sequential(nn.Linear(64, 64), nn.Sigmoid()) for _ in range(12)))",
         fix="no sigmoid or tanh in deep models; weights drawn for the activation function; norms or residual "
         "connections",
@@ -196,7 +196,8 @@ PAGES = (
         why="Something of each step is kept: sooner or later memory runs out.",
         example="losses.append(loss)  # with its whole graph",
         fix="keep numbers (`loss.item()`), and `detach()` what is kept over steps",
-        limits="At least 5 steps. On the CPU what the process has allocated is counted, where glibc tells. A data set "
+        limits="At least 5 steps. On the CPU the allocations of the process are counted, if glibc reports "
+        "them. A data set"
         "that is read into memory bit by bit looks the same.",
     ),
 )

@@ -55,7 +55,7 @@ def opening_words(audit: Audit, pen: Pen) -> str:
         return ""
     if against.verdict is Verdict.DIFFERENT:
         allowed = " (--allow-different)" if against.allowed else ""
-        return f"the numbers moved since {_name(against, pen)} in {_seeds(against)}{allowed}"
+        return f"the results changed since {_name(against, pen)} in {_seeds(against)}{allowed}"
     if against.verdict is Verdict.REPRODUCIBLE:
         return f"no difference from {_name(against, pen)} observed in {count(len(against.seeds), 'seed')}"
     return f"not compared with {_name(against, pen)}: {pen.text(against.reason)}"

@@ -12,7 +12,7 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC563",
     slug="now-feature",
-    title="the current time gets into the numbers",
+    title="the current time affects the results",
     severity=ERROR,
     checks="The runs agree once the clock is constant, and no seed was made from it.",
     why="Ages, recency and file choices that are computed from now are other ones in every run.",

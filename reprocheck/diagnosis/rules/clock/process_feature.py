@@ -10,7 +10,7 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC567",
     slug="process-feature",
-    title="the process number or the host's name gets into the numbers",
+    title="the process number or the host's name affects the results",
     severity=ERROR,
     checks="The runs agree once `os.getpid` and the host's name are constant, and no seed was made from them.",
     why="Process numbers are other ones in every run, and names are other ones on every machine.",

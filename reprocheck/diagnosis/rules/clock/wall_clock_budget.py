@@ -15,7 +15,7 @@ PAGE = Page(
     severity=ERROR,
     checks="A loop or an early exit compares a clock, and the runs take other numbers of steps or agree once the clock "
     "is constant.",
-    why="How far a run gets in a time hangs on the load of the machine.",
+    why="How far a run gets in a given time depends on the load of the machine.",
     example="while time.monotonic() < deadline:\n    train_step()",
     fix="budget in steps; keep the clock as a safety stop that fails the run",
     limits="A clock that a library reads for its own budget is not seen.",

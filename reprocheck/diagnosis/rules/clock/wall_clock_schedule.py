@@ -20,7 +20,7 @@ PAGE = Page(
     why="A learning rate, patience or temperature that follows elapsed time follows the load of the machine.",
     example='group["lr"] = 0.1 * 0.5 ** (time.perf_counter() - start)',
     fix="schedule by step or epoch",
-    limits="Told apart from RC563 by what differs first: the update, not the data or the loss.",
+    limits="Distinguished from RC563 by what differs first: the update, not the data or the loss.",
 )
 
 

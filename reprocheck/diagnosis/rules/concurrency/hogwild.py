@@ -15,7 +15,7 @@ PAGE = Page(
     severity=ERROR,
     checks="A model's memory is shared with other processes, or a thread's function changes tensors in place, and the "
     "runs differ with everything equal.",
-    why="Whose update comes first, and on what weights it was computed, hangs on scheduling.",
+    why="Which update comes first, and from which weights it was computed, depends on scheduling.",
     example="model.share_memory()\nfor rank in range(2):\n    Process(target=train, args=(model,)).start()",
     fix="update synchronously; else report mean and spread over several runs instead of one number",
     limits="That the threads work on the same tensors is read from the source.",

@@ -13,7 +13,7 @@ PAGE = Page(
     title="a search runs its trials in parallel",
     severity=ERROR,
     checks="The source optimises with `n_jobs` other than 1, and the runs differ with everything equal.",
-    why="A sampler proposes from the trials that are finished: which ones those are hangs on timing.",
+    why="A sampler proposes from the trials that are finished. Which ones those are depends on timing.",
     example="study.optimize(objective, n_trials=100, n_jobs=4)",
     fix="`n_jobs=1` with a seeded sampler, or a sampler that does not look at other trials",
     limits="Found in the source only, so never with more than low confidence.",

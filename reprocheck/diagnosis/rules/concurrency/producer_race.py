@@ -14,7 +14,7 @@ PAGE = Page(
     title="several threads fill one queue",
     severity=ERROR,
     checks="More than one thread is started whose function puts into a queue, and the main thread takes from one.",
-    why="The order in which they put hangs on scheduling: batches are made of other items in every run.",
+    why="The order in which they put items depends on scheduling: batches contain other items in every run.",
     example="for shard in shards:\n    Thread(target=produce, args=(shard, batches)).start()",
     fix="give each producer a queue of its own and take from them in turn",
     limits="That the threads share the queue is read from the source.",

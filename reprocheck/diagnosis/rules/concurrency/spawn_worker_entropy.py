@@ -14,7 +14,7 @@ PAGE = Page(
     severity=ERROR,
     checks="A pool starts fresh processes (spawn, forkserver), and its function draws from a generator that it does "
     "not seed.",
-    why="A forked process goes on with its parent's generators; a fresh one starts its own from entropy, so the "
+    why="A forked process continues with its parent's generators; a fresh one starts its own from entropy, so the "
     "parent's seeds do not reach it.",
     example="def simulate(i):\n    return np.random.normal(size=4)  # unseeded in the child\n\n"
     'mp.get_context("spawn").Pool(2).map(simulate, range(20))',

@@ -14,7 +14,7 @@ PAGE = Page(
     title="data-loader workers take their work from one queue",
     severity=ERROR,
     checks="A dataset reads from a queue in `__iter__`, `__next__` or `__getitem__`, and its loader has workers.",
-    why="Which worker gets which item hangs on timing, and so does the order of the batches.",
+    why="Which worker gets which item depends on timing, and so does the order of the batches.",
     example="class Shared(IterableDataset):\n    def __iter__(self):\n        while True:\n"
     "            yield self.tasks.get()  # first come, first served",
     fix="give each worker its share by its number: `items[worker.id :: worker.num_workers]`",

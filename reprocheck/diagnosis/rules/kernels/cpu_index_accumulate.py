@@ -17,8 +17,8 @@ PAGE = Page(
     severity=ERROR,
     checks="`index_put_` with `accumulate=True`, mostly the backward of `x[idx]`, gives another result for equal "
     "inputs.",
-    why="On a CPU with two or more threads PyTorch adds float32 values with atomic operations: the order of the "
-    "additions, and so the last bits, hangs on scheduling. It begins at 32768 elements.",
+    why="On a CPU with two or more threads PyTorch adds float32 values with atomic operations: the order of "
+    "the additions, and so the last bits, depends on scheduling. It begins at 32768 elements.",
     example="def forward(self, rows):\n    return self.table[rows]  # its backward adds rows that occur twice",
     fix="use `nn.Embedding`, `index_select` or `gather`, or call `torch.use_deterministic_algorithms(True)`",
     limits="A race shows in some pairs of runs only. On CUDA see RC601.",

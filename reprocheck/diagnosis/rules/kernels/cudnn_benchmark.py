@@ -15,7 +15,7 @@ PAGE = Page(
     title="cuDNN chooses its algorithms by timing them",
     severity=ERROR,
     checks="A convolution differs for equal inputs on a GPU, and `cudnn.benchmark` was on at the end of the run.",
-    why="The fastest algorithm is measured anew in each process, and another one rounds differently.",
+    why="The fastest algorithm is measured again in each process, and another one rounds differently.",
     example="torch.backends.cudnn.benchmark = True",
     fix="`torch.backends.cudnn.benchmark = False`",
     limits="The flag is read at the end of the run. RC604 covers algorithms that differ by themselves.",

@@ -11,12 +11,12 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC551",
     slug="auto-resume",
-    title="a run goes on from the files of an earlier one",
+    title="a run continues from the files of an earlier one",
     severity=ERROR,
     checks="Runs agree in fresh copies of the folder, and the source loads a file if it is there.",
     why="The second run does not start where the first one did: it continues it.",
     example='if os.path.exists("last.pt"):\n    model.load_state_dict(torch.load("last.pt"))',
-    fix="start in an empty output folder, or resume only when told to, with an option",
+    fix="start in an empty output folder, or resume only with an explicit option",
     limits="The line comes from the source and from the files that were read.",
 )
 

@@ -17,7 +17,7 @@ PAGE = Page(
     why="The score that is reported is the best of all runs so far, not that of this one.",
     example='if os.path.exists("best.pt"):\n    best = torch.load("best.pt")',
     fix="keep the best per run, in a folder of the run's own",
-    limits="Told apart from RC551 by what differs: only what the run returns or writes, not its steps.",
+    limits="Distinguished from RC551 by what differs: only what the run returns or writes, not its steps.",
 )
 
 

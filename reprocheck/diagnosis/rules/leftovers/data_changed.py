@@ -15,8 +15,8 @@ PAGE = Page(
     checks="Runs agree in fresh copies of the folder, and a file that is read is also opened to append to it.",
     why="Each run reads what all the runs before it wrote: no two of them see the same data.",
     example='with open("samples.csv", "a") as f:\n    write_rows(f)\ntable = read("samples.csv")',
-    fix="write the file anew, or into a folder of the run's own; check the data against a digest",
-    limits="Data that somebody else changes between the runs is not told apart from this.",
+    fix="write the file from scratch, or into a folder of the run's own; check the data against a digest",
+    limits="Data that something else changes between the runs looks the same.",
 )
 
 

@@ -9,16 +9,16 @@ from reprocheck.model.explanation import Case, Remedy
 FIXED_FOLDER = Remedy(
     text="TMPDIR=/tmp",
     environment=(("TMPDIR", "/tmp"),),
-    hides="one temporary directory for all runs hides that its path gets into the numbers",
+    hides="one temporary directory for all runs masks that its path affects the results",
     cost=6,
 )
 
 PAGE = Page(
     code="RC651",
     slug="tmpdir-dependence",
-    title="the path of the temporary directory gets into the numbers",
+    title="the path of the temporary directory affects the results",
     severity=ERROR,
-    checks="The difference hangs on the temporary directory, and the source hashes, splits or sorts by paths.",
+    checks="The difference depends on the temporary directory, and the source hashes, splits or sorts by paths.",
     why="The same file lies under another path for another user, job or machine.",
     example="is_train = zlib.crc32(path.encode()) / 2**32 < 0.7  # path is absolute",
     fix="hash the name relative to the data folder, not the whole path",

@@ -9,7 +9,7 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC703",
     slug="graph-in-evaluation",
-    title="an evaluation records a graph for gradients that nobody takes",
+    title="an evaluation records a graph for gradients that are never computed",
     severity=WARNING,
     checks="A model that trains is called in eval mode with gradients on, and no backward pass follows before "
     "it trains again or the run ends.",

@@ -16,7 +16,7 @@ PAGE = Page(
     "`detach`, a head that is not in the loss.",
     example="self.unused = nn.Linear(8, 8)  # never called in forward",
     fix="use them, take them out, or freeze them (`requires_grad_(False)`)",
-    limits="With few steps (--max-steps) what is used rarely, as the experts of a mixture, is told, too.",
+    limits="With few steps (--max-steps) rarely used parameters, such as the experts of a mixture, are reported, too.",
 )
 
 

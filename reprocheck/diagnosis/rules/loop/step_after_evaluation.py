@@ -9,15 +9,15 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC704",
     slug="step-after-evaluation",
-    title="training goes on in eval mode",
+    title="training continues in eval mode",
     severity=ERROR,
     checks="An optimizer takes a step for a model that was called in eval mode only since the last step, "
     "though it trained in train mode before, and has dropout or batch norm.",
-    why="After an evaluation nobody called `model.train()`: dropout and batch norm are off for the rest of "
+    why="After an evaluation `model.train()` was not called: dropout and batch norm are off for the rest of "
     "the training.",
     example="model.train()\nfor epoch in range(10):\n    train_one_epoch()\n    model.eval()\n    evaluate()",
     fix="call `model.train()` at the start of every epoch",
-    limits="A training that freezes all of its model with `eval()` half way on purpose is told, too; one that "
+    limits="A training that freezes all of its model with `eval()` half way on purpose is reported, too; one that "
     "freezes only its batch norms is not.",
 )
 

@@ -17,9 +17,9 @@ PAGE = Page(
     "model; running statistics are moved by validation data.",
     example="with torch.no_grad():\n    accuracy = score(model(x_val))  # model.eval() was forgotten",
     fix="call `model.eval()` before and `model.train()` after it",
-    limits="Monte Carlo dropout with only its dropout in train mode is passed by, as are models without "
+    limits="Monte Carlo dropout with only its dropout in train mode is not reported, nor are models without "
     "trainable parameters (teachers, momentum encoders) and update_bn. A generator that is sampled in "
-    "train mode on purpose is told, too.",
+    "train mode on purpose is reported, too.",
 )
 
 

@@ -12,12 +12,12 @@ PAGE = Page(
     slug="fill-masks-cause",
     title="deterministic mode would only hide this",
     severity=NOTE,
-    checks="The difference hangs on the contents of fresh memory.",
+    checks="The difference depends on the contents of fresh memory.",
     why="`torch.use_deterministic_algorithms(True)` also fills fresh tensors with NaN or the greatest integer. A "
     "difference that goes away with it need not come from the order of additions.",
     example="torch.use_deterministic_algorithms(True)  # also fills what torch.empty returns",
-    fix="mend the read itself; to tell the two apart set `torch.utils.deterministic.fill_uninitialized_memory = False`",
-    limits="It is no cause by itself, so it stands beside the one that is.",
+    fix="fix the read itself; to distinguish the two set `torch.utils.deterministic.fill_uninitialized_memory = False`",
+    limits="It is not a cause; it accompanies the one that is.",
 )
 
 

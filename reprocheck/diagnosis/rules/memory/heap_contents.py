@@ -11,7 +11,7 @@ FILLED = Remedy(
     text="--deterministic warn (memory filled)",
     settings=(("deterministic", Deterministic.WARN),),
     overrides=(("fill_memory", True),),
-    hides="it hides the read of memory that nobody wrote: the value is still not meant",
+    hides="it masks the read of uninitialized memory: the value is still not meant",
     cost=7,
 )
 PATTERNS = ("parameter-empty", "torch-empty", "np-empty")

@@ -12,9 +12,9 @@ PAGE = Page(
     slug="np-empty",
     title="a numpy array is read before it is filled",
     severity=ERROR,
-    checks="The difference hangs on the contents of fresh memory, and an array of `np.empty` is not written as a "
+    checks="The difference depends on the contents of fresh memory, and an array of `np.empty` is not written as a "
     "whole.",
-    why="Padding that nobody wrote holds whatever was in memory.",
+    why="Padding that was not written holds whatever was in memory.",
     example="out = np.empty((n, longest))\nfor row, seq in zip(out, sequences):\n    row[: len(seq)] = seq",
     fix="use `np.zeros` or `np.full`",
     limits="The heap is proved by experiment, the line comes from the source.",

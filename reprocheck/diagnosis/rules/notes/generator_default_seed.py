@@ -12,7 +12,7 @@ PAGE = Page(
     slug="generator-default-seed",
     title="a torch.Generator is used with its default seed",
     severity=WARNING,
-    checks="A `torch.Generator()` draws although nobody gave it a seed.",
+    checks="A `torch.Generator()` draws without having been seeded.",
     why="An unseeded torch generator is not random: it always starts at 67280421310721. Its stream is the same in "
     "every run and for every seed, so results over seeds are less independent than they look.",
     example="loader = DataLoader(data, shuffle=True, generator=torch.Generator())  # one order for all seeds",

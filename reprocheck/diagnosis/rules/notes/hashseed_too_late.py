@@ -12,11 +12,11 @@ PAGE = Page(
     slug="hashseed-too-late",
     title="PYTHONHASHSEED is set too late to have an effect",
     severity=NOTE,
-    checks="The difference hangs on the string-hash seed, though the script writes `os.environ['PYTHONHASHSEED']`.",
+    checks="The difference depends on the string-hash seed, though the script writes `os.environ['PYTHONHASHSEED']`.",
     why="Python reads the variable once, when it starts. Set from inside, it reaches child processes only.",
     example='os.environ["PYTHONHASHSEED"] = str(seed)  # this process has its hash seed already',
     fix="export it before Python starts, or better: sort what comes from a set",
-    limits="It is no cause by itself, so it stands beside the one that is.",
+    limits="It is not a cause; it accompanies the one that is.",
 )
 
 

@@ -9,9 +9,9 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC532",
     slug="builtin-hash",
-    title="the built-in hash of a string gets into the numbers",
+    title="the built-in hash of a string affects the results",
     severity=ERROR,
-    checks="The difference hangs on the string-hash seed, and the source calls `hash()`.",
+    checks="The difference depends on the string-hash seed, and the source calls `hash()`.",
     why="`hash()` of a string is another number in every process: buckets, folds and ids made from it move.",
     example="bucket = hash(token) % 128",
     fix="use a stable hash: `zlib.crc32(token.encode())`, or hashlib",

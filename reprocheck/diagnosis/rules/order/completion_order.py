@@ -14,7 +14,7 @@ PAGE = Page(
     severity=ERROR,
     checks="`as_completed` or `imap_unordered` is used before the difference, and the runs differ with everything "
     "equal.",
-    why="Which task is ready first hangs on timing, and so does the order of the samples.",
+    why="Which task is ready first depends on timing, and so does the order of the samples.",
     example="rows = [future.result() for future in as_completed(futures)]",
     fix="keep the order of submission: `pool.map`, `pool.imap`, or iterate over the futures themselves",
     limits="A race shows in some pairs of runs only.",

@@ -9,9 +9,9 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC542",
     slug="glob-order",
-    title="the order of a glob gets into the numbers",
+    title="the order of a glob affects the results",
     severity=ERROR,
-    checks="The difference hangs on the order of directory entries, and the source uses glob without sorting.",
+    checks="The difference depends on the order of directory entries, and the source uses glob without sorting.",
     why="`glob` returns entries as the system lists them: splits and shards made by position move between machines.",
     example='paths = glob.glob("data/*.txt")\ntrain, test = paths[:20], paths[20:]',
     fix='sort it: `sorted(glob.glob("data/*.txt"))`',

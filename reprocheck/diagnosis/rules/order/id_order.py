@@ -12,14 +12,14 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC534",
     slug="id-order",
-    title="the order of memory addresses gets into the numbers",
+    title="the order of memory addresses affects the results",
     severity=ERROR,
     checks="The runs differ with everything equal, and the code walks through a set of objects that are hashed by "
     "their address (modules, parameters, futures), or sorts by `id`.",
     why="Such objects are hashed by their address, and addresses are other ones in every process; no hash seed helps.",
     example="for module in set(model.modules()):\n    nn.init.orthogonal_(module.weight)  # draws in another order",
     fix="keep a list, or `dict.fromkeys(model.modules())`, which drops duplicates and keeps the order",
-    limits="That the order got into the numbers is shown only where the changed line mends it.",
+    limits="That the order affected the results is shown only if the changed line removes the difference.",
 )
 
 

@@ -9,10 +9,11 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC541",
     slug="listdir-order",
-    title="the order of a directory listing gets into the numbers",
+    title="the order of a directory listing affects the results",
     severity=ERROR,
-    checks="The difference hangs on the order of directory entries, and the source lists a directory without sorting.",
-    why="The system promises no order. It is stable on one disk and another one on the next machine, after a copy, or "
+    checks="The difference depends on the order of directory entries, and the source lists a directory "
+    "without sorting.",
+    why="The system guarantees no order. It is stable on one disk and different on the next machine, after a copy, or "
     "in a container.",
     example="for name in os.listdir(folder):\n    shards.append(load(name))",
     fix="sort the listing: `sorted(os.listdir(folder))`",

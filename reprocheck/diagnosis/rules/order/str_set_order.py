@@ -9,9 +9,9 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC531",
     slug="str-set-order",
-    title="the order of a set of strings gets into the numbers",
+    title="the order of a set of strings affects the results",
     severity=ERROR,
-    checks="The difference hangs on the string-hash seed, and the source iterates over a set.",
+    checks="The difference depends on the string-hash seed, and the source iterates over a set.",
     why="Python hashes strings with another seed in every process. A vocabulary or label table made from a set then "
     "has another order in every run.",
     example="vocab = list(set(words))  # another order in every process",

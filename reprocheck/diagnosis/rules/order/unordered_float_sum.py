@@ -11,7 +11,7 @@ PAGE = Page(
     slug="unordered-float-sum",
     title="floats are added in the order of a set",
     severity=ERROR,
-    checks="The difference hangs on the string-hash seed, and the source adds up over a set.",
+    checks="The difference depends on the string-hash seed, and the source adds up over a set.",
     why="Adding floats in another order rounds differently: the last bits change, and training makes them grow.",
     example="for name in set(penalties):\n    total = total + penalties[name]",
     fix="sort before adding, `for name in sorted(penalties)`, or use `math.fsum` for Python floats",

@@ -11,10 +11,11 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC543",
     slug="unordered-query",
-    title="rows are read in no promised order",
+    title="rows are read in an undefined order",
     severity=ERROR,
     checks="A query orders by `RANDOM()`, or has no ORDER BY, and the data differs with everything else equal.",
-    why="A database may return rows in any order unless told. `RANDOM()` cannot be seeded in most of them.",
+    why="A database may return rows in any order unless the query sorts them. `RANDOM()` cannot be seeded in "
+    "most of them.",
     example='rows = db.execute("SELECT a, b FROM points ORDER BY RANDOM() LIMIT 64")',
     fix="ORDER BY a unique key, and shuffle in Python from the run's seed",
     limits="Queries are seen through sqlite3, and in the source where a literal text is executed. "

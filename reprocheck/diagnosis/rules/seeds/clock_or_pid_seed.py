@@ -16,7 +16,8 @@ PAGE = Page(
     why="Time and process numbers are other ones in every run. `int(time.time())` may agree by chance within a second.",
     example="seed = int(time.time())\ntorch.manual_seed(seed)",
     fix="seed from the run's seed, as in `base_seed + index`",
-    limits="Which of several clock readings went into the seed is told by the freezing experiment, else by nearness.",
+    limits="Which of several clock readings went into the seed is shown by the experiment with a constant "
+    "clock, else guessed by nearness.",
 )
 
 

@@ -13,7 +13,7 @@ PAGE = Page(
     title="a generator is seeded from the system's entropy",
     severity=ERROR,
     checks="`torch.seed()`, `Generator.seed()`, `np.random.seed(None)` or `random.seed()` is called.",
-    why="`.seed()` without a number does not set a seed, it throws the old one away: every run goes on differently.",
+    why="`.seed()` without a number does not set a seed, it discards the old one: every run continues differently.",
     example="generator = torch.Generator()\ngenerator.seed()  # a new seed in every run",
     fix="set a number: `.manual_seed(seed)`, `np.random.seed(seed)`, `random.seed(seed)`",
     limits="Calls in processes that the target spawns are not seen; RC641 looks for them in the source.",

@@ -11,7 +11,7 @@ PAGE = Page(
     slug="eval-sampling",
     title="the evaluation draws from an unseeded generator",
     severity=ERROR,
-    checks="Only a metric differs, and an unseeded generator is made or drawn from after the last training step.",
+    checks="Only a metric differs, and an unseeded generator is made or used after the last training step.",
     why="The model is the same, the score is not: two such scores cannot be compared, however small the noise.",
     example="subset = np.random.default_rng().choice(len(x), 100)  # another subset in every run\n"
     "score = mse(model(x[subset]), y[subset])",

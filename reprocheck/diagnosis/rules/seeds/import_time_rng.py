@@ -12,7 +12,7 @@ PAGE = Page(
     slug="import-time-rng",
     title="a generator is made in a default argument or class body, before any seed",
     severity=ERROR,
-    checks="A generator without a seed stands in a default argument or in the body of a class.",
+    checks="A generator without a seed is made in a default argument or in the body of a class.",
     why="It is made once, while the module is imported, and shared by all callers: no later seed reaches it.",
     example="def augment(x, rng=np.random.default_rng()):\n    return x + rng.normal(size=x.shape)",
     fix="take `rng=None` and make the generator inside the function, from the run's seed",

@@ -14,7 +14,7 @@ PAGE = Page(
     slug="no-seed",
     title="no random number generator is seeded",
     severity=ERROR,
-    checks="A global generator (python, numpy or torch) is drawn from, and the target never seeds any of them.",
+    checks="A global generator (python, numpy or torch) is used, and the target never seeds any of them.",
     why="Every process starts these generators from the system's entropy: no run can be repeated.",
     example="model = nn.Linear(6, 12)  # drawn from a generator that nobody seeded\ntrain(model)",
     fix="call `random.seed(seed)`, `np.random.seed(seed)` and `torch.manual_seed(seed)` before building the model",

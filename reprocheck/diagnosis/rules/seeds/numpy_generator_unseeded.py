@@ -16,7 +16,7 @@ PAGE = Page(
     why="A new generator takes its seed from the system's entropy. `np.random.seed` does not reach it.",
     example="np.random.seed(0)\nrng = np.random.default_rng()  # another stream in every run",
     fix="give it the run's seed: `np.random.default_rng(seed)`",
-    limits="A generator that was made and never mattered is told apart only by the experiment that freezes its seed.",
+    limits="A generator without an effect is recognized only by the experiment that makes its seed constant.",
 )
 
 

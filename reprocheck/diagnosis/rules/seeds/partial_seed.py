@@ -13,13 +13,12 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC502",
     slug="partial-seed",
-    title="a generator is drawn from that the target does not seed, though it seeds others",
+    title="an unseeded generator is used, though the target seeds others",
     severity=ERROR,
-    checks="The target seeds one of python, numpy and torch, and draws from another one of them that it never seeds.",
+    checks="The target seeds one of python, numpy and torch, and uses another one of them that it never seeds.",
     why="`torch.manual_seed` reaches neither `random` nor `numpy.random`: what they give differs in every process.",
     example="torch.manual_seed(1)\nnoise = np.random.normal(size=10)  # numpy was not seeded",
-    fix="also seed the generator that is drawn from: `random.seed(seed)`, `np.random.seed(seed)`, "
-    "`torch.manual_seed(seed)`",
+    fix="also seed the generator that is used: `random.seed(seed)`, `np.random.seed(seed)`, `torch.manual_seed(seed)`",
     limits="Seen only where reprocheck does not seed that generator itself (`--seeding none` or `torch`), or in "
     "its own experiment without seeding.",
 )
@@ -33,7 +32,7 @@ def match(case: Case) -> Match | None:
     if not others or not chance:
         return None
     name, tap = min(chance.items(), key=lambda item: item[1].order)
-    evidence = (f"{name}'s global generator is drawn from here first, and nothing seeds it",)
+    evidence = (f"{name}'s global generator is first used here, and nothing seeds it",)
     repairs = tuple(changed_line(hit.edit) for hit in hits(case, f"seed-beside-{name}")[:1] if hit.edit is not None)
     return find(case, sources=("seeding",), taps=(tap,), evidence=evidence, remedies=(*repairs, SEED_EVERYTHING))
 

@@ -16,7 +16,7 @@ PAGE = Page(
     why="The instance is seeded from the system's entropy; seeding the global generators does not reach it.",
     example="self.rng = random.Random()  # another stream in every run",
     fix="pass a seed that comes from the run's seed: `random.Random(seed)`",
-    limits="A generator that was made and never mattered is told apart only by the experiment that freezes its seed.",
+    limits="A generator without an effect is recognized only by the experiment that makes its seed constant.",
 )
 
 

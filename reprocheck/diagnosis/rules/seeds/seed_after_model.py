@@ -11,9 +11,9 @@ from reprocheck.model.explanation import Case
 PAGE = Page(
     code="RC631",
     slug="seed-after-model",
-    title="the generator is drawn from before it is seeded",
+    title="the generator is used before it is seeded",
     severity=ERROR,
-    checks="A global generator is drawn from, mostly to initialise a model, and seeded by the target only afterwards.",
+    checks="A global generator is used, mostly to initialize a model, and seeded by the target only afterwards.",
     why="The initial weights come from the system's entropy; all later numbers repeat and make the fault hard to see.",
     example="model = nn.Linear(4, 8)\ntorch.manual_seed(42)  # too late for the weights",
     fix="seed before the model is built, or build the model in a function that is called after seeding",

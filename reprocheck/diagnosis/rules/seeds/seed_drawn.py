@@ -10,10 +10,10 @@ from reprocheck.model.explanation import Case, Tap
 PAGE = Page(
     code="RC513",
     slug="seed-drawn",
-    title="the seed is itself drawn from a generator that nobody seeded",
+    title="the seed is drawn from an unseeded generator",
     severity=ERROR,
-    checks="A number is drawn from an unseeded global generator, and what is then seeded gets another number in each "
-    "run.",
+    checks="A number is drawn from an unseeded global generator and used as a seed, so the seed is another "
+    "one in each run.",
     why="Printing such a seed lets a run be repeated by hand; the script as it stands has another one each time.",
     example="seed = random.randint(1, 10000)\nrandom.seed(seed)\ntorch.manual_seed(seed)",
     fix="take the seed from an option with a fixed default: `parser.add_argument('--seed', type=int, default=0)`",

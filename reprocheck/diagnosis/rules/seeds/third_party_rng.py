@@ -16,7 +16,7 @@ PAGE = Page(
     title="a library draws random numbers without a seed",
     severity=ERROR,
     checks="A function of scikit-learn, scipy, Optuna, numba, ... is called without `random_state` or `seed`.",
-    why="It draws from a generator of its own, or from numpy's global one: whoever seeds torch alone misses it.",
+    why="It draws from a generator of its own, or from numpy's global one: seeding torch alone does not reach it.",
     example="x_train, x_test = train_test_split(x, test_size=0.5)  # random_state is missing",
     fix="pass `random_state=seed` (or `seed=`) to the call",
     limits="Compiled generators (numba, cupy) cannot be followed; only calls through Python are.",
