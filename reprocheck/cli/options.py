@@ -35,7 +35,7 @@ TARGET = Annotated[
 ARGV = Annotated[
     list[str] | None,
     typer.Argument(
-        help="The target's own arguments, after --; {seed} in them stands for the seed of the run.",
+        help="The target's own arguments, after --; {seed} in them is replaced by the seed of the run.",
         show_default=False,
     ),
 ]

@@ -106,7 +106,7 @@ def _remarks(seeds: int, std: float, seed_std: float | None, within_std: float |
     if seed_std == 0:
         yield "seeds scatter no more than runs of one seed do"
     if within_std is None:
-        yield "one run a seed: what the seed does cannot be told from what remains when it is fixed"
+        yield "one run a seed: the effect of the seed cannot be separated from what remains when it is fixed"
     if seeds < FEW_SEEDS:
         yield f"{seeds} seeds are few: the interval is wide, and holds only if seeds scatter normally"
 

@@ -383,7 +383,7 @@ def load_config(path: Path) -> Mapping[str, Any]:
             raise UsageError(f"{path}: [tool.reprocheck] has no key {checks.shown(written)}", hint)
         option = OPTIONS[name]
         if option.key == "update_baseline":
-            hint = "give it on the command line when the numbers are meant to change"
+            hint = "give it on the command line when the results are meant to change"
             raise UsageError(f"{path}: `{name}` in a file would let every audit pass", hint)
         if option.key in config:
             raise UsageError(f"{path}: `{name}` is given twice, with a hyphen and with an underscore")

@@ -157,11 +157,11 @@ def _dependent(lab: Lab, first: Evidence, case: Case, limit: int | None, place: 
     """The case of a target that repeats because we seed, if that is shown; else why it is not."""
     if lab.left < 2:
         return case, f"--explain-budget {lab.request.explain_budget} was used up"
-    ran = lab.run("what is drawn from before it is seeded?", [_unseeded(lab, first, limit, place, Probe())])[0]
+    ran = lab.run("what is used before it is seeded?", [_unseeded(lab, first, limit, place, Probe())])[0]
     case = replace(case, taps=_taps(ran, first))
     drawn = drawn_before_seeded(case.taps, Seeding.NONE)
     if not drawn:
-        return case, why_failed(ran) or "it differs, and no generator was seen to be drawn from before it was seeded"
+        return case, why_failed(ran) or "it differs, and no generator was seen in use before it was seeded"
     seeded = lab.spec(first, limit=limit, fresh=place.fresh, home_without=place.home_without, home_copies=True)
     control = lab.run("and seeded, in the same folder?", [seeded])[0]
     where = "in a copy of the folder" if place.fresh else "in the folder"

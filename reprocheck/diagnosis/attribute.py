@@ -1,8 +1,8 @@
 """Attribute: what does the difference depend on? Each arm is an experiment that changes one thing.
 
-The traced runs are controls already: each has the ambient factors of a run of the audit. Where both agree with their
-twin, only ambient factors can be responsible, and they are found by giving one run the factors of the other. Where they
-do not, the target differs with everything equal: then what it takes from outside (files of earlier runs, clocks,
+The traced runs are controls already: each has the environment factors of a run of the audit. Where both agree with
+their twin, only environment factors can be responsible, and they are found by giving one run the factors of the other.
+Where they do not, the target differs with everything equal: then what it takes from outside (files of earlier runs, clocks,
 entropy) is held constant, to see whether that makes it agree. That proves something only if plain pairs still differ.
 """
 
@@ -32,7 +32,7 @@ FIELD_OF_FACTOR = {
 FROZEN_KINDS = ("unseeded", "entropy", "pid", "clock")
 """What can be held constant, the likeliest first."""
 OUTSIDE = (*FROZEN_KINDS, "leftover", "seeding", "intrinsic")
-"""What cannot be responsible where runs agree as soon as every ambient factor is equal."""
+"""What cannot be responsible where runs agree as soon as every environment factor is equal."""
 RESERVED = 4
 """Runs left for trying fixes."""
 LUCK = 0.1
@@ -58,7 +58,7 @@ class Attributor:
         """Runs that still differ with what was found held constant: there is another cause."""
         self._again = again
         self._plain: list[tuple[Ran, Ran, bool | None]] = []
-        """Pairs with every ambient factor equal, and whether they agree."""
+        """Pairs with every environment factor equal, and whether they agree."""
         self._turned: bool | None = None
         """Whether the last run that differed from run a agreed with run b."""
 
@@ -71,7 +71,7 @@ class Attributor:
         if outcomes and all(outcomes):
             return self._ambient() or self._answer(
                 "unclear",
-                note="it agrees with every ambient factor equal, and none of them was shown to make the difference",
+                note="it agrees with every environment factor equal, and none of them was shown to make the difference",
                 excluded=OUTSIDE if len(outcomes) > 1 else (),
             )
         if outcomes and not self._still_differs():
@@ -106,7 +106,7 @@ class Attributor:
     # Controls
 
     def _controls(self) -> None:
-        """Runs with every ambient factor equal: those of the audit with --ambient fixed, and the traced ones."""
+        """Runs with every environment factor equal: those of the audit with --ambient fixed, and the traced ones."""
         made = 0
         if self.a.spec.ambient == replace(self.b.spec.ambient, start_gap=self.a.spec.ambient.start_gap):
             self._plain.append((self.a, self.b, False))
@@ -121,7 +121,7 @@ class Attributor:
                 twin_run = self.lab.run("control", [self.lab.spec(original, limit=self.limit, against=(original,))])[0]
                 self._plain.append((original, twin_run, self.lab.agree(original, twin_run, self.limit)))
                 made += 1
-        question = "does it differ with every ambient factor equal?"
+        question = "does it differ with every environment factor equal?"
         self._arm("control", question, made, [outcome for _, _, outcome in self._plain])
 
     def _still_differs(self) -> bool:
@@ -134,7 +134,7 @@ class Attributor:
         another = self.lab.run("does it still differ?", [self.lab.spec(twin, limit=self.limit, against=(twin,))])[0]
         outcome = self.lab.agree(twin, another, self.limit)
         self._plain.append((twin, another, outcome))
-        self._arm("later control", "do later runs differ with every ambient factor equal?", 1, [outcome])
+        self._arm("later control", "do later runs differ with every environment factor equal?", 1, [outcome])
         return outcome is not True
 
     # The first run alone
@@ -189,7 +189,7 @@ class Attributor:
             return None
         return self._answer("leftover", ["files of earlier runs"], hold=Hold(), rate=self._rate())
 
-    # Ambient factors
+    # Environment factors
 
     def _varied_factors(self) -> list[str]:
         """Factors in which the two runs differ, the likeliest first."""
@@ -281,7 +281,7 @@ class Attributor:
         return origin is not None and origin.kind == "op" and not origin.unknown_inputs
 
     def _held(self, name: str, question: str, hold: Hold) -> tuple[Arm, bool, Ran]:
-        """Whether runs agree with this held constant, and whether that is hardly luck. Those with equal ambient factors
+        """Whether runs agree with this held constant, and whether that is hardly luck. Those with equal factors
         come first; one with the factors of run b shows whether there is another cause."""
         hold_all = self.lab.hold + hold
 
@@ -448,6 +448,6 @@ def _and(words: Sequence[str]) -> str:
 
 
 def _mixed(one: Ambient, other: Ambient, factors: Iterable[str]) -> Ambient:
-    """The ambient factors of `one` with some of `other`."""
+    """The environment factors of `one` with some of `other`."""
     names = {FIELD_OF_FACTOR[factor] for factor in factors}
     return Ambient(**{f.name: getattr(other if f.name in names else one, f.name) for f in fields(Ambient)})

@@ -41,7 +41,7 @@ class _Round:
 def explain_difference(
     planner: Planner, progress: Progress, a: Evidence, b: Evidence, divergence: Divergence, templates: Templates
 ) -> tuple[Explanation, tuple[Finding, ...]]:
-    """Why runs a and b of one seed differ, and what mends it. Raises Interrupted."""
+    """Why runs a and b of one seed differ, and which fix works. Raises Interrupted."""
     lab = Lab(planner, progress, planner.request.explain_budget, templates=templates)
     hits = scan(Path(path) for path in a.sources)
     rounds: list[_Round] = []

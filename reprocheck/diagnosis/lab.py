@@ -45,7 +45,7 @@ class Lab:
         return self._budget - self.spent
 
     def ambient(self, repeat: int) -> Ambient:
-        """The ambient factors of one repeat of the audit."""
+        """The environment factors of one repeat of the audit."""
         return self._planner.ambient(repeat)
 
     def spec(

@@ -7,7 +7,7 @@ How `Tap.generator` and `Tap.value` are used beyond their plain meaning:
   which draws from numpy's global generator;
 - read: generator `own` is a file that the same run had written anew before;
 - write: generator `append` keeps what the file held before;
-- order: generator is what it hangs on, `string hashes`, `addresses` or `hashes`, value a digest of the order;
+- order: generator is what it depends on, `string hashes`, `addresses` or `hashes`, value a digest of the order;
 - probe: generator `found` or `absent`.
 """
 

@@ -24,7 +24,7 @@ class Tried:
 
     trials: tuple[Trial, ...] = ()
     mends_a_part: Remedy | None = None
-    """With it, runs with equal ambient factors agree, but those of the audit do not: there is another cause."""
+    """With it, runs with equal environment factors agree, but those of the audit do not: there is another cause."""
     rest: tuple[Evidence, Evidence] | None = None
     """The runs that still differ with it."""
 
@@ -94,7 +94,7 @@ def _together(lab: Lab, remedies: list[Remedy], a: Evidence, b: Evidence, runs: 
 def _try(
     lab: Lab, remedies: tuple[Remedy, ...], a: Evidence, b: Evidence, runs: int
 ) -> tuple[Trial, tuple[Evidence, Evidence] | None]:
-    """Runs with the ambient factors of both runs that differed, to the end, with the remedies in force and nothing
+    """Runs with the environment factors of both runs that differed, to the end, with the remedies in force and nothing
     else. Of three the first two have equal factors; where only the third differs, both that do are given back."""
     hold = Hold()
     for remedy in remedies:

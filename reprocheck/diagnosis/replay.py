@@ -30,7 +30,7 @@ class Replay:
     other_taps: tuple[Tap, ...] = ()
     first: Evidence | None = None
     second: Evidence | None = None
-    """The traced runs, if they went as far as they were to: with the ambient factors of the first and of the second run
+    """The traced runs, if they went as far as they were to: with the factors of the first and of the second run
     that differed."""
     diverged: int = 0
     pairs: int = 0

@@ -167,7 +167,7 @@ def _check_report(report: Mapping[str, Any], request: Request, runs: Sequence[Ru
     if [run["id"] for run in seed["runs"]][: len(runs)] != [spec.id for spec in runs]:
         raise NotReusable("the earlier audit has fewer runs")
     if any(run["status"] != Status.COMPLETED.value for run in seed["runs"]):
-        raise NotReusable("a run of the earlier audit did not come to its end")
+        raise NotReusable("a run of the earlier audit did not finish")
 
 
 def _check_run(earlier: Path, request: Request, evidence: Path) -> None:

@@ -214,7 +214,7 @@ def _check(run: _Active, progress: Progress) -> Outcome | None:
     if run.seconds - run.reported > PROGRESS_SECONDS:
         run.reported = run.seconds
         if run.standstill.is_over():
-            reason = f"a signal (SIGSTOP) stopped it, and nothing let it go on for {STOPPED_SECONDS:g} s"
+            reason = f"a signal (SIGSTOP) stopped it, and nothing continued it for {STOPPED_SECONDS:g} s"
             return _give_up(run, Status.LOST, reason)
         progress.run_step(run.spec.id, steps_so_far(run.spec), run.seconds)
     return None

@@ -1,4 +1,4 @@
-"""Request → the runs to make, each with its whole environment and its ambient factors. Pure."""
+"""Request → the runs to make, each with its whole environment and its environment factors. Pure."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Planner:
         )
 
     def ambient(self, repeat: int) -> Ambient:
-        """The ambient factors of one repeat."""
+        """The environment factors of one repeat."""
         return ambient_of(repeat, self.request, self.environ)
 
 
@@ -149,7 +149,7 @@ def moved_target(target: Target, source: Path, destination: Path) -> Target:
 
 
 def pinned(request: Request, environ: Mapping[str, str]) -> tuple[NotCompared, ...]:
-    """The ambient factors that do not vary, and why."""
+    """The environment factors that do not vary, and why."""
     if request.repeats < 2 and not request.in_process_repeat:
         return tuple(NotCompared(what=factor, reason="there is one run a seed") for factor in FACTORS)
     if request.ambient is AmbientMode.FIXED:
@@ -165,7 +165,7 @@ def pinned(request: Request, environ: Mapping[str, str]) -> tuple[NotCompared, .
 
 
 def ambient_of(repeat: int, request: Request, environ: Mapping[str, str]) -> Ambient:
-    """The ambient factors of one repeat: what is pinned stays as it is found."""
+    """The environment factors of one repeat: what is pinned stays as it is found."""
     if request.ambient is AmbientMode.FIXED:
         return Ambient(hash_seed=None if _is_set("PYTHONHASHSEED", request, environ) else 0)
     free = set(FACTORS) - {item.what for item in pinned(request, environ)}

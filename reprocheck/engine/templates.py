@@ -1,7 +1,7 @@
 """Warm processes that have imported torch, from which runs are forked: the import is paid once for several runs.
 
 Runs of one seed never come from the same template: what a template was born with (its hash seed, its address layout)
-would be the same for both, and a difference that hangs on it would not be seen.
+would be the same for both, and a difference that depends on it would not be seen.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ def _compared(spec: RunSpec, other: RunSpec) -> bool:
 
 def _suits(spec: RunSpec) -> bool:
     """Whether the run may be forked. One whose memory, time or first calls are looked into needs an interpreter of its
-    own; a path that hangs on the current folder has to be taken up there."""
+    own; a path that depends on the current folder has to be taken up there."""
     path = spec.environment.get("PYTHONPATH", "")
     is_fixed = not path or all(os.path.isabs(part) for part in path.split(os.pathsep))
     fits = len(f"{spec.environment[RUN_VARIABLE]}".encode()) < NAME_ROOM

@@ -211,7 +211,7 @@ def whole_lines(outcome: Outcome) -> list[dict[str, Any]]:
     if reading.table(end.get("digests")).get(EVIDENCE_FILE) != state.hexdigest():
         raise ValueError(f"{EVIDENCE_FILE} holds something else than was written")
     if not all(isinstance(line.get("record"), str) for line in lines):
-        raise ValueError("a line does not say what it is")
+        raise ValueError("a line has no kind")
     return lines
 
 

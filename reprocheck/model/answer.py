@@ -195,7 +195,7 @@ class Against:
     seeds: tuple[SeedAudit, ...]
     """The runs of the other revision, judged among themselves."""
     differing: tuple[int, ...]
-    """Seeds whose numbers moved."""
+    """Seeds whose results changed."""
     divergence: Divergence | None
     """The first difference between the revisions, of the first seed that differs."""
     shifts: tuple[MetricShift, ...]
@@ -232,9 +232,9 @@ class Audit:
     compared: tuple[str, ...]
     not_compared: tuple[NotCompared, ...]
     varied: tuple[str, ...]
-    """Ambient factors that differed between repeats."""
+    """Environment factors that differed between repeats."""
     not_varied: tuple[NotCompared, ...]
-    """Ambient factors that did not, and why."""
+    """Environment factors that did not, and why."""
     manifest: Mapping[str, Any]
     started: str
     """ISO 8601, local time with offset."""

@@ -206,15 +206,15 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
-    """What the difference hangs on, as far as experiments showed it."""
+    """What the difference depends on, as far as experiments showed it."""
 
     kind: str
-    """ambient: an ambient factor. frozen: agrees once a source from outside (clock, entropy, pid) is replaced by a
+    """ambient: an environment factor. frozen: agrees once a source from outside (clock, entropy, pid) is replaced by a
     constant one. process: only a second call in one process differs. leftover: agrees in fresh copies of the folder.
     seeding: agrees when reprocheck seeds. intrinsic: differs with everything equal. unclear: the experiments
     contradict each other or the budget ended."""
     factors: tuple[str, ...] = ()
-    """The guilty: ambient factors, or clock, entropy, pid, or python, numpy, torch for seeding."""
+    """The guilty: environment factors, or clock, entropy, pid, or python, numpy, torch for seeding."""
     lines: tuple[Location, ...] = ()
     """frozen: the lines whose calls alone had to be replaced."""
     arms: tuple[Arm, ...] = ()

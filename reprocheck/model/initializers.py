@@ -43,7 +43,7 @@ class Place:
     name: str = "weight"
     """The parameter's name in its module."""
     fan_in: int | None = None
-    """Of the module's weight: the default of a bias hangs on it."""
+    """Of the module's weight: the default of a bias depends on it."""
     hidden: int | None = None
     """hidden_size of a recurrent module."""
 

@@ -27,7 +27,7 @@ class Deterministic(str, Enum):
 
 
 class AmbientMode(str, Enum):
-    """Whether repeats differ in the ambient factors."""
+    """Whether repeats differ in the environment factors."""
 
     VARY = "vary"
     FIXED = "fixed"
@@ -88,7 +88,7 @@ class Target:
     """The dotted module name, for MODULE_FUNCTION and MODULE."""
     function: str | None = None
     argv: tuple[str, ...] = ()
-    """The target's own arguments; `{seed}` in them stands for the seed of the run."""
+    """The target's own arguments; `{seed}` in them is replaced by the seed of the run."""
     arguments: tuple[tuple[str, Any], ...] = ()
     """Keyword arguments for a function, from `--arg`."""
 

@@ -11,7 +11,7 @@ from reprocheck.model.request import Settings, Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ambient:
-    """The ambient factors of one run. `None` leaves a factor as it is found."""
+    """The environment factors of one run. `None` leaves a factor as it is found."""
 
     hash_seed: int | None = None
     """PYTHONHASHSEED."""

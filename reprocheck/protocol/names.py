@@ -46,7 +46,7 @@ RUN_VARIABLE = "REPROCHECK_RUN"
 TRAINED_ELSEWHERE = "trained "
 """Before the kind of a tensor of a model that child processes had trained when it was first called."""
 THREAD_MARK = "@thread"
-"""In the name of a model that was first called outside the main thread: its number hangs on scheduling."""
+"""In the name of a model that was first called outside the main thread: its number depends on scheduling."""
 SINGLE_CALLS = 1000
 """Calls of `reprocheck.checkpoint` under one name that have a line of their own."""
 ROW_GROWTH = 8

@@ -111,7 +111,7 @@ def _against(against: Against, whole: str) -> _Case:
     if against.allowed:
         return _Case(name=name, outcome=None)
     first = "" if against.divergence is None else f", first {_PEN.text(where(against.divergence))}"
-    return _Case(name=name, outcome="failure", message=f"the numbers moved{first}", text=whole)
+    return _Case(name=name, outcome="failure", message=f"the results changed{first}", text=whole)
 
 
 def _baseline(answer: BaselineAnswer, whole: str) -> _Case:

@@ -1,4 +1,4 @@
-"""The Markdown report, for a comment on a pull request: the verdict, what differs, why, what mends it.
+"""The Markdown report, for a comment on a pull request: the verdict, what differs, why, which fix works.
 
 It is read by people who did not start the audit, on a site that turns `@name` into a mail: text from outside becomes
 code or is escaped, and every list is bounded, so that the whole fits into a comment.
@@ -136,11 +136,11 @@ def _fixes(explanation: Explanation | None) -> list[str]:
     for trial in () if explanation is None else explanation.trials:
         remedies = " and ".join(code(remedy.text) for remedy in trial.remedies)
         hides = next((remedy.hides for remedy in trial.remedies if remedy.hides), "")
-        outcome = "mends it" if trial.mends else "does not mend it"
+        outcome = "works" if trial.mends else "no effect"
         if trial.failed or trial.runs < 2:
             outcome = f"no answer: {prose(trial.failed or 'too few runs')}"
         elif trial.mends and hides:
-            outcome = f"only hides it: {prose(hides)}"
+            outcome = f"masks the cause: {prose(hides)}"
         time = "-" if trial.time_ratio is None or not trial.mends else f"x{trial.time_ratio:.2f}"
         rows.append([remedies, outcome, f"{trial.agreed} of {trial.runs}", time])
     table = _table(["tried", "outcome", "runs that agreed", "time"], rows)

@@ -57,7 +57,7 @@ def mending(audit: Audit) -> list[str]:
     for trial in trials:
         if trial.mends and not any(remedy.hides for remedy in trial.remedies):
             remedies = " and ".join(f"`{_PEN.text(remedy.text)}`" for remedy in trial.remedies)
-            lines.append(f"reproducible with {remedies}: {trial.agreed} of {count(trial.runs, 'run')}")
+            lines.append(f"fix that works: {remedies}: {trial.agreed} of {count(trial.runs, 'run')}")
     return lines
 
 

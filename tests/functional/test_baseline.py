@@ -133,7 +133,7 @@ def test_numbers_are_written_and_compared(numbers: Path) -> None:
     assert "as in baseline b.json" in ran.out
     edit(numbers / "t.py", "value: float = 0.5", "value: float = 0.75")
     ran = run(numbers, "t.py:train", "--baseline", "b.json", code=1)
-    assert "error[RC311]: the numbers are not those of baseline b.json" in ran.out
+    assert "error[RC311]: the results are not those of baseline b.json" in ran.out
     assert "loss 0.5 -> 0.75" in ran.out
     run(numbers, "t.py:train", "--baseline", "b.json", "--tolerance", "loss=50%", code=0)
     ran = run(numbers, "t.py:train", "--baseline", "b.json", "--update-baseline", code=0)

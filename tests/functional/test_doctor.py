@@ -33,7 +33,7 @@ def test_a_sound_training_is_told_from_all_sides(tmp_path: Path) -> None:
     for section in ("initial weights:", "layers, with the first batch:", "seeds, as the target itself", "memory:"):
         assert f"\n{section}" in ran.out
     assert re.search(r"0\.weight +16x1x3x3 .*default of Conv2d", ran.out)
-    assert re.search(r"torch +seeded, then drawn from +torch\.manual_seed\(0\) at \S*digits\.py:\d+", ran.out)
+    assert re.search(r"torch +seeded, then used +torch\.manual_seed\(0\) at \S*digits\.py:\d+", ran.out)
     for phase in ("init", "first step", "further steps"):
         assert re.search(rf"{phase} +\d+ MiB +\d+ MiB", ran.out)
     assert "a further step adds: the process" in ran.out

@@ -1,4 +1,4 @@
-"""Sets that are walked through are known by their type at run time, and by what their order hangs on."""
+"""Sets that are walked through are known by their type at run time, and by what their order depends on."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ UNORDERED = {
     "thread_pool_trains_models",
     "threads_train_separate_models",
 }
-"""Which steps are the first ones hangs on the scheduling of their threads."""
+"""Which steps are the first ones depends on the scheduling of their threads."""
 
 
 def cases() -> list[object]:

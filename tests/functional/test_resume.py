@@ -131,7 +131,7 @@ def test_functions(folder: Path) -> None:
     words = ("--at", "4", "--resume-arg", "resume=asked.pt", "functions.py:saves_when_asked")
     answer = resume(folder, *words)
     assert (answer["verdict"], answer["resumed_from"]) == ("resumes_exactly", 4)
-    assert answer["runs"][1]["how"] == "ended by itself on SIGTERM"
+    assert answer["runs"][1]["how"] == "ended on SIGTERM in its own way"
 
 
 @pytest.mark.slow

@@ -113,7 +113,7 @@ def test_a_change_of_one_tensor_changes_one_line() -> None:
         ("[" * 1_000_000, "nested too deeply"),
         ('{"a":' * 1_000_000, "nested too deeply"),
         ('{"a": ' + "9" * 10_000 + "}", "b.json: "),
-        ('{"a": 1, "a": 2}', "`a` stands twice"),
+        ('{"a": 1, "a": 2}', "`a` is given twice"),
         ("<<<<<<< HEAD\n{}\n", "not valid JSON"),
         (changed(**{MARK: 3}), "a newer reprocheck (version 3"),
         (changed(**{MARK: 1}), "an older reprocheck (version 1"),

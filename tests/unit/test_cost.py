@@ -201,6 +201,6 @@ def test_the_bill_in_words_and_as_json() -> None:
     assert "strict failed - 1.0 MiB" in lines
     assert "strict: failed: no deterministic \\x1b implementation" in text
     assert "noise: two plain runs of one round come out up to x1.031 in time and x1.031 in peak memory apart" in text
-    assert "fill of uninitialised memory alone: no difference (0.90 to 1.10) in time" in text
-    assert "2 rounds are too few for prices" in text
+    assert "fill of uninitialized memory alone: no difference (0.90 to 1.10) in time" in text
+    assert "2 rounds are too few: try" in text
     assert '"fill": {\n      "differs": false,' in render_cost_json(bill, STYLE)

@@ -59,7 +59,7 @@ def test_a_difference_is_a_failure_with_the_diagnostic_inside() -> None:
     assert failure.tag == "failure"
     assert failure.attrib["message"] == "runs differ first at step 3 in gradients"
     assert "error[RC303]: gradients differ between run s0r0 and run s0r1" in str(failure.text)
-    assert "what mends it" in str(failure.text)
+    assert "fixes tried" in str(failure.text)
 
 
 def test_no_verdict_is_an_error_that_says_why() -> None:

@@ -72,9 +72,9 @@ class TestWords:
         assert "\n`h = x[source]`\n" in text
         assert "- first at step 3 in gradients, op `aten::index_add_`" in text
         assert "**error RC541**: the backward of indexing adds gradients in the order of threads" in text
-        assert "| `--threads 1` | mends it | 2 of 2 | x0.97 |" in text
-        assert "| `--a` | does not mend it | 0 of 2 | - |" in text
-        assert "| `--b` | only hides it: it fills memory | 2 of 2 | x0.97 |" in text
+        assert "| `--threads 1` | works | 2 of 2 | x0.97 |" in text
+        assert "| `--a` | no effect | 0 of 2 | - |" in text
+        assert "| `--b` | masks the cause: it fills memory | 2 of 2 | x0.97 |" in text
         assert "| `--c` | no answer: it raised |" in text
 
     def test_metrics_and_coverage(self) -> None:

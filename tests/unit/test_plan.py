@@ -1,4 +1,4 @@
-"""The runs of an audit before any is started: environments and ambient factors."""
+"""The runs of an audit before any is started: environments and environment factors."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def set_order() -> Audit:
         help="sort the set",
         edit=edit(),
     )
-    hides = "the order still hangs on hashing; another value gives other numbers"
+    hides = "the order still depends on hashing; another value gives other numbers"
     return explained(
         divergence=divergence(
             stage="data", step=0, kind="batch", tensors=(), names=("input[0]",), note="", location=TRAIN
@@ -325,8 +325,8 @@ class TestOrigin:
 
     def test_another_step_in_the_replay_is_said(self) -> None:
         text = text_of(explained(explanation=explanation(origin=origin(call=call(step=5)))))
-        assert "= note: in the traced replay the runs part at step 5" in text
-        assert "in the traced replay the runs part" not in text_of(explained())
+        assert "= note: in the traced replay the runs diverge at step 5" in text
+        assert "in the traced replay the runs diverge" not in text_of(explained())
 
     def test_values_that_were_not_kept_have_a_reason(self) -> None:
         begun = origin(values=None, values_reason="more than 64 MiB")
@@ -345,22 +345,22 @@ class TestWhy:
     def test_an_ambient_factor(self) -> None:
         arms = (arm("control", 2, 0), arm("hash seed", 0, 2))
         assert (
-            "agrees with every ambient factor equal (2 of 2); differs when only the hash seed is changed (2 of 2)\n"
+            "agrees with every environment factor equal (2 of 2); differs when only the hash seed is changed (2 of 2)\n"
         ) in why(kind="ambient", factors=("hash seed",), arms=arms, rate=(0, 2))
 
     def test_of_an_ambient_factor_only_what_was_shown_is_said(self) -> None:
         text = why(kind="ambient", factors=("hash seed", "heap contents"), arms=(arm("control", 1, 1),), rate=(0, 0))
-        assert "= note: hangs on the hash seed and the heap contents\n" in text
+        assert "= note: depends on the hash seed and the heap contents\n" in text
         assert "agrees with every" not in text
         text = why(kind="ambient", factors=("hash seed",), arms=(arm("hash seed", 1, 0),), rate=(0, 0))
-        assert "= note: hangs on the hash seed\n" in text
+        assert "= note: depends on the hash seed\n" in text
         assert "differs when only" not in text
 
     @pytest.mark.parametrize(
         ("changes", "words"),
         [
             ({"kind": "frozen", "factors": ("clock",), "lines": (TRAIN,), "arms": (arm("frozen clock", 2, 0),)},
-             "   = note: differs with every ambient factor equal (3 of 4)\n"
+             "   = note: differs with every environment factor equal (3 of 4)\n"
              "   = note: agrees with the clock held constant at train.py:120 alone (2 of 2)"),
             ({"kind": "frozen", "factors": ("entropy", "pid"), "arms": (), "rate": (0, 0)},
              "note: agrees with the system's entropy and process and host names held constant\n"),
@@ -414,7 +414,7 @@ class TestWhy:
     def test_cause_and_fix_come_first_then_the_difference_then_the_runs(self) -> None:
         text = text_of(explained(findings=(warning(), place_finding(), cause())))
         order = [
-            text.index(word) for word in ("[RC541]", "what mends it", "[RC303]", "further runs", "seed 0: ", "[RC401]")
+            text.index(word) for word in ("[RC541]", "fixes tried", "[RC303]", "further runs", "seed 0: ", "[RC401]")
         ]
         assert order == sorted(order)
 
@@ -422,30 +422,30 @@ class TestWhy:
 class TestTrials:
     def lines(self, *trials: Any) -> list[str]:
         text = text_of(explained(explanation=explanation(trials=trials)))
-        return text[text.index("mends it") :].split("\n\n")[0].splitlines()[1:]
+        return text[text.index("fixes tried") :].split("\n\n")[0].splitlines()[1:]
 
     def test_what_mends_comes_first_with_its_price(self) -> None:
         lines = self.lines(trial("--threads 1", agreed=1), trial("a", "b", agreed=3, runs=3, time=1.034))
         assert lines == [
-            "  reproducible with  `a` and `b`    3 of 3 runs    time x1.03",
-            "  not with           `--threads 1`  2 runs differ",
+            "  works      `a` and `b`    3 of 3 runs    time x1.03",
+            "  no effect  `--threads 1`  2 runs differ",
         ]
 
     def test_a_time_that_was_not_measured_is_not_shown(self) -> None:
-        assert self.lines(trial("a", time=None)) == ["  reproducible with  `a`  2 of 2 runs"]
+        assert self.lines(trial("a", time=None)) == ["  works  `a`  2 of 2 runs"]
 
     def test_what_hides_the_cause_never_counts_as_mending(self) -> None:
         text = text_of(explained(explanation=explanation(trials=(trial("fill", hides="memory is still read unset"),))))
-        assert "what was tried\n  only hidden by  `fill`  2 of 2 runs" in text
+        assert "fixes tried: none removes the cause\n  masks the cause  `fill`  2 of 2 runs" in text
         assert "    = note: memory is still read unset\n" in text
-        assert "reproducible with" not in text
+        assert "works" not in text
 
     def test_one_run_is_no_answer(self) -> None:
-        assert self.lines(trial("a", agreed=1, runs=1))[0].startswith("  no answer from")
+        assert self.lines(trial("a", agreed=1, runs=1))[0].startswith("  no answer")
 
     def test_a_failure_is_told(self) -> None:
         lines = self.lines(trial("a", agreed=0, runs=0, failed="the target raised"))
-        assert lines == ["  no answer from  `a`", "    = note: the target raised"]
+        assert lines == ["  no answer  `a`", "    = note: the target raised"]
 
     def test_many_are_counted(self) -> None:
         lines = self.lines(*(trial(f"a{number}", agreed=0) for number in range(13)))
@@ -479,7 +479,7 @@ class TestSuggestion:
 
     def test_a_changed_line_that_no_finding_has_follows_the_trials(self) -> None:
         text = text_of(explained(explanation=explanation(trials=(trial("x", edits=(edit(),)),))))
-        assert text.index("what mends it") < text.index("12 + for name in sorted(set(names)):")
+        assert text.index("fixes tried") < text.index("12 + for name in sorted(set(names)):")
         assert self.text(trial("x", edits=(edit(),))).count("12 + for name") == 1
 
 

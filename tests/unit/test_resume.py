@@ -26,7 +26,7 @@ EMA = ModelState(label="Ema", owned=False, parameters="e", buffers="")
 
 
 def step(number: int) -> StepState:
-    """A step of the run that nobody stopped: everything in it is its own, but the rate."""
+    """A step of the run that was not stopped: everything in it is its own, but the rate."""
     return StepState(
         step=number,
         optimizer=0,
@@ -104,7 +104,7 @@ def at_first(what: str, **changes: Any) -> dict[str, Any]:
             "the generator of torch is in another state after the step",
         ),
         (resumed(loss="x"), "epoch-counter", "low", "batch, parameters, generators and all else"),
-        (resumed(gradients="x"), "unknown", "low", "gradients part at step 4"),
+        (resumed(gradients="x"), "unknown", "low", "gradients differ first at step 4"),
     ],
 )
 def test_one_thing_that_is_not_restored(b: History, slug: str, confidence: str, evidence: str) -> None:

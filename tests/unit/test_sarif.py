@@ -102,7 +102,7 @@ class TestResults:
         assert (first["ruleId"], first["kind"], first["level"]) == ("RC303", "fail", "error")
         assert first["locations"][0]["physicalLocation"]["region"] == {"startLine": 41, "snippet": {"text": CODE}}
         assert "first at step 3 in gradients" in first["message"]["text"]
-        assert "reproducible with `--threads 1`: 2 of 2 runs" in first["message"]["text"]
+        assert "fix that works: `--threads 1`: 2 of 2 runs" in first["message"]["text"]
         assert second["ruleId"] == "RC541"
 
     def test_the_worst_comes_first_and_every_severity_has_its_level(self) -> None:

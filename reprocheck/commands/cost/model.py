@@ -83,7 +83,7 @@ class Bill:
     memory_of: str
     """host or gpu: where the peaks were seen."""
     fill: Ratio | None = None
-    """Time with the fill of uninitialised memory against that without, both with deterministic algorithms."""
+    """Time with the fill of uninitialized memory against that without, both with deterministic algorithms."""
     not_run: tuple[NotCompared, ...] = ()
     """Rows that cannot apply here, and why."""
     last_words: str = ""

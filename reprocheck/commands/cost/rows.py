@@ -19,7 +19,7 @@ PLAIN = Row(name="plain", what="as it is, nothing set", seeded=False)
 AGAIN = Row(name="plain again", what="the same once more: the noise", seeded=False)
 
 UNFILLED, FILLED = "deterministic-unfilled", "deterministic-warn"
-"""Deterministic algorithms without and with the fill of uninitialised memory."""
+"""Deterministic algorithms without and with the fill of uninitialized memory."""
 
 _WARN = ("deterministic", Deterministic.WARN)
 _CUDNN = (("cudnn_deterministic", True), ("cudnn_benchmark", False))

@@ -75,7 +75,7 @@ def _worth_knowing(bill: Bill) -> list[str]:
     seen = [f"x{ratio.high:.3f} in {what}" for what, ratio in found if ratio is not None]
     lines = [f"noise: two plain runs of one round come out up to {' and '.join(seen)} apart"] if seen else []
     if bill.fill is not None:
-        lines.append(f"fill of uninitialised memory alone: {_ratio(bill.fill)} in time, on top of {UNFILLED}")
+        lines.append(f"fill of uninitialized memory alone: {_ratio(bill.fill)} in time, on top of {UNFILLED}")
     return lines
 
 
@@ -84,7 +84,7 @@ def _presets(bill: Bill) -> list[str]:
     rows = [[price.row.name, price.row.what + (" (preset)" if price.row.preset else "")] for price in bill.prices]
     if bill.exit_code is not ExitCode.OK:
         return []
-    return ["what each is", *(_INDENT + line for line in aligned(rows, colours={}, pen=Pen(Style())))]
+    return ["what each setting is", *(_INDENT + line for line in aligned(rows, colours={}, pen=Pen(Style())))]
 
 
 def _legend(bill: Bill) -> list[str]:
@@ -93,7 +93,7 @@ def _legend(bill: Bill) -> list[str]:
     lines.append("no difference: the interval contains 1, or it is within the noise of two plain runs")
     lines.append("every setting but plain comes on top of seeded generators, as in `reprocheck run`")
     if bill.coverage < ENOUGH:
-        lines.append(f"note: {bill.rounds} rounds are too few for prices: try --rounds 5 or more")
+        lines.append(f"note: {bill.rounds} rounds are too few: try --rounds 5 or more")
     return lines
 
 

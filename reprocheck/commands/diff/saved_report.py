@@ -34,7 +34,7 @@ def parse_report(name: str, content: dict[str, Any]) -> tuple[Side, dict[int, st
         seed = whole(table(one, "a seed").get("seed"), "seed")
         where = f"seed {seed}"
         if text(one.get("verdict"), f"{where}.verdict") == "different":
-            notes.append(f"in {name} the runs of seed {seed} differ among themselves: the first stands for them")
+            notes.append(f"in {name} the runs of seed {seed} differ among themselves: the first one is compared")
         complete = next(
             (run for run in _list(one.get("runs"), f"{where}.runs") if _is_complete(table(run, f"{where}, a run"))),
             None,

@@ -42,17 +42,17 @@ def _told(seeds: Sequence[Tap], by_library: Sequence[Tap], drawn: Tap | None) ->
     every = [*seeds, *by_library]
     real = [tap for tap in every if tap.value not in (ENTROPY, _STATE)]
     if drawn is None:
-        return "seeded, and not drawn from" if real else "not drawn from"
+        return "seeded, and not used" if real else "not used"
     if not real and any(tap.value == _STATE for tap in every):
         return "set to a state from elsewhere"
     if not real:
-        return "seeded from the system's entropy" if every else "drawn from, and never seeded by the target"
+        return "seeded from the system's entropy" if every else "used, and never seeded by the target"
     first = min(tap.order for tap in real)
     if drawn.order < first:
-        return "drawn from before it is seeded"
+        return "used before it is seeded"
     if len({tap.value for tap in real}) == 1 and sum(tap.count for tap in real) > 1:
         return "seeded with the same value again and again"
-    return "seeded, then drawn from"
+    return "seeded, then used"
 
 
 def _own(taps: Sequence[Tap]) -> list[Generator]:

@@ -82,7 +82,7 @@ def _layers(answer: Checkup, pen: Pen) -> list[str]:
     if len(rows) == 1:
         return []
     lines = [_INDENT + line for line in aligned(rows, right=range(2, 4), colours={}, pen=pen)]
-    return _shortened(lines, "--format json tells all", pen)
+    return _shortened(lines, "--format json has all", pen)
 
 
 def _shortened(lines: list[str], where: str, pen: Pen) -> list[str]:
@@ -99,7 +99,7 @@ def _number(value: float | None) -> str:
 def _generators(generators: Sequence[Generator], pen: Pen) -> list[str]:
     if not generators:
         return []
-    rows = [["generator", "", "seeded by", "first drawn from by"]]
+    rows = [["generator", "", "seeded by", "first used by"]]
     for one in generators:
         first = one.seeded[:1]
         more = f" and {len(one.seeded) - 1} more" if len(one.seeded) > 1 else ""

@@ -106,7 +106,7 @@ def equal_layers(rows: Sequence[Row]) -> Iterator[Remark]:
             severity=NOTE if all(row.tensor.copied for row in bad) else WARNING,
             message="layers of one model start with equal values: copied, or drawn after the same seed",
             names=_names(bad),
-            help="make each layer anew instead of copying one (nn.TransformerEncoder copies its layer: reset its "
+            help="make each layer by itself instead of copying one (nn.TransformerEncoder copies its layer: reset its "
             "parameters), and seed once, not before each layer",
         )
 
@@ -123,7 +123,7 @@ def equal_over_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> Iterator[Rema
     yield Remark(
         slug="equal-over-seeds",
         severity=NOTE,
-        message=f"{what}: loaded from a file, or drawn from a generator with a seed of its own",
+        message=f"{what}: loaded from a file, or drawn by a generator with a seed of its own",
         names=_names(same),
         help="expected of pretrained weights; else let the run's seed reach what draws them",
     )

@@ -81,7 +81,7 @@ class _Seen:
 def _ask(order: ResumeOrder, runs: Runs, seen: _Seen) -> Answer:
     outcome = runs.through()
     seen.add("through", outcome, read_history(outcome.spec.directory), 0)
-    refuse_failed(outcome, "run A, which nobody stopped,")
+    refuse_failed(outcome, "run A, which was not stopped,")
     a = read_whole(outcome)
     at = seen.at = _place_of_cut(order, a.history)
     outcome = runs.cut(at, len(a.history.steps) - at)
@@ -143,11 +143,11 @@ def _how_it_ended(outcome: Outcome, cut: History) -> str:
     if outcome.spec.probe is not None and outcome.spec.probe.cut is not None and outcome.spec.probe.cut.kill:
         return "killed (SIGKILL)"
     if cut.killed_after:
-        return f"went on after SIGTERM, killed after {cut.killed_after}"
+        return f"continued after SIGTERM, killed after {cut.killed_after}"
     if cut.handler == "ignored":
         return "ignores SIGTERM: killed (SIGKILL)"
     if cut.handler == "own":
-        return "ended by itself on SIGTERM"
+        return "ended on SIGTERM in its own way"
     return "ended by SIGTERM"
 
 
@@ -197,8 +197,8 @@ def _check_control(runs: Runs, seen: _Seen, a: Ran, found: Difference) -> None:
     """A difference beyond the cut may be the target's own: one more run that nobody stops."""
     outcome = runs.through("control")
     seen.add("control", outcome, read_history(outcome.spec.directory), 0)
-    refuse_failed(outcome, "the control run, which nobody stopped,")
+    refuse_failed(outcome, "the control run, which was not stopped,")
     parted = control_difference(a, read_whole(outcome))
     if parted is not None and is_earlier(parted, found):
-        reason = f"two runs that nobody stopped differ, too, {place_of(parted)}"
-        raise NoAnswer("not-reproducible", reason, "`reprocheck run` says why")
+        reason = f"two uninterrupted runs differ, too, {place_of(parted)}"
+        raise NoAnswer("not-reproducible", reason, "`reprocheck run` finds the cause")

@@ -86,7 +86,7 @@ def _models(ours: StepState, theirs: StepState, parameters_equal: bool) -> Itera
     averaged = [model.label for model in models_off(theirs, ours, "parameters") if not model.owned]
     if averaged:
         shown = f"parameters of {', '.join(averaged)}, which no optimizer holds, differ"
-        yield cause("ema", "high", "a model beside the trained one is not restored", shown)
+        yield cause("ema", "high", "a model other than the trained one is not restored", shown)
     buffers = [model.label for model in models_off(theirs, ours, "buffers") if model.owned]
     same_step = parameters_equal and ours.batch == theirs.batch and ours.loss == theirs.loss
     if buffers and same_step and not models_off(theirs, ours, "evaluating"):
@@ -121,7 +121,7 @@ def _data(a: History, b: History, k: int, difference: Difference, count_decides:
             yield _generators(a, b, k, place, lost)
         shown = f"the batch at step {k + place} is that of step {_nearest(places, k + place)}"
         sure = "medium" if lost and not moved else "high"
-        yield cause("loader-position", sure, "the data goes on from another place", *filter(None, (shown, moved)))
+        yield cause("loader-position", sure, "the data continues from another place", *filter(None, (shown, moved)))
     elif not places:
         yield from _new_batch(a, b, k, place, off, rewound)
 
@@ -140,12 +140,12 @@ def _new_batch(a: History, b: History, k: int, place: int, off: list[str], rewou
             more = f"{_names(lost)} is in another state after the step"
             yield cause("rng", "medium", "generators are not restored", shown, more)
         if moved:
-            yield cause("loader-position", "medium", "the data goes on from another place", moved)
+            yield cause("loader-position", "medium", "the data continues from another place", moved)
     elif place:
         more = f"{_names(off)} is in the same state after step {k}, and in another one after step {k + place}"
         yield cause("loader-position", "medium", "the data comes in another order", *filter(None, (shown, more, moved)))
     else:
-        more = f"{_names(off)} was set back to its state before step {k}, and then an order was drawn anew"
+        more = f"{_names(off)} was set back to its state before step {k}, and then a new order was drawn"
         text = "the loader begins a new pass over the data"
         yield cause("loader-position", "high", text, *filter(None, (shown, more, moved)))
 
@@ -157,11 +157,11 @@ def _drawn(a: History, b: History, k: int, parted: int, off: list[str]) -> Cause
     if parted and not generators_off(a.steps[k], b.steps[0]):
         shown = f"{_names(off)} is in the same state after step {k}, and in another one after step {k + parted}"
         return cause("other-state", "low", "what decides how much is drawn at random is not restored", shown)
-    shown = f"{_names(off)} was set back to its state before step {k}, and was drawn from before the step"
+    shown = f"{_names(off)} was set back to its state before step {k}, and was used before the step"
     new = any(one.step == 0 for one in b.passes) and not any(one.step == k for one in a.passes)
     if not new:
         return cause("unknown", "low", "more is drawn at random than in the run that was not stopped", shown)
-    found = cause("loader-position", "medium", "a new pass over the data draws from the generators", shown)
+    found = cause("loader-position", "medium", "a new pass over the data uses the generators", shown)
     return replace(found, help="set the generators back after the loader has begun its pass and skipped its batches")
 
 
@@ -250,14 +250,14 @@ def _averaged(a: History, b: History, k: int) -> Iterator[Cause]:
             continue
         here = next(differing_kinds(theirs, ours), ("", ""))[0]
         if index and here == f"parameters of {off[0].label}":
-            shown = f"parameters of {off[0].label}, which no optimizer holds, part at step {k + index}"
+            shown = f"parameters of {off[0].label}, which no optimizer holds, differ first at step {k + index}"
             if equal:
                 same = f"equal for {equal} step{'s' if equal > 1 else ''} after the resumption"
                 yield cause("averaging", "high", _AVERAGING, shown, same)
             elif _model_was_given(a, b, k, off[0].kind):
                 yield cause("averaging", "high", _AVERAGING, shown, _GIVEN)
             else:
-                yield cause("ema", "medium", "a model beside the trained one is not restored", shown)
+                yield cause("ema", "medium", "a model other than the trained one is not restored", shown)
         return
 
 
@@ -293,11 +293,11 @@ def _remaining(a: History, b: History, k: int, difference: Difference) -> Cause:
             return cause("averaging", "high", _AVERAGING, shown, _GIVEN)
         if averaged:
             return cause("ema", "medium", "averaged weights are not restored", shown)
-        return cause("other-state", "medium", "a state beside model and optimizer is not restored", shown)
+        return cause("other-state", "medium", "a state other than model and optimizer is not restored", shown)
     if difference.kind == "loss":
         shown = "batch, parameters, generators and all else that is observed are equal"
         return cause("epoch-counter", "low", "a value that goes into the loss is not restored", shown)
-    shown = f"{difference.kind} part at step {difference.step} with everything before equal"
+    shown = f"{difference.kind} differ first at step {difference.step}, with everything before equal"
     return cause("unknown", "low", "a state that is not observed is not restored", shown)
 
 

@@ -32,7 +32,7 @@ def refuse_failed(outcome: Outcome, who: str) -> None:
     if outcome.status is Status.COMPLETED:
         return
     reason = f"{who} {outcome.status.value.replace('-', ' ')}: {outcome.reason}"
-    hint = "stdout.txt and stderr.txt in the folder of the run hold all that it said"
+    hint = "stdout.txt and stderr.txt in the folder of the run hold all its output"
     raise NoAnswer("run-failed" if who != "the resumed run" else "resumed-run-failed", reason, hint)
 
 
@@ -48,14 +48,14 @@ def refuse_cut(through: History, cut: History, outcome: Outcome, at: int) -> Non
         )
     if not cut.handler:
         reason = f"run B {outcome.reason or outcome.status.value} after {count(len(cut.steps), 'step')}, before the cut"
-        raise NoAnswer("not-reproducible", reason, "`reprocheck run` says whether it reproduces when nobody stops it")
+        raise NoAnswer("not-reproducible", reason, "`reprocheck run` says whether it reproduces when it is not stopped")
     parted = _starts_part(through, cut) or first_difference(through.steps[:at], cut.steps[:at], 0)
     if parted is not None:
         reason = f"two runs differ before anything is stopped: first at step {parted.step} in {parted.kind}"
-        raise NoAnswer("not-reproducible", reason, "`reprocheck run` says why")
+        raise NoAnswer("not-reproducible", reason, "`reprocheck run` finds the cause")
     if len(cut.steps) >= len(through.steps):
         hint = "end it for good with --kill, or earlier with --at"
-        raise NoAnswer("went-on", "run B heard SIGTERM and went on to its end: there is nothing to resume", hint)
+        raise NoAnswer("went-on", "run B got SIGTERM and still ran to its end: there is nothing to resume", hint)
 
 
 def _starts_part(a: History, b: History) -> Difference | None:
@@ -75,11 +75,11 @@ def refuse_restart(resumed: History, files: Sequence[tuple[str, int]], cut: Hist
         reason = f"it did not resume: {seen}, torch.load was not called, and the restarted run {equal}"
     else:
         reason = f"it did not resume: it loaded {resumed.loads[0]}, and still {equal}"
-    raise NoAnswer("did-not-resume", reason, "say how it is told to resume, as in --resume-arg=--resume")
+    raise NoAnswer("did-not-resume", reason, "give the argument that makes it resume, as in --resume-arg=--resume")
 
 
 def control_difference(a: Ran, control: Ran) -> Difference | None:
-    """Where two runs that nobody stopped differ."""
+    """Where two uninterrupted runs differ."""
     parted = first_difference(a.history.steps, control.history.steps, 0)
     if parted is not None:
         return parted

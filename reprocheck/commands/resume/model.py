@@ -21,7 +21,7 @@ class ResumeOrder:
     grace: float = 5.0
     """Seconds from SIGTERM to SIGKILL."""
     words: tuple[str, ...] = ()
-    """What a script or module gets besides when it is started again."""
+    """What a script or module gets besides when it is resumed."""
     arguments: tuple[tuple[str, object], ...] = ()
     """The same for a function."""
 
@@ -43,7 +43,7 @@ class ModelState:
 
     @property
     def kind(self) -> str:
-        """The label without the number, which hangs on the order of first calls."""
+        """The label without the number, which depends on the order of first calls."""
         return self.label.partition("#")[0]
 
 

@@ -1,7 +1,7 @@
 """The runs of `reprocheck resume`: A goes through; B is ended on the way and started again where it was.
 
 All work at the same path, one after the other, so that no path tells them apart: A in a copy of the folder, B in a
-fresh copy. Every ambient factor is equal.
+fresh copy. Every environment factor is equal.
 """
 
 from __future__ import annotations

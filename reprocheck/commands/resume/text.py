@@ -53,9 +53,9 @@ def _last_words(answer: Answer, pen: Pen) -> list[str]:
 def _runs(answer: Answer, pen: Pen) -> list[str]:
     rows = [["run", "", "steps", "time"]]
     named = {
-        "through": "A, never stopped",
+        "through": "A, not stopped",
         "cut": "B, stopped",
-        "resumed": "B, started again",
+        "resumed": "B, resumed",
         "control": "A once more",
     }
     for run in answer.runs:
@@ -64,9 +64,9 @@ def _runs(answer: Answer, pen: Pen) -> list[str]:
     if answer.files:
         shown = [f"{pen.text(name)} ({size(number)})" for name, number in answer.files[:MOST_FILES]]
         more = f" and {len(answer.files) - MOST_FILES} more" if len(answer.files) > MOST_FILES else ""
-        lines.append(f"written when it was stopped: {', '.join(shown)}{more}")
+        lines.append(f"written before it was stopped: {', '.join(shown)}{more}")
     if answer.loads:
-        lines.append(f"loaded when it was started again: {pen.text(', '.join(answer.loads[:MOST_FILES]))}")
+        lines.append(f"loaded when it was resumed: {pen.text(', '.join(answer.loads[:MOST_FILES]))}")
     return lines
 
 

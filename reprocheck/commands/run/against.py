@@ -1,4 +1,4 @@
-"""Two revisions of a target, each judged by itself → whether the numbers moved. Pure."""
+"""Two revisions of a target, each judged by itself → whether the results changed. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def compare_sides(
     here_seeds: tuple[SeedAudit, ...],
     why_not: str = "",
 ) -> Against:
-    """One side against the other, where each reproduces. Only runs with equal ambient factors are compared.
+    """One side against the other, where each reproduces. Only runs with equal environment factors are compared.
 
     `why_not`: why the runs of the revision say nothing of it; else empty.
     """

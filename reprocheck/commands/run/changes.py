@@ -39,7 +39,7 @@ def why_not_own_code(revision: Revision, base: Iterable[Evidence], shared: Itera
 
 
 def with_changes(against: Against, revision: Revision, base: Sequence[Evidence], here: Sequence[Evidence]) -> Against:
-    """With what was changed, where numbers moved: in the code that ran, comments and layout aside, and elsewhere."""
+    """With what was changed, where results changed: in the code that ran, comments and layout aside, and elsewhere."""
     if against.divergence is None:
         return against
     code = _ran(revision, base, here)

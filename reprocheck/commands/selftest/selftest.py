@@ -39,7 +39,7 @@ class Case:
     function: str
     expected: Verdict
     factor: str = ""
-    """The ambient factor that shows it, for one that could be pinned."""
+    """The environment factor that shows it, for one that could be pinned."""
     threads: int = 1
 
 
@@ -77,7 +77,7 @@ def _clean(family: str, function: str) -> Case:
 CASES = (
     _fault("unseeded generator", "unseeded_generator"),
     _fault("order of a set", "set_order", "hash seed"),
-    _fault("uninitialised memory", "uninitialised_memory", "heap contents"),
+    _fault("uninitialized memory", "uninitialised_memory", "heap contents"),
     _fault("order of a listing", "listing_order", "directory order"),
     _fault("clock as a seed", "clock", "start time"),
     _fault("leftover file", "leftover_file"),

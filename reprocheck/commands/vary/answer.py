@@ -47,7 +47,8 @@ def vary(order: VaryOrder, progress: Progress) -> Answer:
             answer = Answer(
                 request=request,
                 exit_code=ExitCode.DIFFERENT,
-                summary="two runs with nothing varied differ, so no variation can be blamed: `reprocheck run` says why",
+                summary="two runs with nothing varied differ, so no variation can be judged: `reprocheck run` "
+                "finds the cause",
                 control=found.divergence,
             )
         except NoControl as found:

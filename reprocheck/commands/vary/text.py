@@ -35,7 +35,7 @@ def render_vary_text(answer: Answer, style: Style) -> str:
 
 def render_list_text(style: Style) -> str:
     """Every variation with what it stands for."""
-    rows = [["variation", "group", "stands for"]]
+    rows = [["variation", "group", "meaning"]]
     rows += [[one.name, one.group, one.emulates] for one in VARIATIONS]
     return "\n".join(aligned(rows, colours={}, pen=Pen(style))) + "\n"
 
@@ -66,7 +66,7 @@ def _table(answer: Answer, pen: Pen) -> list[str]:
     for y, row in enumerate(shown, start=1):
         colours[y, 1] = _COLOURS.get(row.status, "yellow")
         cells = _cells(row, answer, pen)
-        rows.append([f"surroundings ({len(together)})", *cells[1:]] if row in together[:1] else cells)
+        rows.append([f"environment factors ({len(together)})", *cells[1:]] if row in together[:1] else cells)
     control = ["(control)", "", "", "", duration(answer.seconds_of_control), _size(answer.memory_of_control)]
     return [_INDENT + line.rstrip() for line in aligned([*rows, control], right=(4, 5), colours=colours, pen=pen)]
 
@@ -131,13 +131,13 @@ def _remarks(answer: Answer, pen: Pen) -> list[str]:
         reasons.setdefault(item.reason, []).append(item.what)
     lines = [f"not varied: {first_of(names, 6)}: {pen.text(reason)}" for reason, names in reasons.items()]
     if together:
-        lines.insert(0, f"surroundings, varied in one run: {', '.join(together)}")
+        lines.insert(0, f"environment factors, varied in one run: {', '.join(together)}")
     for row in answer.rows:
         lines += [
             f"{row.names[0]}: {pen.text(item.what)} not compared: {pen.text(item.reason)}" for item in row.not_compared
         ]
     if answer.seeds < 2 and any(row.shift for row in answer.rows):
-        lines.append("no spread over seeds: give --seeds 3 or more to have a yardstick for the metrics")
+        lines.append("no spread over seeds: give --seeds 3 or more to compare the metrics with")
     if answer.rows:
-        lines.append("time and memory are of one run each, start-up included: `reprocheck cost` measures settings")
+        lines.append("time and memory are from one run each, start-up included: `reprocheck cost` measures settings")
     return lines

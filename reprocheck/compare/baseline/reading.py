@@ -107,7 +107,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name, times in Counter(names).items() if times > 1)
-        raise Malformed(f"`{shown(twice)}` stands twice in one table")
+        raise Malformed(f"`{shown(twice)}` is given twice in one table")
     return found
 
 

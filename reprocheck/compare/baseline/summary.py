@@ -23,7 +23,7 @@ def find_baseline_moved(answer: BaselineAnswer | None) -> list[Finding]:
             cause="baseline-moved",
             severity="error",
             confidence="high",
-            message=f"the numbers are not those of baseline {answer.file}",
+            message=f"the results are not those of baseline {answer.file}",
             evidence=(*told[:5], *values),
             help="if they are meant to change, write them down with --update-baseline",
         )

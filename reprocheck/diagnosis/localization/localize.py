@@ -36,6 +36,6 @@ def locate(a: Path, b: Path, runs: tuple[str, str], across: bool = False) -> Ori
         return None
     origin = Teller(left, right, runs, across).tell(suspect)
     if unsure:
-        note = f"the operations of {unsure} threads were not compared: their order hangs on scheduling"
+        note = f"the operations of {unsure} threads were not compared: their order depends on scheduling"
         origin = replace(origin, note="; ".join(filter(None, (origin.note, note))))
     return origin

@@ -7,11 +7,11 @@ from reprocheck.evidence.trace_file import Event, Form
 _FLOATS = ("float", "bfloat", "complex")
 
 _ANYWHERE = {
-    "_index_put_impl_": "adds values of the same index in the order in which threads come to them, if it accumulates",
-    "index_put_": "adds values of the same index in the order in which threads come to them, if it accumulates",
-    "index_put": "adds values of the same index in the order in which threads come to them, if it accumulates",
-    "put_": "writes values of the same index in the order in which threads come to them",
-    "put": "writes values of the same index in the order in which threads come to them",
+    "_index_put_impl_": "adds values of the same index in the order in which threads reach them, if it accumulates",
+    "index_put_": "adds values of the same index in the order in which threads reach them, if it accumulates",
+    "index_put": "adds values of the same index in the order in which threads reach them, if it accumulates",
+    "put_": "writes values of the same index in the order in which threads reach them",
+    "put": "writes values of the same index in the order in which threads reach them",
     "linalg_lstsq": "solves with LAPACK's default driver, whose result may depend on memory alignment",
     "empty": "gives memory as it was found",
     "empty_like": "gives memory as it was found",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MOST_RECORDS = 4096
 """Of one memory that are looked at."""
 UNSURE = "?"
-"""In the name of a thread whose place in the order hangs on scheduling."""
+"""In the name of a thread whose place in the order depends on scheduling."""
 
 
 class Teller:
@@ -205,7 +205,7 @@ class Teller:
         return (int(number) for number in np.flatnonzero(drawn)[:MOST_RECORDS])
 
     def _other_thread(self, event: Event, numbers: Iterable[int], does: str) -> str:
-        """Whether another thread does the like: then it hangs on which comes first."""
+        """Whether another thread does the like: then it depends on which comes first."""
         if len(self._threads) < 2:
             return ""
         for number in numbers:

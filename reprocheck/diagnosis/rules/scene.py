@@ -204,7 +204,7 @@ def changed_line(edit: Edit) -> Remedy:
 
 
 def origin_place(case: Case) -> tuple[Location | None, str]:
-    """The innermost line of the user's code where the runs part, and its source."""
+    """The innermost line of the user's code where the runs diverge, and its source."""
     if case.origin is not None and case.origin.call.frames:
         frame = case.origin.call.frames[0]
         return frame.location, frame.code
@@ -280,7 +280,7 @@ def _order(spot: Spot, latest: bool) -> int:
 
 
 def _distance(case: Case, spot: Spot) -> int:
-    """From the line where the runs part: same line, same function, on the stack, same file, elsewhere."""
+    """From the line where the runs diverge: same line, same function, on the stack, same file, elsewhere."""
     if case.origin is None or not case.origin.call.frames:
         return 3
     for index, frame in enumerate(case.origin.call.frames):

@@ -80,7 +80,7 @@ def _set_hit(source: Source, node: ast.expr, *, summed: bool = False, edit: Edit
 
 
 def is_set(source: Source, node: ast.expr, depth: int = 0) -> bool:
-    """Whether an expression is a set whose order hangs on hashes that change from run to run."""
+    """Whether an expression is a set whose order depends on hashes that change from run to run."""
     if depth > 3:
         return False
     if isinstance(node, ast.Set):

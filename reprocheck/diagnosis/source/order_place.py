@@ -13,7 +13,7 @@ from reprocheck.model import Edit
 from reprocheck.model.explanation import SourceHit
 
 ADDRESSES = "addresses"
-"""What the order hangs on, as the ledger says it; else it is hashes that the hash seed changes."""
+"""What the order depends on, as the ledger says it; else it is hashes that the hash seed changes."""
 
 
 class Place(Protocol):

@@ -116,7 +116,7 @@ def _failed_run(run: RunSummary, told: set[str], pen: Pen) -> list[str]:
     if run.reason.startswith(words[-1].strip()[:_LONGEST_MESSAGE]):  # it stands in the line above
         words.pop()
     if run.last_words in told:
-        return [*lines, f"{_INDENT}   | the same last words"]
+        return [*lines, f"{_INDENT}   | the same last output"]
     told.add(run.last_words)
     left_out = len(words) - MOST_LINES
     lines += [f"{_INDENT}   | ({count(left_out, 'line')} left out)"] if left_out > 0 else []
@@ -132,10 +132,10 @@ def _what_to_try(audit: Audit) -> Iterator[str]:
         yield "give the metrics a tolerance, as in --tolerance loss=1%"
         yield "or write down the results of this numerical class, too, with --update-baseline"
         return
-    yield "stdout.txt and stderr.txt in the folder of each run hold all that it said"
+    yield "stdout.txt and stderr.txt in the folder of each run hold all its output"
     failed = [run for seed in _all_seeds(audit) for run in seed.runs if run.status is Status.FAILED]
     if any(run.out_of_memory is None for run in failed):
-        yield "run the target once by itself, from this folder and with these arguments"
+        yield "run the target once without reprocheck, from this folder and with these arguments"
     if Status.TIMED_OUT in statuses:
         yield "give it more time with --timeout, or fewer steps with --max-steps"
     if Status.LOST in statuses:
@@ -249,7 +249,7 @@ def _beside(audit: Audit, pen: Pen) -> list[str]:
             rows.append([f"seed {seed.seed}", pen.text(item.what), same, decides, pen.text(item.detail)])
     left_out = len(rows) - MOST_ITEMS
     lines = aligned(rows[:MOST_ITEMS], colours={}, pen=pen) + ([f"and {left_out} more"] if left_out > 0 else [])
-    return ["beside", *(_INDENT + line for line in lines)] if rows else []
+    return ["informational", *(_INDENT + line for line in lines)] if rows else []
 
 
 def _settings(audit: Audit, pen: Pen) -> list[str]:

@@ -148,7 +148,7 @@ def _operation(origin: Origin, pen: Pen) -> list[list[str]]:
     inputs = {
         "op": "equal in both runs: the difference arises in this operation",
         "generator": f"the generator{f' ({what})' if what else ''} was in another state: "
-        "seeded otherwise, or drawn from another number of times",
+        "seeded differently, or used another number of times",
         "outside": f"{what or 'one'}{batch} came in from outside the traced operations with other values",
         "written": f"{what or 'one'} was equal before; something that the trace does not see changed it",
         "another": f"{what or 'one'} is another tensor: each is as its own run saw it last",
@@ -207,7 +207,7 @@ def _distance(values: ValueDifference) -> str:
 def said_of(origin: Origin, divergence: Divergence) -> list[str]:
     """What is known beside the operation itself."""
     moved = divergence.step is not None and origin.call.step != divergence.step
-    at = f"in the traced replay the runs part at step {origin.call.step}" if moved else ""
+    at = f"in the traced replay the runs diverge at step {origin.call.step}" if moved else ""
     return [at, origin.deterministic_note, origin.note]
 
 

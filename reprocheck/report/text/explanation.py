@@ -1,4 +1,4 @@
-"""Why the runs differ and what mends it, in sentences. Only what an experiment showed is said."""
+"""Why the runs differ and which fix works, in sentences. Only what an experiment showed is said."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _OUTSIDE = {
     "unseeded": "generators made without a seed",
 }
 _VERDICTS = (
-    ("reproducible with", "green"),
-    ("not with", ""),
-    ("only hidden by", "yellow"),
-    ("no answer from", "yellow"),
+    ("works", "green"),
+    ("no effect", ""),
+    ("masks the cause", "yellow"),
+    ("no answer", "yellow"),
 )
 
 
@@ -52,7 +52,13 @@ def trial_lines(explanation: Explanation, told: tuple[Edit, ...], pen: Pen) -> l
     rows = [[_VERDICTS[_rank(trial)][0], _remedies(trial, pen), *_outcome(trial, pen)] for trial in trials]
     table = aligned(rows, colours=colours, pen=pen)
     ranks = {_rank(trial) for trial in trials}
-    lines = ["what mends it" if 0 in ranks else "what was tried" if 2 in ranks else "nothing that was tried mends it"]
+    lines = [
+        "fixes tried"
+        if 0 in ranks
+        else "fixes tried: none removes the cause"
+        if 2 in ranks
+        else "fixes tried: none works"
+    ]
     for trial, line in zip(trials[:_MOST], table, strict=False):
         lines.append(_INDENT + line)
         lines += [f"{_INDENT * 2}= note: {pen.text(reason)}" for reason in _reasons(trial)]
@@ -99,7 +105,10 @@ def _shown(attribution: Attribution, pen: Pen) -> list[str]:
         ),
     }
     sentence = sentences.get(attribution.kind, lambda: pen.text(attribution.kind))()
-    return [*([f"differs with every ambient factor equal ({differed} of {comparisons})"] if differed else []), sentence]
+    return [
+        *([f"differs with every environment factor equal ({differed} of {comparisons})"] if differed else []),
+        sentence,
+    ]
 
 
 def _leftover(attribution: Attribution) -> str:
@@ -111,7 +120,7 @@ def _leftover(attribution: Attribution) -> str:
 def _ambient(attribution: Attribution, pen: Pen) -> str:
     """Factors that no honest repeat shares: equal in the control pair, then changed one or a few at a time."""
     control = next((arm for arm in attribution.arms if arm.name == "control" and arm.same), None)
-    parts = [] if control is None else [f"agrees with every ambient factor equal{_of(control.agreed, control)}"]
+    parts = [] if control is None else [f"agrees with every environment factor equal{_of(control.agreed, control)}"]
     together = " and ".join(attribution.factors)
     names = (together,) if any(arm.name == together for arm in attribution.arms) else attribution.factors
     bare = []
@@ -128,7 +137,7 @@ def _ambient(attribution: Attribution, pen: Pen) -> str:
     if len(attribution.sets) > 1:
         named = [" together with ".join(f"the {pen.text(factor)}" for factor in one) for one in attribution.sets]
         return "; ".join([*parts[:1], f"depends on {_and(named)}, each enough alone"])
-    return "; ".join([*parts, *([f"hangs on {_and(bare)}"] if bare else [])])
+    return "; ".join([*parts, *([f"depends on {_and(bare)}"] if bare else [])])
 
 
 def _agreed(attribution: Attribution, word: str) -> str:

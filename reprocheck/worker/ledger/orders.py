@@ -78,7 +78,7 @@ def install(ledger: Ledger) -> None:
 
 
 def order_of(elements: Iterable[Any]) -> str:
-    """What the order of a set of these hangs on."""
+    """What the order of a set of these depends on."""
     found = {_hashed_by(element, 0) for element in elements}
     return next((by for by in (ADDRESSES, OTHER, STRINGS) if by in found), NUMBERS)
 

@@ -1,4 +1,4 @@
-"""What a training has to restore when it is started again: the state after every step, what it saves and loads.
+"""What a training has to restore when it is resumed: the state after every step, what it saves and loads.
 
 One line of JSON each, on disk at once: the run may be ended at any moment, by us at that.
 """

@@ -156,7 +156,7 @@ class Pending(threading.local):
     def feed_evaluation(self, kind: str, label: bytes, tensors: Iterable[torch.Tensor]) -> None:
         """The same, of a call without gradients: one that repeats the last adds nothing.
 
-        How often a latency benchmark calls its model hangs on the clock, and changes no number.
+        How often a latency benchmark calls its model depends on the clock, and changes no number.
         """
         combined = Combined()
         combined.bytes(label)
@@ -359,7 +359,7 @@ class StepWriter:
     def _roots_of_step(self, pending: Pending) -> list[Root]:
         """The models that belong to a step: in the main thread all of its own, elsewhere those just called.
 
-        A thread of a pool serves one task after the other; which models it met before hangs on scheduling.
+        A thread of a pool serves one task after the other; which models it met before depends on scheduling.
         """
         if not is_main_thread():
             return list(pending.roots)

@@ -69,7 +69,7 @@ class Modules:
             return
         self._tracer.model_called()
         stream.names = {id(part): path.replace("_orig_mod.", "") for path, part in module.named_modules()}
-        # In a thread the number of a model hangs on scheduling.
+        # In a thread the number of a model depends on scheduling.
         name = name.split(THREAD_MARK, 1)[0]
         stream.modules.append(self._number(name, ""))
         if self._tracer.records_inputs:

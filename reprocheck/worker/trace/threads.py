@@ -1,7 +1,7 @@
 """Threads of a traced run: each has a stream of its own, named so that scheduling does not matter.
 
 The main thread is `0`; the third thread that it starts is `0.2`. A task of an executor is a stream, too (`0.t5`: the
-sixth that the main thread submitted), for which worker takes it hangs on scheduling. A backward on a GPU runs in a
+sixth that the main thread submitted), for which worker takes it depends on scheduling. A backward on a GPU runs in a
 thread of autograd's engine while the one that asked for it waits: `0.a1` is that of cuda:1 at work for the main thread.
 What cannot be named like this gets a name with `?` in it, and readers claim nothing of its order.
 """

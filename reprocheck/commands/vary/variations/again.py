@@ -34,7 +34,7 @@ VARIATIONS = (
     Variation(
         name=RESUME,
         group=RESUME,
-        emulates="a run that is stopped half way and started again (`reprocheck resume`)",
+        emulates="a run that is stopped half way and resumed (`reprocheck resume`)",
         change=Change(),
     ),
 )

@@ -1,4 +1,4 @@
-"""Deterministic algorithms, and the fill of uninitialised memory that comes with them."""
+"""Deterministic algorithms, and the fill of uninitialized memory that comes with them."""
 
 from __future__ import annotations
 

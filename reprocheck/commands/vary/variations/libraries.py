@@ -43,6 +43,6 @@ VARIATIONS = (
         why_not=_no_onednn,
         not_in_force=_onednn_on,
     ),
-    _cudnn("cudnn-deterministic", "cudnn_deterministic", "cuDNN told to choose deterministic algorithms"),
-    _cudnn("cudnn-benchmark", "cudnn_benchmark", "cuDNN told to choose algorithms by timing them"),
+    _cudnn("cudnn-deterministic", "cudnn_deterministic", "cuDNN with deterministic algorithms"),
+    _cudnn("cudnn-benchmark", "cudnn_benchmark", "cuDNN with algorithms chosen by timing them"),
 )

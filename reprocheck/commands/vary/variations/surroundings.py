@@ -1,4 +1,4 @@
-"""What two honest executions never share: the ambient factors, and what belongs to a user's account and shell."""
+"""What two honest executions never share: the environment factors, and what belongs to a user's account and shell."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VARIATIONS = (
     Variation(
         name="heap",
         group="heap",
-        emulates="what memory held before: uninitialised reads",
+        emulates="what memory held before: reads of uninitialized memory",
         change=Change(ambient=(("heap_byte", HEAP_BYTES[1]),)),
         is_ambient=True,
         why_not=_pinned("MALLOC_PERTURB_"),

@@ -10,7 +10,7 @@ from reprocheck.model.explanation import Case, Remedy
 BLOCKING = Remedy(
     text="CUDA_LAUNCH_BLOCKING=1",
     environment=(("CUDA_LAUNCH_BLOCKING", "1"),),
-    hides="launching one kernel at a time hides the race: the read is still too early",
+    hides="launching one kernel at a time masks the race: the read is still too early",
     cost=5,
 )
 

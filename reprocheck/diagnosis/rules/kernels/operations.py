@@ -18,7 +18,7 @@ DETERMINISTIC = Remedy(
 
 
 def op_name(case: Case) -> str:
-    """The operation where the runs part, without namespace: `index_put_`. Empty unless it is the origin itself."""
+    """The operation where the runs diverge, without namespace: `index_put_`. Empty unless it is the origin itself."""
     if case.origin is None or case.origin.kind != "op":
         return ""
     return case.origin.call.op.partition("::")[2].partition(".")[0]

@@ -1,4 +1,4 @@
-"""What the rules for uninitialised memory share: the place of the difference tells the kinds of memory apart."""
+"""What the rules for uninitialized memory share: the place of the difference tells the kinds of memory apart."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from reprocheck.model.explanation import Case, Remedy
 FIXED_HASHES = Remedy(
     text="PYTHONHASHSEED=0",
     environment=(("PYTHONHASHSEED", "0"),),
-    hides="a fixed string-hash seed hides the order: a run without it still differs",
+    hides="a fixed string-hash seed masks the order: a run without it still differs",
     cost=6,
 )
 PATTERNS = ("set-iteration", "set-sum", "hash-call")
