@@ -3,7 +3,8 @@
 The traced runs are controls already: each has the environment factors of a run of the audit. Where both agree with
 their twin, only environment factors can be responsible, and they are found by giving one run the factors of the other.
 Where they do not, the target differs with everything equal: then what it takes from outside (files of earlier runs,
-clocks, entropy) is held constant, to see whether that makes it agree. That proves something only if plain pairs still differ.
+clocks, entropy) is held constant, to see whether that makes it agree. That proves something only if plain pairs still
+differ.
 """
 
 from __future__ import annotations
