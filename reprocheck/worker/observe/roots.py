@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
 from reprocheck.protocol import THREAD_MARK, TRAINED_ELSEWHERE
 from reprocheck.worker.fingerprint.digest import Undigestible, dtype_name, raw_bytes, tensor_digest
+from reprocheck.worker.observe.module_tree import ModuleTree
 from reprocheck.worker.recorder import Recorder
 
 Line = dict[str, Any]
@@ -47,7 +48,15 @@ def is_uninitialized(tensor: torch.Tensor) -> bool:
 class Root:
     """A module that the target called directly, with its state as it was before its first forward."""
 
-    def __init__(self, module: torch.nn.Module, label: str, recorder: Recorder, step: int) -> None:
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        label: str,
+        recorder: Recorder,
+        step: int,
+        is_named: Callable[[torch.Tensor], bool] = lambda _: False,
+    ) -> None:
+        """`is_named`: whether a parameter was recorded before, as that of an optimizer that called the model itself."""
         self.module = weakref.ref(module)
         self.label = label
         self.step = step
@@ -65,7 +74,7 @@ class Root:
         self.parameters = [
             describe(name, f"{mark}parameter", parameter, recorder if self.trained else None)
             for name, parameter in named(module, "parameters")
-            if not is_uninitialized(parameter)
+            if not is_uninitialized(parameter) and not is_named(parameter)
         ]
         self.unowned: list[weakref.ref[torch.Tensor]] = []
         """Parameters that no optimizer held when there were so many models and trained parameters:"""
@@ -121,6 +130,9 @@ class Roots:
         self._all: list[Root] = []
         self._labels: dict[str, int] = {}
         self._names: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
+        self._tree = ModuleTree()
+        self._reserved: dict[int, tuple[weakref.ref[torch.nn.Module], str]] = {}
+        """Labels of models whose parameters were met in an optimizer, before anybody called them."""
         self.changes = 0
         """Grows with every new root."""
 
@@ -138,15 +150,22 @@ class Roots:
             return None
         if getattr(module, "_is_replica", False):  # of nn.DataParallel: made anew for every forward
             return None
-        kind = type(getattr(module, "_orig_mod", module)).__name__ + ("" if is_main_thread() else THREAD_MARK)
-        count = self._labels[kind] = self._labels.get(kind, 0) + 1
-        root = Root(module, kind if count == 1 else f"{kind}#{count}", self._recorder, self.step)
+        label = self._label_of(getattr(module, "_orig_mod", module))
+        root = Root(module, label, self._recorder, self.step, lambda p: self.name_of(p) is not None)
         self._known[id(module)] = root
         self._all.append(root)
         self.changes += 1
         if self.changes % FORGET_EVERY == 0:
             self._forget_the_dead()
         return root
+
+    def _label_of(self, module: torch.nn.Module) -> str:
+        known = self._reserved.get(id(module))
+        if known is not None and known[0]() is module:
+            return known[1]
+        kind = type(module).__name__ + ("" if is_main_thread() else THREAD_MARK)
+        count = self._labels[kind] = self._labels.get(kind, 0) + 1
+        return kind if count == 1 else f"{kind}#{count}"
 
     def _forget_the_dead(self) -> None:
         """A target may make models by the thousand."""
@@ -182,12 +201,27 @@ class Roots:
             root.recorded = True
             root.buffers = root.parameters = []
         lines = []
+        self._record_uncalled(stage, [parameter for _, parameter in extra if self.name_of(parameter) is None])
         for name, parameter in extra:
             if self.name_of(parameter) is None:
                 self.name(parameter, name)
                 lines.append(describe(name, "parameter", parameter, self._recorder))
         if lines:
             self._recorder.line("initial", stage=stage, step=self.step, root="", tensors=lines)
+
+    def _record_uncalled(self, stage: str, parameters: list[torch.Tensor]) -> None:
+        """Of models that nobody called yet: an optimizer calls them itself (a closure), or they are called in parts."""
+        places = self._tree.places(parameters) if parameters else {}
+        found: dict[str, list[Line]] = {}
+        for parameter in parameters:
+            if id(parameter) in places and self.name_of(parameter) is None:
+                _, top, path = places[id(parameter)]
+                label = self._label_of(top)
+                self._reserved[id(top)] = weakref.ref(top), label
+                self.name(parameter, f"{label}.{path}")
+                found.setdefault(label, []).append(describe(path, "parameter", parameter, self._recorder))
+        for label, lines in found.items():
+            self._recorder.line("initial", stage=stage, step=self.step, root=label, tensors=lines)
 
     def record_rest(self) -> None:
         """At the end: roots that no optimizer ever touched, as they were before their first forward."""
@@ -197,6 +231,7 @@ class Roots:
 
     def _record_as_met(self, root: Root) -> None:
         tensors = root.parameters + root.buffers
-        self._recorder.line("initial", stage="forward", step=root.step, root=root.label, tensors=tensors)
+        if tensors:
+            self._recorder.line("initial", stage="forward", step=root.step, root=root.label, tensors=tensors)
         root.recorded = True
         root.buffers = root.parameters = []
