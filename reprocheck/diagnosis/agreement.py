@@ -115,7 +115,9 @@ def _unseeded_generators(case: Case) -> tuple[UnseededGenerator, ...]:
     """By the order of their first draws."""
     found = []
     for tap in sorted(drawn_before_seeded(case.taps, Seeding.NONE).values(), key=lambda tap: tap.order):
-        late = any(other.kind == "seed" and other.generator == tap.generator for other in case.taps)
+        late = any(
+            other.kind == "seed" and other.generator == tap.generator and not other.in_child for other in case.taps
+        )
         found.append(UnseededGenerator(name=tap.generator, location=tap.location, late=late))
     return tuple(found)
 

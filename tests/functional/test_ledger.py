@@ -248,6 +248,13 @@ def train():
     random.setstate(kept[0]); np.random.set_state(kept[1]); np.random.set_state(kept[2]); torch.set_rng_state(kept[3])
     with torch.random.fork_rng():
         torch.rand(1)
+    for number in range(30):
+        kept = torch.get_rng_state()
+        torch.manual_seed(number); torch.randn(2)
+        if number == 7:
+            inner = torch.get_rng_state(); torch.randperm(3); torch.set_rng_state(inner)
+        torch.set_rng_state(kept)
+    torch.randint(3, (1,))
     torch.set_rng_state(torch.Generator().manual_seed(1).get_state())  # other
     random.setstate(random.Random(1).getstate())  # other
     np.random.set_state(np.random.RandomState(1).get_state())  # other
@@ -256,7 +263,10 @@ def train():
 
 
 def test_a_state_that_is_put_back_seeds_nothing(tmp_path: Path) -> None:
-    seeds = [tap for tap in taps_of(tmp_path, STATES, seeding=Seeding.NONE) if tap.kind == "seed" and tap.location]
+    taps = taps_of(tmp_path, STATES, seeding=Seeding.NONE)
+    drawn = [(tap.name, tap.count) for tap in taps if tap.kind == "draw" and tap.generator == "torch"]
+    assert drawn == [("torch.rand", 1), ("torch.rand", 1), ("torch.randint", 1)]
+    seeds = [tap for tap in taps if tap.kind == "seed" and tap.location]
     others = [tap for tap in seeds if tap.generator in ("python", "numpy", "torch")]
     assert [(tap.generator, tap.value) for tap in others] == [
         ("torch", "state"),

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from types import CodeType, FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprocheck.worker.ledger.callers import STANDARD, USER
+
+if TYPE_CHECKING:
+    from reprocheck.worker.ledger.put_back import PutBack
 
 # NOTE: not the code of the frame: to ask for it raises an audit event, and to hash it takes longer than most calls.
 Instruction = tuple[int, "int | None", int]
@@ -70,6 +73,8 @@ class Source:
     value: Callable[[tuple[Any, ...], dict[str, Any]], str] | None = None
     constant: Callable[..., Any] | None = None
     """(entry, args, kwargs) → what a frozen call returns."""
+    put_back: PutBack | None = None
+    """Of a generator that a process shares: what undoes its uses."""
     known: dict[Instruction, Entry | None]
     """By calling instruction, once it is settled."""
 

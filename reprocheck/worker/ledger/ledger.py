@@ -24,6 +24,7 @@ from reprocheck.worker.inputs.own_file import append
 from reprocheck.worker.ledger.callers import OURS, USER, Callers, is_importing
 from reprocheck.worker.ledger.entries import Entry, Instruction, Source, instruction
 from reprocheck.worker.ledger.freeze import Frozen
+from reprocheck.worker.ledger.put_back import PutBack
 from reprocheck.worker.ledger.stack import stack_of
 
 MOST_ENTRIES = 10_000
@@ -52,6 +53,7 @@ class Ledger:
         self._file = str(folder / LEDGER_FILE)
         self._cwd = str(cwd)
         self._entries: dict[Any, Entry] = {}
+        self._put_back: dict[str, PutBack] = {}
         self._values: dict[Any, int] = {}
         self._walks: dict[Any, int] = {}
         self._known: list[dict[Instruction, Entry | None]] = []
@@ -68,18 +70,29 @@ class Ledger:
         known: dict[Instruction, Entry | None] = {}
         self._known.append(known)
         unseeded = "unseeded" in (fields["kind"], fields.get("item"))
-        return Source(known=known, by_caller=unseeded, **fields)
+        is_shared = fields["kind"] in ("seed", "draw") and fields.get("generator") in GENERATORS
+        put_back = self.put_back(fields["generator"]) if is_shared else None
+        return Source(known=known, by_caller=unseeded, put_back=put_back, **fields)
+
+    def put_back(self, generator: str) -> PutBack:
+        """States of a generator that processes share."""
+        if generator not in self._put_back:
+            self._put_back[generator] = PutBack(self.take_back)
+        return self._put_back[generator]
 
     def use(self, source: Source, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry | None:
         """Take down one call of `source` from `frame`; its entry, or None where it does not count."""
         try:
             entry = source.known[frame.f_lasti, frame.f_lineno, id(frame.f_globals)]
         except KeyError:
-            return self._meet(source, frame, args, kwargs)
-        if entry is not None:
-            entry.count += 1
-            if entry.count >= entry.due or get_ident() not in entry.threads:
-                self._update(entry)
+            entry = self._meet(source, frame, args, kwargs)
+        else:
+            if entry is not None:
+                entry.count += 1
+                if entry.count >= entry.due or get_ident() not in entry.threads:
+                    self._update(entry)
+        if entry is not None and source.put_back is not None:
+            source.put_back.used(entry)
         return entry
 
     def _meet(self, source: Source, frame: FrameType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry | None:

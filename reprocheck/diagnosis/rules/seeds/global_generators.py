@@ -38,5 +38,6 @@ def seeds_of(case: Case, generator: str) -> tuple[Tap, ...]:
         if tap.kind == "seed"
         and tap.generator == generator
         and tap.value != ENTROPY
+        and not tap.in_child
         and not (tap.value == PUT_BACK and tap.library)  # a compiler leaves no trace in a generator
     )
