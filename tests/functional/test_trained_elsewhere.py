@@ -37,3 +37,11 @@ def test_what_children_trained_is_not_called_initial(tmp_path: Path) -> None:
     assert "initial" not in ran.out
     assert "differ first in parameters that child processes trained" in ran.out
     assert "parameters trained in child processes" in ran.out
+
+
+def test_doctor_calls_nothing_healthy_that_others_trained(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text(TRAINING)
+    ran = reprocheck("doctor", "-q", "t.py:train", "--threads", "1", cwd=tmp_path)
+    assert ran.code == 3, ran.out + ran.err
+    assert "no optimizer step was seen; not looked at: 1 child process that used torch" in ran.out
+    assert "initial weights" not in ran.out

@@ -15,6 +15,7 @@ from reprocheck.commands.params.model import ERROR, NOTE, WARNING
 from reprocheck.commands.params.read import read_start
 from reprocheck.commands.params.rows import rows_of
 from reprocheck.commands.params.told import told
+from reprocheck.compare.verdict import is_of_children
 from reprocheck.diagnosis.generators import drawn_before_seeded
 from reprocheck.diagnosis.ledger_file import load_taps
 from reprocheck.diagnosis.rules import examine
@@ -62,8 +63,9 @@ def _answer(request: Request, outcome: Outcome) -> Checkup:
         return Checkup(request=request, exit_code=ExitCode.NO_VERDICT, summary=error.message)
     taps = load_taps(outcome.spec.directory)
     rows = rows_of([begun])
-    if not rows and not count_steps(evidence.steps) and not layers.activations:
-        return _nothing_seen(request, evidence)
+    trained_elsewhere = any(is_of_children(item) and item.is_result for item in evidence.unobserved)
+    if not count_steps(evidence.steps) and (trained_elsewhere or not (rows or layers.activations)):
+        return _nothing_seen(request, evidence, has_model=bool(rows))
     wrong = told(
         (
             *find(rows, request.seeds),
@@ -93,10 +95,10 @@ def _answer(request: Request, outcome: Outcome) -> Checkup:
     )
 
 
-def _nothing_seen(request: Request, evidence: Evidence) -> Checkup:
-    """Without a model and a step there is nothing that could be healthy."""
+def _nothing_seen(request: Request, evidence: Evidence, *, has_model: bool) -> Checkup:
+    """Without a model and a step there is nothing that could be healthy, nor where other processes took the steps."""
     elsewhere = [item for item in evidence.unobserved if item.is_result]
-    why = "no model and no optimizer step was seen"
+    why = "no optimizer step was seen" if has_model else "no model and no optimizer step was seen"
     if elsewhere:
         why += "; not looked at: " + "; ".join(f"{item.what} ({item.reason})" for item in elsewhere)
     return Checkup(request=request, exit_code=ExitCode.NO_VERDICT, summary=why, notes=evidence.notes)
