@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 _NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
+_BETWEEN = r"(?:[^\w\r\n]{0,4}|['\" \t]*[:=|][ \t]*['\"]?)"
+"""A name and its value: `time 3`, `'time': '3'`, `| fps    | 3`."""
 _VARIABLE = re.compile(
     "|".join(
         (
-            r"\b(?:time|took|elapsed|duration|eta|speed|throughput|latency|runtime|wall|pid)\b[^\w\r\n]{0,4}" + _NUMBER,
+            r"\b(?:[a-z]+_){0,5}(?:time|time_elapsed|took|elapsed|duration|eta|speed|throughput|latency|runtime|wall|pid|fps|sps|mfu|"
+            r"per_sec|per_second)\b" + _BETWEEN + _NUMBER + r"(?:\s*\(\s*" + _NUMBER + r"\s*\))?",
+            r"\bm?s/[a-z]+\b" + _BETWEEN + _NUMBER,
             _NUMBER + r"\s*(?:[a-z]+/s(?:ec)?|s/[a-z]+)\b",
             _NUMBER + r"\s*(?:s|secs?|seconds?|m?secs?|[mun]s|\xc2\xb5s|mins?|minutes?|hrs?|hours?)\b",
             r"\b(?:\d+:)?\d{1,2}:\d{2}(?:[.,]\d+)?\b",
             r"\b\d{4}[-/]\d{2}[-/]\d{2}\b",
             r"\b0x[0-9a-f]{6,}\b",
-            r"[^\s'\"]*reprocheck-[^\s'\"]*",
+            r"(?<![^\s'\"])[^\s'\"]*reprocheck-[^\s'\"]*",
         )
     ).encode("latin-1"),
     re.IGNORECASE,
@@ -55,4 +59,4 @@ def compare_printed(left: BinaryIO, right: BinaryIO) -> Printed:
 def _steady(line: bytes) -> bytes:
     """A line as it stands on a terminal at its end, without what depends on the clock."""
     segments = [segment for segment in line.rstrip(b"\r\n").split(b"\r") if segment.strip()]
-    return _VARIABLE.sub(b"*", segments[-1]) if segments else b""
+    return b" ".join(_VARIABLE.sub(b"*", segments[-1]).split()) if segments else b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 
@@ -20,6 +21,15 @@ from reprocheck.compare.printed import Printed, compare_printed
         ("<object at 0x7f00aa11bb22>", "<object at 0x7f00aa11bc33>"),
         ("saved to /tmp/reprocheck-a1/s0r0/x.pt", "saved to /tmp/reprocheck-a1/s0r1/x.pt"),
         ("1,234 samples/s", "998 samples/s"),
+        ("SPS: 592", "SPS: 1691"),
+        ("iter 0: loss 3.3, time 569.68ms, mfu -100.00%", "iter 0: loss 3.3, time 78.2ms, mfu 2.10%"),
+        (
+            "{'train_runtime': '1.022', 'train_samples_per_second': '31.32', 'train_loss': '3.9'}",
+            "{'train_runtime': '0.5', 'train_samples_per_second': '62.5', 'train_loss': '3.9'}",
+        ),
+        ("|    fps             | 1234     |", "|    fps             | 98       |"),
+        ("| epoch 1 | lr 20.00 | ms/batch  5.21 | loss 2.1", "| epoch 1 | lr 20.00 | ms/batch 15.03 | loss 2.1"),
+        ("Epoch: [0][1/3]\tTime  6.994 ( 6.994)\tLoss 6.8", "Epoch: [0][1/3]\tTime  4.3 ( 4.9)\tLoss 6.8"),
     ],
 )
 def test_only_times_differ(one: str, other: str) -> None:
@@ -36,6 +46,9 @@ def test_only_times_differ(one: str, other: str) -> None:
         ("accuracy 0.9", "accuracy 0.91"),
         ("runtime error 3x", "runtime error 4x"),
         ("2e5", "2e6"),
+        ("| fps | 12 | reward | 3 |", "| fps | 9  | reward | 4 |"),
+        ("lifetime: 3", "lifetime: 4"),
+        ("per_second_loss: 3", "per_second_loss: 4"),
     ],
 )
 def test_more_than_times(one: str, other: str) -> None:
@@ -55,3 +68,11 @@ def test_the_same_and_nothing() -> None:
 
 def compare(one: str, other: str) -> Printed:
     return compare_printed(*(io.BytesIO(text.replace("\\r", "\r").encode()) for text in (one, other)))
+
+
+@pytest.mark.parametrize("text", ["time ", "a_", "'", "1 ", "time |", "time" + 99 * " ", "1:", "x/"])
+def test_a_long_line_takes_no_time(text: str) -> None:
+    line = text * (60_000 // len(text))
+    begun = time.process_time()
+    compare(f"{line}1\n", f"{line}2\n")
+    assert time.process_time() - begun < 2
