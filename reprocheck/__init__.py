@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reprocheck.worker.fingerprint.public import fingerprint
     from reprocheck.worker.observe.checkpoints import checkpoint
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Audit",

@@ -44,7 +44,12 @@ MODULE = Annotated[
     typer.Option("-m", "--module", help="Run a module as python -m does.", metavar="MODULE"),
 ]
 SEED = Annotated[int | None, typer.Option("--seed", help="The seed of the runs. [default: 0]", show_default=False)]
-FORMAT = Annotated[str, typer.Option("--format", help="Of the report.", metavar="text|json|markdown")]
+FORMAT = Annotated[
+    str,
+    typer.Option(
+        "--format", help="The report on standard output: text, json or markdown.", metavar="text|json|markdown"
+    ),
+]
 OUTPUT = Annotated[
     list[str] | None,
     typer.Option("-o", "--output", help="A report in a file, FORMAT=FILE; repeatable.", metavar="FORMAT=FILE"),
