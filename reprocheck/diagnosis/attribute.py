@@ -132,7 +132,9 @@ class Attributor:
         twin = next((twin for one, twin, outcome in self._plain if one is self.a and outcome is False), None)
         if not isinstance(twin, Evidence) or self.a.spec.repeat or self.lab.left < 2:
             return True
-        another = self.lab.run("does it still differ?", [self.lab.spec(twin, limit=self.limit, against=(twin,))])[0]
+        another = self.lab.run(
+            "does it still differ?", [self.lab.spec(twin, limit=self.limit, against=(self.a, twin))]
+        )[0]
         outcome = self.lab.agree(twin, another, self.limit)
         self._plain.append((twin, another, outcome))
         self._arm("later control", "do later runs differ with every environment factor equal?", 1, [outcome])
@@ -283,11 +285,12 @@ class Attributor:
 
     def _held(self, name: str, question: str, hold: Hold) -> tuple[Arm, bool, Ran]:
         """Whether runs agree with this held constant, and whether that is hardly luck. Those with equal factors
-        come first; one with the factors of run b shows whether there is another cause."""
+        come first; one with the factors of run b shows whether there is another cause. Each comes from a process that
+        none of the others was forked from: a repeat that shares its addresses would be none."""
         hold_all = self.lab.hold + hold
 
         def spec(reference: Evidence) -> RunSpec:
-            return self.lab.spec(reference, limit=self.limit, hold=hold_all, against=ran[:1])
+            return self.lab.spec(reference, limit=self.limit, hold=hold_all, against=ran)
 
         ran: list[Ran] = []
         ran = self.lab.run(question, [spec(self.a), spec(self.a)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from reprocheck.diagnosis.source.scan import scan
 from reprocheck.diagnosis.torch_warnings import nondeterministic
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
-from reprocheck.engine.templates import Templates
+from reprocheck.engine.templates import MOST_IDLE, Templates
 from reprocheck.model import Divergence, Evidence, Finding, NotCompared
 from reprocheck.model.explanation import Attribution, Case, Explanation, SourceHit, Trial
 
@@ -42,6 +43,8 @@ def explain_difference(
     planner: Planner, progress: Progress, a: Evidence, b: Evidence, divergence: Divergence, templates: Templates
 ) -> tuple[Explanation, tuple[Finding, ...]]:
     """Why runs a and b of one seed differ, and which fix works. Raises Interrupted."""
+    progress.further(planner.request.explain_budget)
+    templates.idle = MOST_IDLE
     lab = Lab(planner, progress, planner.request.explain_budget, templates=templates)
     hits = scan(Path(path) for path in a.sources)
     rounds: list[_Round] = []
@@ -56,6 +59,9 @@ def explain_difference(
         if rounds and one.attribution.kind == "unclear":
             break
         rounds.append(one)
+        for finding in _found([one]):
+            if finding.severity == "error" and finding.confidence == "high":
+                lab.tell(_in_short(finding))
         if pair is not None:
             continue
         tried = _try_fixes(lab, rounds, a, b)
@@ -75,6 +81,13 @@ def explain_difference(
         not_done=(*rounds[0].seen.not_done, *not_done(rounds[0].seen, lab), *_may_remain(lab, rounds, done)),
     )
     return explanation, _settled(_found(rounds), trials)
+
+
+def _in_short(finding: Finding) -> str:
+    """A cause that is sure before fixes are tried."""
+    place = finding.location
+    at = "" if place is None else f" at {os.path.relpath(place.path)}:{place.line}"
+    return f"{finding.code}: {finding.message}{at}"
 
 
 def _look(

@@ -48,6 +48,10 @@ class Lab:
         """The environment factors of one repeat of the audit."""
         return self._planner.ambient(repeat)
 
+    def tell(self, message: str) -> None:
+        """Say what is certain by now."""
+        self._progress.found(message)
+
     def spec(
         self,
         reference: Evidence,

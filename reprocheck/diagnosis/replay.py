@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reprocheck.diagnosis.agree import first_difference, has_step, limit_of
@@ -47,10 +48,12 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
         origin, unread = _origin(a, b, across)
         answer, shown = Replay(origin=origin, not_done=unread), origin
         window = None if origin is not None and not origin.unknown_inputs else window
+    traced: list[Ran] = []
     for attempt in range(MOST_PAIRS):
         if lab.left < (2 if attempt == 0 else KEPT_FOR_OTHERS):
             break
-        first, second = _traced_pair(lab, a, b, window)
+        first, second = _traced_pair(lab, a, b, window, traced)
+        traced += [first, second]
         stopped = any(map(_is_stopped, (first, second)))
         if not stopped and not (isinstance(first, Evidence) and isinstance(second, Evidence)):
             if window is None:
@@ -107,8 +110,10 @@ def _is_earlier(parted: Divergence, divergence: Divergence) -> bool:
     return (parted.step or 0) < (divergence.step or 0)
 
 
-def _traced_pair(lab: Lab, a: Evidence, b: Evidence, window: TraceWindow | None) -> tuple[Ran, Ran]:
-    specs = [lab.spec(run, probe=Probe(trace=window), against=(a, b)) for run in (a, b)]
+def _traced_pair(
+    lab: Lab, a: Evidence, b: Evidence, window: TraceWindow | None, before: Sequence[Ran]
+) -> tuple[Ran, Ran]:
+    specs = [lab.spec(run, probe=Probe(trace=window), against=(a, b, *before)) for run in (a, b)]
     endless = window is not None and (window.last is None or window.last >= _steps(a, b))
     ran = lab.run("tracing operations", specs, TraceWatch(*(spec.directory for spec in specs)) if endless else None)
     return ran[0], ran[1]

@@ -37,6 +37,12 @@ class Progress(Protocol):
     def stage(self, message: str) -> None:
         """The audit turns to something else."""
 
+    def further(self, most: int) -> None:
+        """At most so many runs are made beyond the plan, each for a question that `stage` tells."""
+
+    def found(self, message: str) -> None:
+        """What is certain by now, though the audit goes on."""
+
     def finished(self) -> None:
         """Nothing more will come."""
 
@@ -59,6 +65,12 @@ class SilentProgress:
     def stage(self, message: str) -> None:
         """Say nothing."""
 
+    def further(self, most: int) -> None:
+        """Say nothing."""
+
+    def found(self, message: str) -> None:
+        """Say nothing."""
+
     def finished(self) -> None:
         """Say nothing."""
 
@@ -70,6 +82,8 @@ class PlainProgress:
         self._verbose = verbose
         self._total = 0
         self._ended = 0
+        self._further = 0
+        self._stage = ""
         self._lock = threading.Lock()
 
     def started(self, total_runs: int) -> None:
@@ -89,14 +103,26 @@ class PlainProgress:
         """Tell how it ended."""
         with self._lock:
             self._ended += 1
-            # Runs beyond the plan (attribution, fixes) are counted on.
-            number = f"{self._ended}/{max(self._total, self._ended)}"
-            say(_line(f"run {number} {_ended(run_id, status, seconds, steps)}"))
+            beyond = self._ended - self._total
+            number = f"run {self._ended}/{max(self._total, self._ended)}"
+            if beyond > 0 and self._further:
+                number = f"further run {beyond} of at most {self._further}"
+            asked = f": {self._stage}" if beyond > 0 and self._stage else ""
+            say(_line(f"{number} {_ended(run_id, status, seconds, steps)}{asked}"))
 
     def stage(self, message: str) -> None:
-        """Tell it when asked for."""
+        """Tell it when asked for; else with the runs that are made for it."""
+        self._stage = message
         if self._verbose:
             say(_line(message))
+
+    def further(self, most: int) -> None:
+        """Remember how many there may be."""
+        self._further = most
+
+    def found(self, message: str) -> None:
+        """Tell it at once."""
+        say(_line(message))
 
     def finished(self) -> None:
         """Say nothing."""
@@ -111,6 +137,7 @@ class LiveProgress:
         self._tasks: dict[str, TaskID] = {}
         self._total = 0
         self._ended = 0
+        self._further = 0
         self._lock = threading.RLock()
 
     def started(self, total_runs: int) -> None:
@@ -163,7 +190,17 @@ class LiveProgress:
     def stage(self, message: str) -> None:
         """Show what the audit is at."""
         with self._lock:
-            self._refresh(message)
+            count = f"further run {self._ended - self._total + 1} of at most {self._further}: " if self._further else ""
+            self._refresh(count + message)
+
+    def further(self, most: int) -> None:
+        """Remember how many there may be."""
+        with self._lock:
+            self._further = most
+
+    def found(self, message: str) -> None:
+        """Leave a line behind."""
+        say(_line(message))
 
     def finished(self) -> None:
         """Take the display down. May be called twice."""

@@ -166,10 +166,10 @@ class Template:
 class Templates:
     """The templates of one audit. As a context it ends them all."""
 
-    def __init__(self, isolation: Isolation, idle: int = 1) -> None:
-        """`idle`: templates without a run to come that are kept, beside the last one."""
+    def __init__(self, isolation: Isolation) -> None:
         self._isolation = isolation
-        self._idle = idle
+        self.idle = 1
+        """Templates without a run to come that are kept, the first ones, beside the last one. Each holds 150 MB."""
         self._slots: list[_Slot] = []
         self._places: dict[str, _Slot] = {}
 
@@ -217,7 +217,7 @@ class Templates:
         if slot is not None:
             slot.waiting.discard(spec.id)
             idle = [other for other in self._slots[:-1] if other.template is not None and not other.waiting]
-            for other in idle[self._idle :]:
+            for other in idle[self.idle :]:
                 other.close()
 
     def share(self, one: str, other: str) -> bool:

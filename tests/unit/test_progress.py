@@ -45,6 +45,24 @@ def test_plain_is_one_line_for_each_finished_run(capsys: pytest.CaptureFixture[s
     ]
 
 
+def test_runs_beyond_the_plan_say_what_they_are_for(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress()
+    progress.started(1)
+    progress.run_ended("s0r0", Status.COMPLETED, 1.25, 20)
+    progress.stage("does it reproduce without?")
+    progress.run_ended("x01", Status.COMPLETED, 1.25, 20)
+    progress.further(20)
+    progress.found("RC531: it is the set at train.py:5")
+    progress.stage("does it depend on the hash seed?")
+    progress.run_ended("x02", Status.COMPLETED, 0.5, 1)
+    assert capsys.readouterr().err.splitlines() == [
+        "reprocheck: run 1/1 s0r0 completed in 1.2 s, 20 steps",
+        "reprocheck: run 2/2 x01 completed in 1.2 s, 20 steps: does it reproduce without?",
+        "reprocheck: RC531: it is the set at train.py:5",
+        "reprocheck: further run 2 of at most 20 x02 completed in 0.5 s, 1 step: does it depend on the hash seed?",
+    ]
+
+
 def test_verbose_tells_starts_and_stages(capsys: pytest.CaptureFixture[str]) -> None:
     tell_everything(PlainProgress(verbose=True))
     err = capsys.readouterr().err

@@ -23,7 +23,7 @@ def planned(name: str, repeat: int = 0, probe: Probe | None = None, against: tup
 
 
 def audited() -> Templates:
-    templates = Templates(Isolation.TEMPLATE, 4)
+    templates = Templates(Isolation.TEMPLATE)
     templates.place([planned("s0r0"), planned("s0r1", 1)])
     return templates
 

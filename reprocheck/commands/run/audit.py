@@ -36,7 +36,7 @@ from reprocheck.engine.progress import Progress
 from reprocheck.engine.revision import PREFIX, Revision, check_out, moved_planner, refuse_missing, remove
 from reprocheck.engine.session import Session, session
 from reprocheck.engine.store import keep_report
-from reprocheck.engine.templates import MOST_IDLE, Templates
+from reprocheck.engine.templates import Templates
 from reprocheck.engine.workspace import REVISION
 from reprocheck.errors import Interrupted, UsageError
 from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
@@ -58,6 +58,7 @@ from reprocheck.model.baseline import Baseline, BaselineAnswer
 from reprocheck.model.explanation import Explanation
 from reprocheck.protocol import VALUES_FILE
 from reprocheck.report.json.v1 import render_json
+from reprocheck.report.text.difference import where
 
 
 def audit(request: Request, progress: Progress) -> Audit:
@@ -115,7 +116,7 @@ def _audit(session: Session, known: Baseline | None) -> Audit:
 def _run_and_explain(session: Session) -> tuple[_Side, Against | None, _Why, Reuse]:
     """All runs, of the other revision too, and why they differ or what they depend on."""
     request, planner, progress = session.request, session.planner, session.progress
-    with Templates(request.isolation, MOST_IDLE) as templates, _other_revision(planner) as (revision, base_planner):
+    with Templates(request.isolation) as templates, _other_revision(planner) as (revision, base_planner):
         planners = [planner, *([base_planner] if base_planner else [])]
         sides, cached = _run_sides(planners, progress, planner.directory, templates)
         here, base = sides[0], sides[1] if base_planner else None
@@ -256,6 +257,7 @@ def _explain(
             if seed.divergence is not None:
                 by_id = {evidence.spec.id: evidence for evidence in one.evidence}
                 first, other = (by_id[run] for run in seed.divergence.runs)
+                progress.found(f"runs {first.spec.id} and {other.spec.id} differ first {where(seed.divergence)}")
                 explanation, causes = explain_difference(
                     here.planner, progress, first, other, seed.divergence, templates
                 )
