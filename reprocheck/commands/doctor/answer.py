@@ -8,7 +8,7 @@ from pathlib import Path
 from reprocheck.commands.doctor import memory as growing
 from reprocheck.commands.doctor import start
 from reprocheck.commands.doctor.model import Checkup
-from reprocheck.commands.doctor.read import read_checkup
+from reprocheck.commands.doctor.read import read_checkup, with_roots
 from reprocheck.commands.doctor.seeds import generators_of
 from reprocheck.commands.params.findings import find
 from reprocheck.commands.params.model import ERROR, NOTE, WARNING
@@ -63,6 +63,7 @@ def _answer(request: Request, outcome: Outcome) -> Checkup:
         return Checkup(request=request, exit_code=ExitCode.NO_VERDICT, summary=error.message)
     taps = load_taps(outcome.spec.directory)
     rows = rows_of([begun])
+    layers = with_roots(layers, {row.tensor.root: None for row in rows})
     trained_elsewhere = any(is_of_children(item) and item.is_result for item in evidence.unobserved)
     if not count_steps(evidence.steps) and (trained_elsewhere or not (rows or layers.activations)):
         return _nothing_seen(request, evidence, has_model=bool(rows))

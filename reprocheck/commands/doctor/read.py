@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from reprocheck.commands.doctor.model import Activation, DeviceMemory, Layers, Memory, Phase
@@ -16,6 +17,28 @@ def read_checkup(outcome: Outcome) -> tuple[Layers, Memory]:
     with readable(outcome.spec.directory):
         one = {line["record"]: line for line in whole_lines(outcome)}
         return _layers(one.get(LAYERS_RECORD, {})), _memory(one.get(MEMORY_RECORD, {}))
+
+
+def with_roots(layers: Layers, roots: Collection[str]) -> Layers:
+    """The same, by the models that the weights are told by: a part that was called by itself belongs to its whole."""
+
+    def place(root: str, name: str) -> tuple[str, str]:
+        whole = "" if root in roots else next((one for one in roots if one and root.startswith(f"{one}.")), "")
+        if not whole:
+            return root, name
+        own = root.removeprefix(f"{whole}.")
+        return whole, f"{own}.{name}" if name else own
+
+    def moved(one: Activation) -> Activation:
+        root, name = place(one.root, one.name)
+        return replace(one, root=root, name=name)
+
+    return replace(
+        layers,
+        activations=tuple(moved(one) for one in layers.activations),
+        gradients={place(*key): rms for key, rms in layers.gradients.items()},
+        followed={place(*key): after for key, after in layers.followed.items()},
+    )
 
 
 def _layers(line: Mapping[str, Any]) -> Layers:
