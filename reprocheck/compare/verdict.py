@@ -66,10 +66,10 @@ def judge_seed(runs: SeedRuns, repeats: int) -> SeedAudit:
 
 
 def _nothing_compared(comparisons: Sequence[Comparison]) -> str:
-    children = [item for comparison in comparisons for item in comparison.not_compared if is_of_children(item)]
+    children = unique(item for comparison in comparisons for item in comparison.not_compared if item.kind)
     if children:
-        told = unique(children)[0].what.replace(" that ", " ")
-        return f"{told} and {'was' if told.startswith('1 ') else 'were'} not observed"
+        told = children[0].what.replace(" that ", " ")
+        return f"{told} and {'was' if children[0].count == 1 else 'were'} not observed"
     if any(item.reason == UNMEASURED for comparison in comparisons for item in comparison.not_compared):
         return "the steps differ in bits, and no output was compared that a tolerance could be measured on"
     return "nothing was compared: no model, no step and no returned value was seen"
@@ -162,28 +162,13 @@ def overall(seeds: Sequence[SeedAudit]) -> tuple[Verdict, ExitCode]:
 
 
 def unique(items: Iterable[NotCompared]) -> tuple[NotCompared, ...]:
-    """Each once, in order; of what is told of child processes the most."""
+    """Each once, in order; of a kind that is counted the most."""
     found = tuple(dict.fromkeys(items))
     most: dict[str, NotCompared] = {}
     for item in found:
-        if is_of_children(item):
-            kind = item.what.partition(" process")[2].partition(" (")[0].removeprefix("es")
-            most[kind] = max(most.get(kind, item), item, key=_size_of_children)
-    return tuple(item for item in found if not is_of_children(item) or item in most.values())
-
-
-def _size_of_children(item: NotCompared) -> tuple[int, int]:
-    """How many they are, and how much is said of them."""
-    return int(item.what.partition(" ")[0]), len(item.what)
-
-
-def is_of_children(item: NotCompared) -> bool:
-    """Whether it tells of processes that the target started."""
-    return re.match(CHILDREN, item.what) is not None
-
-
-CHILDREN = r"\d+ child process(es)? "
-"""How what is told of them begins."""
+        if item.kind:
+            most[item.kind] = max(most.get(item.kind, item), item, key=lambda one: (one.count, len(one.what)))
+    return tuple(item for item in found if not item.kind or item is most[item.kind])
 
 
 def results_not_compared(audit: Audit) -> tuple[str, ...]:

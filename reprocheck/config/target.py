@@ -8,6 +8,7 @@ from typing import Any
 
 from reprocheck.errors import UsageError
 from reprocheck.model import Target, TargetKind
+from reprocheck.protocol.reading import read_source
 
 _FORMS = "write script.py:function, script.py, package.module:function, or -m package.module"
 
@@ -92,7 +93,9 @@ def _is_dir(path: Path) -> bool:
 
 def _check_syntax(path: Path, text: str) -> None:
     try:
-        ast.parse(path.read_bytes())
+        ast.parse(read_source(path))
+    except OSError as error:
+        raise UsageError(f"cannot read {text}: {error.strerror or error}") from error
     except SyntaxError as error:
         raise UsageError(f"{text}:{error.lineno or 1}: syntax error: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:

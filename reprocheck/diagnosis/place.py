@@ -11,8 +11,7 @@ from reprocheck.diagnosis.leftovers import written_by
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.workdir import COPIED_BYTES, COPIED_FILES, too_much
 from reprocheck.model import Evidence
-
-LARGEST_SOURCE = 2 * 2**20
+from reprocheck.protocol.reading import read_source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +67,6 @@ def _named_by_absolute_path(
 
 def _text(path: str) -> str:
     try:
-        return (
-            Path(path).read_text(encoding="utf-8", errors="replace") if os.path.getsize(path) < LARGEST_SOURCE else ""
-        )
+        return read_source(path).decode("utf-8", "replace")
     except OSError:
         return ""

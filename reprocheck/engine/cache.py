@@ -31,11 +31,13 @@ from reprocheck.protocol import (
     STEPS_FILE,
     VALUES_FILE,
     encode_kept,
+    has_secret_arguments,
     seal,
 )
 from reprocheck.protocol.child_marks import CHILDREN_FILE
 from reprocheck.protocol.inputs import digest_of, kind_of, machine, modules_in, names_in, packages_in, stat_of
 from reprocheck.protocol.reading import number, parse_json, read_lines, read_whole, table, texts, write_new
+from reprocheck.protocol.secrets import key_of
 
 MOST_BYTES = 256 * 2**20
 """Of a file that is read as a whole; a longer one is none of ours."""
@@ -113,6 +115,8 @@ def _reuse_seed(request: Request, runs: Sequence[RunSpec], folder: Path) -> list
         raise NotReusable("runs that are traced, or call the function twice, are always made")
     if any(spec.copy_of is not None for spec in runs):
         raise NotReusable("runs in a fresh copy of the folder are always made")
+    if has_secret_arguments(runs[0]):
+        raise NotReusable("an argument looks like a secret, and what it was then is not kept")
     earlier = next(_of_same_order(request, runs, folder), None)
     if earlier is None:
         raise NotReusable("no earlier audit has the same runs")
@@ -131,7 +135,7 @@ def _reuse_seed(request: Request, runs: Sequence[RunSpec], folder: Path) -> list
 def _of_same_order(request: Request, runs: Sequence[RunSpec], folder: Path) -> Iterator[Path]:
     """Earlier audits that were asked for the same first run, newest first."""
     audits = request.evidence.absolute() / AUDITS
-    order = _order(json.loads(encode_kept(runs[0])))
+    order = _order(json.loads(encode_kept(runs[0], key_of(folder))))
     for name in sorted(os.listdir(audits), reverse=True):
         earlier = audits / name
         if earlier == folder or earlier.is_symlink():
@@ -189,7 +193,7 @@ def _check_run(earlier: Path, request: Request, evidence: Path) -> None:
 def _taken(spec: RunSpec, earlier: Path, report: Mapping[str, Any]) -> Outcome:
     """A run as if it had been made now: its files are linked, so that the earlier audit may be pruned."""
     source = earlier / spec.id
-    if _order(_read_json(source / SPEC_FILE)) != _order(json.loads(encode_kept(spec))):
+    if _order(_read_json(source / SPEC_FILE)) != _order(json.loads(encode_kept(spec, key_of(spec.directory)))):
         raise NotReusable(f"the earlier run {spec.id} was asked otherwise")
     of_run = report["volatile"]["runs"][spec.id]
     files = texts(of_run["files"])
@@ -207,7 +211,7 @@ def _taken(spec: RunSpec, earlier: Path, report: Mapping[str, Any]) -> Outcome:
             os.link(source / name, spec.directory / name)
         except OSError:  # another file system, or one without links
             shutil.copyfile(source / name, spec.directory / name)
-    write_new(spec.directory / SPEC_FILE, encode_kept(spec).encode())
+    write_new(spec.directory / SPEC_FILE, encode_kept(spec, key_of(spec.directory)).encode())
     outcome = Outcome(
         spec=spec,
         status=Status.COMPLETED,

@@ -40,7 +40,7 @@ from reprocheck.protocol import (
 from reprocheck.protocol.package import WORKER_FILE
 from reprocheck.protocol.reading import open_regular, write_new
 from reprocheck.protocol.seal import seal
-from reprocheck.protocol.secrets import mask_text, private, secrets_of
+from reprocheck.protocol.secrets import key_of, mask_file, mask_text, private, secrets_of
 
 POLL_SECONDS = 0.02
 PROGRESS_SECONDS = 0.5
@@ -99,8 +99,8 @@ def launch(
         active.remove(run)
         templates.ended(run.spec)
         folders.after(run.spec, outcome.status is Status.COMPLETED)
-        _forget_secrets(run.spec)
         secrets = secrets_of(run.spec)
+        _forget_secrets(run.spec, secrets)
         outcome = replace(
             outcome,
             reason=mask_text(outcome.reason, secrets),
@@ -139,7 +139,7 @@ def launch(
         finally:
             for run in active:
                 _end(run)
-                _forget_secrets(run.spec)
+                _forget_secrets(run.spec, secrets_of(run.spec))
     if stop.is_set():
         raise Interrupted("interrupted")
     return [outcomes[spec.id] for spec in specs if spec.id in outcomes]
@@ -187,10 +187,13 @@ def _process(spec: RunSpec, template: Template | None) -> Process:
         )
 
 
-def _forget_secrets(spec: RunSpec) -> None:
-    """What a run was told in confidence is kept no longer than it runs."""
+def _forget_secrets(spec: RunSpec, secrets: Sequence[str]) -> None:
+    """What a run was told in confidence is kept no longer than it runs, nor is it where the target printed it."""
     with suppress(OSError):
-        write_new(spec.directory / SPEC_FILE, encode_kept(spec).encode())
+        write_new(spec.directory / SPEC_FILE, encode_kept(spec, key_of(spec.directory)).encode())
+    for name in (STDOUT_FILE, STDERR_FILE):
+        with suppress(OSError):
+            mask_file(spec.directory / name, secrets)
 
 
 def _end(run: _Active) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from reprocheck.engine.lock import Lock, is_held
 from reprocheck.errors import UsageError
 from reprocheck.protocol.reading import write_new
+from reprocheck.protocol.secrets import make_key
 
 AUDITS = "audits"
 FRESH = ".new-"
@@ -37,6 +38,7 @@ def open_audit_folder(evidence: Path, kind: str = AUDITS) -> tuple[Path, Lock]:
         ignore = evidence / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
+        make_key(evidence)
         fresh = Path(tempfile.mkdtemp(prefix=f"{FRESH}{os.getpid()}-", dir=audits))
         lock = Lock(fresh)
         return _give_name(lock, audits / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"), lock

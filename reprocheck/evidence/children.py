@@ -8,7 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from reprocheck.model import NotCompared
-from reprocheck.protocol.child_marks import CALLED, CHILDREN_FILE, FOLLOWED, MAPPED, TRAINED
+from reprocheck.protocol.child_marks import (
+    AGAIN,
+    CALLED,
+    CHILDREN_FILE,
+    FOLLOWED,
+    LATE,
+    MAPPED,
+    STARTED,
+    TRAINED,
+    WROTE,
+)
 from reprocheck.protocol.reading import open_regular
 
 MOST_BYTES = 1 << 22
@@ -24,24 +34,42 @@ def children_of(folder: Path) -> tuple[NotCompared, ...]:
             ranks[pid] = rank
     trained = marks.get(TRAINED, set()) | (marks.get(MAPPED, set()) - marks.get(FOLLOWED, set()))
     called = marks.get(CALLED, set()) - trained
+    wrote = marks.get(WROTE, set()) - trained
+    started = len(marks.get(STARTED, set())) - len(marks.get(MAPPED, set()))
     told = []
-    if trained:
-        told.append(
-            NotCompared(
-                what=f"{_processes(trained)} that used torch{_of_ranks(trained, ranks)}",
-                reason="only the process that runs the target is observed",
-                is_result=True,
-                help="audit what a child runs as a target of its own, or train in the main process",
-            )
+    if LATE in marks:
+        reason = (
+            "it came after the end of the target: in an exit handler, a finalizer or a thread that was left running"
         )
+        help = "train before the target ends"
+        told.append(NotCompared(what="training after the end", reason=reason, is_result=True, help=help))
+    if AGAIN in marks:
+        reason = "only what comes after the last start is observed"
+        help = "start the script again before it trains, or let it end"
+        what = "training before the script started itself again"
+        told.append(NotCompared(what=what, reason=reason, is_result=True, help=help))
+    if trained:
+        ranked = _of_ranks(trained, ranks)
+        told.append(_processes(len(trained), "used torch", _UNSEEN, is_result=True, which=ranked))
+    if started > 0:
+        told.append(_processes(started, "ran Python", _UNSEEN, is_result=True))
+    if wrote:
+        told.append(_processes(len(wrote), "wrote files outside of the folder", _UNSEEN, is_result=True))
     if called:
         reason = "what it gives back is compared where the target uses it"
-        told.append(NotCompared(what=f"{_processes(called)} that called a model", reason=reason))
+        told.append(_processes(len(called), "called a model", reason))
     return tuple(told)
 
 
-def _processes(pids: set[int]) -> str:
-    return f"{len(pids)} child process{'es' if len(pids) > 1 else ''}"
+_UNSEEN = "only the process that runs the target is observed"
+
+
+def _processes(count: int, did: str, reason: str, *, is_result: bool = False, which: str = "") -> NotCompared:
+    what = f"{count} child process{'es' if count > 1 else ''} that {did}{which}"
+    help = "audit what a child runs as a target of its own, or train in the main process" if is_result else ""
+    return NotCompared(
+        what=what, reason=reason, is_result=is_result, help=help, kind=f"children that {did}", count=count
+    )
 
 
 def _of_ranks(pids: set[int], known: dict[int, int]) -> str:

@@ -41,6 +41,8 @@ from reprocheck.protocol import (
 from reprocheck.protocol.chain import check_chain
 
 TAIL_BYTES = 8192
+MOST_END = 16 * 2**20
+"""Bytes of a closing record."""
 
 
 Ran = Evidence | Outcome
@@ -53,10 +55,9 @@ class EvidenceUnreadable(NoVerdictError):
 
 def read_end(folder: Path) -> Mapping[str, Any] | None:
     """The closing record of a run; None when there is none."""
-    lines = read_tail(folder / EVIDENCE_FILE).splitlines()
     try:
-        last = reading.parse_json(lines[-1])
-    except (IndexError, ValueError):
+        last = reading.parse_json(reading.read_last_line(folder / EVIDENCE_FILE, MOST_END))
+    except (OSError, ValueError):
         return None
     is_end = isinstance(last, dict) and last.get("record") == "end" and isinstance(last.get("status"), str)
     return last if is_end else None

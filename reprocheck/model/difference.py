@@ -64,6 +64,10 @@ class NotCompared:
     """A user would call it the result of the training, or a part of it: the first line of a report says so."""
     help: str = ""
     """What to do, so that it is compared."""
+    kind: str = ""
+    """Of things that are counted (child processes by what they did): runs that tell of the same kind tell it once."""
+    count: int = 0
+    """How many of that kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ from reprocheck.protocol.names import (
     VALUES_FILE,
     WEIGHTS_RECORD,
 )
-from reprocheck.protocol.spec import decode_spec, encode_kept, encode_spec
+from reprocheck.protocol.spec import decode_spec, encode_kept, encode_spec, has_secret_arguments
 from reprocheck.protocol.step_records import (
     DECIDING_KINDS,
     DIGEST_SIZE,
@@ -103,5 +103,6 @@ __all__ = [
     "encode_kept",
     "encode_spec",
     "file_digest",
+    "has_secret_arguments",
     "records",
 ]

@@ -26,6 +26,8 @@ MOST_RECORDS = 4 * 2**30
 """Bytes of a file of records."""
 MOST_LINES = 256 * 2**20
 """Bytes of a file of JSON lines."""
+MOST_SOURCE = 8 * 2**20
+"""Bytes of a file of source text."""
 MOST_VALUES = 8_000_000
 """Values in one JSON text: a few bytes of text may become a hundred in memory."""
 
@@ -63,11 +65,33 @@ def read_whole(path: Path | str, limit: int, *, follow: bool = False) -> bytes:
     return data
 
 
+def read_source(path: Path | str) -> bytes:
+    """A file of source text that a user wrote, or that a run left in its place. Raises OSError."""
+    return read_whole(path, MOST_SOURCE, follow=True)
+
+
 def read_some(path: Path | str, limit: int, start: int = 0) -> bytes:
     """At most `limit` bytes of a regular file from `start` on. Raises OSError."""
     with open_regular(path) as file:
         file.seek(start)
         return file.read(limit)
+
+
+def read_last_line(path: Path | str, limit: int) -> bytes:
+    """The last line of a regular file that is not empty, without what it holds before its last `limit` bytes. Raises
+    OSError.
+    """
+    with open_regular(path) as file:
+        end = file.seek(0, os.SEEK_END)
+        found = b""
+        while end and len(found) < limit:
+            start = max(0, end - BLOCK)
+            file.seek(start)
+            found, end = file.read(end - start) + found, start
+            line = found.rstrip().rpartition(b"\n")
+            if line[1]:
+                return line[2]
+    return found.strip()
 
 
 def read_records(path: Path, start: int = 0, check: Callable[[bytes], None] | None = None) -> memoryview:

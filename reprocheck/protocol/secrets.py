@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from reprocheck.model import RunSpec
+from reprocheck.protocol.reading import open_regular, read_some
 
 MASK = "***"
 FOLDER = "PWD"
@@ -62,6 +65,16 @@ _VALUES = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_VALUE_BYTES = re.compile(_VALUES.pattern.encode(), _VALUES.flags & ~re.UNICODE)
+_HINTS = (
+    *(b"sk-", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_", b"glpat-", b"hf_", b"AKIA", b"ASIA"),
+    *(b"AIza", b"xox", b"eyJ", b"PRIVATE KEY", b"earer ", b"://"),
+)
+"""One of them stands in all that these match: most output has none."""
+_BLOCK = 1 << 20
+KEY_FILE = "key"
+_KEY_BYTES = 32
+_OWN_KEY = os.urandom(_KEY_BYTES)
 
 
 def is_secret_name(name: str) -> bool:
@@ -73,6 +86,11 @@ def is_secret_name(name: str) -> bool:
         if part in ("key", "keys") and before in _BEFORE_KEY:
             return True
     return bool(parts) and parts[-1] == "token" and (len(parts) == 1 or parts[-2] not in _NOT_BEFORE_TOKEN)
+
+
+def is_secret_variable(name: str) -> bool:
+    """The same of a variable of the environment."""
+    return name != FOLDER and is_secret_name(name)
 
 
 def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
@@ -117,7 +135,7 @@ def _masked(name: Any, value: Any) -> Any:
 def secrets_of(spec: RunSpec) -> tuple[str, ...]:
     """The secrets that a run was given: in its arguments, and in variables by such a name."""
     words = (word for word in _hidden_words(spec.target.argv))
-    named = (value for name, value in spec.environment.items() if is_secret_name(name) and name != FOLDER)
+    named = (value for name, value in spec.environment.items() if is_secret_variable(name))
     own = _hidden(dict(spec.target.arguments))
     return tuple({text for text in (*words, *named, *own) if len(text) >= SHORTEST})
 
@@ -139,6 +157,58 @@ def _hidden(value: Any, name: Any = "") -> Iterable[str]:
             yield from _hidden(item, name)
     elif isinstance(name, str) and is_secret_name(name):
         yield str(value)
+
+
+def mask_values(value: Any, secrets: Sequence[str]) -> Any:
+    """Plain data without these secrets in its texts; keys of tables stay."""
+    if isinstance(value, str):
+        return mask_text(value, secrets) if any(secret in value for secret in secrets) else value
+    if isinstance(value, dict):
+        return {key: mask_values(item, secrets) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [mask_values(item, secrets) for item in value]
+    return value
+
+
+def mask_file(path: Path, secrets: Iterable[str] = ()) -> None:
+    """The same for a file of ours, in blocks of whole lines; one without secrets stays as it is. Raises OSError."""
+    known = sorted((secret.encode("utf-8", "surrogateescape") for secret in secrets), key=len, reverse=True)
+    if not any(_masked_block(block, known) != block for block in _blocks(path)):
+        return
+    fresh = path.with_name(f".{path.name}")
+    with open(fresh, "wb", opener=private) as file:
+        file.writelines(_masked_block(block, known) for block in _blocks(path))
+    os.replace(fresh, path)
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with open_regular(path) as file:
+        while block := file.read(_BLOCK):
+            yield block + file.readline(_BLOCK)
+
+
+def _masked_block(block: bytes, secrets: Sequence[bytes]) -> bytes:
+    for secret in secrets:
+        block = block.replace(secret, MASK.encode())
+    return _VALUE_BYTES.sub(MASK.encode(), block) if any(hint in block for hint in _HINTS) else block
+
+
+def make_key(folder: Path) -> None:
+    """The key of an evidence folder, for digests in what is kept there. Raises OSError."""
+    with suppress(FileExistsError):
+        number = os.open(folder / KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(number, "wb") as file:
+            file.write(os.urandom(_KEY_BYTES))
+
+
+def key_of(folder: Path) -> bytes:
+    """Of the evidence folder that a folder lies in; of this process alone where there is none."""
+    for place in folder.parents:
+        with suppress(OSError):
+            key = read_some(place / KEY_FILE, _KEY_BYTES)
+            if len(key) == _KEY_BYTES:
+                return key
+    return _OWN_KEY
 
 
 def private(path: str, flags: int) -> int:

@@ -43,27 +43,34 @@ def encode_spec(spec: RunSpec) -> str:
     return json.dumps({"schema": SCHEMA_VERSION, **plain}, default=_plain)
 
 
-def encode_kept(spec: RunSpec) -> str:
-    """What is kept of a specification once its run is over: of values in the environment, and of arguments that look
-    like secrets, only digests, so that it is still known whether another run was told the same."""
-    from reprocheck.protocol.secrets import mask_arguments, mask_words
+def encode_kept(spec: RunSpec, key: bytes) -> str:
+    """What is kept of a specification once its run is over: of values in the environment only digests, so that it is
+    still known whether another run was told the same, and nothing of what looks like a secret.
+
+    `key`: of the evidence folder. Without it nobody can tell a value by trying all short ones.
+    """
+    from reprocheck.protocol.secrets import MASK, is_secret_variable, mask_arguments, mask_words
+
+    def told(name: str, value: str) -> str:
+        if is_secret_variable(name):
+            return MASK
+        return hashlib.blake2b(value.encode("utf-8", "surrogateescape"), digest_size=12, key=key).hexdigest()
 
     plain = json.loads(encode_spec(spec))
-    plain["environment"] = {name: _digest(value) for name, value in plain["environment"].items()}
-    plain["settings"]["env"] = [[name, _digest(value)] for name, value in plain["settings"]["env"]]
-    argv = plain["target"]["argv"]
-    masked = zip(argv, mask_words(argv), strict=True)
-    plain["target"]["argv"] = [word if word == shown else f"{shown} {_digest(word)}" for word, shown in masked]
-    shown_arguments = mask_arguments(dict(spec.target.arguments))
-    plain["target"]["arguments"] = [
-        [name, repr(value) if value == shown_arguments[name] else f"{shown_arguments[name]!r} {_digest(repr(value))}"]
-        for name, value in spec.target.arguments
-    ]
+    plain["environment"] = {name: told(name, value) for name, value in plain["environment"].items()}
+    plain["settings"]["env"] = [[name, told(name, value)] for name, value in plain["settings"]["env"]]
+    plain["target"]["argv"] = mask_words(plain["target"]["argv"])
+    shown = mask_arguments(dict(spec.target.arguments))
+    plain["target"]["arguments"] = [[name, repr(shown[name])] for name, _ in spec.target.arguments]
     return json.dumps(plain)
 
 
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+def has_secret_arguments(spec: RunSpec) -> bool:
+    """Whether what is kept of a specification leaves out some of its arguments."""
+    from reprocheck.protocol.secrets import mask_arguments, mask_words
+
+    arguments = dict(spec.target.arguments)
+    return mask_words(spec.target.argv) != tuple(spec.target.argv) or mask_arguments(arguments) != arguments
 
 
 def decode_spec(text: str) -> RunSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from os import getpid, write
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from xxhash import xxh3_128
 
 from reprocheck.protocol import EVIDENCE_FILE, RECORD_SIZE, STEPS_FILE, UNOBSERVED_RECORD, VALUES_FILE
+from reprocheck.protocol.secrets import mask_values
 from reprocheck.worker.inputs.own_file import OwnFile, identity
 from reprocheck.worker.observe.children import Children
 from reprocheck.worker.private import copy_of, error_text, text_of
@@ -29,7 +30,8 @@ _encode: Callable[[Any], str] = copy_of("json.encoder").JSONEncoder(default=text
 class Recorder:
     """The evidence files of this process. A forked child shares none of it: it writes nothing."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, secrets: Sequence[str] = ()) -> None:
+        self._secrets = secrets
         self._lines = OwnFile(folder / EVIDENCE_FILE)
         self._steps = OwnFile(folder / STEPS_FILE)
         self._values = OwnFile(folder / VALUES_FILE)
@@ -56,7 +58,8 @@ class Recorder:
         with self._lock:
             if self.is_open:
                 try:
-                    text = _encode({"record": record, **content})
+                    shown = mask_values(content, self._secrets) if self._secrets else content
+                    text = _encode({"record": record, **shown})
                 except Exception as error:  # a number of too many digits, too deep a nesting
                     lost = {"what": record, "reason": f"it cannot be written down: {error_text(error)}"}
                     text = _encode({"record": UNOBSERVED_RECORD, **lost, "is_result": record in _RESULTS, "help": ""})
@@ -113,6 +116,7 @@ class Recorder:
             content["stepping"] = self._last_step - self._first_step
             self.line("end", records=self._count, steps=self._step_records, **content)
             self._closed = True
+            self.children.is_over = content.get("status") == "finished"
 
     def _write(self, name: str, file: OwnFile, data: bytes | memoryview) -> None:
         """A full disk must not end the target: recording stops, and a run without its end has no verdict."""

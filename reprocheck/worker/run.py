@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
+from reprocheck.protocol.secrets import secrets_of
 from reprocheck.worker.bootstrap import compiler_stub, flags, machine, memory_limit, seeding
 from reprocheck.worker.bootstrap.execute import TargetUnusable, execute
 from reprocheck.worker.bootstrap.heap import HeapPoison
@@ -53,8 +54,9 @@ def run(folder: str) -> None:
 class _Run:
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
-        self.recorder = Recorder(spec.directory)
-        self.files = WrittenFiles((str(spec.directory.parent), spec.environment.get("TMPDIR", "")))
+        self.recorder = Recorder(spec.directory, secrets_of(spec))
+        hidden = str(spec.directory.parent), spec.environment.get("TMPDIR", "")
+        self.files = WrittenFiles(hidden, spec.cwd, self.recorder.children)
         self.poison = HeapPoison(spec.ambient.heap_byte)
         self.observer: Observer | None = None
         self.sites = Sites(spec)
@@ -87,7 +89,7 @@ class _Run:
         if self.inputs is not None:
             self.inputs.watch()
         self.files.watch(self.ledger, self.inputs)
-        watch_exits(spec, lambda: self.recorder.is_open, self._ended)
+        watch_exits(spec, lambda: self.recorder.is_open, self._ended, self._starts_again)
         self._run_target()
 
     def _cap_memory(self) -> None:
@@ -167,6 +169,10 @@ class _Run:
 
     def _steps(self) -> int:
         return 0 if self.observer is None else self.observer.steps.count
+
+    def _starts_again(self) -> None:
+        if self.observer is not None and (self.observer.steps.count or self.observer.roots.changes):
+            self.recorder.children.starts_again()
 
     def _seen_in_step(self) -> str:
         return "" if self.observer is None else self.observer.seen_in_step()
@@ -257,6 +263,8 @@ class _Run:
         self._part("checkpoints", self.checkpoints.close, is_result=True)
         if returned:
             self._part("the returned value", lambda: self._record_output(value), is_result=True)
+        if self.observer is not None and status != "stopped":
+            self._part("what was trained by hand", self.observer.steps.tell_updates)
         files, read_checkpoints = self.files, self.spec.read_checkpoints
         for record, made, otherwise in (
             ("rng at end", _rng_states, {}),
@@ -285,6 +293,8 @@ class _Run:
 
     def _record_output(self, value: Any) -> None:
         leaves = leaves_of(value, self.own_tmpdir)
+        if self.observer is not None:
+            self.observer.steps.found_again(tuple(leaf.shape) for leaf in leaves)
         self.recorder.line("output", leaves=[line_of(leaf, self.recorder.values) for leaf in leaves])
 
     def _part(self, what: str, make: Callable[[], Any], *, is_result: bool = False) -> Any:

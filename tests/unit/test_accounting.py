@@ -147,8 +147,10 @@ class TestStrict:
 
 
 def test_child_processes_are_told_once() -> None:
-    two = replace(CHILD, what="2 child processes that used torch")
-    assert unique([CHILD, two, CHILD]) == (two,)
+    one = replace(CHILD, kind="children that used torch", count=1)
+    ten = replace(one, what="10 child processes that used torch", count=10)
+    other = replace(one, kind="children that ran Python", what="1 child process that ran Python")
+    assert unique([one, ten, other, one]) == (ten, other)
 
 
 def test_the_message_of_a_failed_run_is_shown_once() -> None:

@@ -1,7 +1,8 @@
-"""What is told of child processes, by the marks that they left."""
+"""What is told of child processes, by the marks that they left; which programs of a target are its own code."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from reprocheck.compare.verdict import unique
 from reprocheck.evidence.children import children_of
-from reprocheck.protocol.child_marks import CHILDREN_FILE, MAPPED, TRAINED, mark, rank_in
+from reprocheck.protocol.child_marks import AGAIN, CHILDREN_FILE, LATE, MAPPED, STARTED, TRAINED, WROTE, mark, rank_in
+from reprocheck.worker.inputs.files import runs_python
+from reprocheck.worker.observe.children import Children
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,79 @@ def test_a_damaged_rank_is_none(tmp_path: Path) -> None:
     (tmp_path / CHILDREN_FILE).write_text('{"pid": 1, "how": "trained", "rank": "1"}\n{"pid": 2, "how": "trained"}\n')
     [told] = children_of(tmp_path)
     assert told.what == "2 child processes that used torch"
+
+
+def results(folder: Path, *marks: tuple[int, str]) -> list[str]:
+    for pid, how in marks:
+        mark(str(folder / CHILDREN_FILE), pid, how)
+    return [item.what for item in children_of(folder) if item.is_result]
+
+
+def test_programs_are_told_unless_torch_was_found_in_them(tmp_path: Path) -> None:
+    found = results(tmp_path, (-1, STARTED), (-2, STARTED), (7, MAPPED))
+    assert found == ["1 child process that used torch", "1 child process that ran Python"]
+
+
+def test_files_of_forked_children(tmp_path: Path) -> None:
+    assert results(tmp_path, (7, WROTE), (8, WROTE)) == ["2 child processes that wrote files outside of the folder"]
+    assert results(tmp_path, (7, TRAINED), (8, TRAINED)) == ["2 child processes that used torch"]
+
+
+def test_what_the_run_itself_does_before_a_new_start_and_after_its_end(tmp_path: Path) -> None:
+    assert results(tmp_path, (7, LATE), (7, AGAIN)) == [
+        "training after the end",
+        "training before the script started itself again",
+    ]
+
+
+def test_the_run_itself_tells_only_of_trainings_after_its_end(tmp_path: Path) -> None:
+    children = Children(tmp_path)
+    children.used(TRAINED)
+    assert results(tmp_path) == []
+    children.is_over = True
+    children.used("called")
+    assert results(tmp_path) == []
+    children.used(TRAINED)
+    assert results(tmp_path) == ["training after the end"]
+
+
+@pytest.mark.parametrize(
+    ("event", "args"),
+    [
+        ("os.system", (b"python3 child.py 1 > /dev/null &",)),
+        ("os.system", ("cd x && nohup /usr/bin/python child.py",)),
+        ("os.system", ("'/my env/bin/python3.11' -c 'import numpy'",)),
+        ("subprocess.Popen", ("/usr/bin/python3", ["python3", "-u", "fit.py"], None, None)),
+        ("subprocess.Popen", (None, ["sh", "-c", "python fit.py"], None, None)),
+        ("subprocess.Popen", ("/bin/sh", "python fit.py", None, None)),
+        ("os.posix_spawn", ("/usr/bin/python3", ["python3", Path("fit.py")], {})),
+        ("os.exec", ("/usr/bin/python3", ["python3", "-m", "mine.fit"], {})),
+    ],
+)
+def test_programs_of_the_target(event: str, args: tuple[object, ...]) -> None:
+    assert runs_python(event, args)
+
+
+@pytest.mark.parametrize(
+    ("event", "args"),
+    [
+        ("os.system", ("git rev-parse HEAD",)),
+        ("os.system", ("python3 --version",)),
+        ("subprocess.Popen", ("/usr/bin/python3", ["python3", "-m", "pip", "list"], None, None)),
+        ("subprocess.Popen", (None, ["python3", "/x/site-packages/torch/_inductor/w/__main__.py"], None, None)),
+        (
+            "subprocess.Popen",
+            (None, ["python3", "-c", "from multiprocessing.resource_tracker import main"], None, None),
+        ),
+        ("subprocess.Popen", (None, ["gcc", "-I/usr/include/python3.11", "x.c"], None, None)),
+        ("subprocess.Popen", (None, ["python3"], None, None)),
+        ("os.posix_spawn", ("/bin/ls", ["ls"], {})),
+    ],
+)
+def test_programs_of_libraries(event: str, args: tuple[object, ...]) -> None:
+    assert not runs_python(event, args)
+
+
+def test_a_file_has_the_mode_of_a_private_one(tmp_path: Path) -> None:
+    mark(str(tmp_path / CHILDREN_FILE), os.getpid(), TRAINED)
+    assert (tmp_path / CHILDREN_FILE).stat().st_mode & 0o777 == 0o600

@@ -201,3 +201,16 @@ def test_stopped(outcome: Outcome) -> None:
     assert len(load_evidence(stopped).steps) == 2 * RECORD_SIZE
     rewrite(folder / STEPS_FILE, lambda data: data[:40] + b"\0\0" + data[42:])
     assert "step record 0" in refusal(stopped)
+
+
+@pytest.mark.parametrize("length", [10, 8192, 100_000, 3 << 20])
+def test_a_closing_record_may_be_long(length: int, tmp_path: Path) -> None:
+    end = {"record": "end", "status": "failed", "error": "x" * length}
+    (tmp_path / EVIDENCE_FILE).write_text('{"record": "start"}\n' * 3 + json.dumps(end) + "\n", encoding="utf-8")
+    assert read_end(tmp_path) == end
+
+
+def test_a_file_without_lines_has_no_closing_record(tmp_path: Path) -> None:
+    for data in (b"", b"\n\n", b"{", b"x" * (20 << 20)):
+        (tmp_path / EVIDENCE_FILE).write_bytes(data)
+        assert read_end(tmp_path) is None

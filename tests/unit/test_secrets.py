@@ -9,8 +9,20 @@ from pathlib import Path
 import pytest
 
 from reprocheck.model import Ambient, RunSpec, Settings, Target, TargetKind
-from reprocheck.protocol import decode_spec, encode_kept, encode_spec
-from reprocheck.protocol.secrets import is_secret_name, mask_arguments, mask_text, mask_words, secrets_of
+from reprocheck.protocol import decode_spec, encode_kept, encode_spec, has_secret_arguments
+from reprocheck.protocol.secrets import (
+    KEY_FILE,
+    MASK,
+    is_secret_name,
+    key_of,
+    make_key,
+    mask_arguments,
+    mask_file,
+    mask_text,
+    mask_values,
+    mask_words,
+    secrets_of,
+)
 
 SECRET_NAMES = (
     *(
@@ -142,13 +154,50 @@ def spec(**environment: str) -> RunSpec:
 def test_no_value_of_the_environment_and_no_secret_is_kept() -> None:
     one = spec(WANDB_API_KEY="sesame123", LANG="de_AT.utf8")
     assert decode_spec(encode_spec(one)) == one
-    kept = encode_kept(one)
+    key = b"k" * 32
+    kept = encode_kept(one, key)
     for value in ("sesame123", "de_AT", "hunter22", "letmein1", "opensesame"):
         assert value not in kept
     assert json.loads(kept)["target"]["arguments"][1] == ["lr", "0.1"]
-    assert kept == encode_kept(one)
-    for other in (spec(WANDB_API_KEY="other", LANG="de_AT.utf8"), replace(one, settings=Settings())):
-        assert kept != encode_kept(other)
+    assert kept == encode_kept(one, key)
+    for other in (spec(WANDB_API_KEY="sesame123", LANG="C"), replace(one, settings=Settings())):
+        assert kept != encode_kept(other, key)
+
+
+def test_what_is_kept_cannot_be_found_by_trying_all_short_values() -> None:
+    one, other = spec(WANDB_API_KEY="0000", LANG="C"), spec(WANDB_API_KEY="1111", LANG="C")
+    kept = encode_kept(one, b"k" * 32)
+    assert kept == encode_kept(other, b"k" * 32)
+    assert kept != encode_kept(one, b"l" * 32)
+    assert json.loads(kept)["target"]["argv"] == ["--password", MASK]
+    assert has_secret_arguments(one)
+    assert not has_secret_arguments(replace(one, target=replace(one.target, argv=("--lr", "1"), arguments=())))
+
+
+def test_the_key_of_an_evidence_folder(tmp_path: Path) -> None:
+    assert key_of(tmp_path / "audits" / "a" / "s0r0") == key_of(tmp_path)
+    make_key(tmp_path)
+    key = key_of(tmp_path / "audits" / "a" / "s0r0")
+    make_key(tmp_path)
+    assert key == key_of(tmp_path / "audits") == (tmp_path / KEY_FILE).read_bytes()
+    assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_output_of_a_run_is_masked_in_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "stdout.txt"
+    lines = b"loss 0.5\nkey sesame123\n" + b"x" * (1 << 20) + b"sesame123\nhf_" + b"A" * 20 + b"\n\xff\n"
+    path.write_bytes(lines)
+    mask_file(path, ["sesame123"])
+    assert path.read_bytes() == lines.replace(b"sesame123", b"***").replace(b"hf_" + b"A" * 20, b"***")
+    number = path.stat().st_ino
+    mask_file(path, ["sesame123"])
+    assert path.stat().st_ino == number
+    assert [entry.name for entry in tmp_path.iterdir()] == ["stdout.txt"]
+
+
+def test_values_that_are_taken_down_are_masked_and_keys_are_not() -> None:
+    taken = {"record": ["a sesame123", {"sesame123": 1}], "n": 1}
+    assert mask_values(taken, ["sesame123"]) == {"record": ["a ***", {"sesame123": 1}], "n": 1}
 
 
 def test_secrets_of_a_run_are_found_in_texts() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from reprocheck.engine.revision import Revision, changed_files
 from reprocheck.model import Against, Change, Evidence, Location
+from reprocheck.protocol.reading import read_source
 
 MOST_CHANGES = 200
 MOST_LINES = 50
@@ -107,7 +108,8 @@ def _silent(lines: Sequence[str]) -> int:
 def _text(path: Path) -> str:
     """Empty for a file that is not there, is too large or cannot be read."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace") if path.stat().st_size <= _LARGEST else ""
+        data = read_source(path)
+        return data.decode("utf-8", "replace") if len(data) <= _LARGEST else ""
     except OSError:
         return ""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.model import Target
+from reprocheck.protocol.reading import read_source
 
 _CLASS = (
     *("platform", "cpu", "instructions", "cpu_capability", "threads", "torch", "blas", "mkl", "onednn"),
@@ -39,7 +40,7 @@ def _source_digest(target: Target) -> str | None:
     if target.path is None:
         return None
     try:
-        return hashlib.sha256(target.path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_source(target.path)).hexdigest()
     except OSError:
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from reprocheck.model import Target
+from reprocheck.protocol.reading import read_source
 
 
 def flags_of(target: Target) -> tuple[tuple[str, bool], ...]:
@@ -12,8 +13,8 @@ def flags_of(target: Target) -> tuple[tuple[str, bool], ...]:
     if target.path is None or target.function is None:
         return ()
     try:
-        tree = ast.parse(target.path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+        tree = ast.parse(read_source(target.path))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == target.function:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import stat
 from functools import lru_cache
-from pathlib import Path
 
-LARGEST_FILE = 8 * 2**20
+from reprocheck.protocol.reading import read_source
+
 LONGEST_LINE = 400
 
 
@@ -18,12 +17,8 @@ def source_line(path: str, line: int) -> str:
 
 @lru_cache(maxsize=64)
 def _lines(path: str) -> tuple[str, ...]:
-    file = Path(path)
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
-            return ()
-        data = file.read_bytes()
-    except (OSError, ValueError):
+        data = read_source(path)
+    except OSError:
         return ()
     return () if b"\0" in data else tuple(data.decode("utf-8", "replace").splitlines())

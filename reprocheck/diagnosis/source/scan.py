@@ -16,6 +16,7 @@ from reprocheck.diagnosis.source.random_calls import find_random
 from reprocheck.diagnosis.source.seeds import find_seeds
 from reprocheck.diagnosis.source.state import find_state
 from reprocheck.model.explanation import SourceHit
+from reprocheck.protocol.reading import read_source
 
 MOST_FILES = 400
 MOST_BYTES = 1 << 20
@@ -47,9 +48,9 @@ def scan(paths: Iterable[Path]) -> tuple[SourceHit, ...]:
 
 def _read(path: Path) -> Source | None:
     try:
-        if not path.is_file() or path.stat().st_size > MOST_BYTES:
-            return None
-        data = path.read_bytes()
+        data = read_source(path)
     except OSError:
+        return None
+    if len(data) > MOST_BYTES:
         return None
     return parse(str(path), data)

@@ -18,6 +18,7 @@ from reprocheck.diagnosis.source.edit import add_argument, replace, seed_in_scop
 from reprocheck.diagnosis.source.parse import Source, is_none, keyword, last_name, parse
 from reprocheck.model import Edit, Location
 from reprocheck.model.explanation import Frame, SeedPlace
+from reprocheck.protocol.reading import read_source
 
 MOST_FRAMES = 24
 MOST_BYTES = 1 << 20
@@ -359,4 +360,4 @@ def source_at(path: str) -> Source | None:
 
 @lru_cache(maxsize=64)
 def _parsed(path: str, changed: int) -> Source | None:
-    return parse(path, Path(path).read_bytes())
+    return parse(path, read_source(path))

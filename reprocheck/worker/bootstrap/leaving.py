@@ -17,8 +17,11 @@ _SCRIPTS = (TargetKind.SCRIPT, TargetKind.MODULE)
 _WORKER = str(WORKER_FILE)
 
 
-def watch_exits(spec: RunSpec, is_ours: Callable[[], bool], ended: Callable[[int, str], None]) -> None:
-    """Call `ended` (exit status, error) right before this process ends or becomes another program.
+def watch_exits(
+    spec: RunSpec, is_ours: Callable[[], bool], ended: Callable[[int, str], None], starts_again: Callable[[], None]
+) -> None:
+    """Call `ended` (exit status, error) right before this process ends or becomes another program, `starts_again`
+    before it becomes another run of the same script.
 
     Only for scripts: a function that never comes back has not ended well. `is_ours` tells this process from its
     forked children.
@@ -37,6 +40,8 @@ def watch_exits(spec: RunSpec, is_ours: Callable[[], bool], ended: Callable[[int
             anew = _started_anew(spec, path, args)
             if anew is None and _can_run(path):
                 ended(1, f"it became another program ({os.path.basename(os.fsdecode(path))})")
+            if anew is not None:
+                starts_again()
             args = anew or args
         originals[name](path, args, *env)
 

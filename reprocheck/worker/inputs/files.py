@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import re
 import stat
 import sys
 import time
@@ -21,6 +23,7 @@ from reprocheck.worker.inputs.inputs import database_path
 if TYPE_CHECKING:
     from reprocheck.worker.inputs.inputs import Inputs
     from reprocheck.worker.ledger.ledger import Ledger
+    from reprocheck.worker.observe.children import Children
 
 MAX_FILES = 10_000
 NO_FILES = tuple(name + os.sep for name in ("/proc", "/sys"))
@@ -29,10 +32,43 @@ CLOCK_TICK = 20_000_000
 """Nanoseconds by which the times of files may lag behind the clock."""
 
 
+PROGRAMS = ("subprocess.Popen", "os.system", "os.posix_spawn", "os.exec")
+"""Audit events of a program that is started."""
+_SYSTEM = ("/dev/", "/proc/", "/sys/")
+_CACHES = ("/.cache/", "/__pycache__/", "/torchinductor", "/.triton/")
+_WORD = re.compile(r"'[^']*'|\"[^\"]*\"|[^\s;&|()]+|[;&|()]+")
+_OF_LIBRARIES = re.compile(
+    r"-packages/|multiprocessing\.|-m\s+(?:pip|torch|venv|ensurepip|site|sysconfig|platform)\b|--version\b"
+)
+"""In the words of Python programs that libraries start to do their work: compilers, trackers, launchers."""
+
+
+def runs_python(event: str, args: tuple[Any, ...]) -> bool:
+    """Whether a program that is started is Python, and code of the target's rather than of a library."""
+    command = args[0] if event == "os.system" else args[1]
+    words = [command] if isinstance(command, (str, bytes, os.PathLike)) else list(command)
+    if event == "subprocess.Popen" and args[0] is not None:
+        words[:1] = [args[0], *words[1:]] if len(words) > 1 else [args[0], *words]
+    text = " ".join(os.fsdecode(word) for word in words)
+    plain = [word.strip("'\"") for word in _WORD.findall(text)]
+    for before, word in itertools.pairwise(plain):
+        program = before.rpartition("/")[2]
+        if (
+            program.rstrip("0123456789.") == "python"
+            and not before.startswith("-")
+            and word[:1] not in ";&|()<>0123456789"
+        ):
+            return not _OF_LIBRARIES.search(text)
+    return False
+
+
 class WrittenFiles:
     """Collects paths through Python's audit events, and through torch's own file writer, which raises none."""
 
-    def __init__(self, hidden: tuple[str, ...]) -> None:
+    def __init__(self, hidden: tuple[str, ...], cwd: Path, children: Children) -> None:
+        self._folder = os.path.realpath(cwd) + os.sep
+        self._children = children
+        self._pid = os.getpid()
         self._hidden = tuple(os.path.realpath(folder) + os.sep for folder in hidden if folder)
         self._paths: dict[str, None] = {}
         self._started = time.time_ns() - CLOCK_TICK
@@ -94,6 +130,10 @@ class WrittenFiles:
             writes = any(c in mode for c in "wax+") if isinstance(mode, str) else flags & (os.O_WRONLY | os.O_RDWR)
             if writes and isinstance(path, (str, bytes, os.PathLike)):
                 self._add(path)
+        elif event in PROGRAMS:
+            with contextlib.suppress(Exception):
+                if runs_python(event, args) and (event != "os.exec" or os.getpid() != self._pid):
+                    self._children.started()
         elif event == "os.rename" and len(args) > 1:
             self._add(args[1])
         elif event == "sqlite3.connect" and args:
@@ -104,7 +144,16 @@ class WrittenFiles:
     def _add(self, path: Any) -> None:
         if self._listening and len(self._paths) < MAX_FILES:
             with contextlib.suppress(OSError, TypeError, ValueError):
-                self._paths[os.path.abspath(os.fsdecode(path))] = None
+                whole = os.path.abspath(os.fsdecode(path))
+                self._paths[whole] = None
+                if os.getpid() != self._pid and self._is_elsewhere(os.path.realpath(whole)):
+                    self._children.wrote()
+
+    def _is_elsewhere(self, path: str) -> bool:
+        """Whether nobody else looks at a file: those in the folder are found by a scan."""
+        return not path.startswith((self._folder, *self._hidden, *_SYSTEM)) and not any(
+            word in path for word in _CACHES
+        )
 
     def _watch_torch(self) -> None:
         import torch.serialization as serialization

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from reprocheck.protocol.child_marks import CHILDREN_FILE, TRAINED, mark, rank_in
+from reprocheck.protocol.child_marks import AGAIN, CHILDREN_FILE, LATE, STARTED, TRAINED, WROTE, mark, rank_in
 
 _ENTRY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child_entry.py")
 _MOST_READ = 1 << 20
@@ -30,14 +30,39 @@ class Children:
         self._path = os.path.abspath(folder / CHILDREN_FILE)
         self._own = None if is_child else os.getpid()
         self._told: set[tuple[int, str]] = set()
+        self._programs = 0
+        self.is_over = False
+        """The run itself has reached its end, and its evidence is closed."""
 
     def used(self, how: str) -> None:
-        """Torch is used here. In the run itself, and in workers of a DataLoader, that is seen otherwise."""
+        """Torch is used here. In the run itself, and in workers of a DataLoader, that is seen otherwise.
+
+        The run itself comes here only when its evidence is closed.
+        """
         pid = os.getpid()
-        if pid == self._own or (pid, how) in self._told or _is_loader_worker():
+        if pid == self._own:
+            if how != TRAINED or not self.is_over:
+                return
+            how = LATE
+        if (pid, how) in self._told or _is_loader_worker():
             return
         self._told.add((pid, how))
         mark(self._path, pid, how, _rank())
+
+    def wrote(self) -> None:
+        """A file outside of the folder was opened for writing."""
+        if os.getpid() != self._own:
+            self.used(WROTE)
+
+    def started(self) -> None:
+        """The target starts a Python program."""
+        self._programs += 1
+        own = os.getpid()
+        mark(self._path, own if own != self._own else -self._programs, STARTED)  # its number is not known yet
+
+    def starts_again(self) -> None:
+        """The run trained, and becomes another run of the same script."""
+        mark(self._path, os.getpid(), AGAIN)
 
     def have_trained(self) -> bool:
         """Whether a child of the run has told that it trains."""

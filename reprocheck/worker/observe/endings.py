@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+import types
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,6 +43,8 @@ class Endings:
         self.unreachable: set[int] = set()
         """Trained tensors in the garbage that is being collected: weak references to them are gone already."""
         self._is_over = False
+        self.in_globals: set[tuple[int, ...]] = set()
+        """Shapes of what was looked at there at the end."""
         self.is_full = False
 
     def install(self) -> None:
@@ -92,7 +95,9 @@ class Endings:
                     tensors[kind].update((id(t), t) for t in held.values() if isinstance(t, torch.Tensor))
         tensors["parameters"].update((id(t), t) for t in parameters)
         tensors["buffers"].update((id(t), t) for t in buffers)
-        tensors["parameters"].update((id(t), t) for t in _in_globals(shapes))
+        in_globals = list(_in_globals(shapes))
+        self.in_globals = {tuple(t.shape) for t in in_globals}
+        tensors["parameters"].update((id(t), t) for t in in_globals)
         for kind, found in tensors.items():
             with_alive[kind].update(_digests(found.values()))
         return with_alive
@@ -177,6 +182,10 @@ def _trained_in(found: dict[str, Any], shapes: set[tuple[int, ...]]) -> Iterator
         if depth > NESTED or id(value) in met:
             continue
         met.add(id(value))
+        hidden = _behind(value)
+        if hidden is not None:
+            todo.extend((depth + 1, item) for item in hidden)
+            continue
         base = next((base for base in (list, tuple, set, deque) if issubclass(kind, base)), None)
         if issubclass(kind, dict):
             inner = list(dict.values(value))
@@ -188,6 +197,22 @@ def _trained_in(found: dict[str, Any], shapes: set[tuple[int, ...]]) -> Iterator
             inner = list(attributes_of(value).values())
         if len(inner) <= MOST_ITEMS:
             todo.extend((depth + 1, item) for item in inner)
+
+
+def _behind(value: Any) -> list[Any] | None:
+    """What a function of the target, or a generator that has not ended, holds; None where it is neither."""
+    if isinstance(value, types.FunctionType):
+        if is_of_library(value.__module__ or ""):
+            return []
+        cells = [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]
+        return [*cells, *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
+    if isinstance(value, types.MethodType):
+        return [value.__self__, value.__func__]
+    if isinstance(value, types.GeneratorType):
+        return [] if value.gi_frame is None else list(value.gi_frame.f_locals.values())
+    if isinstance(value, types.CoroutineType):
+        return [] if value.cr_frame is None else list(value.cr_frame.f_locals.values())
+    return None
 
 
 def _is_of_interest(tensor: torch.Tensor, shapes: set[tuple[int, ...]]) -> bool:

@@ -256,6 +256,8 @@ class Observer:
                 result = grad(outputs, inputs, *args, **kwargs)
             if is_main_thread() and not torch.compiler.is_compiling():
                 self._conduct.gradients_taken()
+            if not self._recorder.is_open:
+                self._trains_elsewhere()
             if torch.compiler.is_compiling() or not self._recorder.is_open or _transforming():
                 return result
             taken = list(tensors_in(inputs))

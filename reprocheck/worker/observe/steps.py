@@ -210,8 +210,11 @@ class StepWriter:
         self._told: set[str] = set()
         self._shapes: set[tuple[int, ...]] = set()
         """Of what is trained. Those of single numbers are not among them."""
-        self._bare: list[weakref.ref[torch.Tensor]] = []
-        """Tensors that the last backward pass trained without any optimizer."""
+        self._bare: list[torch.Tensor] = []
+        """Tensors that the last backward pass trained without any optimizer: they are held, and updated after it."""
+        self._bare_before: bytes | Later = EMPTY_DIGEST
+        self._replaced: set[tuple[int, ...]] = set()
+        """Shapes of those that nobody updated in place: what took their place was not seen."""
         self.endings = Endings(lambda: recorder.is_open, self.is_trained)
         self.count = 0
         self.skipped = 0
@@ -305,12 +308,13 @@ class StepWriter:
         kinds = self._take(pending)
         parameters = [parameter for root in roots for parameter in self._unowned(root)] or leaves
         if leaves:
-            self._bare = [weakref.ref(leaf) for leaf in leaves]
+            self._bare = leaves
             self._shapes.update(_shape(leaf) for leaf in leaves)
         kinds["gradients"] = self._later(
             (parameter.grad for parameter in parameters) if gradients is None else gradients
         )
         kinds["parameters"] = self._later(parameters)
+        self._bare_before = kinds["parameters"] if parameters is leaves else EMPTY_DIGEST
         kinds["buffers"] = self._buffers(roots)
         self._write(kinds, 0, FLAG_BACKWARD)
 
@@ -329,15 +333,32 @@ class StepWriter:
                 parameters, buffers = list(module.parameters()), [*buffers, *module.buffers()]
                 self._shapes.update(_shape(parameter) for parameter in parameters)
                 trained += parameters
-        trained += [tensor for reference in self._bare if (tensor := reference()) is not None]
+        if self._bare and self._bare_before != EMPTY_DIGEST:
+            before = self._bare_before if isinstance(self._bare_before, bytes) else self._bare_before.digest()
+            if self._digest(self._bare) == before:
+                self._replaced = {_shape(tensor) for tensor in self._bare}
+        trained += self._bare
+        self._bare = []
         self._shapes -= {(), (1,)}
         left = self.endings.finish(trained, buffers, self._shapes, passed)
+        self.found_again(self.endings.in_globals)
         if self.endings.is_full:
             self._tell("models that were gone at the end", "there were too many of them")
         for kind, digests in left.items():
             kinds[kind] = bytes_digest(b"".join(sorted(digests))) if digests else EMPTY_DIGEST
         self._write(kinds, 0, FLAG_TAIL)
         self._write_waiting(wait=True)
+
+    def found_again(self, shapes: Iterable[tuple[int, ...]]) -> None:
+        """What is left at the end, or returned, has these shapes."""
+        self._replaced.difference_update(shapes)
+
+    def tell_updates(self) -> None:
+        """Of tensors that were trained by hand, each step in the place of the last, and are gone at the end."""
+        if self._replaced:
+            what = "the last update of tensors trained by hand"
+            reason = "what takes their place after a backward pass is seen only in the next one, or where it is left"
+            self._recorder.unobserved(what, reason, is_result=True, help="return the tensors that were trained")
 
     def is_trained(self, tensor: torch.Tensor) -> bool:
         """Whether an optimizer or a backward pass of the main thread trained it: then its end is a result."""
