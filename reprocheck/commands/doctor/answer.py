@@ -15,7 +15,6 @@ from reprocheck.commands.params.model import ERROR, NOTE, WARNING
 from reprocheck.commands.params.read import read_start
 from reprocheck.commands.params.rows import rows_of
 from reprocheck.commands.params.told import told
-from reprocheck.compare.verdict import is_of_children
 from reprocheck.diagnosis.generators import drawn_before_seeded
 from reprocheck.diagnosis.ledger_file import load_taps
 from reprocheck.diagnosis.rules import examine
@@ -64,7 +63,7 @@ def _answer(request: Request, outcome: Outcome) -> Checkup:
     taps = load_taps(outcome.spec.directory)
     rows = rows_of([begun])
     layers = with_roots(layers, {row.tensor.root: None for row in rows})
-    trained_elsewhere = any(is_of_children(item) and item.is_result for item in evidence.unobserved)
+    trained_elsewhere = any(item.kind and item.is_result for item in evidence.unobserved)
     if not count_steps(evidence.steps) and (trained_elsewhere or not (rows or layers.activations)):
         return _nothing_seen(request, evidence, has_model=bool(rows))
     wrong = told(
