@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.hostile.table import PRELUDE, Hostile
+from tests.hostile.table import Hostile
 from tests.support.cli import environment
 
 SECONDS = 90.0
@@ -52,7 +52,7 @@ def try_one(target: Hostile, folder: Path) -> Result:
     work, tmp = folder / "work", folder / "tmp"
     work.mkdir(parents=True)
     tmp.mkdir()
-    (work / "t.py").write_text(PRELUDE + target.code, encoding="utf-8")
+    (work / "t.py").write_text(target.prelude + target.code, encoding="utf-8")
     program = f"import tempfile; tempfile.tempdir = {str(tmp)!r}\nfrom reprocheck.__main__ import main; main()"
     started = time.monotonic()
     tool = subprocess.Popen(

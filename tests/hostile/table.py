@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.hostile.trainings import HEAD, TRAININGS
+
 PRELUDE = """\
 import os, sys, time, signal, threading, torch
 R = 1 if os.environ.get("REPROCHECK_RUN", "").endswith("r1") else 0
@@ -42,6 +44,7 @@ class Hostile:
     unseen: str = ""
     """What of the result the target puts out of sight: where nothing else differs, the headline must name it."""
     options: tuple[str, ...] = ()
+    prelude: str = PRELUDE
 
 
 EVIDENCE = {
@@ -184,9 +187,11 @@ FILES = {
     "file-no-rights": "os.mkdir('locked'); open('locked/f', 'w').close(); os.chmod('locked', 0)",
     "file-sparse": "open('sparse', 'w').truncate(2**40)",
     "file-socket": "import socket; socket.socket(socket.AF_UNIX).bind('sock')",
-    "deletes-source": "os.unlink('t.py')",
+    "deletes-source": "R and os.unlink('t.py')",
     "deep-folders": "[(os.mkdir('d'), os.chdir('d')) for _ in range(200)]",
 }
+IN_OWN_FOLDER = "here = os.getcwd(); own = f'own{R}'; os.mkdir(own); os.chdir(own); {}; os.chdir(here)"
+"""The second run must not end by what it finds of the first one."""
 ENDED = NONE
 FAMILIES: dict[str, dict[str, str]] = {
     "evidence": EVIDENCE, "patches": PATCHES, "exceptions": EXCEPTIONS, "ends": ENDS, "processes": PROCESSES,
@@ -253,7 +258,8 @@ def _targets() -> list[Hostile]:
             for differs in (False, True):
                 number += 1
                 codes = DIFFERENT_OR_NONE if differs else GREEN_OR_NONE
-                head = f"def act():\n    {act}\n"
+                own = IN_OWN_FOLDER if family == "files" and name != "deletes-source" else "{}"
+                head = f"def act():\n    {own.replace('{}', act, 1)}\n"
                 call = f"small(act=act, shift={'.5 * R' if differs else '0.'})"
                 is_function = number % 4 < 2
                 made.append(
@@ -261,7 +267,11 @@ def _targets() -> list[Hostile]:
                         name=f"{family}/{name}{'/differs' if differs else ''}".replace("/", "--"),
                         code=head + (f"def train():\n    return {call}\n" if is_function else f"{call}\n"),
                         what="t.py:train" if is_function else "t.py",
-                        codes=ENDED if family == "exceptions" or (family == "ends" and is_function) else codes,
+                        codes=(int(differs),)
+                        if family == "files"
+                        else ENDED
+                        if family == "exceptions" or (family == "ends" and is_function)
+                        else codes,
                         differs=differs,
                     )
                 )
@@ -284,6 +294,19 @@ def _targets() -> list[Hostile]:
             full = f"unseen--{name}{'--differs' if differs else ''}"
             codes = (0, 1) if differs else (0,)
             made.append(Hostile(full, code, "t.py:train", codes, says=unseen, differs=differs, unseen=unseen))
+    for name, training in TRAININGS.items():
+        for differs in (False, True):
+            made.append(
+                Hostile(
+                    name=f"trainings--{name}{'--differs' if differs else ''}",
+                    prelude=HEAD.replace("{differs}", str(int(differs))),
+                    code=training.code,
+                    what=training.what,
+                    codes=DIFFERENT_OR_NONE if differs else training.codes,
+                    differs=differs,
+                    unseen=training.unseen,
+                )
+            )
     return made
 
 

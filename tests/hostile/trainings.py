@@ -37,7 +37,8 @@ def function(code: str, unseen: str = "", codes: tuple[int, ...] = (0,)) -> Trai
 
 TRAININGS: dict[str, Training] = {
     # trained by hand
-    "bare-tensors-closed-form": function("""
+    "bare-tensors-closed-form": function(
+        """
 def probe():
     x, w = torch.randn(32, 4), torch.zeros(4)
     y = x @ torch.ones(4) + D
@@ -46,7 +47,9 @@ def probe():
 def train():
     fit()
     print(f"probe {probe():.4f}")
-"""),
+""",
+        unseen="standard output",
+    ),
     "bare-tensors-grad": function("""
 def probe():
     x, w = torch.randn(32, 4), torch.zeros(4, requires_grad=True)
@@ -85,14 +88,17 @@ def train():
         params = {k: v.detach() - .1 * g[k] for k, v in params.items()}
     print(sum(v.sum().item() for v in params.values()))
 """),
-    "functorch-no-module": function("""
+    "functorch-no-module": function(
+        """
 def train():
     fit()
     w = torch.zeros(4)
     def loss(w, x): return ((x @ w - 1 - D) ** 2).mean()
     for _ in range(4): w = w - .1 * torch.func.grad(loss)(w, torch.randn(8, 4))
     print(w.sum().item())
-"""),
+""",
+        unseen="standard output",
+    ),
     "numpy-only": function(
         """
 import numpy as np
@@ -103,21 +109,17 @@ def train():
 """,
         codes=(3,),
     ),
-    "numpy-after-torch": function("""
+    "numpy-after-torch": function(
+        """
 import numpy as np
 def train():
     fit()
     rng = np.random.default_rng(0); x, w = rng.normal(size=(32, 4)), np.zeros(4)
     for _ in range(20): w -= .01 * x.T @ (x @ w - 1 - D)
     print("w", w.sum())
-"""),
-    "sklearn-like-dict-return-none": function("""
-import numpy as np
-RESULTS = {}
-def train():
-    fit()
-    RESULTS["auc"] = .5 + D
-"""),
+""",
+        unseen="standard output",
+    ),
     "edited-after-last-step": function("""
 def train():
     model = fit()
@@ -159,7 +161,8 @@ def make():
     return update
 update = make(); model = fit(); update(model)
 """),
-    "ema-local-tensors": function("""
+    "ema-local-tensors": function(
+        """
 def train():
     model = nn.Linear(4, 2); ema = [p.detach().clone() for p in model.parameters()]
     optimizer = torch.optim.SGD(model.parameters(), lr=.1)
@@ -167,7 +170,9 @@ def train():
         optimizer.zero_grad(); model(torch.randn(8, 4)).mean().backward(); optimizer.step()
         for e, p in zip(ema, model.parameters()): e.mul_(.9 - .1 * D).add_(p.detach(), alpha=.1)
     print(sum(e.sum().item() for e in ema))
-"""),
+""",
+        unseen="standard output",
+    ),
     "weakref-model": function("""
 import weakref
 def train():
@@ -194,30 +199,33 @@ def steps():
 g = steps(); next(g); next(g)
 """),
     # where the result goes
-    "stdout-progress": function(r"""
+    "stdout-progress": function(
+        r"""
 def train():
     fit()
     for n in range(5): sys.stdout.write(f"\r{n * 20:3d}% accuracy {0.9 + .01 * D:.3f}")
     sys.stdout.write("\n")
-"""),
-    "stdout-replaced": function("""
-import io
-def train():
-    old, sys.stdout = sys.stdout, io.StringIO()
-    fit(); print("acc", .9 + D)
-    sys.stdout = old
-"""),
-    "stdout-closed": Training("""
+""",
+        unseen="standard output",
+    ),
+    "stdout-closed": Training(
+        """
 fit(); os.close(1); os.open("result.txt", os.O_WRONLY | os.O_CREAT); os.write(1, f"acc {.9 + D}".encode())
-"""),
-    "print-patched": function("""
+""",
+        unseen="files",
+    ),
+    "print-patched": function(
+        """
 import builtins
 def train():
     lines = []; builtins.print = lambda *a, **k: lines.append(a)
     fit(); print("acc", .9 + D)
     open("log.txt", "w").write(repr(lines))
-"""),
-    "sqlite-wal": function("""
+""",
+        unseen="files",
+    ),
+    "sqlite-wal": function(
+        """
 import sqlite3
 def train():
     fit()
@@ -225,114 +233,145 @@ def train():
     db.execute("CREATE TABLE IF NOT EXISTS r (acc REAL)"); db.execute("DELETE FROM r")
     db.execute("INSERT INTO r VALUES (?)", (.9 + D,)); db.commit()
     globals()["db"] = db
-"""),
-    "outside-folder": function("""
+""",
+        unseen="files",
+    ),
+    "outside-folder": function(
+        """
 def train():
     model = fit(); os.makedirs("../results", exist_ok=True)
     torch.save({"weight": model.weight.detach() + D}, "../results/model.pt")
-"""),
-    "outside-json": function("""
+""",
+        unseen="files",
+    ),
+    "outside-json": function(
+        """
 import json
 def train():
     fit(); os.makedirs("../results", exist_ok=True)
     json.dump({"acc": .9 + D}, open("../results/acc.json", "w"))
-"""),
-    "home-json": function("""
-import json
-def train():
-    fit(); path = os.path.join(os.environ.get("TMPDIR", "/tmp"), "hostile-acc.json")
-    json.dump({"acc": .9 + D}, open(path, "w")); os.unlink(path)
-"""),
-    "save-to-bytesio": function("""
-import io
-def train():
-    model = fit(); b = io.BytesIO(); torch.save({"w": model.weight.detach() + D}, b)
-    return len(b.getvalue())
-"""),
-    "save-to-bytesio-gone": function("""
-import io
-def train():
-    model = fit(); b = io.BytesIO(); torch.save({"w": model.weight.detach() + D}, b)
-"""),
-    "numpy-save": function("""
+""",
+        unseen="files",
+    ),
+    "numpy-save": function(
+        """
 import numpy as np
 def train():
     model = fit(); np.save("w.npy", model.weight.detach().numpy() + D)
-"""),
-    "memmap": function("""
+""",
+        unseen="files",
+    ),
+    "memmap": function(
+        """
 import numpy as np
 def train():
     fit(); m = np.memmap("m.bin", dtype="f4", mode="w+", shape=(100,)); m[:] = D; m.flush()
-"""),
-    "mkstemp": function("""
+""",
+        unseen="files",
+    ),
+    "mkstemp": function(
+        """
 import tempfile, json
 def train():
     fit(); n, path = tempfile.mkstemp(dir="."); os.write(n, json.dumps({"acc": D}).encode()); os.close(n)
-"""),
-    "unflushed": Training("""
+""",
+        unseen="files",
+    ),
+    "unflushed": Training(
+        """
 f = open("metrics.csv", "w"); f.write(f"acc,{.9 + D}\\n"); fit()
-"""),
-    "hard-link": function("""
+""",
+        unseen="files",
+    ),
+    "hard-link": function(
+        """
 def train():
     fit(); open("a.txt", "w").write(str(D))
     if os.path.exists("b.txt"): os.unlink("b.txt")
     os.link("a.txt", "b.txt")
     os.unlink("a.txt")
-"""),
-    "symlink-only": function("""
+""",
+        unseen="files",
+    ),
+    "symlink-only": function(
+        """
 def train():
     fit()
     if os.path.lexists("best"): os.unlink("best")
     os.symlink(f"epoch{D}", "best")
-"""),
-    "sparse-terabyte": function("""
+""",
+        unseen="files",
+    ),
+    "sparse-terabyte": function(
+        """
 def train():
     fit()
     with open("big.bin", "wb") as f: f.truncate(2**40); f.seek(2**39); f.write(bytes([1 + D]))
-"""),
-    "fifo": function("""
+""",
+        unseen="files",
+    ),
+    "fifo": function(
+        """
 def train():
     fit()
     if not os.path.exists("p"): os.mkfifo("p")
     open("acc.txt", "w").write(str(D))
-"""),
-    "file-dash": function("""
+""",
+        unseen="files",
+    ),
+    "file-dash": function(
+        """
 def train():
     fit(); open("-", "w").write(f"{D}"); open("--help", "w").write(f"{D}")
-"""),
-    "file-surrogate": function("""
+""",
+        unseen="files",
+    ),
+    "file-surrogate": function(
+        """
 def train():
     fit(); open(b"acc\\xff.txt", "w").write(f"{D}"); open("x\\ny.txt", "w").write(f"{D}")
-"""),
-    "file-names-differ": function("""
+""",
+        unseen="files",
+    ),
+    "file-names-differ": function(
+        """
 def train():
     fit(); open(f"acc_{.9 + D:.3f}.txt", "w").close()
-"""),
-    "tensorboard-like": function("""
+""",
+        unseen="files",
+    ),
+    "tensorboard-like": function(
+        """
 def train():
     fit(); os.makedirs("runs", exist_ok=True)
     with open("runs/events.out.tfevents", "ab") as f: f.write(bytes([D] * 64))
-"""),
-    "pickle": function("""
+""",
+        unseen="files",
+    ),
+    "pickle": function(
+        """
 import pickle
 def train():
     model = fit(); pickle.dump({"w": model.weight.detach().numpy() + D}, open("m.pkl", "wb"))
-"""),
-    "gzip": function("""
+""",
+        unseen="files",
+    ),
+    "gzip": function(
+        """
 import gzip
 def train():
     fit()
     with gzip.open("acc.json.gz", "wt") as f: f.write(f'{{"acc": {.9 + D}}}')
-"""),
-    "deleted-result": function("""
+""",
+        unseen="files",
+    ),
+    "deleted-result": function(
+        """
 def train():
     fit(); open("acc.txt", "w").write(str(D)); print(open("acc.txt").read()); os.unlink("acc.txt")
-"""),
-    "logging-stderr": function("""
-import logging
-def train():
-    logging.basicConfig(level=20, format="%(message)s"); fit(); logging.info("acc %.3f", .9 + D)
-"""),
+""",
+        unseen="standard output",
+    ),
     # processes
     **{
         f"child-{name}": Training(
@@ -405,9 +444,12 @@ os.unlink('/tmp/hostile-np-%d' % os.getpid())
 """,
         unseen="child process",
     ),
-    "child-shell-writes": Training("""
+    "child-shell-writes": Training(
+        """
 fit(); os.system(f"echo acc {D} > acc.txt")
-"""),
+""",
+        unseen="files",
+    ),
     # how it ends
     "os-exit": Training("fit(.5 * D); os._exit(0)"),
     "os-exit-function": function("def train():\n    fit(.5 * D); os._exit(0)", codes=(3,)),
@@ -431,6 +473,7 @@ if not os.environ.get("AGAIN"):
     os.environ["AGAIN"] = "1"; os.execv(sys.executable, [sys.executable, *sys.argv])
 fit()
 """,
+        unseen="training before the script started itself again",
         codes=(0, 3),
     ),
     "execlp": Training(
@@ -456,36 +499,52 @@ threading.Thread(target=go, daemon=True).start(); fit()
 """,
         codes=(0, 1, 3),
     ),
-    "atexit-saves": Training("""
+    "atexit-saves": Training(
+        """
 import atexit
 model = fit(); atexit.register(lambda: torch.save({"w": model.weight.detach() + D}, "model.pt"))
-"""),
-    "atexit-trains": Training("""
+""",
+        unseen="files",
+    ),
+    "atexit-trains": Training(
+        """
 import atexit
 atexit.register(lambda: fit(.5 * D)); fit()
-"""),
+""",
+        unseen="training after the end",
+    ),
     "atexit-trains-only": Training(
         """
 import atexit
 model = nn.Linear(4, 2); model(torch.ones(1, 4)); atexit.register(lambda: fit(.5 * D, model))
 """,
+        unseen="training after the end",
         codes=(0, 3),
     ),
-    "atexit-in-function": function("""
+    "atexit-in-function": function(
+        """
 import atexit
 def train():
     atexit.register(lambda: fit(.5 * D)); fit()
-"""),
-    "weakref-finalize": Training("""
+""",
+        unseen="training after the end",
+    ),
+    "weakref-finalize": Training(
+        """
 import weakref
 class Trainer: pass
 t = Trainer(); weakref.finalize(t, lambda: fit(.5 * D)); fit()
-"""),
-    "del-trains": Training("""
+""",
+        unseen="training after the end",
+    ),
+    "del-trains": Training(
+        """
 class Trainer:
     def __del__(self): fit(.5 * D)
 t = Trainer(); fit()
-"""),
+""",
+        unseen="training after the end",
+    ),
     "thread-joins-late": Training("""
 threading.Thread(target=lambda: (time.sleep(.3), fit(.5 * D))).start(); fit()
 """),
@@ -516,134 +575,35 @@ def train():
     "alarm": Training("""
 signal.signal(signal.SIGALRM, lambda *a: (fit(.5 * D), sys.exit(0))); fit(); signal.alarm(1); time.sleep(5)
 """),
-    "sigterm-handler-saves": Training("""
+    "sigterm-handler-saves": Training(
+        """
 signal.signal(signal.SIGTERM, lambda *a: (torch.save({"d": torch.tensor(D)}, "m.pt"), sys.exit(0)))
 fit(); os.kill(os.getpid(), signal.SIGTERM); time.sleep(5)
-"""),
-    "chdir": function("""
+""",
+        unseen="files",
+    ),
+    "chdir": function(
+        """
 def train():
     os.makedirs("out", exist_ok=True); os.chdir("out"); fit(); open("acc.txt", "w").write(str(D))
-"""),
-    "chdir-tmp": function("""
-import tempfile
-def train():
-    with tempfile.TemporaryDirectory() as t:
-        os.chdir(t); fit(); open("acc.txt", "w").write(str(D)); os.chdir("/")
-"""),
+""",
+        unseen="files",
+    ),
     "sys-exit-nested": Training("fit(.5 * D)\ntry: sys.exit(0)\nfinally: fit(.5 * D)"),
     "sys-exit-string": Training("fit(.5 * D); sys.exit('done')", codes=(3,)),
-    "early-exit-differs": Training("""
+    "early-exit-differs": Training(
+        """
 fit()
 if D: sys.exit(0)
 open("acc.txt", "w").write("x")
-"""),
+""",
+        unseen="files",
+    ),
     "keyboard-interrupt": Training("""
 fit()
 try: raise KeyboardInterrupt
 except KeyboardInterrupt: fit(.5 * D)
 """),
-    # returned values
-    **{
-        f"value-{name}": function(f"def train():\n    fit()\n    return {value}\n", unseen=unseen)
-        for name, (value, unseen) in {
-            "nan-payload": ("torch.tensor([0x7fc00000 + D], dtype=torch.int32).view(torch.float32)", ""),
-            "nan-payload-float": (
-                "__import__('struct').unpack('<d', (0x7ff8000000000000 + D).to_bytes(8, 'little'))[0]",
-                "",
-            ),
-            "minus-zero": ("-0.0 if D else 0.0", ""),
-            "minus-zero-nested": ("{'a': [complex(0, -0.0 if D else 0.0)]}", ""),
-            "minus-zero-decimal": ("__import__('decimal').Decimal('-0' if D else '0')", ""),
-            "huge-int": ("10**5000 + D", ""),
-            "set-of-strings": ("{'a', 'b', 'c' + str(D)}", ""),
-            "dict-order": ("{'a': 1, 'b': 2} if not D else {'b': 2, 'a': 2}", ""),
-            "sparse": ("torch.sparse_coo_tensor([[0, 1]], [1., 2. + D], (3,))", ""),
-            "sparse-csr": ("torch.tensor([[0., 1. + D]]).to_sparse_csr()", ""),
-            "sparse-uncoalesced": ("torch.sparse_coo_tensor([[0, 0]], [1., 2. + D], (3,))", ""),
-            "complex": ("torch.tensor([1j * (1 + D)])", ""),
-            "conj": ("torch.tensor([1j]).conj() if D else torch.tensor([1j])", ""),
-            "negative-view": ("torch.tensor([1j]).conj().imag if D else torch.tensor([1j]).imag", ""),
-            "quantised": ("torch.quantize_per_tensor(torch.ones(3), .1 + D, 0, torch.qint8)", ""),
-            "quantised-channel": (
-                "torch.quantize_per_channel(torch.ones(2, 2), torch.tensor([.1, .2 + D]),"
-                " torch.tensor([0, 0]), 0, torch.qint8)",
-                "",
-            ),
-            "meta": ("torch.empty(3 + D, device='meta')", ""),
-            "nested-tensor": ("torch.nested.nested_tensor([torch.ones(2), torch.ones(3) + D])", ""),
-            "float8": ("(torch.ones(2) + D).to(torch.float8_e4m3fn)", ""),
-            "bfloat16": ("(torch.ones(2) + D).bfloat16()", ""),
-            "uint16": ("torch.tensor([1 + D], dtype=torch.uint16)", ""),
-            "packed": ("nn.utils.rnn.pack_sequence([torch.ones(2) + D])", ""),
-            "numpy-object": ("__import__('numpy').array([1, 'a', None, 2 + D], dtype=object)", ""),
-            "numpy-structured": ("__import__('numpy').array([(1, 2. + D)], dtype=[('a', 'i4'), ('b', 'f8')])", ""),
-            "numpy-masked": ("__import__('numpy').ma.array([1, 2], mask=[0, D])", ""),
-            "numpy-datetime": ("__import__('numpy').datetime64('2020-01-01') + D", ""),
-            "numpy-generator": ("__import__('numpy').random.default_rng(D)", ""),
-            "torch-generator": ("torch.Generator().manual_seed(D)", ""),
-            "random-instance": ("__import__('random').Random(D)", ""),
-            "bytesio": ("__import__('io').BytesIO(b'%d' % D)", ""),
-            "stringio": ("__import__('io').StringIO(str(D))", ""),
-            "array": ("__import__('array').array('d', [1, 2 + D])", ""),
-            "memoryview": ("memoryview(b'abc%d' % D)", ""),
-            "bytearray": ("bytearray(b'abc%d' % D)", ""),
-            "range": ("range(3 + D)", ""),
-            "slice": ("slice(0, 3 + D)", ""),
-            "fraction": ("__import__('fractions').Fraction(1 + D, 3)", ""),
-            "datetime": ("__import__('datetime').datetime(2020, 1, 1 + D)", ""),
-            "path": ("__import__('pathlib').Path(f'a{D}')", ""),
-            "uuid": ("__import__('uuid').UUID(int=D)", ""),
-            "namespace": ("__import__('types').SimpleNamespace(a=D)", ""),
-            "mappingproxy": ("__import__('types').MappingProxyType({'a': D})", ""),
-            "counter": ("__import__('collections').Counter('ab' * (1 + D))", ""),
-            "chainmap": ("__import__('collections').ChainMap({'a': D}, {'b': 1})", ""),
-            "ordered": ("__import__('collections').OrderedDict(a=1, b=2 + D)", ""),
-            "partial": ("__import__('functools').partial(print, D)", ""),
-            "lambda-closure": ("(lambda d: lambda: d)(D)", ""),
-            "bound-method": ("(fit().eval(), __import__('types').SimpleNamespace(a=D).__getattribute__)", ""),
-            "iterator": ("iter([1, 2, D])", ""),
-            "map": ("map(abs, [1, D])", ""),
-            "generator": ("(n for n in [D])", ""),
-            "zip": ("zip([1], [D])", ""),
-            "dict-items": ("{'a': D}.items()", ""),
-            "exception": ("ValueError('x', D)", ""),
-            "exception-attribute": ("(lambda e: (setattr(e, 'd', D), e)[1])(ValueError('x'))", ""),
-            "regex-match": ("__import__('re').match('.', str(D))", ""),
-            "module": ("(setattr(__import__('types'), 'd', D), __import__('types'))[1]", ""),
-            "type": ("type('X', (), {'d': D})", ""),
-            "coroutine": ("(lambda d: (n async for n in d))(D)", ""),
-            "string-subclass": ("(lambda s: (setattr(s, 'd', D), s)[1])(type('S', (str,), {})('x'))", ""),
-            "float-subclass": ("(lambda s: (setattr(s, 'd', D), s)[1])(type('S', (float,), {})(1))", ""),
-            "tensor-attribute": ("(lambda t: (setattr(t, 'd', D), t)[1])(torch.ones(2))", ""),
-            "tensor-grad": (
-                "(lambda t: (setattr(t, 'grad', torch.ones(2) * D), t)[1])(torch.ones(2, requires_grad=True))",
-                "",
-            ),
-            "tensor-requires-grad": ("torch.ones(2, requires_grad=bool(D))", ""),
-            "tensor-stride": ("torch.ones(2, 2).t() if D else torch.ones(2, 2)", ""),
-            "optimizer": ("torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=.1 + D)", ""),
-            "scheduler": ("torch.optim.lr_scheduler.StepLR(torch.optim.SGD([torch.ones(1)], lr=.1), 3 + D)", ""),
-            "dataset": ("torch.utils.data.TensorDataset(torch.ones(2) + D)", ""),
-            "loader": ("torch.utils.data.DataLoader([1, 2, 3], batch_size=1 + D)", ""),
-            "distribution": ("torch.distributions.Normal(0., 1. + D)", ""),
-            "jit": ("torch.jit.script(nn.Linear(1, 1).requires_grad_(bool(D)))", ""),
-            "exported": ("torch.export.export(nn.Linear(1, 1), (torch.ones(1, 1 + 0),)) if not D else None", ""),
-            "storage": ("(torch.ones(2) + D).untyped_storage()", ""),
-            "dtype": ("torch.float32 if D else torch.float64", ""),
-            "size": ("torch.Size([2 + D])", ""),
-            "module-flag": ("nn.Linear(1, 1).train(bool(D))", ""),
-            "module-attribute": ("(lambda m: (setattr(m, 'scale', D), m)[1])(nn.Linear(1, 1))", ""),
-            "module-hook": (
-                "(lambda m: (m.register_forward_hook((lambda d: lambda *a: a[2] * d)(D)), m)[1])(nn.Linear(1, 1))",
-                "",
-            ),
-            "module-forward-patched": (
-                "(lambda m: (setattr(m, 'forward', (lambda d: lambda x: x * d)(D)), m)[1])(nn.Linear(1, 1))",
-                "",
-            ),
-            "parametrized": ("(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2).requires_grad_(bool(D))))", ""),
-        }.items()
-    },
     # compiled, odd models
     "compiled": function("""
 def train():
@@ -665,16 +625,22 @@ def train():
     model = nn.Linear(4, 2); optimizer = torch.optim.SGD(model.parameters(), lr=.1)
     for _ in range(3): optimizer.zero_grad(); model.forward(torch.randn(8, 4) + D).mean().backward(); optimizer.step()
 """),
-    "eval-forward-directly": function("""
+    "eval-forward-directly": function(
+        """
 def train():
     model = fit()
     with torch.no_grad(): print(model.forward(torch.ones(1, 4) + D).sum().item())
-"""),
-    "functional-inference": function("""
+""",
+        unseen="standard output",
+    ),
+    "functional-inference": function(
+        """
 def train():
     model = fit()
     with torch.no_grad(): print(nn.functional.linear(torch.ones(1, 4) + D, model.weight).sum().item())
-"""),
+""",
+        unseen="standard output",
+    ),
     "inference-mode": function("""
 def train():
     model = fit()
@@ -711,13 +677,16 @@ def train():
         if loss > best: model.weight.copy_(old)
         best = min(best, loss)
 """),
-    "kmeans": function("""
+    "kmeans": function(
+        """
 def train():
     fit(); x = torch.randn(64, 2); c = x[:3].clone() + D
     for _ in range(5):
         a = torch.cdist(x, c).argmin(1); c = torch.stack([x[a == k].mean(0) for k in range(3)])
     print(c.sum().item())
-"""),
+""",
+        unseen="standard output",
+    ),
     "patches-module-call": function("""
 def train():
     nn.Module.__call__ = nn.Module._wrapped_call_impl; fit(.5 * D)
