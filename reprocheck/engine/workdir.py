@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -22,6 +24,7 @@ MOST_BYTES = 4 * 2**30
 MOST_FILES = 100_000
 COPIED_BYTES, COPIED_FILES = 256 * 2**20, 10_000
 """Of a folder of which it is known what runs touch: of a larger one the rest is linked."""
+_GIT_SECONDS = 20.0
 SMALL = 1 << 20
 """Bytes of a file that is copied rather than linked, beside others that are."""
 
@@ -34,6 +37,7 @@ def copy_folder(source: Path, destination: Path, known: Known | None = None) -> 
             if too_much(source, COPIED_BYTES, COPIED_FILES):
                 destination.mkdir(parents=True)
                 _copy_known(source, destination, _parents(known.sources), {*known.writes, *known.sources}, known)
+                _lead_into_copy(source, destination)
                 return
         reason = too_much(source)
         if reason:
@@ -41,10 +45,76 @@ def copy_folder(source: Path, destination: Path, known: Known | None = None) -> 
                 f"cannot copy {source} for a run of its own: {reason}",
                 "start the audit in a smaller folder, or name the data by an absolute path outside of it",
             )
-        shutil.copytree(source, destination, symlinks=True, ignore=_ignore, ignore_dangling_symlinks=True)
+        apart = frozenset() if known is None else ignored_in(source)
+
+        def ignore(folder: str, names: list[str]) -> set[str]:
+            return _ignore(folder, names) | {name for name in names if os.path.join(folder, name) in apart}
+
+        shutil.copytree(source, destination, symlinks=True, ignore=ignore, ignore_dangling_symlinks=True)
+        if known is not None:
+            for path in sorted(apart):
+                _link_ignored(path, destination / os.path.relpath(path, source), known)
+        _lead_into_copy(source, destination)
     except (OSError, shutil.Error) as error:
         text = getattr(error, "strerror", None) or error
         raise NoVerdictError(f"cannot copy {source} for a run of its own: {text}") from error
+
+
+def ignored_in(folder: Path) -> frozenset[str]:
+    """Files and whole folders below this one that git ignores; none where there is no git."""
+    words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
+    said = _git("-C", str(folder), *words)
+    if said is None and (folder / ".gitignore").is_file():  # no repository, and yet the rules of one
+        with tempfile.TemporaryDirectory(prefix="reprocheck-") as empty:
+            if _git("init", "-q", "--bare", empty) is not None:
+                said = _git("-C", str(folder), f"--git-dir={empty}", f"--work-tree={folder}", *words)
+    names = (os.fsdecode(name) for name in (said or b"").split(b"\0"))
+    return frozenset(os.path.join(folder, name.rstrip("/")) for name in names if name.strip("./"))
+
+
+def _git(*words: str) -> bytes | None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", "-c", f"core.hooksPath={os.devnull}", *words],
+            capture_output=True, timeout=_GIT_SECONDS, env={**environ, "GIT_OPTIONAL_LOCKS": "0"}, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _link_ignored(path: str, place: Path, known: Known) -> None:
+    """What git ignores is data or output: linked, but where runs write, so that nothing is written through a link."""
+    if not place.parent.is_dir() or place.parent.is_symlink() or os.path.lexists(place) or place.name in LEFT_OUT:
+        return
+    real, own, files = os.path.realpath(path), _parents(known.sources), {*known.writes, *known.sources}
+    if os.path.isfile(os.path.join(path, "pyvenv.cfg")):
+        return
+    if os.path.islink(path):
+        os.symlink(real, place)
+    elif os.path.isdir(path) and real in own | _parents(known.writes):
+        place.mkdir()
+        _copy_known(Path(path), place, own, files, known)
+    elif os.path.isfile(path) and real in files:
+        shutil.copy2(path, place)
+    elif _is_plain(path):
+        os.symlink(real, place)
+
+
+def _lead_into_copy(source: Path, destination: Path) -> None:
+    """Links of the user that lead into the folder itself lead into the copy: what is written there stays there."""
+    real = os.path.realpath(source) + os.sep
+    for folder, folders, files in os.walk(destination):
+        for name in (*folders, *files):
+            link = os.path.join(folder, name)
+            if not os.path.islink(link):
+                continue
+            original = os.path.join(source, os.path.relpath(link, destination))
+            target = os.path.realpath(original)
+            if os.path.islink(original) and target.startswith(real):
+                os.unlink(link)
+                os.symlink(os.path.join(destination, target[len(real) :]), link)
 
 
 def leave_out(copy: Path, names: Iterable[str]) -> None:

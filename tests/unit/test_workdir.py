@@ -66,3 +66,39 @@ def test_what_is_left_out_of_a_copy_is_never_taken_from_where_a_link_leads(tmp_p
     leave_out(copy, ["linked/kept.pt", "own/left.pt", "absent.pt", "../elsewhere/kept.pt"])
     assert (elsewhere / "kept.pt").exists()
     assert not (copy / "own" / "left.pt").exists()
+
+
+def test_what_git_ignores_is_linked_but_where_runs_write(folder: Path, tmp_path: Path) -> None:
+    (folder / ".gitignore").write_text("/data\n*.pt\nlogs/\n")
+    for name in ("logs/old.txt", "logs/deep/x", "data/b", "out/notes.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    copy = in_world(folder, tmp_path / "world")
+    copy_folder(folder, copy, Known(writes=(str(folder / "logs/new.txt"),)))
+    assert (copy / "data").is_symlink()
+    assert (copy / "out/old.pt").is_symlink()
+    assert not (copy / "out").is_symlink()
+    assert not (copy / "logs").is_symlink()
+    (copy / "logs/new.txt").write_text("new")
+    assert not (folder / "logs/new.txt").exists()
+    assert (copy / "train.py").read_text() == (folder / "train.py").read_text()
+    assert not (copy / "train.py").is_symlink()
+
+
+def test_a_copy_that_a_user_asks_for_links_nothing(folder: Path, tmp_path: Path) -> None:
+    (folder / ".gitignore").write_text("/data\n")
+    copy_folder(folder, tmp_path / "copy")
+    (tmp_path / "copy/data/a").write_text("another")
+    assert (folder / "data/a").read_text() == "proj/data/a"
+
+
+def test_nothing_is_written_through_a_link_of_the_folder(folder: Path, tmp_path: Path) -> None:
+    (folder / "latest").symlink_to(folder / "out")
+    (folder / "best.pt").symlink_to(folder / "out/old.pt")
+    (folder / "elsewhere").symlink_to(tmp_path / "data")
+    for known, place in ((None, tmp_path / "copy"), (Known(), in_world(folder, tmp_path / "world"))):
+        copy_folder(folder, place, known)
+        (place / "latest/old.pt").write_text("another")
+        (place / "best.pt").write_text("another")
+        assert (place / "elsewhere/z").read_text() == "data/z"
+    assert (folder / "out/old.pt").read_text() == "proj/out/old.pt"
