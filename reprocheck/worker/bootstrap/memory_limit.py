@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from contextlib import suppress
 from typing import Any
 
 from reprocheck.model import Settings
@@ -72,8 +73,16 @@ def written_to() -> int | None:
 
 
 def resident() -> int | None:
-    """Bytes of the process that are in memory."""
-    return status_bytes("VmRSS")
+    """Bytes of the process that are in memory. On Linux without psutil, which costs the same 15 us a call, but would be
+    one more library in the target's process.
+    """
+    found = status_bytes("VmRSS")
+    if found is None:
+        import psutil
+
+        with suppress(psutil.Error):
+            found = int(psutil.Process().memory_info().rss)
+    return found
 
 
 def status_bytes(name: str) -> int | None:
