@@ -10,6 +10,7 @@ import decimal
 import enum
 import fractions
 import functools
+import io
 import logging
 import random
 import threading
@@ -343,6 +344,13 @@ DIFFERENT: dict[str, Make] = {
     "object in a state": lambda e: with_state("a", Plain(m=torch.tensor(e))),
     "scheduler": scheduled,
 }  # fmt: skip
+
+
+DIFFERENT |= {
+    "a buffer": lambda x: io.BytesIO(b"%d" % x),
+    "a text buffer": lambda x: io.StringIO(f"acc {x}"),
+    "a buffer in an object": lambda x: types.SimpleNamespace(saved=io.BytesIO(b"%d" % x)),
+}
 
 
 @pytest.mark.parametrize("make", DIFFERENT.values(), ids=DIFFERENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -112,6 +113,17 @@ def is_surrounding(kind: type) -> bool:
     if issubclass(kind, (types.ModuleType, types.FrameType, types.TracebackType, types.CodeType)):
         return True
     return any(_is_of(base.__module__, _SURROUNDINGS) for base in kind.__mro__)
+
+
+def contents_of(value: Any) -> Any:
+    """What a buffer in memory holds; None for anything else, or one that is closed."""
+    kind = type(value)
+    try:
+        if kind is io.BytesIO or kind is io.StringIO:
+            return value.getvalue()
+    except ValueError:
+        return None
+    return None
 
 
 def is_library(kind: type) -> bool:

@@ -31,6 +31,7 @@ from reprocheck.worker.fingerprint.leaf_forms import (
 )
 from reprocheck.worker.fingerprint.leaf_objects import (
     attributes_of,
+    contents_of,
     has_hidden_state,
     is_library,
     is_of_library,
@@ -214,7 +215,11 @@ class _Walk:
         elif issubclass(kind, _FUNCTIONS):
             yield from self._function(path, value, depth)
         elif is_surrounding(kind):
-            yield reference_leaf(path, value)
+            contents = contents_of(value)
+            if contents is None:
+                yield reference_leaf(path, value)
+            else:
+                yield from self.visit(_below(path, "contents"), contents, depth + 1)
         else:
             yield from self._object(path, value, depth)
 
