@@ -42,7 +42,9 @@ def pair_differs(pair: Pair, missing: list[NotCompared], what: str) -> bool:
         return True
     if REFERENCE in (left.kind, right.kind):
         reason = next(record.reason for record in (left, right) if record.kind == REFERENCE)
-        missing.append(NotCompared(what=f"{what}{left.name or 'value'}", reason=reason))
+        is_all = what.startswith("output") and not left.name
+        help = "return its numbers as tensors, arrays or plain values" if is_all else ""
+        missing.append(NotCompared(what=f"{what}{left.name or 'value'}", reason=reason, is_result=is_all, help=help))
         return False
     if not left.digest or not right.digest:
         if left.digest == right.digest and left.dtype == right.dtype:

@@ -33,6 +33,7 @@ from reprocheck.model import (
 )
 from reprocheck.protocol import EVIDENCE_FILE, FILES_FILE
 from reprocheck.worker.inputs.files import WrittenFiles
+from reprocheck.worker.observe.children import Children
 
 TARGET = Target(text="t.py", kind=TargetKind.SCRIPT, path=Path("/w/t.py"))
 REQUEST = Request(target=TARGET, compare=(Compare.FILES,))
@@ -309,7 +310,7 @@ def test_what_does_not_decide_names_no_result(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="Linux only")
 def test_what_is_written_to_the_system_is_no_file(tmp_path: Path) -> None:
-    written = WrittenFiles(())
+    written = WrittenFiles((), tmp_path, Children(tmp_path))
     path = "/proc/self/oom_score_adj"
     for event in ((path, "w", os.O_WRONLY), (str(tmp_path / "a"), "w", os.O_WRONLY)):
         written._heard("open", event)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import re
 import stat
 import sys
 import time
+import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     from reprocheck.worker.observe.children import Children
 
 MAX_FILES = 10_000
+_UNHEARD: dict[str, tuple[tuple[str, str, int], ...]] = {
+    "safetensors.torch": (("", "save_file", 1), ("", "save_model", 1)),
+    "safetensors.numpy": (("", "save_file", 1),),
+    "torch": (("jit", "save", 1), ("jit.ScriptModule", "save", 1), ("jit._script.RecursiveScriptModule", "save", 1)),
+}
+"""Writers by module: where they lie in it, and which argument names the file."""
 NO_FILES = tuple(name + os.sep for name in ("/proc", "/sys"))
 """Where what is written goes to the system, and nothing is kept."""
 CLOCK_TICK = 20_000_000
@@ -91,6 +99,8 @@ class WrittenFiles:
 
             sys.addaudithook(hear)
         after_import("torch", self._watch_torch)
+        for module in _UNHEARD:
+            after_import(module, functools.partial(self._watch_writers, module))
 
     def found(self, cwd: Path, read_checkpoints: bool) -> dict[str, Any]:
         """Path (relative where it lies below `cwd`), state and digests of every file that is still there."""
@@ -155,6 +165,26 @@ class WrittenFiles:
             word in path for word in _CACHES
         )
 
+    def _watch_writers(self, module: str) -> None:
+        """Functions that open their file in code that raises no event."""
+        for owner, name, argument in _UNHEARD[module]:
+            found: Any = sys.modules[module]
+            for part in owner.split(".") if owner else ():
+                found = getattr(found, part, None)
+            writer = getattr(found, name, None)
+            if writer is not None:
+                setattr(found, name, self._hearing(writer, argument))
+
+    def _hearing(self, writer: Any, argument: int) -> Any:
+        @functools.wraps(writer)
+        def write(*args: Any, **kwargs: Any) -> Any:
+            path = args[argument] if len(args) > argument else kwargs.get("filename", kwargs.get("f"))
+            if isinstance(path, (str, os.PathLike)):
+                self._add(path)
+            return writer(*args, **kwargs)
+
+        return write
+
     def _watch_torch(self) -> None:
         import torch.serialization as serialization
 
@@ -179,7 +209,9 @@ def _contents(path: str) -> list[str]:
     if torch is None or not zipfile.is_zipfile(path):
         return []
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they would be taken for the target's
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
         leaves = [f"{leaf.name}:{leaf.dtype}:{leaf.shape}:{leaf.digest}" for leaf in leaves_of(loaded)]
         if not leaves or any(not leaf.digest for leaf in leaves_of(loaded)):
             return []
