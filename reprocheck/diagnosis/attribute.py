@@ -76,7 +76,8 @@ class Attributor:
                 excluded=OUTSIDE if len(outcomes) > 1 else (),
             )
         if outcomes and not self._still_differs():
-            return self._first_alone()
+            alone = next(one for one, _, outcome in self._plain if outcome is False)
+            return self._first_alone() if alone is self.a else self._one_alone(alone)
         found = self._from_outside() if outcomes else None
         if found is not None:
             return replace(found, rate=self._rate())
@@ -126,11 +127,13 @@ class Attributor:
         self._arm("control", question, made, [outcome for _, _, outcome in self._plain])
 
     def _still_differs(self) -> bool:
-        """Whether plain pairs differ that do not have the first run of all in them: it alone finds what no run left."""
-        if self._again or any(outcome is False and one is not self.a for one, _, outcome in self._plain):
+        """Whether plain pairs differ that do not have one and the same run of the audit in them: the first one finds
+        what no run left, and one that differs from all others shows nothing of what they depend on."""
+        differing = [(one, twin) for one, twin, outcome in self._plain if outcome is False]
+        if self._again or len(differing) != 1 or self.lab.left < 2:
             return True
-        twin = next((twin for one, twin, outcome in self._plain if one is self.a and outcome is False), None)
-        if not isinstance(twin, Evidence) or self.a.spec.repeat or self.lab.left < 2:
+        one, twin = differing[0]
+        if not isinstance(twin, Evidence) or (one is self.a and one.spec.repeat):
             return True
         another = self.lab.run(
             "does it still differ?", [self.lab.spec(twin, limit=self.limit, against=(self.a, twin))]
@@ -139,6 +142,17 @@ class Attributor:
         self._plain.append((twin, another, outcome))
         self._arm("later control", "do later runs differ with every environment factor equal?", 1, [outcome])
         return outcome is not True
+
+    def _one_alone(self, one: Ran) -> Attribution:
+        """A run that is not the first differs from all others: its difference does not come back."""
+        name = one.spec.id
+        return self._answer(
+            "unclear",
+            rate=self._rate(),
+            note=f"only run {name} differs: all further runs agree with one another",
+            excluded=FROZEN_KINDS,
+            sure=False,
+        )
 
     # The first run alone
 

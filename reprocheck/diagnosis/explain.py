@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from reprocheck.diagnosis.torch_warnings import nondeterministic
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import MOST_IDLE, Templates
-from reprocheck.model import Divergence, Evidence, Finding, NotCompared
+from reprocheck.model import Divergence, Edit, Evidence, Finding, NotCompared
 from reprocheck.model.explanation import Attribution, Case, Explanation, SourceHit, Trial
 
 MOST_CAUSES = 4
@@ -80,7 +80,7 @@ def explain_difference(
         further=tuple(one.attribution for one in rounds[1:]),
         not_done=(*rounds[0].seen.not_done, *not_done(rounds[0].seen, lab), *_may_remain(lab, rounds, done)),
     )
-    return explanation, _settled(_found(rounds), trials)
+    return explanation, _settled(_found(rounds, _edits(trials)), trials)
 
 
 def _in_short(finding: Finding) -> str:
@@ -127,6 +127,8 @@ def _each(attribution: Attribution) -> tuple[Attribution, ...]:
 
 def _try_fixes(lab: Lab, rounds: Sequence[_Round], a: Evidence, b: Evidence) -> Tried:
     cases = [case for one in rounds for case in one.cases]
+    if rounds[0].attribution.kind == "unclear" and not rounds[0].attribution.sure:
+        return Tried()  # runs agree as they are: a fix would seem to work
     if len(cases) == 1:
         return try_remedies(lab, remedies(cases[0]), a, b, cases[0].attribution)
     return try_for_all(lab, [remedies(case) for case in cases], a, b)
@@ -157,10 +159,15 @@ def _may_remain(lab: Lab, rounds: Sequence[_Round], done: bool) -> tuple[NotComp
     return (NotCompared(what="further causes", reason=f"other causes may remain: {reason}"),)
 
 
-def _found(rounds: Sequence[_Round]) -> tuple[Finding, ...]:
+def _edits(trials: Iterable[Trial]) -> set[Edit]:
+    """The changed lines of the trials that mend."""
+    return {edit for trial in trials if trial.mends for remedy in trial.remedies for edit in remedy.edits}
+
+
+def _found(rounds: Sequence[_Round], proved: Collection[Edit]) -> tuple[Finding, ...]:
     """The causes in the order of their first effects, then what stands beside them, each once."""
     ordered = sorted(rounds, key=lambda one: when(one.divergence))
-    found = [finding for one in ordered for case in one.cases for finding in diagnose(case)]
+    found = [finding for one in ordered for case in one.cases for finding in diagnose(case, proved)]
     distinct: dict[tuple[object, ...], Finding] = {}
     for finding in sorted(found, key=lambda finding: finding.severity != "error"):
         distinct.setdefault((finding.code, finding.location), finding)

@@ -9,7 +9,7 @@ from pathlib import Path
 from reprocheck.diagnosis.agree import first_difference
 from reprocheck.diagnosis.leftovers import known_of
 from reprocheck.engine.launch import Watch, launch
-from reprocheck.engine.plan import Planner
+from reprocheck.engine.plan import Planner, given_by
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import Templates
 from reprocheck.evidence.run import Ran, read_run
@@ -88,7 +88,7 @@ class Lab:
             f"x{self.spent:02d}",
             reference.spec.seed,
             reference.spec.repeat,
-            replace(ambient or reference.spec.ambient, **dict(hold.ambient)),
+            given_by(dict(hold.environment), replace(ambient or reference.spec.ambient, **dict(hold.ambient))),
             settings=settings,
             probe=probe,
             fresh=True if hold.fresh else fresh,

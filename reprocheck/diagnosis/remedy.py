@@ -32,23 +32,28 @@ class Tried:
 def try_remedies(
     lab: Lab, remedies: Sequence[Remedy], a: Evidence, b: Evidence, attribution: Attribution | None
 ) -> Tried:
-    """Each alone until one mends; if none does, all together, then without what is not needed."""
+    """Each alone until one mends; if none does, all together, then without what is not needed; last what hides."""
     is_rare = attribution is not None and attribution.kind in ("intrinsic", "unclear")
     runs = RARE_RUNS if is_rare else 2
     trials: list[Trial] = []
     part: Tried = Tried()
-    for remedy in remedies[:MOST_TRIALS]:
+    hiding = [remedy for remedy in remedies if remedy.hides]
+    for remedy in [remedy for remedy in remedies if not remedy.hides][:MOST_TRIALS]:
         if lab.left < 2:
             break
         trial, rest = _try(lab, (remedy,), a, b, min(runs, lab.left))
         trials.append(trial)
-        if trial.mends and not remedy.hides:
+        if trial.mends:
             return Tried(trials=tuple(trials))
         if rest is not None and part.mends_a_part is None:
             part = Tried(mends_a_part=remedy, rest=rest)
-    usable = [trial.remedies[0] for trial in trials if not trial.failed and not trial.mends]
-    if len(usable) > 1 and part.rest is None and not any(trial.mends for trial in trials):
+    usable = [trial.remedies[0] for trial in trials if not trial.failed]
+    if len(usable) > 1 and part.rest is None:
         trials += _together(lab, usable, a, b, runs)
+    if not any(trial.mends for trial in trials):  # what hides a cause is tried only where nothing mends it
+        for remedy in hiding[: max(0, MOST_TRIALS - len(usable))]:
+            if lab.left >= 2:
+                trials.append(_try(lab, (remedy,), a, b, min(runs, lab.left))[0])
     return replace(part, trials=tuple(trials))
 
 

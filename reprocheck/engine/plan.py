@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from reprocheck.engine.workdir import in_world
 from reprocheck.model import (
@@ -162,6 +163,17 @@ def pinned(request: Request, environ: Mapping[str, str]) -> tuple[NotCompared, .
         elif _is_set(variable, request, environ):
             found.append(NotCompared(what=factor, reason=f"{variable} is set in the environment"))
     return tuple(found)
+
+
+def given_by(environment: Iterable[str], ambient: Ambient) -> Ambient:
+    """Without the factors whose variables these names give."""
+    fields: dict[str, dict[str, Any]] = {
+        "PYTHONHASHSEED": {"hash_seed": None},
+        "MALLOC_PERTURB_": {"heap_byte": None},
+        "TMPDIR": {"own_tmpdir": False},
+    }
+    changes = {name: value for variable in environment for name, value in fields.get(variable, {}).items()}
+    return replace(ambient, **changes)
 
 
 def ambient_of(repeat: int, request: Request, environ: Mapping[str, str]) -> Ambient:

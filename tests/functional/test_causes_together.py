@@ -132,3 +132,41 @@ def test_a_cache_in_the_home_folder_is_told_apart_from_memory(tmp_path: Path) ->
     assert causes(answer) == [("cache-shift", 7, "high")]
     assert answer["explanation"]["attribution"]["kind"] == "leftover"
     assert "fill-masks-cause" not in [finding["cause"] for finding in answer["findings"]]
+
+
+HASH_AND_SET = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+words = "a quick red fox ran over one lazy dog".split()
+buckets = [hash(w) % 64 for w in words]
+vocab = {w: i for i, w in enumerate(set(words))}
+x = torch.tensor([[float(vocab[w]) + b] for w, b in zip(words, buckets)])
+""" + LOOP.format(size=1)
+
+
+def test_two_causes_of_one_factor_are_both_told_once_their_lines_mend(tmp_path: Path) -> None:
+    answer = explained(HASH_AND_SET, tmp_path)
+    assert sorted(causes(answer)) == [("builtin-hash", 6, "high"), ("str-set-order", 7, "high")]
+    assert mending(answer) == [2]
+    hiding = [one for one in answer["explanation"]["trials"] if one["remedies"][0]["text"] == "PYTHONHASHSEED=0"]
+    assert all(trial["mends"] for trial in hiding)
+
+
+ONE_RUN_ALONE = """\
+import os
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x = torch.rand(8, 3) + os.environ["REPROCHECK_RUN"].endswith("r1")
+""" + LOOP.format(size=3)
+
+
+def test_a_run_that_differs_from_all_others_shows_no_cause(tmp_path: Path) -> None:
+    answer = explained(ONE_RUN_ALONE, tmp_path)
+    assert causes(answer) == []
+    assert answer["explanation"]["attribution"]["kind"] == "unclear"
+    assert "only run s0r1 differs" in answer["explanation"]["attribution"]["note"]
+    assert answer["explanation"]["trials"] == []

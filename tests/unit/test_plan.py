@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reprocheck.engine.plan import FACTORS, Planner, base_environment, pinned, plan_runs
+from reprocheck.engine.plan import FACTORS, Planner, base_environment, given_by, pinned, plan_runs
 from reprocheck.model import AmbientMode, Compare, Deterministic, Request, RunSpec, Settings, Target, TargetKind
 from reprocheck.protocol import RUN_VARIABLE, decode_spec, encode_spec
 
@@ -176,3 +176,10 @@ def test_a_specification_survives_its_journey() -> None:
     settings = Settings(deterministic=Deterministic.ERROR, env=(("A", "é"),), timeout=1.5, max_steps=2)
     for spec in plan(request(target=target, settings=settings)):
         assert decode_spec(encode_spec(spec)) == spec
+
+
+def test_a_variable_that_is_given_is_no_factor() -> None:
+    (first, _) = plan(request())
+    assert given_by(["PYTHONHASHSEED", "OTHER"], first.ambient) == replace(first.ambient, hash_seed=None)
+    assert not given_by(["TMPDIR"], first.ambient).own_tmpdir
+    assert given_by([], first.ambient) == first.ambient

@@ -274,3 +274,12 @@ def test_what_is_added_up_from_a_queue_is_no_race_of_producers_beside_it() -> No
     taps = (tap("thread", "threading.Thread.start", 8, count=4), tap("pool", "queue.Queue.get", 20))
     marks = (hit("queue-sum", 20), hit("thread-producer", 8))
     assert causes(case(attribution=INTRINSIC, taps=taps, hits=marks)) == ["arrival-order-sum"]
+
+
+def test_an_unsure_cause_whose_changed_line_mends_is_told() -> None:
+    marks = (hit("set-iteration", 10, edit=True), hit("hash-call", 40, function="other", edit=True))
+    one = case(attribution=HASH, hits=marks, origin=origin("aten::embedding", 10, kind="outside"))
+    edit = marks[1].edit
+    assert edit is not None
+    assert causes(one) == ["str-set-order"]
+    assert [finding.cause for finding in diagnose(one, {edit})] == ["str-set-order", "builtin-hash"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -13,7 +13,7 @@ from reprocheck.diagnosis.rules import difference_pages, start_pages
 from reprocheck.diagnosis.rules.generic import generic_remedies
 from reprocheck.diagnosis.rules.model import CONFIDENCES, ERROR, HIGH, LOW, MEDIUM, NOTE, WARNING, Match, Page, Rule
 from reprocheck.diagnosis.rules.scene import origin_place
-from reprocheck.model import Finding
+from reprocheck.model import Edit, Finding
 from reprocheck.model.explanation import Case, Remedy
 
 MOST_CAUSES = 3
@@ -62,15 +62,16 @@ def nearest(name: str) -> str:
     return known[close[0]] if close else ""
 
 
-def diagnose(case: Case) -> tuple[Finding, ...]:
-    """The causes that fit, the likeliest first; empty when none does."""
+def diagnose(case: Case, proved: Collection[Edit] = ()) -> tuple[Finding, ...]:
+    """The causes that fit, the likeliest first; empty when none does. `proved`: changed lines that mend, alone or
+    together: their causes are told, however unsure they were."""
     matches = _matches(case)
     causes = [pair for pair in matches if _is_cause(pair[0])]
     beside = sorted(
         (pair for pair in matches if not _is_cause(pair[0])), key=lambda pair: _RANK.index(pair[0].page.severity)
     )
     if causes and causes[0][1].confidence != LOW:
-        causes = [pair for pair in causes if pair[1].confidence != LOW]
+        causes = [pair for pair in causes if pair[1].confidence != LOW or pair[1].edit in proved]
     kept = (*_distinct(causes)[:MOST_CAUSES], *_distinct(beside)[:MOST_NOTES])
     return tuple(_finding(case, rule.page, match) for rule, match in kept)
 
