@@ -340,6 +340,13 @@ def test_an_operation_of_one_run_only(pair: Pair) -> None:
     assert origin.compared_ops == 20
 
 
+def test_operations_that_only_the_second_run_did_are_told_though_the_first_did_none(pair: Pair) -> None:
+    pair.b.op("aten::lerp_", [(1, "in")], writes=[(7, "r")], line=11)
+    origin = pair.locate()
+    assert origin is not None
+    assert (origin.kind, origin.call.op, origin.call.thread) == ("extra", "aten::lerp_", 0)
+
+
 def test_an_extra_operation_without_effect_is_told_only_for_want_of_another(pair: Pair) -> None:
     pair.fill(20)
     pair.b.op("aten::sum", [(1, "in")], [(7, "r")], line=11)

@@ -48,7 +48,8 @@ class Teller:
         self._b = b
         self._runs = runs
         self._across = across
-        self._threads = {owner_of(event.thread) for event in a.events.values() if event.thread}
+        events = (*a.events.values(), *b.events.values())  # one of them may have done nothing in the window
+        self._threads = {owner_of(event.thread) for event in events if event.thread}
         self._models = {event.model for event in a.events.values() if event.model}
 
     def tell(self, suspect: Suspect) -> Origin:
