@@ -164,7 +164,7 @@ def _edits(trials: Iterable[Trial]) -> set[Edit]:
     return {edit for trial in trials if trial.mends for remedy in trial.remedies for edit in remedy.edits}
 
 
-def _found(rounds: Sequence[_Round], proved: Collection[Edit]) -> tuple[Finding, ...]:
+def _found(rounds: Sequence[_Round], proved: Collection[Edit] = ()) -> tuple[Finding, ...]:
     """The causes in the order of their first effects, then what stands beside them, each once."""
     ordered = sorted(rounds, key=lambda one: when(one.divergence))
     found = [finding for one in ordered for case in one.cases for finding in diagnose(case, proved)]
