@@ -197,7 +197,7 @@ PAGES = (
         example="losses.append(loss)  # with its whole graph",
         fix="keep numbers (`loss.item()`), and `detach()` what is kept over steps",
         limits="At least 5 steps. On the CPU the allocations of the process are counted, if glibc reports "
-        "them. A data set"
+        "them. A data set "
         "that is read into memory bit by bit looks the same.",
     ),
 )

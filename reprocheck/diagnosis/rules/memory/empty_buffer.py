@@ -13,7 +13,7 @@ PAGE = Page(
     title="a tensor is read before it is filled",
     severity=ERROR,
     checks="The difference depends on the contents of fresh memory, and a tensor of `torch.empty` or "
-    "`empty_like` is not"
+    "`empty_like` is not "
     "written as a whole.",
     why="Momentum, caches and buffers that start from memory as it is start from another value in every run.",
     example='state["velocity"] = torch.empty_like(p)',

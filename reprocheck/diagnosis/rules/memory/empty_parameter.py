@@ -12,7 +12,7 @@ PAGE = Page(
     title="a parameter is never initialised",
     severity=ERROR,
     checks="The initial parameters depend on the contents of fresh memory, and "
-    "`nn.Parameter(torch.empty(...))` is never"
+    "`nn.Parameter(torch.empty(...))` is never "
     "filled.",
     why="`torch.empty` takes memory as it is: mostly zeros on a fresh machine, anything later.",
     example="self.scale = nn.Parameter(torch.empty(4, 600))  # and no reset_parameters()",

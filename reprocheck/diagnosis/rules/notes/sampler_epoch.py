@@ -14,9 +14,8 @@ PAGE = Page(
     severity=NOTE,
     checks="A `DistributedSampler` is made, the training goes through its data more than once, and `set_epoch` is "
     "called nowhere in the target's code.",
-    why="The sampler's order depends on its seed and on the epoch that it was told. Without that the order of "
-    "the first"
-    "epoch comes back in all of them.",
+    why="The sampler's order depends on its seed and on the epoch that `set_epoch` gives it. Without that all "
+    "epochs have the order of the first.",
     example="sampler = DistributedSampler(data)\nloader = DataLoader(data, sampler=sampler)\n"
     "for epoch in range(10):\n    for batch in loader:\n        ...",
     fix="call `sampler.set_epoch(epoch)` at the start of every epoch",
