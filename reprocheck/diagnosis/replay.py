@@ -81,9 +81,12 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
             break
         if parted is None and reads_what_was_written((*answer.taps, *answer.other_taps), a, b):
             break  # what earlier runs left behind is the same for both now
-        if one and other and parted is not None and _is_earlier(parted, divergence):
-            divergence = parted
-            window = window_of(parted, one, other)
+        if one and other and parted is not None:
+            if _is_earlier(parted, divergence):
+                divergence = parted
+                window = window_of(parted, one, other)
+            elif window.first is None and not _has_threads(answer):
+                break  # a whole trace of one thread shows nothing of it, nor would another one
     return replace(answer, origin=answer.origin or shown)
 
 
@@ -102,6 +105,10 @@ def _steps(a: Evidence, b: Evidence) -> int:
 
 def _is_traced(run: Evidence) -> bool:
     return run.spec.probe is not None and run.spec.probe.trace is not None
+
+
+def _has_threads(seen: Replay) -> bool:
+    return any(tap.kind in ("thread", "pool") or tap.threads > 1 for tap in (*seen.taps, *seen.other_taps))
 
 
 def _is_earlier(parted: Divergence, divergence: Divergence) -> bool:

@@ -19,7 +19,7 @@ from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import SilentProgress
 from reprocheck.engine.templates import Templates
 from reprocheck.model import Divergence, Evidence, Isolation, Request, RunSpec
-from reprocheck.model.explanation import Hold
+from reprocheck.model.explanation import Hold, Tap
 from tests.support.baselines import TARGET, evidence, records
 
 PLANNER = Planner(
@@ -66,6 +66,23 @@ def test_every_traced_pair_has_addresses_of_its_own(bench: Bench, monkeypatch: p
     seen = replay(bench.lab, bench.a, bench.b, DIVERGENCE)
     assert (seen.pairs, len(bench.made)) == (3, 6)
     assert not bench.sharing()
+
+
+def test_a_whole_trace_that_shows_nothing_of_a_difference_is_not_made_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_module, "_origin", lambda *_: (None, ()))
+    monkeypatch.setattr(replay_module, "load_taps", lambda _: ())
+    bench.parts.add("x01")
+    seen = replay(bench.lab, bench.a, bench.b, DIVERGENCE)
+    assert (seen.pairs, seen.diverged) == (1, 1)
+
+
+def test_threads_may_show_it_the_next_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_module, "_origin", lambda *_: (None, ()))
+    monkeypatch.setattr(replay_module, "load_taps", lambda _: (Tap(kind="thread", name="threading.Thread"),))
+    bench.parts |= {"x01", "x03", "x05"}
+    assert replay(bench.lab, bench.a, bench.b, DIVERGENCE).pairs == 3
 
 
 def attributor(bench: Bench) -> Attributor:
