@@ -101,7 +101,7 @@ def _tap(line: Mapping[str, Any], order: int) -> Tap | None:
         in_import=line.get("in_import") is True,
         in_child=line.get("in_child") is True,
         frames=frames_of(stack),
-        seed_place=seed_place(stack, name) if stack and kind != "order" else None,
+        seed_place=seed_place(stack, name, is_draw=kind == "draw") if stack and kind != "order" else None,
         hit=_walked(stack, generator, _text(line, "value")) if stack and kind == "order" else None,
     )
 

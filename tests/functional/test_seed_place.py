@@ -16,6 +16,7 @@ import numpy as np
 class Noise:
     def __init__(self, size=1, seed=None):
         self.rng = np.random.default_rng(seed)
+        self.rng.random()  # one that nobody draws from is no finding
 
 class Child(Noise):
     def __init__(self, size, **options):
@@ -27,7 +28,7 @@ class Lazy:
         self.seed = seed
 
     def fit(self):
-        return np.random.RandomState(self.seed)
+        return np.random.RandomState(self.seed).rand()
 
 def deep(*args, seed=None):
     return make(seed)
@@ -45,7 +46,7 @@ from dataclasses import dataclass
 import numpy as np
 import pipeline
 from pipeline import Noise, Child, Lazy, deep, make, seed_all
-from installed import Shuffler, shuffled, Fitted
+from installed import Agent, Fitted, Plain, Shuffler, shuffled
 
 @dataclass
 class Config:
@@ -63,11 +64,11 @@ def train(seed=0):
     deep(1, 2)  # twice
     functools.partial(Noise, size=2)()  # partial
     cfg = Config()
-    np.random.default_rng(cfg.random_seed)  # config
+    np.random.default_rng(cfg.random_seed).random()  # config
     parser = argparse.ArgumentParser()
     parser.add_argument("--my-seed", type=int)  # option
     args = parser.parse_args([])
-    np.random.default_rng(args.my_seed)  # parsed
+    np.random.default_rng(args.my_seed).random()  # parsed
     options = {"size": 3, "seed": None}  # mapping
     Noise(**options)
     value = None  # bound
@@ -77,9 +78,13 @@ def train(seed=0):
     shuffled([1, 2])  # function
     found = Fitted(2)  # fitted
     found.fit()
+    policy = Agent(2)  # agent
+    policy.learn()
+    Plain(2)
+    np.random.rand(2)
     seed_all()  # reseed
     settings = {"rng": {"seed": None}}
-    np.random.default_rng(settings["rng"]["seed"])  # nested
+    np.random.default_rng(settings["rng"]["seed"]).random()  # nested
     return 0.0
 """
 
@@ -96,13 +101,31 @@ def validated(function):
 class Shuffler:
     def __init__(self, n, random_state=None):
         self.rng = np.random.RandomState(random_state)
+        self.rng.rand()
 
 @validated
 def shuffled(items, random_state=None):
     return check(random_state)
 
 def check(seed):
-    return np.random.default_rng(seed)
+    return np.random.default_rng(seed).random()
+
+class Agent:
+    def __init__(self, n, seed=None):
+        self.seed = seed
+        if seed is not None:
+            np.random.seed(seed)
+        self.build()
+
+    def build(self):
+        self.weight = np.random.rand(2)
+
+    def learn(self):
+        np.random.shuffle(self.weight)
+
+class Plain:
+    def __init__(self, n):
+        self.weight = np.random.rand(n)
 
 class Fitted:
     def __init__(self, n, random_state=None):
@@ -126,11 +149,12 @@ EXPECTED = {
     "comprehension": ("[Noise(k)", "[Noise(k, seed=seed) for k in range(2)]"),
     "installed": ("Shuffler(3)", "Shuffler(3, random_state=seed)"),
     "function": ("shuffled(", "shuffled([1, 2], random_state=seed)"),
+    "agent": ("policy = Agent(2)", "policy = Agent(2, seed=seed)"),
     "fitted": ("found = Fitted(2)", "found = Fitted(2, random_state=seed)"),
     "reseed": ("seed_all()", "seed_all(seed=seed)"),
     "nested": (  # two lines could be meant
         "np.random.default_rng(settings",
-        'np.random.default_rng(seed if settings["rng"]["seed"] is None else settings["rng"]["seed"])',
+        'np.random.default_rng(seed if settings["rng"]["seed"] is None else settings["rng"]["seed"]).random()',
     ),
 }
 
@@ -148,9 +172,13 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> list[SeedPlace]:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_place(places: list[SeedPlace], name: str) -> None:
     start, after = EXPECTED[name]
-    found = [place for place in places if place.code.startswith(start)]
+    found = list({place.edit: place for place in places if place.code.startswith(start)}.values())
     assert len(found) == 1, [place.code for place in places]
     edit = found[0].edit
     assert edit is not None
     assert edit.after.split("#")[0].strip() == after
     assert Path(edit.path).name == "target.py"
+
+
+def test_what_takes_no_seed_has_no_place(places: list[SeedPlace]) -> None:
+    assert not [place for place in places if place.code.startswith(("Plain", "np.random.rand"))]

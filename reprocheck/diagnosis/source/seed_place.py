@@ -23,6 +23,8 @@ from reprocheck.protocol.reading import read_source
 MOST_FRAMES = 24
 MOST_BYTES = 1 << 20
 _SEED = re.compile(r"(?i)seed|rng|random|generator")
+_OF_GENERATORS = ("torch", "numpy", "random", "standard library")
+"""What draws for everybody, and takes no seed for a call."""
 _FIRST = {
     "numpy.random.default_rng": "seed", "numpy.random.RandomState": "seed", "numpy.random.SeedSequence": "entropy",
     "numpy.random.seed": "seed", "random.Random": "x", "random.seed": "a", "random.Random.seed": "a",
@@ -95,12 +97,19 @@ def _text(item: Mapping[str, Any], name: str) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def seed_place(stack: Sequence[Call], name: str) -> SeedPlace | None:
-    """Where the seed of a generator could be given that `name` made without one; None where that cannot be told."""
+def seed_place(stack: Sequence[Call], name: str, *, is_draw: bool = False) -> SeedPlace | None:
+    """Where the seed of a generator could be given that `name` made without one; None where that cannot be told.
+
+    `is_draw`: from a generator that processes share. Then it is a library that could seed it, if it takes a seed.
+    """
+    if is_draw:
+        stack = [call for call in stack if call.library not in _OF_GENERATORS]
     inner = next((number for number, call in enumerate(stack) if not call.library), None)
     if inner is None:
         return None
     if inner == 0:
+        if is_draw:
+            return None
         parameter = _FIRST.get(name)
         return None if parameter is None else _Search(stack).climb(0, parameter, 0)
     return _in_library(stack, inner)

@@ -175,9 +175,13 @@ class Ledger:
             in_import=is_importing(frame),
             frozen=self.frozen.holds(source.item or source.kind, path, line),
             written=source.written,
-            stack=stack_of(frame, self.callers.owner, self._cwd) if source.by_caller or source.kind == "order" else [],
+            stack=stack_of(frame, self.callers.owner, self._cwd) if self._is_of_interest(source, owner) else [],
         )
         return self._entries.setdefault(key, entry)
+
+    def _is_of_interest(self, source: Source, owner: str) -> bool:
+        """Whether the calls that led to it may tell what to change; a library that draws may take a seed itself."""
+        return source.by_caller or source.kind == "order" or (source.kind == "draw" and owner != USER)
 
     def _callers_of(self, user: FrameType | None) -> Any:
         """What tells apart the ways to a line of the user's code: the next lines outwards."""
