@@ -124,7 +124,9 @@ def _unseeded_generators(case: Case) -> tuple[UnseededGenerator, ...]:
 
 def _raised(finding: Finding, unseeded: Sequence[UnseededGenerator], target: Target) -> Finding:
     """Nobody calls a script that could seed for it: what it leaves unseeded is an error there."""
-    is_of_seeds = finding.severity == WARNING and any(finding.location == one.location for one in unseeded)
+    is_of_seeds = finding.severity == WARNING and any(
+        one.location in (finding.location, *finding.calls) for one in unseeded
+    )
     return replace(finding, severity=ERROR) if is_of_seeds and target.function is None else finding
 
 
