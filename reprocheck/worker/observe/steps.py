@@ -212,6 +212,7 @@ class StepWriter:
         """Of what is trained. Those of single numbers are not among them."""
         self._bare: list[torch.Tensor] = []
         """Tensors that the last backward pass trained without any optimizer: they are held, and updated after it."""
+        self._bare_forms: list[tuple[int, int, int]] = []
         self._bare_before: bytes | Later = EMPTY_DIGEST
         self._replaced: set[tuple[int, ...]] = set()
         """Shapes of those that nobody updated in place: what took their place was not seen."""
@@ -308,7 +309,7 @@ class StepWriter:
         kinds = self._take(pending)
         parameters = [parameter for root in roots for parameter in self._unowned(root)] or leaves
         if leaves:
-            self._bare = leaves
+            self._bare, self._bare_forms = leaves, [_form(leaf) for leaf in leaves]
             self._shapes.update(_shape(leaf) for leaf in leaves)
         kinds["gradients"] = self._later(
             (parameter.grad for parameter in parameters) if gradients is None else gradients
@@ -333,7 +334,8 @@ class StepWriter:
                 parameters, buffers = list(module.parameters()), [*buffers, *module.buffers()]
                 self._shapes.update(_shape(parameter) for parameter in parameters)
                 trained += parameters
-        if self._bare and self._bare_before != EMPTY_DIGEST:
+        unwritten = [_form(tensor) for tensor in self._bare] == self._bare_forms  # an update may be zero
+        if self._bare and unwritten and self._bare_before != EMPTY_DIGEST:
             before = self._bare_before if isinstance(self._bare_before, bytes) else self._bare_before.digest()
             if self._digest(self._bare) == before:
                 self._replaced = {_shape(tensor) for tensor in self._bare}
