@@ -60,6 +60,8 @@ class Attributor:
         self._again = again
         self._plain: list[tuple[Ran, Ran, bool | None]] = []
         """Pairs with every environment factor equal, and whether they agree."""
+        self._not_enough: list[tuple[str, Hold, Evidence, Evidence]] = []
+        """What was held constant and did not make the runs agree, with two of them."""
         self._turned: bool | None = None
         """Whether the last run that differed from run a agreed with run b."""
 
@@ -283,7 +285,7 @@ class Attributor:
     # From outside
 
     def _from_outside(self) -> Attribution | None:
-        outside = () if self._is_settled() else (self._leftover, self._seeding, self._frozen)
+        outside = () if self._is_settled() else (self._leftover, self._seeding, self._frozen, self._both)
         questions: tuple[Callable[[], Attribution | None], ...] = (*outside, self._heap)
         for question in questions:
             if self.lab.left >= 2 + RESERVED // 2:
@@ -324,6 +326,8 @@ class Attributor:
         arm = self._arm(name, question, len(ran), outcomes, why_failed(*ran))
         if not arm.same:
             self.rest = None
+            if isinstance(ran[0], Evidence) and isinstance(ran[1], Evidence):
+                self._not_enough.append((name, hold, ran[0], ran[1]))
         return arm, self._luck(outcomes) <= 2 * LUCK, ran[0]
 
     def _luck(self, outcomes: Sequence[bool | None]) -> float:
@@ -340,6 +344,22 @@ class Attributor:
         hold = Hold(fresh=True, home_without=outside)
         arm, sure, _ = self._held("fresh folder", "does it agree where every run has a copy of the folder?", hold)
         return self._answer("leftover", ["files of earlier runs"], sure=sure, hold=hold) if arm.same else None
+
+    def _both(self) -> Attribution | None:
+        """Two sources, each of which is not enough by itself, held constant together: then each is needed. The first is
+        the answer; the runs that still differ with it alone show the other one."""
+        if len(self._not_enough) != 2 or self.lab.left < 2 + RESERVED:
+            return None
+        (name, hold, one, other), (second, second_hold, _, _) = self._not_enough
+        kind = {"fresh folder": "leftover", "seeding all": "seeding"}.get(name)
+        question = "does it agree when both are held constant?"
+        arm, sure, _ = self._held(f"{name} and {second}", question, hold + second_hold)
+        if kind is None or not arm.same:
+            return None
+        self.rest = one, other
+        drawn = drawn_before_seeded(self.seen.taps, self.lab.request.settings.seeding)
+        factors = ["files of earlier runs"] if kind == "leftover" else list(drawn)
+        return self._answer(kind, factors, sure=sure, hold=hold)
 
     def _heap(self) -> Attribution | None:
         """Fresh memory as the system gives it is never twice the same: fill it, and equally, in both runs."""

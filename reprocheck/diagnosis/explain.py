@@ -152,7 +152,7 @@ def _what_remains(
 
 def _may_remain(lab: Lab, rounds: Sequence[_Round], done: bool) -> tuple[NotCompared, ...]:
     """That what was shown need not be all."""
-    if done or rounds[0].attribution.kind in ("intrinsic", "unclear", "process"):
+    if done or rounds[0].attribution.kind in ("unclear", "process"):
         return ()
     spent = lab.left < ENOUGH_FOR_ANOTHER
     reason = f"--explain-budget {lab.request.explain_budget} was used up" if spent else "nothing else was shown"

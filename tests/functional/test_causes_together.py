@@ -170,3 +170,22 @@ def test_a_run_that_differs_from_all_others_shows_no_cause(tmp_path: Path) -> No
     assert answer["explanation"]["attribution"]["kind"] == "unclear"
     assert "only run s0r1 differs" in answer["explanation"]["attribution"]["note"]
     assert answer["explanation"]["trials"] == []
+
+
+NUMPY_AND_BUDGET = """\
+import time
+import numpy as np
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+tried, start = 0, time.perf_counter()
+while time.perf_counter() - start < 0.02:
+    tried += 1
+x = torch.tensor([[np.random.rand() + tried] for _ in range(8)], dtype=torch.float32) / 1000
+""" + LOOP.format(size=1)
+
+
+def test_a_missing_seed_and_a_clock_are_found_together_where_neither_is_enough(tmp_path: Path) -> None:
+    answer = explained(NUMPY_AND_BUDGET, tmp_path, "--seeding", "none")
+    assert sorted(one[:2] for one in causes(answer)) == [("partial-seed", 10), ("wall-clock-budget", 8)]
