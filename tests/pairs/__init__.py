@@ -10,6 +10,6 @@ medium                 6           0           1
 low                    3           0           0
 
 All 16 pairs differ; 5 of their 32 causes were missed (3 of them since mended: two lines of one factor, and an unseeded
-generator beside a clock). The wrong one, a race of producers beside a sum by arrival, is mended too. The other pairs were
-not run yet: `make pairs`.
+generator beside a clock). The wrong one, a race of producers beside a sum by arrival, is mended too. The other
+pairs were not run yet: `make pairs`.
 """
