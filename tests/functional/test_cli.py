@@ -149,7 +149,7 @@ def test_help_lists_every_exit_code(tmp_path: Path, words: tuple[str, ...]) -> N
 
 def test_help_and_refusals_do_not_import_torch(folder: Path) -> None:
     program = (
-        "import sys; from reprocheck.cli import main\n"
+        "import sys; from reprocheck.cli.app import main\n"
         "sys.argv[0] = 'reprocheck'\n"
         "try: main()\n"
         "finally: print('TORCH', 'torch' in sys.modules, 'numpy' in sys.modules)"

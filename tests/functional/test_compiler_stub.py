@@ -15,7 +15,7 @@ TRAIN = """
 import json, sys
 import torch
 if {stub}:
-    from reprocheck.worker import compiler_stub
+    from reprocheck.worker.bootstrap import compiler_stub
     compiler_stub.install()
 torch.manual_seed(0)
 torch.set_num_threads(1)

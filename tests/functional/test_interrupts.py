@@ -22,7 +22,7 @@ from reprocheck.__main__ import main
 main()
 """
 BETWEEN_RUNS = """\
-import reprocheck.audit
+import reprocheck.commands.run.audit
 def judge_seed(*args):
     open("ready", "w").close()
     time.sleep(300)
