@@ -272,6 +272,26 @@ def test_memory_that_is_taken_over_comes_from_outside(pair: Pair) -> None:
     assert origin.values is not None
 
 
+def test_what_a_collective_brings_comes_from_another_process(pair: Pair) -> None:
+    pair.op("c10d::allreduce_", [(3, "g")], writes=[(3, "s|t")], line=9)
+    pair.op("aten::relu", [(3, "s|t")], [(4, "x|y")])
+    origin = pair.locate()
+    assert origin is not None
+    assert (origin.kind, origin.call.op) == ("outside", "c10d::allreduce_")
+    assert origin.argument == "what other processes gave to this collective"
+    assert "it arrived from another process" in origin.note
+
+
+def test_a_buffer_to_receive_into_and_the_dummy_of_a_barrier_are_no_origin(pair: Pair) -> None:
+    pair.op("aten::empty", blank=3)
+    pair.op("c10d::barrier", [(3, "a|b")], writes=[(3, "c|d")])
+    pair.op("c10d::recv_", [(3, "c|d")], writes=[(3, "s|t")], line=9)
+    pair.op("aten::relu", [(3, "s|t")], [(4, "x|y")])
+    origin = pair.locate()
+    assert origin is not None
+    assert (origin.kind, origin.call.op) == ("outside", "c10d::recv_")
+
+
 def test_batches_that_arrive_in_another_order_are_no_difference(pair: Pair) -> None:
     pair.op("aten::set_", [(1, "blank")], writes=[(1, "b0|b1")], line=85)
     pair.op("aten::set_", [(2, "blank")], writes=[(2, "b1|b0")], line=85)

@@ -32,9 +32,16 @@ MOST_PAIRS = 200_000
 TAKES_MEMORY = frozenset({"aten::set_"})
 """Operations by which a tensor takes over memory that others filled: a file that is loaded, a worker's batch. Such
 batches come in the order in which workers are done, some of them for nothing: until one is read, it has no effect."""
+_COLLECTIVES = ("c10d::", "_c10d_functional::")
+_BARRIER = "barrier"
 _WHOLE = 1 << 62
 
 Couple = tuple["Entry | None", "Entry | None"]
+
+
+def is_collective(op: str) -> bool:
+    """Whether processes exchange tensors in this operation: what comes out also depends on the others."""
+    return op.startswith(_COLLECTIVES)
 
 
 @dataclass(slots=True, eq=False)
@@ -103,8 +110,8 @@ class Court:
             self._hear_extra(pair)
             return
         event = self._a.events[pair.a.event]
-        if event.kind == "step":
-            return
+        if event.kind == "step" or (is_collective(event.op) and _BARRIER in event.op):
+            return  # the tensor of a barrier is a dummy
         went_in: list[Couple] = []
         came_out: list[Couple] = []
         for x, y in _entries(pair.a, pair.b):
@@ -113,6 +120,8 @@ class Court:
             if entry.role in (BLANK, STEP):
                 continue
             if x is None or y is None or (x.digest, x.form) != (y.digest, y.form):
+                if is_collective(event.op) and x is not None and x.role == INPUT and x.storage in self._blank:
+                    continue  # a buffer to receive into: nobody reads what it holds before
                 (came_out if entry.role in (OUTPUT, WRITTEN) else went_in).append((x, y))
             else:
                 self._agreed(x, y)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reprocheck.diagnosis.localization.notes import deterministic_note
 from reprocheck.diagnosis.localization.pairs import Entry, Op, operations_before, step_at
 from reprocheck.diagnosis.localization.source_lines import source_line
-from reprocheck.diagnosis.localization.suspects import TAKES_MEMORY, Suspect
+from reprocheck.diagnosis.localization.suspects import TAKES_MEMORY, Suspect, is_collective
 from reprocheck.evidence.trace_file import Event, Form, Trace
 from reprocheck.model import Location
 from reprocheck.model.explanation import Frame, OpCall, Origin
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 MOST_RECORDS = 4096
 """Of one memory that are looked at."""
+OF_OTHER_PROCESSES = "what other processes gave to this collective"
+THROUGH_A_COLLECTIVE = "it arrived from another process, whose steps are not observed: look at what that one computes"
 UNSURE = "?"
 """In the name of a thread whose place in the order depends on scheduling."""
 
@@ -83,6 +85,8 @@ class Teller:
             return self._input(base, event, a, suspect)
         if event.op in TAKES_MEMORY:
             return replace(base, kind="outside", argument="argument 1 (source)")
+        if is_collective(event.op):
+            return replace(base, kind="outside", argument=OF_OTHER_PROCESSES, note=THROUGH_A_COLLECTIVE)
         notes = [self._other_writers(suspect.a, event)]
         if not self._a.inputs:
             notes.append("what went into it was not recorded: its inputs may have differed")
