@@ -200,6 +200,7 @@ def test_an_older_report_is_not_taken_for_this_one_s(project: Path) -> None:
 HOSTILE = """"; touch owned; echo " $(touch owned) `touch owned` ${{ x }} ; touch owned && $HOME * 'a b'"""
 
 
+@pytest.mark.slow
 def test_nothing_in_an_input_is_run_or_expanded(project: Path) -> None:
     args = f"{shlex.quote(HOSTILE)} --seed {{seed}} $(touch owned) ; touch owned 'a b' *"
     options = f"{QUICK} --compare stdout --seed 4"

@@ -240,6 +240,7 @@ optimizer.step()
 """
 
 
+@pytest.mark.slow
 def test_a_library_that_takes_a_seed_is_given_none(tmp_path: Path) -> None:
     (tmp_path / "site-packages").mkdir()
     (tmp_path / "site-packages" / "agents.py").write_text(AGENTS)

@@ -166,6 +166,7 @@ def test_an_audit_is_that_of_the_command(target: str, tmp_path: Path) -> None:
     assert ours == json.loads(reprocheck.render(answer, "json"))
 
 
+@pytest.mark.slow
 def test_differences_and_failures_are_values(target: str) -> None:
     different = quick(f"{target}:differs")
     assert (different.verdict, different.exit_code) == ("different", 1)
@@ -213,6 +214,7 @@ def test_a_file_that_audits_itself_on_import_ends(target: str, tmp_path: Path) -
     assert "inside an audited run" in reprocheck.render(answer)
 
 
+@pytest.mark.slow
 def test_progress_is_told_on_request(target: str, capfd: pytest.CaptureFixture[str]) -> None:
     quick(f"{target}:same")
     assert capfd.readouterr() == ("", "")
@@ -260,6 +262,7 @@ def test_many_calls_stay_bounded_and_every_one_counts(target: str) -> None:
     assert first <= calls - 7 <= last < first + calls // 4
 
 
+@pytest.mark.slow
 def test_many_names_stay_bounded_and_every_one_counts(target: str) -> None:
     count = checkpoints.MOST_NAMES + 50
     answer = quick(f"{target}:names", arg={"count": count})
@@ -307,6 +310,7 @@ def test_calls_from_threads_have_no_order(target: str) -> None:
     assert "called 40 times outside the main thread" in found.note
 
 
+@pytest.mark.slow
 def test_children_write_nothing(target: str) -> None:
     assert quick(f"{target}:forked").exit_code == 0
 
@@ -327,6 +331,7 @@ def test_checkpoints_are_measured_with_a_tolerance(target: str) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_it_returns_nothing_inside_either(target: str) -> None:
     answer = quick(f"{target}:tells")
     assert answer.exit_code == 0

@@ -128,6 +128,7 @@ def test_on_another_machine_metrics_decide(training: Path) -> None:
     run(training, "train.py:train", "--baseline", "other.json", "--tolerance", "loss=1e-12", code=1)
 
 
+@pytest.mark.slow
 def test_numbers_are_written_and_compared(numbers: Path) -> None:
     ran = run(numbers, "t.py:train", "--baseline", "b.json", code=0)
     assert "as in baseline b.json" in ran.out

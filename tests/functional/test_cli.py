@@ -177,6 +177,7 @@ def test_configuration_is_used_and_overridden(folder: Path) -> None:
     assert not (folder / "sub" / ".reprocheck").exists()
 
 
+@pytest.mark.slow
 def test_arguments_are_literals_or_text(folder: Path) -> None:
     (folder / "a.py").write_text(
         "import json\ndef train(**given):\n"
@@ -189,6 +190,7 @@ def test_arguments_are_literals_or_text(folder: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_parameter_named_seed_gets_the_seed(folder: Path) -> None:
     answer = run(folder, "--format", "json", "--seed", "5", "--seed", "9", "t.py:seeded").json()
     assert [seed["runs"][0]["metrics"] for seed in answer["seeds"]] == [{"returned value": 5}, {"returned value": 9}]
@@ -205,6 +207,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_a_script_sees_what_python_would_show_it(folder: Path) -> None:
     (folder / "sub").mkdir()
     (folder / "sub" / "s.py").write_text(SCRIPT)
@@ -237,6 +240,7 @@ def package(folder: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_module_sees_what_python_would_show_it(folder: Path) -> None:
     package(folder)
     command = [sys.executable, "-m", "pkg.mod", "--x", "1"]
@@ -248,6 +252,7 @@ def test_a_module_sees_what_python_would_show_it(folder: Path) -> None:
     assert found == expected
 
 
+@pytest.mark.slow
 def test_a_function_of_a_module(folder: Path) -> None:
     package(folder)
     answer = run(folder, "--format", "json", "pkg.mod:train").json()

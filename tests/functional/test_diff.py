@@ -116,6 +116,7 @@ def test_two_trainings(tmp_path: Path) -> None:
     assert "first in the initial parameters: bias" in diff(tmp_path, "latest", "latest~1", code=1).out
 
 
+@pytest.mark.slow
 def test_every_form_of_the_same_is_the_same(saved: Path) -> None:
     for other in ("latest~1", "latest~2", "r.json", "b.json", folders(saved)[0].name, str(folders(saved)[0])):
         assert diff(saved, "latest~2", other, code=0).out.startswith("SAME  no difference in 1 seed")

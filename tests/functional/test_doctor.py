@@ -123,6 +123,7 @@ def test_wrong_conduct_is_an_error_with_its_line(tmp_path: Path) -> None:
     assert "# gradients-not-zeroed" in target.read_text().splitlines()[finding["location"]["line"] - 1]
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_is_told_with_who_asked_and_what_held_it(tmp_path: Path) -> None:
     words = (f"{STARTS}:too_large", "--memory-limit", "900MiB")
     _, answer = doctor(tmp_path, *words, code=3)
@@ -178,6 +179,7 @@ def test_a_target_that_fails_gets_no_examination(tmp_path: Path) -> None:
     assert ran.out.startswith("fatal: no examination\n  --> t.py:train\n   = why: the run failed: ValueError: no data")
 
 
+@pytest.mark.slow
 def test_an_audit_tells_what_is_wrong_with_initial_weights(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(
         "import torch\nfrom torch import nn\n\n\ndef train():\n    torch.manual_seed(0)\n"

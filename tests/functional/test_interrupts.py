@@ -108,6 +108,7 @@ def test_a_signal_ends_a_command(tmp_path: Path, words: list[str], when: str, nu
         assert worktrees(folder) == 1
 
 
+@pytest.mark.slow
 def test_what_a_killed_tool_left_behind_is_cleared(tmp_path: Path) -> None:
     folder = tmp_path / "work"
     tool, tmp = start(folder, "run", "--against", "HEAD", when="run[0] == 'b'")
@@ -127,6 +128,7 @@ def test_what_a_killed_tool_left_behind_is_cleared(tmp_path: Path) -> None:
     assert not left.exists()
 
 
+@pytest.mark.slow
 def test_an_audit_under_way_is_not_pruned(tmp_path: Path) -> None:
     folder = tmp_path / "work"
     tool, _ = start(folder, "run", "--repeats", "2", when="True")

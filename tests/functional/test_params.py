@@ -152,6 +152,7 @@ def test_numbers_that_are_none_are_an_error_even_where_the_target_swallows_its_e
     assert not (folder / "stepped").exists()
 
 
+@pytest.mark.slow
 def test_what_a_file_gave_its_values_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(
         "import torch\nfrom torch import nn\n\n\ndef train():\n"

@@ -32,6 +32,7 @@ os.waitpid(pid, 0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.slow
 def test_the_peak_of_a_forked_run_is_that_of_a_plain_one(tmp_path: Path) -> None:
     (tmp_path / "alone.py").write_text(TRAINING + PEAK)
     (tmp_path / "t.py").write_text(TRAINING + CHILD)
@@ -48,6 +49,7 @@ def test_the_peak_of_a_forked_run_is_that_of_a_plain_one(tmp_path: Path) -> None
         assert memory["children_rss_peak"] > 600 << 20
 
 
+@pytest.mark.slow
 def test_a_small_program_that_a_run_starts_does_not_have_the_memory_of_the_run(tmp_path: Path) -> None:
     source = "import subprocess\nimport torch\nheld = torch.ones(50_000_000)\nsubprocess.run(['true'])\n"
     (tmp_path / "t.py").write_text(source + "def train():\n    return 1\n")

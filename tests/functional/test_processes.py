@@ -92,6 +92,7 @@ def test_a_run_that_hangs_is_ended_with_all_it_started(tmp_path: Path, marked: d
 
 
 @linux
+@pytest.mark.slow
 def test_what_a_finished_run_leaves_running_is_ended(tmp_path: Path, marked: dict[str, str]) -> None:
     ran = run(tmp_path, HANGS.replace("    time.sleep(300)\n", "    return 1\n"), env=marked)
     assert ran.code == 0, ran.out + ran.err
@@ -111,6 +112,7 @@ def test_a_run_that_is_killed_names_the_signal(tmp_path: Path, name: str) -> Non
     assert f"ended by {name}" in ran.out
 
 
+@pytest.mark.slow
 def test_one_run_that_is_killed_is_enough_for_no_verdict(tmp_path: Path) -> None:
     source = (
         "import os, signal\ndef train():\n"
@@ -221,6 +223,7 @@ def test_keep_one_leaves_the_newest_audit(tmp_path: Path) -> None:
     assert first["volatile"]["directory"] != second["volatile"]["directory"]
 
 
+@pytest.mark.slow
 def test_git_ignores_the_evidence(tmp_path: Path) -> None:
     run(tmp_path, QUICK)
     assert (tmp_path / ".reprocheck" / ".gitignore").read_text() == "*\n"

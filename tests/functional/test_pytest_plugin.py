@@ -192,6 +192,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Session, Path]:
     return pytest_session(folder), folder
 
 
+@pytest.mark.slow
 def test_a_training_that_reproduces_passes(marked: tuple[Session, Path]) -> None:
     session, _ = marked
     for name in ("test_same", "test_returns_a_partial", "test_parameters[0.1-a]", "test_parameters[0.2-b]"):

@@ -47,10 +47,10 @@ def test_runs_come_from_templates_unless_they_are_not_to(tmp_path: Path) -> None
     "value",
     [
         *("hash('text')", "np.random.rand()", "os.getpid()"),
-        *(pytest.param(text, marks=pytest.mark.slow) for text in ("id(object())", "random.random()")),
-        pytest.param("torch.rand(1).item()", marks=pytest.mark.slow),
+        *("id(object())", "random.random()", "torch.rand(1).item()"),
     ],
 )
+@pytest.mark.slow
 def test_what_nobody_fixed_differs_between_two_runs(tmp_path: Path, value: str) -> None:
     """A plain fork of one process would give both runs the same."""
     source = f"{ORIGIN}import random\nimport numpy as np, torch\nopen('value.txt', 'w').write(repr({value}))\n"
@@ -67,6 +67,7 @@ def test_two_runs_of_a_seed_never_share_a_template_even_where_nothing_varies(tmp
     assert answer["verdict"] == "different"
 
 
+@pytest.mark.slow
 def test_a_variable_set_before_torch_is_imported_counts(tmp_path: Path) -> None:
     """The run begins anew, and leaves what it printed behind once."""
     source = f"{ORIGIN}os.environ['OMP_NUM_THREADS'] = '1'\nimport torch\nprint('threads', torch.get_num_threads())\n"
@@ -90,6 +91,7 @@ def test_a_module_of_the_target_by_the_name_of_an_imported_one_is_found(tmp_path
     assert all(text.endswith("True\n") for text in printed)
 
 
+@pytest.mark.slow
 def test_torch_looks_as_if_nobody_had_imported_it(tmp_path: Path) -> None:
     source = ORIGIN + (
         "import sys, importlib.util\n"

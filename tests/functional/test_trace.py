@@ -283,6 +283,7 @@ def train():
 """
 
 
+@pytest.mark.slow
 def test_what_autograd_does_in_a_thread_of_its_own_belongs_to_the_thread_that_waits(tmp_path: Path) -> None:
     traced_pair(tmp_path, ENGINE_THREAD, window=TraceWindow(last=1), environments=({}, {"FAULT": "1"}))
     runs = [tmp_path / "evidence" / name for name in RUNS]

@@ -52,6 +52,7 @@ def test_two_that_act_only_together_are_found_together(tmp_path: Path) -> None:
     assert [status for name, status in found.items() if "+" not in name] == ["same"] * 9
 
 
+@pytest.mark.slow
 def test_folder_path_home_and_what_a_run_leaves_behind(tmp_path: Path) -> None:
     _, answer = vary(tmp_path, "surroundings.py:path", "--only", "surroundings,same-folder")
     assert {name for name, status in statuses(answer).items() if status == "differs"} == {"folder-path"}
