@@ -292,10 +292,13 @@ class _Run:
             self.ledger.close()
 
     def _record_output(self, value: Any) -> None:
-        leaves = leaves_of(value, self.own_tmpdir)
+        shapes, lines = set(), []
+        for leaf in leaves_of(value, self.own_tmpdir):
+            shapes.add(tuple(leaf.shape))
+            lines.append(line_of(leaf, self.recorder.values))
+        self.recorder.line("output", leaves=lines)
         if self.observer is not None:
-            self.observer.steps.found_again(tuple(leaf.shape) for leaf in leaves)
-        self.recorder.line("output", leaves=[line_of(leaf, self.recorder.values) for leaf in leaves])
+            self.observer.steps.found_again(shapes)
 
     def _part(self, what: str, make: Callable[[], Any], *, is_result: bool = False) -> Any:
         """A part of the end. What the target left behind (limits, hooks, signals to itself, its own code that fails)

@@ -202,3 +202,18 @@ def test_a_function_that_leaves_by_exit_has_no_output_to_compare(tmp_path: Path)
     assert found["reason"] == "the function ended its process"
     assert found["is_result"] is True
     assert found["help"]
+
+
+def test_what_a_training_function_returns_is_recorded(tmp_path: Path) -> None:
+    """With optimizer steps before it: what is observed of those must not use up the returned value."""
+    (tmp_path / "t.py").write_text(
+        "import os, torch\n\n\ndef train(seed=0):\n    torch.manual_seed(seed)\n    model = torch.nn.Linear(2, 1)\n"
+        "    optimizer = torch.optim.SGD(model.parameters(), 0.1)\n    model(torch.ones(1, 2)).sum().backward()\n"
+        "    optimizer.step()\n"
+        "    return {'model': model, 'second': os.environ['REPROCHECK_RUN'].endswith('r1')}\n"
+    )
+    ran = reprocheck("run", "--no-explain", "--format", "json", "t.py:train", cwd=tmp_path)
+    assert ran.code == 1, ran.out + ran.err
+    answer = ran.json()
+    assert "outputs" in answer["compared"]
+    assert answer["divergence"]["names"] == ["second"]
