@@ -11,6 +11,21 @@ from tests.pairs.harness import judged, table, try_all
 
 _EVERY = pairs()
 SAMPLE = _EVERY[:: len(_EVERY) // 30][:30]
+IN_SECOND_TIER = (
+    "glob+builtin-hash",
+    "home-cache+builtin-hash",
+    "pid+listdir",
+    "random-instance+clock-seed",
+    "sorted-by-id+iterdir",
+    "sorted-by-id+sum-over-set",
+    "time-budget+iterdir",
+    "time-budget+sum-over-set",
+    "tmpdir+listdir",
+    "torch-global+glob",
+    "torch-global+set-order",
+)
+"""Pairs of the sample whose runs differ by construction. The others hold a race, or have not been measured yet:
+`python -m tests.pairs --sample`."""
 
 
 def test_there_are_many_pairs_and_each_cause_has_its_line() -> None:
@@ -36,8 +51,10 @@ def test_claims_are_judged_by_cause_and_line() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(6))
+@pytest.mark.parametrize("part", range(4))
 def test_no_cause_that_is_named_with_high_confidence_is_wrong(part: int, tmp_path: Path) -> None:
-    results = list(try_all(SAMPLE[part::6], tmp_path, jobs=1))
+    chosen = [one for one in SAMPLE if one.name in IN_SECOND_TIER]
+    assert len(chosen) == len(IN_SECOND_TIER)
+    results = list(try_all(chosen[part::4], tmp_path, jobs=1))
     assert [(one.name, one.claims) for one in results if one.wrong_and_sure] == []
     assert [(one.name, one.code, one.fault) for one in results if one.code != 1 or one.fault] == []
