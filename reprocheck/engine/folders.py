@@ -221,8 +221,9 @@ class _Found:
         changed = list(changed)
         unknown = {os.path.join(self._spec.cwd, path): path for path in changed if path not in self._own}
         strangers = {unknown[name] for name in _open_now(unknown)} if unknown else set()
-        if strangers:
-            reason = f"another process has {_some(sorted(strangers))} open"
+        told = sorted(path for path in strangers if not _is_own_stream(os.path.join(self._spec.cwd, path)))
+        if told:
+            reason = f"another process has {_some(told)} open"
             self._miss("files", reason, is_result=False)
         databases = {path for path in changed if is_database(os.path.join(self._spec.cwd, path))}
         for path in changed:
@@ -268,6 +269,17 @@ def heard_of(folder: Path) -> list[dict[str, Any]]:
                 files = map(table, items(table(parse_json(line))["files"]))
                 return [file for file in files if isinstance(file["path"], str)]
     return []
+
+
+def _is_own_stream(path: str) -> bool:
+    """Whether this command's own output goes to a file: `reprocheck run train.py > report.txt`."""
+    with suppress(OSError):
+        seen = os.stat(path)
+        for number in (1, 2):
+            with suppress(OSError):
+                if os.path.samestat(seen, os.fstat(number)):
+                    return True
+    return False
 
 
 def _open_now(paths: Iterable[str]) -> set[str]:

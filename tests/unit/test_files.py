@@ -291,6 +291,19 @@ def test_a_file_that_another_process_has_open_is_none_of_the_runs(tmp_path: Path
     ]
 
 
+def test_a_file_that_the_report_goes_to_is_not_worth_a_word(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    kept = os.dup(2)
+    try:
+        with (world.cwd / "report.txt").open("w") as log:
+            os.dup2(log.fileno(), 2)
+            a = world.run("s0r0", lambda cwd: (log.write("x"), log.flush()))
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    assert (a.files, world.missing) == ((), [])
+
+
 def test_files_beside_a_database_belong_to_it(tmp_path: Path) -> None:
     world = World(tmp_path)
 
