@@ -86,7 +86,8 @@ def test_the_run_itself_tells_only_of_trainings_after_its_end(tmp_path: Path) ->
     [
         ("os.system", (b"python3 child.py 1 > /dev/null &",)),
         ("os.system", ("cd x && nohup /usr/bin/python child.py",)),
-        ("os.system", ("'/my env/bin/python3.11' -c 'import numpy'",)),
+        ("os.system", ("'/my env/bin/python3.11' -c 'import mine; mine.fit()'",)),
+        ("subprocess.Popen", (None, ["python3", "-c", "open('/tmp/x', 'w').write('1')"], None, None)),
         ("subprocess.Popen", ("/usr/bin/python3", ["python3", "-u", "fit.py"], None, None)),
         ("subprocess.Popen", (None, ["sh", "-c", "python fit.py"], None, None)),
         ("subprocess.Popen", ("/bin/sh", "python fit.py", None, None)),
@@ -111,10 +112,11 @@ def test_programs_of_the_target(event: str, args: tuple[object, ...]) -> None:
         ),
         ("subprocess.Popen", (None, ["gcc", "-I/usr/include/python3.11", "x.c"], None, None)),
         ("subprocess.Popen", (None, ["python3"], None, None)),
+        ("subprocess.Popen", (None, ["python3", "-c", "import torch; print(torch.__version__)"], None, None)),
         ("os.posix_spawn", ("/bin/ls", ["ls"], {})),
     ],
 )
-def test_programs_of_libraries(event: str, args: tuple[object, ...]) -> None:
+def test_programs_of_libraries_and_those_that_only_ask_something(event: str, args: tuple[object, ...]) -> None:
     assert not runs_python(event, args)
 
 

@@ -49,6 +49,8 @@ _OF_LIBRARIES = re.compile(
     r"-packages/|multiprocessing\.|-m\s+(?:pip|torch|venv|ensurepip|site|sysconfig|platform)\b|--version\b"
 )
 """In the words of Python programs that libraries start to do their work: compilers, trackers, launchers."""
+_LEAVES_SOMETHING = re.compile(r"open\(|write|save|dump|to_\w+\(|run|exec|spawn|import\(|main\(|train|fit")
+"""In code that stands on the command line (`python -c`): it may make a result. Other such code only asks something."""
 
 
 def runs_python(event: str, args: tuple[Any, ...]) -> bool:
@@ -66,7 +68,7 @@ def runs_python(event: str, args: tuple[Any, ...]) -> bool:
             and not before.startswith("-")
             and word[:1] not in ";&|()<>0123456789"
         ):
-            return not _OF_LIBRARIES.search(text)
+            return not _OF_LIBRARIES.search(text) and (word != "-c" or bool(_LEAVES_SOMETHING.search(text)))
     return False
 
 
