@@ -30,7 +30,7 @@ COMMANDS = {
     "vary": ("--list",),
 }
 SLOW = {
-    "cost": ("--rounds", "2", "--only", "seeds only", "train.py:train"),
+    "cost": ("--rounds", "2", "--only", "seeded", "train.py:train"),
     "vary": ("--only", "umask", "--no-explain", "train.py:train"),
     "resume": ("train.py:train",),
     "selftest": ("-q",),
