@@ -154,7 +154,7 @@ def test_the_temporary_folders_of_runs_are_removed(tmp_path: Path) -> None:
     tmp.mkdir()
     (tmp_path / "t.py").write_text("import tempfile\ndef train():\n    tempfile.mkdtemp()\n    return 1\n")
     # TMPDIR in the environment would pin the factor, and runs would get no folder of their own.
-    program = f"import tempfile; tempfile.tempdir = {str(tmp)!r}\nfrom reprocheck.cli import main; main()"
+    program = f"import tempfile; tempfile.tempdir = {str(tmp)!r}\nfrom reprocheck.cli.app import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program, "run", "t.py:train"],
         cwd=tmp_path, env=environment(), capture_output=True, text=True,
