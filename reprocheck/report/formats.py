@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 from reprocheck.config.checks import Refused, directory, shown
 from reprocheck.engine.console import Style
 from reprocheck.errors import UsageError
+from reprocheck.report.wording import fence_of
 
 Answer = TypeVar("Answer")
 Formats = Mapping[str, Callable[[Any, Style], str]]
@@ -23,7 +23,7 @@ def formats_of(
 
     def markdown(answer: Answer, style: Style) -> str:
         plain = text(answer, replace(style, colour=False, plots=False)).rstrip("\n")
-        fence = "`" * max(3, max(map(len, re.findall("`+", plain)), default=0) + 1)
+        fence = fence_of(plain)
         return f"### reprocheck {command}\n\n{fence}text\n{plain}\n{fence}\n"
 
     return {"json": json, "markdown": markdown, "text": text}

@@ -16,7 +16,7 @@ from reprocheck.report.headline import headline
 from reprocheck.report.text.audit import render_text
 from reprocheck.report.text.metrics import ONE_SEED, SEEDS, number, one_seed_cells, over_seeds_cells
 from reprocheck.report.told import Told, told
-from reprocheck.report.wording import count, prefix_length, short, shown_path, shown_target
+from reprocheck.report.wording import count, fence_of, prefix_length, short, shown_path, shown_target
 
 MOST_ROWS = 20
 _MOST_FINDINGS = 10
@@ -71,7 +71,7 @@ def code(text: str) -> str:
     inside = _PEN.text(text) or " "
     if "|" in inside:  # in a table it would end the cell, and between backticks it cannot be escaped for good
         return f"<code>{_escaped(inside)}</code>"
-    fence = "`" * (max(map(len, re.findall("`+", inside)), default=0) + 1)
+    fence = fence_of(inside, 1)
     pad = " " if inside.startswith("`") or inside.endswith("`") else ""
     return f"{fence}{pad}{inside}{pad}{fence}"
 
@@ -182,7 +182,7 @@ def _reason(item: NotCompared) -> str:
 def _details(audit: Audit, room: int) -> list[str]:
     """The text report, folded. Between fences nothing is markup."""
     text = render_text(audit, Style()).rstrip("\n")
-    fence = "`" * max(3, max(map(len, re.findall("`+", text)), default=0) + 1)
+    fence = fence_of(text)
     room -= 2 * len(fence)
     if room < _LEAST_DETAILS:
         return []

@@ -110,3 +110,8 @@ def short(pen: Pen, digest: str, length: int) -> str:
 def ending_of(outcome: Outcome) -> str:
     """How a run that did not complete ended, as a verb and why."""
     return f"failed: {outcome.reason}" if outcome.status is Status.FAILED else outcome.reason or outcome.status.value
+
+
+def fence_of(text: str, least: int = 3) -> str:
+    """Backticks between which a Markdown reader takes all of `text` as it is: more than it has in a row itself."""
+    return "`" * max(least, max(map(len, re.findall("`+", text)), default=0) + 1)
