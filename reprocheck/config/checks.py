@@ -10,7 +10,7 @@ import ast
 import difflib
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -217,13 +217,13 @@ def parse_arg(text: Any) -> tuple[str, Any]:
     return _arg_pair(name, _literal_or_text(value))
 
 
-def parse_output(text: Any) -> tuple[str, Path]:
-    """`FORMAT=FILE` → a report to write."""
+def parse_output(text: Any, formats: Sequence[str] = FORMATS) -> tuple[str, Path]:
+    """`FORMAT=FILE` → a report to write, in one of `formats`."""
     form, equals, file = text.partition("=") if isinstance(text, str) else ("", "", "")
     if not equals or not file:
         raise refuse("FORMAT=FILE", text)
     try:
-        return str(choice(*FORMATS)(form)), directory(file)
+        return str(choice(*formats)(form)), directory(file)
     except Refused as error:
         raise Refused(f"{error.message} in {shown(text)}", error.hint) from None
 

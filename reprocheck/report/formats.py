@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reprocheck.config.checks import Refused, directory, shown
+from reprocheck.config.checks import Refused, choice, parse_output
 from reprocheck.engine.console import Style
 from reprocheck.errors import UsageError
 from reprocheck.report.wording import fence_of
@@ -29,23 +29,17 @@ def formats_of(
     return {"json": json, "markdown": markdown, "text": text}
 
 
-def check_format(word: str, formats: Formats, option: str = "--format") -> str:
+def check_format(word: str, formats: Formats) -> str:
     """The name of a format. Raises UsageError."""
-    if word not in formats:
-        *others, last = sorted(formats)
-        raise UsageError(f"{option} must be {', '.join(others)} or {last}, not {shown(word)}")
-    return word
+    try:
+        return str(choice(*sorted(formats))(word))
+    except Refused as error:
+        raise UsageError(f"--format {error.message}", error.hint) from None
 
 
 def check_outputs(words: Sequence[str], formats: Formats) -> tuple[tuple[str, Path], ...]:
     """`FORMAT=FILE` of --output, for a command with these formats. Raises UsageError."""
-    found = []
-    for word in words:
-        form, equals, file = word.partition("=")
-        if not equals or not file:
-            raise UsageError(f"--output must be FORMAT=FILE, not {shown(word)}")
-        try:
-            found.append((check_format(form, formats, "the format of --output"), directory(file)))
-        except Refused as error:
-            raise UsageError(f"--output {error.message}") from None
-    return tuple(found)
+    try:
+        return tuple(parse_output(word, sorted(formats)) for word in words)
+    except Refused as error:
+        raise UsageError(f"--output {error.message}", error.hint) from None

@@ -66,7 +66,7 @@ def test_formats_and_files_of_long_commands(tmp_path: Path, command: str) -> Non
     ("words", "message"),
     [
         (("--format", "sarif"), "--format must be json, markdown or text, not 'sarif'"),
-        (("--output", "xml=a"), "the format of --output must be json, markdown or text, not 'xml'"),
+        (("--output", "xml=a"), "--output must be json, markdown or text, not 'xml' in 'xml=a'"),
         (("--output", "answer.txt"), "--output must be FORMAT=FILE, not 'answer.txt'"),
         (("--output", "text=no/such/folder"), "cannot write text report to no/such/folder"),
     ],
