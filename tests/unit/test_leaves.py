@@ -155,6 +155,16 @@ def with_attributes(value: Any, **attributes: Any) -> Any:
     return value
 
 
+def with_gradient(tensor: torch.Tensor, e: float) -> torch.Tensor:
+    tensor.grad = torch.tensor([1.0, e])
+    return tensor
+
+
+def of_class(base: type, **attributes: Any) -> Any:
+    """An object of a class made for it."""
+    return type("Made", (base,), attributes)()
+
+
 def closure(e: float) -> Callable[[], float]:
     return lambda: e
 
@@ -322,6 +332,27 @@ DIFFERENT: dict[str, Make] = {
     "deque of a module": lambda e: Net(memory=collections.deque([torch.tensor(e)])),
     "object of a module": lambda e: Net(config=Plain(rate=e)),
     "module in a list of a module": unregistered,
+    "gradient of a module": lambda e: with_layer(
+        lambda m: setattr(m[1].weight, "grad", torch.tensor([1.0, e]))
+    ),
+    "gradient of a tensor": lambda e: with_gradient(torch.zeros(2, requires_grad=True), e),
+    "hook": lambda e: with_layer(lambda m: e and m.register_forward_hook(lambda module, given, out: out)),
+    "closure of a hook": lambda e: with_layer(
+        lambda m: m[0].register_forward_hook(lambda module, given, out: out + e)
+    ),
+    "partial as a hook": lambda e: with_layer(
+        lambda m: m[0].register_forward_hook(functools.partial(closure(1.0), e))
+    ),
+    "forward of an object": lambda e: with_attributes(Net(), **({"forward": closure(1.0)} if e else {})),
+    "frozen": lambda e: with_layer(lambda m: m[1].weight.requires_grad_(not e)),
+    "attribute of the class of a module": lambda e: of_class(Net, scale=e),
+    "attribute of the class of an object": lambda e: of_class(Plain, history=[e]),
+    "attribute of a base class": lambda e: type("Derived", (type(of_class(Plain, kept=torch.tensor(e))),), {})(),
+    "attribute of a class": lambda e: type(of_class(Plain, score=e)),
+    "code of a function": lambda e: (lambda x: x + 1) if e else (lambda x: x + 2),
+    "code inside a function": lambda e: (lambda x: [y + 1 for y in x]) if e else (lambda x: [y - 1 for y in x]),
+    "factory of a defaultdict": lambda e: collections.defaultdict(closure(e)),
+    "defaults of an optimizer": lambda e: with_attributes(trained(0), defaults={"lr": e}),
     "inner module": lambda e: torch.nn.Sequential(Net(scale=torch.tensor(e))),
     "non-persistent buffer": lambda e: with_layer(
         lambda m: m.register_buffer("extra", torch.tensor(e), persistent=False)

@@ -54,6 +54,7 @@ _OF_DATA = (
     "argparse",
     "collections",
     "easydict",
+    "functools",
     "ml_collections",
     "numpy",
     "omegaconf",

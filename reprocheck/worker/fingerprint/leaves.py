@@ -13,7 +13,7 @@ import itertools
 import random
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from xxhash import xxh3_128, xxh3_128_hexdigest
@@ -65,6 +65,8 @@ SETTINGS = "(settings)"
 """The leaf of a module for what its layers were made with: sizes, rates, modes."""
 ATTRIBUTES = "__dict__"
 """Between a container and the attributes that its subclass gave it."""
+CLASS = "__class__"
+"""Between an object and what its class holds for all objects."""
 
 
 def line_of(leaf: Leaf, keep: Callable[[memoryview], int | None]) -> dict[str, Any]:
@@ -129,6 +131,8 @@ class _Walk:
         self._count = 0
         self._objects = 0
         """How many objects of the target's own classes the walk is inside of."""
+        self._classes: set[int] = set()
+        """Classes whose own attributes were looked at."""
 
     def visit(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
         self._count += 1
@@ -168,10 +172,15 @@ class _Walk:
         if issubclass(kind, enum.Enum):
             yield from self._quiet(self.visit(_below(path, "value"), value._value_, depth + 1))
             return
+        torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
+        if _is_tensor(value) and not self._state_only:
+            gradient = _gradient_of(value)
+            if gradient is not None:
+                for leaf in self.visit(_below(path, "grad"), gradient, depth + 1):
+                    yield dataclasses.replace(leaf, text="", data=None)
         found = attributes_of(value)
         if not found:
             return
-        torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
         if torch is not None and issubclass(kind, torch.Tensor):
             found = {name: item for name, item in found.items() if not name.startswith("_") or not is_library(kind)}
             for name in _flattened(value):
@@ -212,6 +221,7 @@ class _Walk:
                 yield from self.members(path, dict(extra), depth)
         elif issubclass(kind, type):
             yield text_leaf(path, "constant", type_name(value))
+            yield from self._class_attributes(path, value, (), depth)
         elif issubclass(kind, _FUNCTIONS):
             yield from self._function(path, value, depth)
         elif is_surrounding(kind):
@@ -231,6 +241,11 @@ class _Walk:
             yield opaque_leaf(path, value, f"it has {MAX_LEAVES} items or more, or never ends")
             return
         yield from self._items(path, _named(pairs), depth)
+        if issubclass(kind, collections.defaultdict) and type(value.default_factory) in (
+            types.FunctionType,
+            functools.partial,
+        ):
+            yield from self.visit(_below(path, "default_factory"), value.default_factory, depth + 1)
         yield from self._of_subclass(path, value, depth, [item for _, item in pairs])
 
     def _sequence(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
@@ -299,8 +314,13 @@ class _Walk:
                 yield from self.visit(_below(path, "__self__"), value.__self__, depth + 1)
             return
         name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
-        yield text_leaf(path, "constant", f"{getattr(value, '__module__', '')}.{name}")
-        if type(value) is types.FunctionType and not is_of_library(value.__module__):
+        leaf = text_leaf(path, "constant", f"{getattr(value, '__module__', '')}.{name}")
+        if type(value) is not types.FunctionType or is_of_library(value.__module__) or self._state_only:
+            yield leaf
+        else:
+            yield dataclasses.replace(
+                leaf, digest=xxh3_128_hexdigest(f"{leaf.digest} {_code_key(value.__code__)}".encode())
+            )
             self._known[id(value)] = path, value
             carried: dict[str, Any] = {}
             for free, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=False):
@@ -344,6 +364,21 @@ class _Walk:
             yield opaque_leaf(_below(path, "inner state"), value)
         yield text_leaf(path, "constant", type_name(kind))
         yield from self.members(path, found, depth)
+        yield from self._class_attributes(path, kind, found, depth)
+
+    def _class_attributes(self, path: str, kind: type, shadowed: Collection[str], depth: int) -> Iterator[Leaf]:
+        """What a class of the target holds for all its objects: numbers, tensors, containers."""
+        if self._state_only:
+            return
+        found: dict[str, Any] = {}
+        for base in reversed(type.mro(kind) if kind is not type else ()):
+            if id(base) in self._classes or is_library(base):
+                continue
+            self._classes.add(id(base))
+            found.update((name, item) for name, item in vars(base).items() if _is_data(name, item))
+        found = {name: item for name, item in found.items() if name not in shadowed}
+        if found:
+            yield from self._quiet(self.members(_below(path, CLASS), found, depth))
 
     def _module(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
         self._known[id(value)] = path, value
@@ -360,13 +395,18 @@ class _Walk:
             of_library = is_library(type(part))
             settings.update(f"{name} {type_name(type(part))} {part.training}\n".encode())
             found = attributes_of(part)
+            frozen = sorted(key for key, p in part._parameters.items() if p is not None and not p.requires_grad)
+            settings.update(f"frozen {frozen}\n".encode() if frozen else b"")
+            where = _below(path, name) if name else path
+            yield from self._quiet(self.members(where, _hooks_of(found), depth))
+            yield from self._class_attributes(where, type(part), found, depth)
             for key in _OF_MODULE & found.keys():
                 del found[key]
             for key in [key for key, item in found.items() if of_library and not _is_plain(item)]:
                 item = found.pop(key)
                 if _is_tensor(item):
                     yield from self._quiet(self.visit(_below(path, _below(name, key)), item, depth + 1))
-            leaves = self.members(_below(path, name) if name else path, found, depth)
+            leaves = self.members(where, found, depth)
             for leaf in self._quiet(leaves):
                 if of_library:
                     settings.update(leaf_key(leaf).encode("utf-8", "surrogatepass"))
@@ -384,7 +424,8 @@ class _Walk:
         for leaf in self._items(path, value.state_dict().items(), depth):
             yield dataclasses.replace(leaf, text="")  # a step counter or a learning rate is no metric
         if not self._state_only:
-            yield from self._quiet(self.members(path, optimizer_members(value), depth))
+            members = {**optimizer_members(value), "defaults": value.defaults}
+            yield from self._quiet(self.members(path, members, depth))
 
 
 def optimizer_members(optimizer: Any) -> dict[str, Any]:
@@ -440,6 +481,8 @@ _OF_MODULE = frozenset(
     }
 )
 
+_HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
+
 _OF_MASKED = frozenset(
     {"_mask", "_fill_value", "_basedict", "_optinfo", "_hardmask", "_sharedmask", "_isfield", "_baseclass"}
 )
@@ -480,7 +523,39 @@ def _is_plain(value: Any) -> bool:
 
 def _is_tensor(value: Any) -> bool:
     torch: Any = sys.modules.get("torch")
-    return torch is not None and issubclass(type(value), torch.Tensor)
+    return hasattr(torch, "Tensor") and issubclass(type(value), torch.Tensor)
+
+
+def _gradient_of(tensor: Any) -> Any:
+    """What backward passes left in a leaf of the graph; None for anything else."""
+    torch: Any = sys.modules["torch"]
+    try:
+        with torch._C.DisableTorchFunctionSubclass():
+            return tensor.grad if tensor.is_leaf else None
+    except Exception:  # a wrapper that has none
+        return None
+
+
+def _hooks_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The target's functions among the attributes of a module: they change what it computes."""
+    hooks: dict[str, Any] = {key: list(found[key].values()) for key in _HOOKS if found.get(key)}
+    if callable(found.get("forward")):
+        hooks["forward"] = found["forward"]
+    return hooks
+
+
+def _is_data(name: str, item: Any) -> bool:
+    """Whether an attribute of a class is no method, nothing computed, and nothing that Python put there."""
+    kind = type(item)
+    dunder = name.startswith("__") and name.endswith("__")
+    return not (dunder or name == "_abc_impl" or issubclass(kind, type) or hasattr(kind, "__get__"))
+
+
+def _code_key(code: types.CodeType) -> str:
+    """What a function does, wherever it stands."""
+    constants = [_code_key(item) if type(item) is types.CodeType else key_name(item) for item in code.co_consts]
+    names = code.co_names, code.co_varnames, code.co_freevars
+    return xxh3_128_hexdigest(code.co_code + repr((names, constants)).encode("utf-8", "surrogatepass"))
 
 
 def _flattened(value: Any) -> list[str]:
