@@ -26,7 +26,7 @@ from reprocheck.model import (
     TraceWindow,
     Workdir,
 )
-from reprocheck.protocol import RUN_VARIABLE
+from reprocheck.protocol import RUN_VARIABLE, SERVER_VARIABLE
 
 HASH_SEEDS_FROM = 101
 HEAP_BYTES = (None, 190, 192, 85)
@@ -199,7 +199,7 @@ def _is_set(variable: str, request: Request, environ: Mapping[str, str]) -> bool
 
 def base_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """What all runs share: our environment, the settings that only an environment can carry, and --env."""
-    base = dict(environ)
+    base = {name: value for name, value in environ.items() if name != SERVER_VARIABLE}
     if settings.device is not None:
         base["CUDA_VISIBLE_DEVICES"] = settings.device
     if settings.threads is not None:

@@ -19,8 +19,9 @@ from signal import SIGKILL
 from typing import Any
 
 from reprocheck.engine.processes import continue_if_stopped, has_ended
+from reprocheck.engine.template_server import NAME_ROOM, ask_for_template
 from reprocheck.model import Isolation, Probe, RunSpec
-from reprocheck.protocol import RUN_VARIABLE, TEMPLATE
+from reprocheck.protocol import RUN_VARIABLE, SERVER_VARIABLE, TEMPLATE
 from reprocheck.protocol.package import WORKER_FILE
 from reprocheck.protocol.reading import items, parse_json, whole
 
@@ -36,9 +37,6 @@ OF_A_RUN = (RUN_VARIABLE, "TMPDIR", "CUBLAS_WORKSPACE_CONFIG")
 """Variables that a run gets after the fork: nothing that a template imports looks at them."""
 MOST_IDLE = 4
 """Templates that are kept for runs to come, if there may be any."""
-NAME_ROOM = 200
-"""Bytes for the name of a run in the environment that the system shows of a process."""
-
 _MOST_PID = 2**31 - 1
 
 
@@ -68,21 +66,24 @@ class Forked:
 
 
 class Template:
-    """One warm process, asked through a socket."""
+    """One warm process, asked through a socket. `server`: where it is forked, if there can be had one."""
 
-    def __init__(self, environment: Mapping[str, str], cwd: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], cwd: Path, server: str = "", number: int = 0) -> None:
         self._socket, other = socket.socketpair()
+        self._process: subprocess.Popen[bytes] | None = None
         with other:
-            self._process = subprocess.Popen(
-                [sys.executable, str(WORKER_FILE), TEMPLATE, str(other.fileno()), str(os.getpid())],
-                cwd=cwd,
-                env={**environment, RUN_VARIABLE: "template".ljust(NAME_ROOM, "-")},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(other.fileno(),),
-                start_new_session=True,
-            )
+            if not server or not ask_for_template(server, environment, number, cwd, other):
+                self._process = subprocess.Popen(
+                    [sys.executable, str(WORKER_FILE), TEMPLATE, str(other.fileno()), str(os.getpid())],
+                    cwd=cwd,
+                    env={**environment, RUN_VARIABLE: "template".ljust(NAME_ROOM, "-")},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=(other.fileno(),),
+                    start_new_session=True,
+                )
+        self._pid = None if self._process is None else self._process.pid
         self._socket.setblocking(False)
         self._heard = b""
         self._statuses: dict[int, int] = {}
@@ -124,16 +125,19 @@ class Template:
 
     def close(self) -> None:
         """End it; its runs go on."""
-        self._socket.close()
-        with suppress(ProcessLookupError):
-            os.kill(self._process.pid, SIGKILL)
-        self._process.wait()
+        self._socket.close()  # which ends it, unless it is stopped
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, SIGKILL)
+            self._process.wait()
+        elif self._pid is not None:
+            continue_if_stopped(self._pid)
 
     def _listen(self) -> None:
         now = time.monotonic()
-        if now > self._looked + LOOK_SECONDS:
+        if now > self._looked + LOOK_SECONDS and self._pid is not None:
             self._looked = now
-            continue_if_stopped(self._process.pid)
+            continue_if_stopped(self._pid)
         self._hear()
 
     def _hear(self) -> None:
@@ -156,6 +160,7 @@ class Template:
     def _take(self, message: Any) -> None:
         event, *numbers = items(message)
         if event == "ready":
+            self._pid = whole(numbers[0], 2, _MOST_PID)
             self.is_ready = True
         elif event == "forked":
             self._forked += [whole(number, 2, _MOST_PID) for number in numbers]
@@ -172,6 +177,7 @@ class Templates:
         """Templates without a run to come that are kept, the first ones, beside the last one. Each holds 150 MB."""
         self._slots: list[_Slot] = []
         self._places: dict[str, _Slot] = {}
+        self._server = os.environ.get(SERVER_VARIABLE, "") if sys.platform == "linux" else ""
 
     def __enter__(self) -> Templates:
         return self
@@ -182,13 +188,14 @@ class Templates:
 
     def place(self, specs: Sequence[RunSpec]) -> None:
         """Decide which template forks which of these runs, where that is not decided yet. To warm one up for a single
-        run gains nothing."""
+        run gains nothing, unless a server has one: that one is used no further."""
         suited = [spec for spec in specs if self._isolation is Isolation.TEMPLATE and _suits(spec)]
         for spec in (spec for spec in suited if spec.id not in self._places):
             environment = {name: value for name, value in spec.environment.items() if name not in OF_A_RUN}
             slot = next((slot for slot in self._slots if slot.may_serve(spec, environment)), None)
-            if slot is None and len(suited) > 1:
-                slot = _Slot(environment, spec.copy_of or spec.cwd)
+            if slot is None and (len(suited) > 1 or self._server):
+                number = sum(environment == slot.environment for slot in self._slots)
+                slot = _Slot(environment, spec.copy_of or spec.cwd, number, for_one=len(suited) == 1)
                 self._slots.append(slot)
             if slot is not None:
                 slot.serves.append(spec)
@@ -216,6 +223,8 @@ class Templates:
         slot = self._places.pop(spec.id, None)
         if slot is not None:
             slot.waiting.discard(spec.id)
+            if slot.for_one:
+                slot.close()
             idle = [other for other in self._slots[:-1] if other.template is not None and not other.waiting]
             for other in idle[self.idle :]:
                 other.close()
@@ -227,14 +236,18 @@ class Templates:
     def _warm_up(self, due: _Slot) -> None:
         cold = [slot for slot in self._slots if slot.waiting and slot.template is None and not slot.closed]
         for slot in sorted(cold, key=lambda slot: slot is not due)[: min(MOST_AT_ONCE, os.cpu_count() or 1)]:
-            slot.template = Template(slot.environment, slot.folder)
+            slot.template = Template(slot.environment, slot.folder, self._server, slot.number)
 
 
 class _Slot:
     """One template, started when the first of its runs is due."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: Path, number: int, for_one: bool) -> None:
         self.environment = environment
+        self.number = number
+        """Of the templates with this environment."""
+        self.for_one = for_one
+        """Whether it stands for an interpreter of the run's own."""
         self.folder = folder
         self.template: Template | None = None
         self.serves: list[RunSpec] = []
@@ -244,7 +257,7 @@ class _Slot:
 
     def may_serve(self, spec: RunSpec, environment: Mapping[str, str]) -> bool:
         """Whether it can fork this run, and has forked none that the run is compared with."""
-        usable = not self.closed and not (self.template is not None and self.template.is_lost)
+        usable = not self.closed and not self.for_one and not (self.template is not None and self.template.is_lost)
         return usable and environment == self.environment and not any(_compared(spec, one) for one in self.serves)
 
     def close(self) -> None:

@@ -30,6 +30,10 @@ def main() -> None:
         from reprocheck.worker.bootstrap.template import serve
 
         folder = serve(int(sys.argv[2]), int(sys.argv[3]))
+    elif folder == "--templates":
+        from reprocheck.worker.bootstrap.template import serve_templates
+
+        folder = serve_templates(int(sys.argv[2]), int(sys.argv[3]))
     run(folder)
 
 

@@ -14,6 +14,8 @@ import pytest
 from tests.functional.test_supervisor import is_gone, wait_until
 from tests.support.cli import environment, reprocheck
 
+pytestmark = pytest.mark.own_templates
+
 PROGRAM = """\
 import os, sys, tempfile, time
 tempfile.tempdir = sys.argv.pop(1)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.cli import environment, reprocheck
 
+pytestmark = pytest.mark.own_templates
+
 TRAINING = """\
 import os
 import torch

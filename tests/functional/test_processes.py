@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.cli import Ran, environment, reprocheck
 
+pytestmark = pytest.mark.own_templates
+
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
 HANGS = """\

@@ -13,7 +13,10 @@ import pytest
 
 from tests.support.cli import environment, reprocheck
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a subreaper")
+pytestmark = [
+    pytest.mark.own_templates,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a subreaper"),
+]
 
 HIDES = """\
 import os, subprocess, sys

@@ -20,7 +20,10 @@ from tests.support.cli import environment, reprocheck
 
 ORIGIN = "import os; print('forked' if '--template' in open(f'/proc/{os.getppid()}/cmdline').read() else 'own')\n"
 WORDS = ("run", "--threads", "1", "--no-explain", "--compare", "stdout", "--format", "json")
-pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="templates need Linux")
+pytestmark = [
+    pytest.mark.own_templates,
+    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="templates need Linux"),
+]
 
 
 def audit(folder: Path, source: str, *words: str, env: dict[str, str] | None = None) -> tuple[Any, list[str]]:

@@ -259,6 +259,7 @@ def _of_templates(folder: Path) -> Reader:
         template._socket.setblocking(False)
         template._heard, template._statuses, template._forked = b"", {}, []
         template.is_ready = template.is_lost = False
+        template._pid = None
         with other, template._socket:
             other.setblocking(False)
             other.send(path.read_bytes()[: 1 << 15])

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_SCRUBBED = ("COLOR", "GITHUB_", "REPROCHECK_", "OMP_", "MKL_", "PYTHONHASHSEED", "MALLOC_", "TMPDIR", "CI")
+from reprocheck.protocol import SERVER_VARIABLE
+
+_SCRUBBED = (
+    *("COLOR", "GITHUB_", "REPROCHECK_", "OMP_", "MKL_", "PYTHONHASHSEED", "MALLOC_", "TMPDIR", "CI"),
+    "PYTEST_CURRENT_TEST",
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Ran:
 
 def environment(**extra: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(_SCRUBBED)}
-    return {**clean, "OMP_WAIT_POLICY": "passive", **extra}
+    server = {name: os.environ[name] for name in (SERVER_VARIABLE,) if name in os.environ}
+    return {**clean, "OMP_WAIT_POLICY": "passive", **server, **extra}
 
 
 def reprocheck(*words: str, cwd: Path, timeout: float = 240, env: dict[str, str] | None = None) -> Ran:

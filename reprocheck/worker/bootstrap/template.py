@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -52,56 +53,109 @@ _exec = os.execve
 
 
 def serve(number: int, parent: int) -> str:
-    """Fork a run for every folder that comes in through the socket; say so, and how each ended.
+    """Be a template: fork a run for every folder that comes in through the socket; say so, and how each ended.
 
     Returns only in a run: its folder. The template itself ends when the socket closes or `parent` dies.
     """
     end_with_parent(parent, signal.SIGKILL)
+    return _fork_runs(socket.socket(fileno=number), _import())
+
+
+def serve_templates(number: int, parent: int) -> str:
+    """Fork a template for every socket and folder that come in through the socket (engine.template_server).
+
+    Returns only in a run: its folder. This process ends when the socket closes or `parent` dies; its templates go on
+    until their own sockets close.
+    """
+    end_with_parent(parent, signal.SIGKILL)
     channel = socket.socket(fileno=number)
+    kept = _import()
+    with _Children() as children:
+        while True:
+            if not children.wait(channel):
+                continue
+            data, numbers, *_ = socket.recv_fds(channel, 1 << 16, 1)
+            if not data:
+                os._exit(0)
+            if numbers and not os.fork():
+                break
+            for one in numbers:
+                os.close(one)
+    channel.close()
+    os.setsid()
+    os.chdir(os.fsdecode(data))
+    return _fork_runs(socket.socket(fileno=numbers[0]), kept)
+
+
+def _import() -> list[_Kept]:
     for name in (*reversed(HIDDEN), *OURS):
         importlib.import_module(name)
     kept = [_Kept(name) for name in HIDDEN]
     gc.collect()
     gc.freeze()  # else every collection in a run goes through all of torch
     peaks.remember_files()
-    awake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-    _tell(channel, "ready")
+    return kept
+
+
+def _fork_runs(channel: socket.socket, kept: list[_Kept]) -> str:
+    _tell(channel, "ready", os.getpid())
     asked = b""
     template = os.getpid()
-    while True:
-        readable, _, _ = select.select([channel.fileno(), awake], [], [])
+    with _Children(lambda *ended: _tell(channel, "ended", *ended)) as children:
+        while True:
+            if not children.wait(channel):
+                continue
+            data = channel.recv(1 << 16)
+            if not data:
+                os._exit(0)
+            *lines, asked = (asked + data).split(b"\n")
+            for line in lines:
+                pid = os.fork()
+                if not pid:
+                    children.close()
+                    channel.close()
+                    supervise(template)
+                    return _become(json.loads(line), kept)
+                _tell(channel, "forked", pid)
+
+
+class _Children:
+    """Wakes up when a child ends. Closed in a child, it leaves nothing behind."""
+
+    def __init__(self, ended: Callable[[int, int], None] = lambda pid, code: None) -> None:
+        self._ended = ended
+        self._awake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+
+    def __enter__(self) -> _Children:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._awake < 0:
+            return
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(self._awake)
+        os.close(self._waker)
+        self._awake = -1
+
+    def wait(self, channel: socket.socket) -> bool:
+        """Until something comes in or a child ends; whether something came in."""
+        readable, _, _ = select.select([channel.fileno(), self._awake], [], [])
         with suppress(BlockingIOError):
-            os.read(awake, 1 << 12)
-        _reap(channel)
-        if channel.fileno() not in readable:
-            continue
-        data = channel.recv(1 << 16)
-        if not data:
-            os._exit(0)
-        *lines, asked = (asked + data).split(b"\n")
-        for line in lines:
-            pid = os.fork()
-            if not pid:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                channel.close()
-                os.close(awake)
-                os.close(waker)
-                supervise(template)
-                return _become(json.loads(line), kept)
-            _tell(channel, "forked", pid)
+            os.read(self._awake, 1 << 12)
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                self._ended(ended[0], os.waitstatus_to_exitcode(ended[1]))
+        return channel.fileno() in readable
 
 
 def _tell(channel: socket.socket, *words: Any) -> None:
     channel.sendall(json.dumps(words).encode() + b"\n")
-
-
-def _reap(channel: socket.socket) -> None:
-    with suppress(ChildProcessError):
-        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            _tell(channel, "ended", ended[0], os.waitstatus_to_exitcode(ended[1]))
 
 
 def _become(folder: str, kept: list[_Kept]) -> str:

@@ -1,0 +1,35 @@
+"""Warm templates for all audits of a session: torch is imported once for an environment, not for every audit."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+from reprocheck.engine.template_server import template_server
+from reprocheck.protocol import SERVER_VARIABLE
+
+_server = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server in the process that starts the workers of xdist; those inherit the variable."""
+    os.environ["OMP_WAIT_POLICY"] = "passive"  # as in tests.support.cli: one environment, the same templates
+    if sys.platform == "linux" and not hasattr(config, "workerinput"):
+        config.stash[_server] = ExitStack()
+        os.environ[SERVER_VARIABLE] = config.stash[_server].enter_context(template_server())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End it."""
+    if _server in config.stash:
+        config.stash[_server].close()
+        os.environ.pop(SERVER_VARIABLE, None)
+
+
+@pytest.fixture(autouse=True)
+def _templates(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("own_templates"):
+        monkeypatch.delenv(SERVER_VARIABLE, raising=False)

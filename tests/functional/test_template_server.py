@@ -1,0 +1,63 @@
+"""Templates that come from a server are as good as those that an audit starts itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from reprocheck.protocol import SERVER_VARIABLE
+from tests.support.cli import Ran, environment, reprocheck
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="templates need Linux")
+
+TARGET = """\
+import os, sys
+assert "torch" not in sys.modules
+import torch
+parent = open(f"/proc/{os.getppid()}/cmdline").read().split("\\0")
+server = [name for name in os.environ if name.startswith("REPROCHECK_TEMPLATE")]
+print(id(torch), hash("text"), os.getcwd(), os.environ.get("OF_A_TEST"), server, os.getsid(0) == os.getpid(), parent[2])
+"""
+WORDS = ("run", "--threads", "1", "--no-explain", "--compare", "stdout", "--ambient", "fixed", "target.py")
+
+
+def audit(folder: Path, name: str, **variables: str) -> tuple[Ran, list[list[str]]]:
+    """What the command answered, and the words that each run printed."""
+    place = folder / name
+    place.mkdir()
+    (place / "target.py").write_text(TARGET)
+    ran = reprocheck(*WORDS, cwd=place, env=environment(**variables))
+    return ran, [path.read_text().split() for path in sorted(place.glob(".reprocheck/audits/*/*/stdout.txt"))]
+
+
+def test_two_runs_of_one_audit_never_share_a_process_and_two_audits_do(tmp_path: Path) -> None:
+    assert os.environ[SERVER_VARIABLE]
+    places = []
+    for name in ("first", "second"):
+        ran, printed = audit(tmp_path, name, OF_A_TEST=name)
+        assert ran.code == 1, ran.out  # the addresses differ
+        for _, seed, folder, variable, server, own_session, option in printed:
+            assert (folder, variable, server) == (str(tmp_path / name), name, "[]")
+            assert (own_session, option) == ("True", "--templates")
+            assert seed == printed[0][1]
+        places.append([words[0] for words in printed])
+    assert len(set(places[0])) == 2
+    assert places[0] == places[1]
+
+
+def test_without_a_server_that_answers_an_audit_starts_its_own(tmp_path: Path) -> None:
+    ran, printed = audit(tmp_path, "own", **{SERVER_VARIABLE: str(tmp_path / "none")})
+    assert ran.code == 1, ran.out
+    assert {words[-1] for words in printed} == {"--template"}
+
+
+def test_a_process_that_inherits_something_else_gets_no_template(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        _, printed = audit(tmp_path, "umask")
+    finally:
+        os.umask(before)
+    assert {words[-1] for words in printed} == {"--template"}
