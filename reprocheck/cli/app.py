@@ -80,7 +80,7 @@ def run(
     env: Annotated[list[str] | None, _option("env", metavar="NAME=VALUE")] = None,
     timeout: Annotated[float | None, _option("timeout", metavar="SECONDS")] = None,
     max_steps: Annotated[int | None, _option("max-steps", metavar="N")] = None,
-    compare: Annotated[list[str] | None, _option("compare", metavar="stdout,files")] = None,
+    compare: Annotated[list[str] | None, _option("compare", metavar="stdout,files,…")] = None,
     ignore: Annotated[list[str] | None, _option("ignore", metavar="GLOB")] = None,
     explain: Annotated[bool | None, _option("explain", "--explain/--no-explain")] = None,
     explain_budget: Annotated[int | None, _option("explain-budget", metavar="RUNS")] = None,

@@ -48,7 +48,7 @@ def vary(
     env: Annotated[list[str] | None, option("env", metavar="NAME=VALUE")] = None,
     timeout: Annotated[float | None, option("timeout", metavar="SECONDS")] = None,
     max_steps: Annotated[int | None, option("max-steps", metavar="N")] = None,
-    compare: Annotated[list[str] | None, option("compare", metavar="stdout|files")] = None,
+    compare: Annotated[list[str] | None, option("compare", metavar="stdout|stderr|files|variables")] = None,
     ignore: Annotated[list[str] | None, option("ignore", metavar="GLOB")] = None,
     explain: Annotated[bool | None, option("explain", "--explain/--no-explain")] = None,
     keep: Annotated[int | None, option("keep", metavar="N")] = None,

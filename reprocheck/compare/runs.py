@@ -95,10 +95,20 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
 def _compare_informational(a: Evidence, b: Evidence, request: Request, missing: list[NotCompared]) -> list[Beside]:
     """What decides only when asked for: standard output, files, generators. What was asked for and not made is said."""
     files, files_missing = compare_files(a, b, request)
-    compared = [*_compare_stdout(a, b, request, missing), *_compare_generators(a, b)]
+    compared = [
+        *_compare_printed(a, b, Compare.STDOUT, request, missing),
+        *_compare_printed(a, b, Compare.STDERR, request, missing),
+        *_compare_generators(a, b),
+    ]
     if files.detail or not files.same:
         compared.append(files)
-    made_nothing = {Compare.STDOUT: "nothing was printed", Compare.FILES: "no file was written"}
+    compared += _compare_variables(a, b, request, missing)
+    made_nothing = {
+        Compare.STDOUT: "nothing was printed",
+        Compare.STDERR: "nothing was written to it",
+        Compare.FILES: "no file was written",
+        Compare.VARIABLES: "the globals of the target's modules hold no number, array or tensor",
+    }
     known = {item.what for item in compared} | {item.what for item in missing}
     known |= {Compare.FILES.value} if files_missing else set()
     missing += (
@@ -125,6 +135,7 @@ def cut(evidence: Evidence, steps: int) -> Evidence:
         else evidence.optimizers,
         outputs=(),
         has_output=False,
+        variables=(),
     )
 
 
@@ -253,26 +264,49 @@ def _is_ignored(name: str, globs: Sequence[str]) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
 
 
-def _compare_stdout(a: Evidence, b: Evidence, request: Request, missing: list[NotCompared]) -> list[Beside]:
-    if not (a.stdout_is_own and b.stdout_is_own):
-        missing.append(NotCompared(what="stdout", reason="it is not as it was when the run ended"))
+def _compare_printed(
+    a: Evidence, b: Evidence, stream: Compare, request: Request, missing: list[NotCompared]
+) -> list[Beside]:
+    """What went to standard output or standard error."""
+    is_own = all(run.stdout_is_own if stream is Compare.STDOUT else run.stderr_is_own for run in (a, b))
+    if not is_own:
+        missing.append(NotCompared(what=stream.value, reason="it is not as it was when the run ended"))
         return []
     try:
-        return _printed(a, b, Compare.STDOUT in request.compare)
+        return _printed(a, b, stream, stream in request.compare)
     except OSError as error:
-        missing.append(NotCompared(what="stdout", reason=f"it cannot be read: {error.strerror or error}"))
+        missing.append(NotCompared(what=stream.value, reason=f"it cannot be read: {error.strerror or error}"))
         return []
 
 
-def _printed(a: Evidence, b: Evidence, decides: bool) -> list[Beside]:
+def _printed(a: Evidence, b: Evidence, stream: Compare, decides: bool) -> list[Beside]:
     """Nothing where nothing was printed."""
-    with open_regular(a.stdout) as left, open_regular(b.stdout) as right:
+    paths = (a.stdout, b.stdout) if stream is Compare.STDOUT else (a.stderr, b.stderr)
+    with open_regular(paths[0]) as left, open_regular(paths[1]) as right:
         found = compare_printed(left, right)
     if found.is_empty:
         return []
     detail = f"line {found.line}: {_shown(found.shown[0])} | {_shown(found.shown[1])}" if found.line else ""
     same = not found.line
-    return [Beside(what="stdout", same=same, detail=detail, decides=decides, only_times=found.only_times)]
+    if same and stream is Compare.STDERR and not decides:
+        return []
+    return [Beside(what=stream.value, same=same, detail=detail, decides=decides, only_times=found.only_times)]
+
+
+def _compare_variables(a: Evidence, b: Evidence, request: Request, missing: list[NotCompared]) -> list[Beside]:
+    """Of a script the globals at the end are what it returns, so to say."""
+    if a.partial or b.partial or not (a.variables or b.variables):
+        return []
+    decides = Compare.VARIABLES in request.compare
+    unread: list[NotCompared] = []
+    pairs = pairs_by_name(a.variables, b.variables)
+    differing = [pair for pair in pairs if pair_differs(pair, unread, "variable ")]
+    missing += unread if decides else ()
+    names = [record.name for pair in differing if (record := pair[0] or pair[1]) is not None]
+    if not names and not decides:
+        return []
+    detail = ", ".join(names[:5]) + _more(names[5:]) if names else f"{len(pairs)} compared"
+    return [Beside(what=Compare.VARIABLES.value, same=not names, detail=detail, decides=decides)]
 
 
 def _shown(line: bytes) -> str:
@@ -288,7 +322,8 @@ def _compare_generators(a: Evidence, b: Evidence) -> list[Beside]:
 
 
 def _beside_divergence(item: Beside, runs: tuple[str, str]) -> Divergence:
-    return Divergence(stage=item.what, step=None, kind=item.what, names=(), tensors=(), runs=runs, note=item.detail)
+    stage = Compare.STDOUT.value if item.what == Compare.STDERR.value else item.what
+    return Divergence(stage=stage, step=None, kind=item.what, names=(), tensors=(), runs=runs, note=item.detail)
 
 
 def same_initial(a: Evidence, b: Evidence) -> bool:

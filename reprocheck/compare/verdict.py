@@ -12,6 +12,7 @@ from reprocheck.errors import ExitCode
 from reprocheck.model import (
     Audit,
     Beside,
+    Compare,
     Comparison,
     Evidence,
     NotCompared,
@@ -176,6 +177,30 @@ def results_not_compared(audit: Audit) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.what for item in audit.not_compared if item.is_result))
 
 
+PRODUCTS = {
+    Compare.STDOUT.value: "standard output",
+    Compare.STDERR.value: "standard error",
+    Compare.FILES.value: "files",
+    Compare.VARIABLES.value: "variables",
+}
+"""What a run makes that decides only when asked for."""
+
+
+def undecided(audit: Audit) -> tuple[str, ...]:
+    """What the runs made differently, and the verdict does not count: `--compare` lets it decide, `--ignore` never."""
+    beside = (item for seed in audit.seeds for item in seed.beside if not item.same and not item.only_times)
+    differing = {item.what for item in beside if not item.decides} - set(audit.request.ignore)
+    return tuple(what for what in PRODUCTS if what in differing)
+
+
+def differ_and_do_not_count(differing: Sequence[str]) -> str:
+    """The part of a sentence that says so."""
+    names = [PRODUCTS[what] for what in differing]
+    named = " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+    s = "s" if tuple(differing) in ((Compare.STDOUT.value,), (Compare.STDERR.value,)) else ""
+    return f"{named} differ{s}, and count{s} only with --compare {','.join(differing)}"
+
+
 def unasked(request: Request) -> SelfSeeding | None:
     """What is known of the seeds of a target whose runs agree, where nobody looked."""
     if request.settings.seeding is Seeding.NONE:
@@ -203,6 +228,9 @@ def open_questions(audit: Audit) -> list[str]:
     ]
     if seeding_is_unknown(audit) and audit.self_seeding is not None and not audit.self_seeding.declined:
         found.append(f"not checked whether it seeds itself: {audit.self_seeding.reason}")
+    differing = undecided(audit)
+    if differing:
+        found.append(f"{differ_and_do_not_count(differing)} (or --ignore {' --ignore '.join(differing)})")
     return list(dict.fromkeys(found))
 
 

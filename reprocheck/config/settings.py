@@ -164,14 +164,14 @@ _TABLE = (
         check=checks.comparisons,
         default=(),
         group=Group.COMPARISON,
-        help="Let these decide the verdict, too: stdout, files.",
+        help="Let these decide the verdict, too: stdout, stderr, files, variables.",
     ),
     Option(
         name="ignore",
         check=checks.words,
         default=(),
         group=Group.COMPARISON,
-        help="A glob of outputs that are not compared; repeatable.",
+        help="A glob of outputs that are not compared, or stdout, stderr, files, variables; repeatable.",
     ),
     Option(
         name="keep",
@@ -320,7 +320,7 @@ _TABLE = (
         check=checks.boolean,
         default=False,
         group=Group.REPORTS,
-        help="For gates: exit 3 if something that is a result was not compared.",
+        help="For gates: exit 3 if something that is a result was not compared, or differs and does not count.",
     ),
     Option(
         name="only-new",

@@ -443,7 +443,7 @@ def _named(place: tuple[str, Location | None]) -> str:
     return "" if place[1] is None else f"{place[1].path}:{place[1].line}"
 
 
-_STAGES = ("init", "data", "step", "checkpoint", "output", "metric", "length", "stdout", "files")
+_STAGES = ("init", "data", "step", "checkpoint", "output", "metric", "length", "stdout", "files", "variables")
 
 
 def when(divergence: Divergence | None) -> tuple[float, int]:

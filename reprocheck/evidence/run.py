@@ -169,6 +169,8 @@ def _load(outcome: Outcome) -> Evidence:
         stdout=folder / STDOUT_FILE,
         stderr=folder / STDERR_FILE,
         stdout_is_own=seal.fits(folder, outcome.digests, STDOUT_FILE),
+        stderr_is_own=seal.fits(folder, outcome.digests, STDERR_FILE),
+        variables=tuple(tensor_record(leaf) for leaf in reading.items(one.get("variables", {}).get("leaves", []))),
         settings_at_end=_plain(reading.table(one["settings"]["settings"])),
         memory=_memory(reading.table(one["memory"]["memory"])),
         stopped_at=reading.whole_or_none(end["stopped_at"]),

@@ -63,7 +63,9 @@ class Compare(str, Enum):
     """Observations that decide only when asked for."""
 
     STDOUT = "stdout"
+    STDERR = "stderr"
     FILES = "files"
+    VARIABLES = "variables"
 
 
 class TargetKind(str, Enum):

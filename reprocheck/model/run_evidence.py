@@ -194,6 +194,9 @@ class Evidence:
     stderr: Path
     stdout_is_own: bool = True
     """Standard output is as it was when the run ended."""
+    stderr_is_own: bool = True
+    variables: tuple[TensorRecord, ...] = ()
+    """Numbers, arrays and tensors in globals of the target's modules at the end."""
     settings_at_end: Mapping[str, Any]
     memory: Mapping[str, Any]
     stopped_at: int | None

@@ -5,14 +5,12 @@ That includes what the runs printed or wrote differently where that does not dec
 
 from __future__ import annotations
 
-from reprocheck.compare.verdict import results_not_compared, seeding_is_unknown
-from reprocheck.model import Audit, Compare, UnseededGenerator, Verdict
+from reprocheck.compare.verdict import differ_and_do_not_count, results_not_compared, seeding_is_unknown, undecided
+from reprocheck.model import Audit, UnseededGenerator, Verdict
 from reprocheck.report.wording import first_of, shown_path
 
 _MOST = 3
 """Things that are named."""
-_PRODUCTS = {Compare.STDOUT.value: "standard output", Compare.FILES.value: "files"}
-"""What a run makes that decides only when asked for."""
 
 
 def headline(audit: Audit) -> str:
@@ -37,18 +35,9 @@ def qualification(audit: Audit) -> str:
     if missing:
         parts.append(f"not compared: {first_of(missing, _MOST)}")
     if differing:
-        named = " and ".join(_PRODUCTS[what] for what in differing)
-        s = "s" if differing == (Compare.STDOUT.value,) else ""
-        parts.append(f"{named} differ{s}, and count{s} only with --compare {','.join(differing)}")
+        parts.append(differ_and_do_not_count(differing))
     text = "; ".join(parts)
     return text if not text or text.startswith(" ") else f"; {text}"
-
-
-def undecided(audit: Audit) -> tuple[str, ...]:
-    """What the runs made differently, and the verdict does not count: `--compare` lets it decide."""
-    beside = (item for seed in audit.seeds for item in seed.beside if not item.same and not item.only_times)
-    differing = {item.what for item in beside if not item.decides}
-    return tuple(what for what in _PRODUCTS if what in differing)
 
 
 def _unseeded(one: UnseededGenerator) -> str:

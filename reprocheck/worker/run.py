@@ -263,6 +263,7 @@ class _Run:
         self._part("checkpoints", self.checkpoints.close, is_result=True)
         if returned:
             self._part("the returned value", lambda: self._record_output(value), is_result=True)
+        self._part("variables", self._record_variables)
         if self.observer is not None and status != "stopped":
             self._part("what was trained by hand", self.observer.steps.tell_updates)
         files, read_checkpoints = self.files, self.spec.read_checkpoints
@@ -299,6 +300,11 @@ class _Run:
         self.recorder.line("output", leaves=lines)
         if self.observer is not None:
             self.observer.steps.found_again(shapes)
+
+    def _record_variables(self) -> None:
+        from reprocheck.worker.observe.variables import variables
+
+        self.recorder.line("variables", leaves=[line_of(leaf, lambda data: None) for leaf in variables()])
 
     def _part(self, what: str, make: Callable[[], Any], *, is_result: bool = False) -> Any:
         """A part of the end. What the target left behind (limits, hooks, signals to itself, its own code that fails)

@@ -51,11 +51,21 @@ update = averaging()
 update(fit())
 """
 BARE_ONLY = BARE.replace("fit()\n", "") + "go()\n"
+METRICS = """
+class Log:
+    rows = []
+    def add(self, value): self.rows.append({"accuracy": value})
+log = Log()
+fit(); log.add(0.5 + D)
+"""
+STDERR = "fit()\nprint('accuracy', 0.5 + D, file=sys.stderr)\n"
 CASES = {
     "at exit": ("atexit.register(fit, D)\nfit()\n", 0, "not compared: training after the end"),
     "before a new start": (AGAIN, 0, "not compared: training before the script started itself again"),
     "bare tensors": (BARE_ONLY, 0, "not compared: the last update of tensors trained by hand"),
     "a closure": (CLOSURE, 1, ""),
+    "metrics in a global": (METRICS, 0, "variables differ, and count only with --compare variables"),
+    "standard error": (STDERR, 0, "standard error differs, and counts only with --compare stderr"),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reprocheck.commands.run.gate import FailOn, Switches, decide, ruled
-from reprocheck.compare.verdict import unique
+from reprocheck.compare.verdict import open_questions, unique
 from reprocheck.model import (
     Audit,
     Beside,
@@ -175,6 +175,8 @@ class TestWhatDoesNotDecide:
             (("stdout",), "standard output differs, and counts only with --compare stdout"),
             (("files",), "files differ, and count only with --compare files"),
             (("files", "stdout"), "standard output and files differ, and count only with --compare stdout,files"),
+            (("stderr",), "standard error differs, and counts only with --compare stderr"),
+            (("variables",), "variables differ, and count only with --compare variables"),
         ],
     )
     def test_first_line(self, differing: tuple[str, ...], first: str) -> None:
@@ -184,6 +186,13 @@ class TestWhatDoesNotDecide:
     def test_beside_what_was_not_compared(self) -> None:
         found = beside(Beside(what="stdout", same=False, detail="line 1"), not_compared=(CHILD,))
         assert headline(found).startswith(f"{FIRST}; standard output differs")
+
+    def test_strict_lets_none_of_it_pass_unless_it_is_ignored(self) -> None:
+        found = beside(Beside(what="files", same=False, detail="a differs"))
+        assert open_questions(found) == ["files differ, and count only with --compare files (or --ignore files)"]
+        ignoring = replace(found, request=replace(found.request, ignore=("files",)))
+        assert open_questions(ignoring) == []
+        assert headline(ignoring) == "REPRODUCIBLE"
 
     def test_what_decides_or_agrees_or_is_no_product(self) -> None:
         found = beside(

@@ -19,8 +19,9 @@ DIVERGENCES = {
     "checkpoint": ("RC308", "checkpoint differs", "a value that the target itself put under observation"),
     "output": ("RC304", "returned value differs", "everything observed in training was equal"),
     "metric": ("RC305", "returned metric differs", "everything else that was observed was equal"),
-    "stdout": ("RC306", "printed output differs", "asked for by --compare stdout"),
+    "stdout": ("RC306", "printed output differs", "asked for by --compare"),
     "files": ("RC307", "written files differ", "asked for by --compare files"),
+    "variables": ("RC309", "variables differ at the end", "asked for by --compare variables"),
 }
 """Stage → code, phrase, what it says. A code is never used again for something else."""
 

@@ -22,10 +22,12 @@ _STAGES = {
                'return {"run": uuid.uuid4().hex, "model": model}'),
     "metric": ("returned-metric", "The numbers that the target returns.",
                'return {"test_loss": evaluate(model, random_subset(x))}'),
-    "stdout": ("printed-output", "Standard output, line by line; only with `--compare stdout`.",
+    "stdout": ("printed-output", "Standard output, or standard error; only with `--compare stdout` or `stderr`.",
                'print("started at", time.time())'),
     "files": ("written-files", "Files that the target wrote; only with `--compare files`.",
               'json.dump({"saved_at": time.time()}, f)'),
+    "variables": ("variables", "Numbers, arrays and tensors in globals of the target's modules at the end; only with "
+                  "`--compare variables`.", "history.append(time.perf_counter() - started)"),
 }  # fmt: skip
 
 
@@ -34,7 +36,7 @@ def _page(stage: str) -> Page:
     slug, checks, example = _STAGES[stage]
     return Page(
         code=code,
-        slug=f"{slug}-differ" if stage in ("data", "files") else f"{slug}-differs",
+        slug=f"{slug}-differ" if stage in ("data", "files", "variables") else f"{slug}-differs",
         title=phrase,
         severity=ERROR,
         checks=checks,

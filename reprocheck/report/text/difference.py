@@ -19,7 +19,7 @@ _MOST_BESIDE_AN_ORIGIN = 3
 _MOST_SAMPLES = 3
 MOST_ULP = 2**20
 """Steps between floats that still say something of rounding."""
-_SINGULAR = {"batch", "loss", "forward", "output", "optimizer state", "stdout", "checkpoint"}
+_SINGULAR = {"batch", "loss", "forward", "output", "optimizer state", "stdout", "stderr", "checkpoint"}
 _PHASES = {
     "init": "before the first forward pass",
     "forward": "forward pass",

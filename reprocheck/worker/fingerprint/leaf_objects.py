@@ -152,7 +152,7 @@ def surrounding_leaf(path: str, name: str, value: Any) -> Leaf | None:
     """The leaf of an attribute that tells of the surroundings: the time, or how long something took."""
     kind = type(value)
     if kind is float:
-        if any(began - 1 <= value <= now() + 1 for began, now in _clocks() if value != int_or_none(value)):
+        if is_reading(value):
             return Leaf(path, REFERENCE, "float64", reason="it is a reading of the clock")
         if _DURATION.search(name.lower()):
             return Leaf(path, REFERENCE, "float64", reason="its name says that it is a time or a speed")
@@ -167,6 +167,11 @@ def surrounding_leaf(path: str, name: str, value: Any) -> Leaf | None:
         except (OverflowError, ValueError, OSError):
             return None
     return None
+
+
+def is_reading(value: float) -> bool:
+    """Whether a clock showed this value while the process ran."""
+    return value != int_or_none(value) and any(began - 1 <= value <= now() + 1 for began, now in _clocks())
 
 
 def reference_leaf(path: str, value: Any) -> Leaf:

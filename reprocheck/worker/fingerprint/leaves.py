@@ -102,6 +102,16 @@ def member_leaves(members: Mapping[str, Any], skip: Callable[[Any], bool]) -> It
     return _bounded(_Walk("", False, skip).members("", members, 0))
 
 
+def variable_leaves(name: str, value: Any, skip: Callable[[Any], bool], most: int) -> Iterator[Leaf]:
+    """The leaves of a variable; after so many values one that says that there are more."""
+    walk = _Walk("", False, skip)
+    walk.most = most
+    try:
+        yield from walk.members("", {name: value}, 0)
+    except _TooLarge:
+        yield Leaf(name, OPAQUE, reason=f"more than {most} values")
+
+
 def _bounded(leaves: Iterator[Leaf]) -> Iterator[Leaf]:
     try:
         yield from itertools.islice(leaves, MAX_LEAVES)
@@ -122,6 +132,7 @@ def leaf_key(leaf: Leaf) -> str:
 
 class _Walk:
     def __init__(self, hide: str, state_only: bool, skip: Callable[[Any], bool] | None = None) -> None:
+        self.most = MAX_VALUES
         self._hide = hide
         self._state_only = state_only
         self._skip = skip
@@ -136,7 +147,7 @@ class _Walk:
 
     def visit(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
         self._count += 1
-        if self._count > MAX_VALUES:
+        if self._count > self.most:
             raise _TooLarge
         if self._skip is not None and self._skip(value):
             return

@@ -8,7 +8,6 @@ models go, and whether they go at all before the process does, means nothing.
 from __future__ import annotations
 
 import gc
-import sys
 import threading
 import types
 from collections import OrderedDict, deque
@@ -20,6 +19,7 @@ import torch
 from reprocheck.worker.fingerprint.digest import Undigestible, Unobserved, tensor_digest
 from reprocheck.worker.fingerprint.leaf_objects import attributes_of, is_library, is_of_library
 from reprocheck.worker.observe.roots import is_main_thread, is_uninitialized
+from reprocheck.worker.observe.variables import globals_of_target
 
 MOST_FINGERPRINTS = 500_000
 NESTED = 2
@@ -161,12 +161,8 @@ def _modules() -> list[Any]:
 
 def _in_globals(shapes: set[tuple[int, ...]]) -> Iterator[torch.Tensor]:
     """Tensors that were trained, or look like a copy of one that was, in the globals of the target's own modules."""
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "reprocheck" or module is None or is_of_library(name):
-            continue
-        if getattr(module, "__file__", None) is None and name != "__main__":
-            continue
-        yield from _trained_in(dict(vars(module)), shapes)
+    for _, found in globals_of_target():
+        yield from _trained_in(found, shapes)
 
 
 def _trained_in(found: dict[str, Any], shapes: set[tuple[int, ...]]) -> Iterator[torch.Tensor]:
@@ -191,7 +187,11 @@ def _trained_in(found: dict[str, Any], shapes: set[tuple[int, ...]]) -> Iterator
             inner = list(dict.values(value))
         elif base is not None:
             inner = list(base.__iter__(value))
-        elif issubclass(kind, (torch.nn.Module, torch.optim.Optimizer, type)) or is_library(kind):
+        elif issubclass(kind, (torch.nn.Module, torch.optim.Optimizer)):
+            continue
+        elif issubclass(kind, type):
+            inner = [] if is_library(value) else list(vars(value).values())
+        elif is_library(kind):
             continue
         else:
             inner = list(attributes_of(value).values())
