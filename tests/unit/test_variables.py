@@ -1,4 +1,4 @@
-"""What the globals of a target's modules hold at the end of a run: numbers, arrays and tensors, nothing of the clock."""
+"""The globals of a target's modules at the end of a run: numbers, arrays and tensors, nothing of the clock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ Put = Callable[..., list[tuple[Any, ...]]]
 
 
 @pytest.fixture
-def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Put]:
+def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
     """Give a module of a target such globals; what is seen of them."""
     target = types.ModuleType("a_target")
     target.__file__ = str(tmp_path / "a_target.py")
@@ -36,7 +36,7 @@ def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Put]:
         assert not any(leaf.text or leaf.data for leaf in leaves)
         return [(leaf.name.removeprefix("a_target."), leaf.kind, leaf.digest) for leaf in leaves]
 
-    yield seen
+    return seen
 
 
 def log_of(e: float) -> Any:
