@@ -27,6 +27,9 @@ def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
     target = types.ModuleType("a_target")
     target.__file__ = str(tmp_path / "a_target.py")
     monkeypatch.setitem(sys.modules, "a_target", target)
+    only = [(name, found) for name, found in module.globals_of_target() if name == "a_target"]
+    assert len(only) == 1
+    monkeypatch.setattr(module, "globals_of_target", lambda: [("a_target", dict(vars(target)))])
 
     def seen(**found: Any) -> list[tuple[Any, ...]]:
         for name in [name for name in vars(target) if not name.startswith("__")]:
