@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import sys
 from contextlib import ExitStack
 
 import pytest
 
+import reprocheck
 from reprocheck.engine.template_server import template_server
 from reprocheck.protocol import SERVER_VARIABLE
 
@@ -17,6 +19,8 @@ _server = pytest.StashKey[ExitStack]()
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server in the process that starts the workers of xdist; those inherit the variable."""
     os.environ["OMP_WAIT_POLICY"] = "passive"  # as in tests.support.cli: one environment, the same templates
+    if not hasattr(config, "workerinput"):  # else PYTHONDONTWRITEBYTECODE makes every process compile it again
+        compileall.compile_dir(os.path.dirname(reprocheck.__file__), quiet=2)
     if sys.platform == "linux" and not hasattr(config, "workerinput"):
         config.stash[_server] = ExitStack()
         os.environ[SERVER_VARIABLE] = config.stash[_server].enter_context(template_server())

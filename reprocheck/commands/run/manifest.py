@@ -22,6 +22,7 @@ _CLASS = (
 """What can change bits between machines. Python cannot."""
 _INSTRUCTIONS = re.compile(r"sse4\w*|avx\w*|fma\w*|f16c|amx\w*|asimd\w*|sve\d*|sme\d*|fphp|i8mm|bf16")
 """Vector instructions that libraries choose their code by."""
+_FIELD = re.compile(r"^(Name|Version): *(\S+)\s*$", re.MULTILINE)
 
 
 def make_manifest(target: Target, cwd: Path, of_run: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -73,10 +74,19 @@ def _ask_git(folder: Path, *words: str) -> str | None:
 def _packages() -> Mapping[str, str]:
     found = {}
     for distribution in importlib.metadata.distributions():
-        name = distribution.metadata["Name"]
+        name, version = _name_and_version(distribution)
         if name:
-            found[name.lower()] = distribution.version
+            found[name.lower()] = version
     return dict(sorted(found.items()))
+
+
+def _name_and_version(distribution: importlib.metadata.Distribution) -> tuple[str | None, str]:
+    """From the head alone: the standard library parses the whole description as well."""
+    head = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
+    lines = dict(_FIELD.findall(head))
+    if "Name" in lines and "Version" in lines:
+        return lines["Name"], lines["Version"]
+    return distribution.metadata["Name"], distribution.version
 
 
 def _cpu() -> Mapping[str, str]:
