@@ -103,11 +103,11 @@ def lines(quick: bool) -> Iterator[Line]:
             cases = cases[-1:]
         else:
             cases.append(("two runs of a CNN of 200 steps", "cnn.py", 2, two, None))
-        for name, script, count, words, target in cases:
+        for name, script, count, arguments, target in cases:
             ratios = []
             for _ in range(rounds):
                 plain = sum(wall(script, folder=folder) for _ in range(count // 2))
-                own = wall(*AUDIT, *words, script, folder=folder)
+                own = wall(*AUDIT, *arguments, script, folder=folder)
                 plain += sum(wall(script, folder=folder) for _ in range(count - count // 2))
                 ratios.append(own / plain)
             yield figure("whole audits", f"{name} / as many plain runs", ratios, target=target)
@@ -131,16 +131,16 @@ def explanation(script: str, folder: str) -> float:
     return 2 * (whole - bare) / plain
 
 
-def wall(*words: str, folder: str, code: int = 0) -> float:
+def wall(*arguments: str, folder: str, code: int = 0) -> float:
     """Seconds of one command that ends with `code`."""
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, *words],
+        [sys.executable, *arguments],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     if done.returncode != code:
-        raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}, not {code}")
+        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}, not {code}")
     return time.perf_counter() - start

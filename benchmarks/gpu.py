@@ -15,7 +15,7 @@ from benchmarks.figures import Figure, Line, Skipped, figure
 from benchmarks.steps import Observed
 from benchmarks.workloads import Attention, Step
 from reprocheck.worker.fingerprint import device_digest
-from reprocheck.worker.fingerprint.digest import Combined, Unobserved, tensor_digest
+from reprocheck.worker.fingerprint.digest import DigestBuilder, Unobserved, tensor_digest
 
 GROUP = "fingerprint on the GPU"
 STEPS = 6
@@ -38,10 +38,10 @@ def _bandwidth(quick: bool) -> Iterator[Figure]:
     many = [torch.randn(2**18, device="cuda") for _ in range(10 if quick else 1000)]
 
     def digest(tensors: list[torch.Tensor]) -> None:
-        combined = Combined()
+        builder = DigestBuilder()
         with Unobserved():
             for one in tensors:
-                combined.tensor(one)
+                builder.tensor(one)
         with Unobserved():
             device_digest.send()
 

@@ -74,8 +74,8 @@ def lines(quick: bool) -> Iterator[Line]:
     for low, high in zip(SIZES, (*SIZES[1:], 10**9), strict=True):
         yield share(f"{low:,} elements or more", [r for case, _, r in kept if low <= case.tensor.numel() < high])
     yield share(f"all, {ENOUGH:,} elements or more", [right for *_, right in large], target=0.98)
-    told = [len(answer.schemes) for _, answer, _ in large if answer.schemes]
-    yield figure("schemes that an answer names, on average", sum(told) / len(told), f"of {len(told)}")
+    found = [len(answer.schemes) for _, answer, _ in large if answer.schemes]
+    yield figure("schemes that an answer names, on average", sum(found) / len(found), f"of {len(found)}")
     high = [right for _, answer, right in kept if answer.confidence is Confidence.HIGH]
     yield figure("high confidence", len(high) / len(kept), f"of {len(kept):,} of any size", unit="")
     yield figure("wrong with high confidence", high.count(False), f"of {len(high):,}", target=0)
@@ -184,8 +184,8 @@ def functions(tensor: torch.Tensor, layer: str, place: Place) -> Iterator[tuple[
         yield "xavier_normal_", lambda t, g=gain: init.xavier_normal_(t, g), Truth(f"xavier_normal_({word})")  # type: ignore[misc]
     for slope, word in ((0.0, "relu"), (0.2, "a=0.2"), (math.sqrt(5), "a=sqrt(5)")):
         for mode in ("fan_in", "fan_out"):
-            told = word if mode == "fan_in" else f"fan_out, {word}"
+            found = word if mode == "fan_in" else f"fan_out, {word}"
             for kind in ("uniform", "normal"):
                 name = f"kaiming_{kind}_"
                 draw = getattr(init, name)
-                yield name, lambda t, d=draw, s=slope, m=mode: d(t, a=s, mode=m), Truth(f"{name}({told})")  # type: ignore[misc]
+                yield name, lambda t, d=draw, s=slope, m=mode: d(t, a=s, mode=m), Truth(f"{name}({found})")  # type: ignore[misc]

@@ -16,8 +16,8 @@ from torch.optim import optimizer as optimizers
 
 from benchmarks.figures import Line, against, figure
 from benchmarks.workloads import BLOCK, build
-from reprocheck.model import Ambient, RunSpec, Settings, Target, TargetKind
-from reprocheck.worker.bootstrap.heap import HeapPoison
+from reprocheck.model import EnvironmentFactors, RunSpec, Settings, Target, TargetKind
+from reprocheck.worker.bootstrap.heap import HeapFill
 from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe.observe import Observer
 from reprocheck.worker.recorder import Recorder
@@ -39,12 +39,12 @@ class Observed:
             repeat=0,
             target=target,
             settings=Settings(),
-            ambient=Ambient(),
+            ambient=EnvironmentFactors(),
             environment={},
             cwd=folder,
             directory=folder,
         )
-        self._observer = Observer(Recorder(folder), HeapPoison(None), None, lambda: None, Sites(spec))
+        self._observer = Observer(Recorder(folder), HeapFill(None), None, lambda: None, Sites(spec))
         self._observer.install(None)
         self._own = self._state()
         self._restore(before)

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.figures import Line, Skipped, against, figure
 from benchmarks.workloads import BLOCK, Step, build
-from reprocheck.model import Ambient, RunSpec, Settings, Target, TargetKind, TraceWindow
+from reprocheck.model import EnvironmentFactors, RunSpec, Settings, Target, TargetKind, TraceWindow
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.trace.trace import Tracer
 
@@ -36,7 +36,7 @@ class Traced:
             repeat=0,
             target=Target(text="benchmark", kind=TargetKind.SCRIPT, path=Path(__file__).absolute()),
             settings=Settings(),
-            ambient=Ambient(),
+            ambient=EnvironmentFactors(),
             environment={},
             cwd=folder,
             directory=folder,

@@ -24,7 +24,7 @@ def main() -> int:
     try:
         return steps[sys.argv[1]]()
     except ValueError as error:  # from shlex: a quote is open
-        print(f"::error title=reprocheck::{escaped(f'an input cannot be split into words: {error}')}")
+        print(f"::error title=reprocheck::{escaped(f'an input cannot be split into args_: {error}')}")
         return 2
 
 
@@ -33,18 +33,18 @@ def install() -> int:
     what = given("install")
     if what == "none":
         return 0
-    words = shlex.split(what) if what else [os.environ["GITHUB_ACTION_PATH"]]
-    return subprocess.run([sys.executable, "-m", "pip", "install", *words], check=False).returncode
+    args_ = shlex.split(what) if what else [os.environ["GITHUB_ACTION_PATH"]]
+    return subprocess.run([sys.executable, "-m", "pip", "install", *args_], check=False).returncode
 
 
 def run() -> int:
     """Run the audit; leave reports, outputs and a summary; end with the exit code of the audit."""
     folder = Path(os.environ["RUNNER_TEMP"]).absolute() / "reprocheck"
     folder.mkdir(parents=True, exist_ok=True)
-    code, last_words = audit(command(folder))
+    code, stderr_tail = audit(command(folder))
     report = read_report(folder / "report.json")
     if not report:
-        tell_without_report(code, last_words)
+        print_without_report(code, stderr_tail)
     baseline = given("baseline")
     if baseline and os.path.isfile(baseline):
         shutil.copy(baseline, folder / "baseline" / os.path.basename(baseline))
@@ -66,24 +66,24 @@ def command(folder: Path) -> list[str]:
     outputs = {"json": folder / "report.json", "markdown": folder / "report.md", "text": folder / "report.txt"}
     if given("sarif") == "true":
         outputs["sarif"] = folder / "report.sarif"
-    words = ["--format", "github", "--evidence", str(folder / "evidence")]
+    args_ = ["--format", "github", "--evidence", str(folder / "evidence")]
     for form, path in outputs.items():
         path.unlink(missing_ok=True)  # a self-hosted runner may have an older one
-        words += ["--output", f"{form}={path}"]
+        args_ += ["--output", f"{form}={path}"]
     if given("baseline"):
         (folder / "baseline").mkdir(exist_ok=True)
-        words += ["--baseline", given("baseline")]
+        args_ += ["--baseline", given("baseline")]
     if given("update-baseline") == "true":
-        words.append("--update-baseline")
+        args_.append("--update-baseline")
     arguments = shlex.split(given("args"))
     target = [*shlex.split(given("target")), *(["--", *arguments] if arguments else [])]
-    return [sys.executable, "-m", "reprocheck", "run", *words, *shlex.split(given("options")), *target]
+    return [sys.executable, "-m", "reprocheck", "run", *args_, *shlex.split(given("options")), *target]
 
 
-def audit(words: list[str]) -> tuple[int, list[str]]:
+def audit(args_: list[str]) -> tuple[int, list[str]]:
     """Its exit code and the end of its standard error, which is passed on as it comes."""
     lines: list[str] = []
-    with subprocess.Popen(words, stderr=subprocess.PIPE, encoding="utf-8", errors="backslashreplace") as process:
+    with subprocess.Popen(args_, stderr=subprocess.PIPE, encoding="utf-8", errors="backslashreplace") as process:
         assert process.stderr is not None
         for line in process.stderr:
             sys.stderr.write(line)
@@ -99,9 +99,9 @@ def read_report(path: Path) -> dict[str, object]:
     return report if isinstance(report, dict) else {}
 
 
-def tell_without_report(code: int, last_words: list[str]) -> None:
+def print_without_report(code: int, stderr_tail: list[str]) -> None:
     """Nothing was audited: say so where the report would have stood."""
-    text = "\n".join(last_words) or "it said nothing"
+    text = "\n".join(stderr_tail) or "it said nothing"
     print(f"::error title=reprocheck::{escaped(f'no verdict reached, exit code {code}: {text}')}")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller. The one table; help and README are tested against it."""
+    """The exit status of the process. The one table; help and README are tested against it."""
 
     OK = 0
     DIFFERENT = 1

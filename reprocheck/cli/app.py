@@ -223,37 +223,37 @@ def main() -> None:
         install()
         code = _main()
     except StopRequested:
-        code = _say_interrupted()
+        code = _report_interrupted()
     finally:
         leave()
     sys.exit(code)
 
 
-def _say_interrupted() -> int:
-    from reprocheck.engine.console import say
+def _report_interrupted() -> int:
+    from reprocheck.engine.console import print_message
 
-    say("interrupted")
+    print_message("interrupted")
     return int(ExitCode.INTERRUPTED)
 
 
 def _main() -> int:
-    from reprocheck.engine.console import say
+    from reprocheck.engine.console import print_message
     from reprocheck.errors import ReprocheckError
 
     try:
         app(standalone_mode=True)
     except ReprocheckError as error:
-        say(f"{_opening(error.exit_code)}: {error.message}")
+        print_message(f"{_opening(error.exit_code)}: {error.message}")
         if error.hint:
-            say(f"  help: {error.hint}")
+            print_message(f"  help: {error.hint}")
         return int(error.exit_code)
     except KeyboardInterrupt:
-        return _say_interrupted()
+        return _report_interrupted()
     except Exception:
         import traceback
 
-        say(f"internal error at {time.strftime('%H:%M:%S')}: this is a bug in reprocheck, please report it")
-        say(traceback.format_exc())
+        print_message(f"internal error at {time.strftime('%H:%M:%S')}: this is a bug in reprocheck, please report it")
+        print_message(traceback.format_exc())
         return int(ExitCode.INTERNAL)
     return int(ExitCode.OK)
 

@@ -46,5 +46,5 @@ def cost(
     given = {name: value for name, value in context.params.items() if name not in own}
     delivery = Delivery(FORMATS, format, output, quiet)
     order = order_of(target, module, argv, given)
-    bill = answer(order.request, rounds, only or (), choose_progress(quiet, verbose))
-    delivery.end(bill, order.options["color"])
+    costs = answer(order.request, rounds, only or (), choose_progress(quiet, verbose))
+    delivery.end(costs, order.options["color"])

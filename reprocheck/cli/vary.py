@@ -81,27 +81,27 @@ def vary(
     delivery.end(found, order.options["color"])
 
 
-def check_vary(words: Sequence[str], form: str) -> None:
-    """The words of `run --vary`. Raises UsageError."""
-    if not words:
+def check_vary(names: Sequence[str], form: str) -> None:
+    """The values of `run --vary`. Raises UsageError."""
+    if not names:
         return
     from reprocheck.commands.vary.variations import choose
     from reprocheck.errors import UsageError
 
-    choose("--vary", words)
+    choose("--vary", names)
     if form != "text":
         raise UsageError(
             f"--vary adds to the text report, not to --format {form}", "use `reprocheck vary --format json`"
         )
 
 
-def also_vary(request: Request, words: Sequence[str], style: Style, quiet: int, verbose: bool) -> int:
+def also_vary(request: Request, names: Sequence[str], style: Style, quiet: int, verbose: bool) -> int:
     """After an audit: the answer beneath its report. Returns the exit code."""
     from reprocheck.commands.vary.command import FORMATS, answer, make_vary_order
     from reprocheck.engine.progress import choose_progress
     from reprocheck.report.write import print_report
 
-    found = answer(make_vary_order(request, words, (), ()), choose_progress(quiet, verbose))
+    found = answer(make_vary_order(request, names, (), ()), choose_progress(quiet, verbose))
     if quiet < 2:
         print_report("\n" + FORMATS["text"](found, style))
     return int(found.exit_code)

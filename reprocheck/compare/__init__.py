@@ -1,1 +1,1 @@
-"""Two runs beside each other: steps, tensors, files, metrics, and the verdict."""
+"""Two runs compared: steps, tensors, files, metrics, and the verdict."""

@@ -91,7 +91,7 @@ def _named(record: CheckpointRecord) -> list[TensorRecord]:
 
 
 def _place(both: Both) -> tuple[int, int]:
-    """Step and rank. What was observed in the step before the call tells which of the two came first."""
+    """Step and rank. What was observed in the step before the call shows which of the two came first."""
     left, right = both
     steps = [record.step for record in both if record is not None and record.step is not None]
     if not steps:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
-from reprocheck.model import Beside, Compare, Evidence, FileRecord, NotCompared, Request
+from reprocheck.model import Compare, Evidence, FileRecord, Informational, NotCompared, Request
 
 UNTOUCHED = ("found", "absent")
 SHARED = "shared"
 MOST_NAMED = 5
 
 
-def compare_files(a: Evidence, b: Evidence, request: Request) -> tuple[Beside, list[NotCompared]]:
+def compare_files(a: Evidence, b: Evidence, request: Request) -> tuple[Informational, list[NotCompared]]:
     """`found` and `absent` files were written or removed by another run of the audit, and this one left them so."""
     decides = Compare.FILES in request.compare
     left, right = ({file.path: file for file in run.files} for run in (a, b))
@@ -61,11 +61,11 @@ def compare_files(a: Evidence, b: Evidence, request: Request) -> tuple[Beside, l
         detail += f" ({len(changed)} differ, {len(only)} in one run only)"
     if equal and not detail:
         detail = f"{equal} file{'s' if equal > 1 else ''} written, equal"
-    return Beside(what="files", same=not changed and not only, detail=detail, decides=decides), missing
+    return Informational(what="files", same=not changed and not only, detail=detail, decides=decides), missing
 
 
 def _looked_at(run: Evidence, path: str) -> bool:
-    """Whether a run may have gone another way because of a file: runs that explain do not tell."""
+    """Whether a run may have gone another way because of a file: runs that explain do not count."""
     whole = os.path.realpath(os.path.join(run.spec.cwd, path))
     return run.spec.probe is not None or whole in run.reads or os.path.dirname(whole) in run.reads
 

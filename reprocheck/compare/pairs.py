@@ -32,7 +32,7 @@ def _by_name(tensors: Iterable[TensorRecord]) -> dict[tuple[str, int], TensorRec
 
 
 REFERENCE = "reference"
-"""Kind of what belongs to the surroundings of a run: a logger, a lock, a reading of the clock."""
+"""Kind of what belongs to the environment of a run: a logger, a lock, a reading of the clock."""
 
 
 def pair_differs(pair: Pair, missing: list[NotCompared], what: str) -> bool:

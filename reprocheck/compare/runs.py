@@ -14,11 +14,11 @@ from reprocheck.compare.pairs import pair_differs, pairs_by_name, tensor_diverge
 from reprocheck.compare.printed import compare_printed
 from reprocheck.compare.steps import StepDifference, compare_steps, has_observations, hashed_elsewhere
 from reprocheck.model import (
-    Beside,
     Compare,
     Comparison,
     Divergence,
     Evidence,
+    Informational,
     NotCompared,
     Request,
     TensorRecord,
@@ -73,12 +73,12 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
         compared.clear()
     if output is not None:
         found.append((AT_END, 2, output))
-    beside = _compare_informational(a, b, request, missing)
-    for item in beside:
+    informational = _compare_informational(a, b, request, missing)
+    for item in informational:
         if item.decides:
             compared.append(item.what)
             if not item.same:
-                found.append((AT_END, 3, _beside_divergence(item, runs)))
+                found.append((AT_END, 3, _informational_divergence(item, runs)))
     missing += dict.fromkeys((*a.unobserved, *b.unobserved))
     found.sort(key=lambda entry: entry[:2])
     notes = ["steps of independent optimizers came in another order, each with equal numbers"] if reordered else []
@@ -87,12 +87,14 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
         divergence=found[0][2] if found else None,
         compared=tuple(compared),
         not_compared=tuple(missing),
-        beside=tuple(beside),
+        informational=tuple(informational),
         notes=tuple(dict.fromkeys([*notes, *a.notes, *b.notes])),
     )
 
 
-def _compare_informational(a: Evidence, b: Evidence, request: Request, missing: list[NotCompared]) -> list[Beside]:
+def _compare_informational(
+    a: Evidence, b: Evidence, request: Request, missing: list[NotCompared]
+) -> list[Informational]:
     """What decides only when asked for: standard output, files, generators. What was asked for and not made is said."""
     files, files_missing = compare_files(a, b, request)
     compared = [
@@ -266,7 +268,7 @@ def _is_ignored(name: str, globs: Sequence[str]) -> bool:
 
 def _compare_printed(
     a: Evidence, b: Evidence, stream: Compare, request: Request, missing: list[NotCompared]
-) -> list[Beside]:
+) -> list[Informational]:
     """What went to standard output or standard error."""
     is_own = all(run.stdout_is_own if stream is Compare.STDOUT else run.stderr_is_own for run in (a, b))
     if not is_own:
@@ -279,7 +281,7 @@ def _compare_printed(
         return []
 
 
-def _printed(a: Evidence, b: Evidence, stream: Compare, decides: bool) -> list[Beside]:
+def _printed(a: Evidence, b: Evidence, stream: Compare, decides: bool) -> list[Informational]:
     """Nothing where nothing was printed."""
     paths = (a.stdout, b.stdout) if stream is Compare.STDOUT else (a.stderr, b.stderr)
     with open_regular(paths[0]) as left, open_regular(paths[1]) as right:
@@ -290,10 +292,10 @@ def _printed(a: Evidence, b: Evidence, stream: Compare, decides: bool) -> list[B
     same = not found.line
     if same and stream is Compare.STDERR and not decides:
         return []
-    return [Beside(what=stream.value, same=same, detail=detail, decides=decides, only_times=found.only_times)]
+    return [Informational(what=stream.value, same=same, detail=detail, decides=decides, only_times=found.only_times)]
 
 
-def _compare_variables(a: Evidence, b: Evidence, request: Request, missing: list[NotCompared]) -> list[Beside]:
+def _compare_variables(a: Evidence, b: Evidence, request: Request, missing: list[NotCompared]) -> list[Informational]:
     """Of a script the globals at the end are what it returns, so to say."""
     if a.partial or b.partial or not (a.variables or b.variables):
         return []
@@ -306,7 +308,7 @@ def _compare_variables(a: Evidence, b: Evidence, request: Request, missing: list
     if not names and not decides:
         return []
     detail = ", ".join(names[:5]) + _more(names[5:]) if names else f"{len(pairs)} compared"
-    return [Beside(what=Compare.VARIABLES.value, same=not names, detail=detail, decides=decides)]
+    return [Informational(what=Compare.VARIABLES.value, same=not names, detail=detail, decides=decides)]
 
 
 def _shown(line: bytes) -> str:
@@ -314,14 +316,14 @@ def _shown(line: bytes) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "…") if line else "(end)"
 
 
-def _compare_generators(a: Evidence, b: Evidence) -> list[Beside]:
+def _compare_generators(a: Evidence, b: Evidence) -> list[Informational]:
     differ = [name for name in a.rng if name in b.rng and a.rng[name] != b.rng[name]]
     if not differ:
         return []
-    return [Beside(what="generators", same=False, detail=f"state at the end: {', '.join(differ)}")]
+    return [Informational(what="generators", same=False, detail=f"state at the end: {', '.join(differ)}")]
 
 
-def _beside_divergence(item: Beside, runs: tuple[str, str]) -> Divergence:
+def _informational_divergence(item: Informational, runs: tuple[str, str]) -> Divergence:
     stage = Compare.STDOUT.value if item.what == Compare.STDERR.value else item.what
     return Divergence(stage=stage, step=None, kind=item.what, names=(), tensors=(), runs=runs, note=item.detail)
 

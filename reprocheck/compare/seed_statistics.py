@@ -64,8 +64,8 @@ def summarize_metric(name: str, found: Mapping[int, Sequence[float]], seeds: int
         values=per_seed,
     )
     if off:
-        words = " and ".join(dict.fromkeys(str(value) for value in values if not math.isfinite(value)))
-        notes.append(f"{words} in {_seeds(off)}: no statistics")
+        text = " and ".join(dict.fromkeys(str(value) for value in values if not math.isfinite(value)))
+        notes.append(f"{text} in {_seeds(off)}: no statistics")
         with suppress(ValueError, OverflowError):  # infinities of both signs have no mean
             summary = replace(summary, mean=statistics.fmean(statistics.fmean(of_seed) for _, of_seed in per_seed))
     else:

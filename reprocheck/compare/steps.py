@@ -46,7 +46,7 @@ class StepDifference:
     """It was observed after the last step."""
     counts: tuple[int, int] = (0, 0)
     generators: tuple[str, ...] = ()
-    """Generators whose state parted from the other run's before this."""
+    """Generators whose state diverged from the other run's before this."""
     hyperparameters: bool = False
     """The optimizer's hyperparameters differ in this step, too."""
 
@@ -77,7 +77,7 @@ def compare_steps(
             kind=_first_kind(left, right, also_absent=True) or "steps",
             in_tail=bool(flags_a & FLAG_TAIL),
             counts=counts,
-            generators=_parted_generators(a, b, first),
+            generators=_diverged_generators(a, b, first),
             hyperparameters=_differs(left, right, "hyperparameters"),
         ),
         False,
@@ -147,16 +147,16 @@ def _first_kind(left: memoryview, right: memoryview, *, also_absent: bool) -> st
     return None
 
 
-def _parted_generators(a: Records, b: Records, first: int) -> tuple[str, ...]:
+def _diverged_generators(a: Records, b: Records, first: int) -> tuple[str, ...]:
     """Generators that agreed at some step and no longer did before record `first` was complete."""
-    parted = []
+    has_diverged = []
     for index, kind in enumerate(STEP_KINDS):
         if kind.startswith("rng ") and first > 0:
             before = digest_at(_record(a, first - 1), index), digest_at(_record(b, first - 1), index)
             start = digest_at(_record(a, 0), index), digest_at(_record(b, 0), index)
             if before[0] != before[1] and start[0] == start[1]:
-                parted.append(kind.removeprefix("rng "))
-    return tuple(parted)
+                has_diverged.append(kind.removeprefix("rng "))
+    return tuple(has_diverged)
 
 
 def _by_optimizer(data: Records, keys: Sequence[str]) -> object:

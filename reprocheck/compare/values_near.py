@@ -52,7 +52,7 @@ def number_is_near(value: float, reference: float, name: str, dtype: str, tolera
 
 
 def _near(x: Array, y: Array, form: Format, dtype: str, tolerance: Tolerance) -> Array:
-    """One truth value a row: y beside its reference x."""
+    """One truth value a row: y with its reference x."""
     import numpy as np
 
     if form.numbers is None or form.ranks is None or tolerance.is_exact:

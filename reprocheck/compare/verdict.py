@@ -11,10 +11,10 @@ from reprocheck.compare.steps import history_digest
 from reprocheck.errors import ExitCode
 from reprocheck.model import (
     Audit,
-    Beside,
     Compare,
     Comparison,
     Evidence,
+    Informational,
     NotCompared,
     Outcome,
     Request,
@@ -61,7 +61,7 @@ def judge_seed(runs: SeedRuns, repeats: int) -> SeedAudit:
         reason=reason,
         runs=tuple(_summary(outcome, by_id.get(outcome.spec.id)) for outcome in runs.outcomes),
         divergence=divergence,
-        beside=tuple(_worst(runs.comparisons)),
+        informational=tuple(_worst(runs.comparisons)),
         notes=tuple(dict.fromkeys(note for comparison in runs.comparisons for note in comparison.notes)),
     )
 
@@ -69,8 +69,8 @@ def judge_seed(runs: SeedRuns, repeats: int) -> SeedAudit:
 def _nothing_compared(comparisons: Sequence[Comparison]) -> str:
     children = unique(item for comparison in comparisons for item in comparison.not_compared if item.kind)
     if children:
-        told = children[0].what.replace(" that ", " ")
-        return f"{told} and {'was' if children[0].count == 1 else 'were'} not observed"
+        which = children[0].what.replace(" that ", " ")
+        return f"{which} and {'was' if children[0].count == 1 else 'were'} not observed"
     if any(item.reason == UNMEASURED for comparison in comparisons for item in comparison.not_compared):
         return "the steps differ in bits, and no output was compared that a tolerance could be measured on"
     return "nothing was compared: no model, no step and no returned value was seen"
@@ -89,11 +89,11 @@ def _ended(outcome: Outcome) -> str:
     return outcome.reason
 
 
-def _worst(comparisons: Sequence[Comparison]) -> Iterable[Beside]:
-    """For each thing compared beside: the first comparison in which it differs, else that it is the same."""
-    found: dict[str, Beside] = {}
+def _worst(comparisons: Sequence[Comparison]) -> Iterable[Informational]:
+    """For each thing compared for information: the first comparison in which it differs, else that it is the same."""
+    found: dict[str, Informational] = {}
     for comparison in comparisons:
-        for item in comparison.beside:
+        for item in comparison.informational:
             if item.what not in found or (found[item.what].same and not item.same):
                 found[item.what] = item
     return found.values()
@@ -105,7 +105,7 @@ def _summary(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
         repeat=outcome.spec.repeat,
         status=outcome.status,
         reason=outcome.reason,
-        last_words=outcome.last_words if outcome.status is not Status.COMPLETED else "",
+        stderr_tail=outcome.stderr_tail if outcome.status is not Status.COMPLETED else "",
         init="" if evidence is None else digest_of(evidence.initial),
         steps_digest="" if evidence is None else history_digest(evidence.steps, evidence.optimizers),
         steps=0 if evidence is None else count_steps(evidence.steps),
@@ -188,7 +188,7 @@ PRODUCTS = {
 
 def undecided(audit: Audit) -> tuple[str, ...]:
     """What the runs made differently, and the verdict does not count: `--compare` lets it decide, `--ignore` never."""
-    beside = (item for seed in audit.seeds for item in seed.beside if not item.same and not item.only_times)
+    beside = (item for seed in audit.seeds for item in seed.informational if not item.same and not item.only_times)
     differing = {item.what for item in beside if not item.decides} - set(audit.request.ignore)
     return tuple(what for what in PRODUCTS if what in differing)
 

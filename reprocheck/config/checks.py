@@ -53,9 +53,9 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 3] + "..."
 
 
-def nearest(word: str, words: Iterable[str]) -> str | None:
+def nearest(word: str, strings: Iterable[str]) -> str | None:
     """A hint with the word that was probably meant."""
-    close = difflib.get_close_matches(word, list(words), n=1)
+    close = difflib.get_close_matches(word, list(strings), n=1)
     return f"did you mean `{close[0]}`?" if close else None
 
 
@@ -108,25 +108,25 @@ def boolean(value: Any) -> bool:
     return value
 
 
-def choice(*words: str) -> Check:
-    """One of some words."""
+def choice(*strings: str) -> Check:
+    """One of several strings."""
 
     def check(value: Any) -> str:
-        if not isinstance(value, str) or value not in words:
-            hint = nearest(value, words) if isinstance(value, str) else None
-            raise refuse(" or ".join((", ".join(words[:-1]), words[-1])), value, hint)
-        return words[words.index(value)]
+        if not isinstance(value, str) or value not in strings:
+            hint = nearest(value, strings) if isinstance(value, str) else None
+            raise refuse(" or ".join((", ".join(strings[:-1]), strings[-1])), value, hint)
+        return strings[strings.index(value)]
 
     return check
 
 
 def member(enum: type[Enum]) -> Check:
-    """One of an enum's words, as its member."""
+    """One of an enum's values, as its member."""
     check = choice(*(item.value for item in enum))
     return lambda value: enum(check(value))
 
 
-def words(value: Any) -> tuple[str, ...]:
+def strings(value: Any) -> tuple[str, ...]:
     """A list of strings."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) and item for item in value):
         raise refuse('a list of strings, as in ["a", "b"]', value)
@@ -134,7 +134,7 @@ def words(value: Any) -> tuple[str, ...]:
 
 
 def text(what: str) -> Check:
-    """Any text that is not empty; `what` it is, in words."""
+    """Any text that is not empty; `what` it is, as text."""
 
     def check(value: Any) -> str:
         if not isinstance(value, str) or not value.strip() or "\0" in value:
@@ -145,7 +145,7 @@ def text(what: str) -> Check:
 
 
 def tolerance(value: Any) -> Tolerance:
-    """How far apart values may lie: a list of words, or one."""
+    """How far apart values may lie: a list of strings, or one."""
     if isinstance(value, Tolerance):
         return value
     given = [value] if isinstance(value, str) else value
@@ -175,7 +175,7 @@ def seeds(value: Any) -> tuple[int, ...]:
 
 
 def comparisons(value: Any) -> tuple[Compare, ...]:
-    """What decides on request: a list of words, or the words with commas between."""
+    """What decides on request: a list of strings, or one string with commas between."""
     texts = value if isinstance(value, (list, tuple)) else [value]
     check = member(Compare)
     asked = {check(word) for text in texts for word in (text.split(",") if isinstance(text, str) else [text])}
@@ -240,7 +240,7 @@ def arguments(value: Any) -> tuple[tuple[str, Any], ...]:
 
 def outputs(value: Any) -> tuple[tuple[str, Path], ...]:
     """A list of `FORMAT=FILE`, no file twice."""
-    found = tuple(parse_output(text) for text in words(value))
+    found = tuple(parse_output(text) for text in strings(value))
     _refuse_repeated("file", [str(file) for _, file in found])
     return found
 

@@ -1,6 +1,6 @@
 """Configuration: the options of `reprocheck run`, from command line and `[tool.reprocheck]`, checked alike.
 
-In come the words of a user; out goes one mapping of option → value, and from it the request to audit.
+In come the options of a user; out goes one mapping of option → value, and from it the request to audit.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ _TABLE = (
     ),
     Option(
         name="ignore",
-        check=checks.words,
+        check=checks.strings,
         default=(),
         group=Group.COMPARISON,
         help="A glob of outputs that are not compared, or stdout, stderr, files, variables; repeatable.",
@@ -231,7 +231,7 @@ _TABLE = (
     ),
     Option(
         name="share",
-        check=checks.words,
+        check=checks.strings,
         default=(),
         group=Group.COMPARISON,
         help="With --against: a file or folder that git does not keep, for the other revision to read; repeatable.",

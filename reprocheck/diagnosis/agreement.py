@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reprocheck.compare.verdict import unasked
+from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
 from reprocheck.diagnosis.generators import drawn_before_seeded
-from reprocheck.diagnosis.lab import Lab, why_failed
-from reprocheck.diagnosis.ledger_file import load_taps
+from reprocheck.diagnosis.ledger_file import load_entries
 from reprocheck.diagnosis.place import Place, place_for
 from reprocheck.diagnosis.rules import diagnose
 from reprocheck.diagnosis.rules.difference import equal_batches, equal_starts
@@ -36,7 +36,7 @@ from reprocheck.model import (
     Target,
     UnseededGenerator,
 )
-from reprocheck.model.explanation import Arm, Attribution, Case, SourceHit, Tap
+from reprocheck.model.explanation import Arm, Attribution, Case, LedgerEntry, SourceHit
 from reprocheck.protocol import count_steps
 
 STEPS = 10
@@ -66,7 +66,7 @@ def explain_agreement(
     `firsts` has a run of each seed, `equal` the pairs of seeds whose runs agree.
     """
     first = firsts[0]
-    lab = Lab(planner, progress, planner.request.explain_budget, templates=templates)
+    runner = ExperimentRunner(planner, progress, planner.request.explain_budget, templates=templates)
     limit = STEPS if count_steps(first.steps) > STEPS else None
     hits = scan(Path(path) for path in first.sources)
     case = Case(
@@ -84,14 +84,14 @@ def explain_agreement(
     why_not = place if isinstance(place, str) else ""
     depends = False
     if isinstance(place, Place):
-        ran = lab.run("does it reproduce without reprocheck's seeding?", [_unseeded(lab, first, limit, place)])[0]
+        ran = runner.run("does it reproduce without reprocheck's seeding?", [_unseeded(runner, first, limit, place)])[0]
         why_not = why_failed(ran)
-        depends = lab.agree(first, ran, limit) is False
+        depends = runner.agree(first, ran, limit) is False
     if depends and isinstance(place, Place):
-        case, why_not = _dependent(lab, first, case, limit, place)
-    elif lab.left >= 1 and _is_worth_a_run(equal, hits):
-        ran = lab.run("following the seed", [lab.spec(first, limit=limit, probe=Probe())])[0]
-        case = replace(case, taps=_taps(ran, first))
+        case, why_not = _dependent(runner, first, case, limit, place)
+    elif runner.left >= 1 and _is_worth_a_run(equal, hits):
+        ran = runner.run("following the seed", [runner.spec(first, limit=limit, probe=Probe())])[0]
+        case = replace(case, entries=_entries(ran, first))
     not_done = (
         (NotCompared(what=WHAT, reason=why_not, help=HELP),) if why_not and _is_of_interest(planner.request) else ()
     )
@@ -114,11 +114,11 @@ def _self_seeding(request: Request, why_not: str, unseeded: tuple[UnseededGenera
 def _unseeded_generators(case: Case) -> tuple[UnseededGenerator, ...]:
     """By the order of their first draws."""
     found = []
-    for tap in sorted(drawn_before_seeded(case.taps, Seeding.NONE).values(), key=lambda tap: tap.order):
+    for entry in sorted(drawn_before_seeded(case.entries, Seeding.NONE).values(), key=lambda entry: entry.order):
         late = any(
-            other.kind == "seed" and other.generator == tap.generator and not other.in_child for other in case.taps
+            other.kind == "seed" and other.generator == entry.generator and not other.in_child for other in case.entries
         )
-        found.append(UnseededGenerator(name=tap.generator, location=tap.location, late=late))
+        found.append(UnseededGenerator(name=entry.generator, location=entry.location, late=late))
     return tuple(found)
 
 
@@ -139,12 +139,14 @@ def _is_worth_a_run(equal: Sequence[tuple[int, int]], hits: Sequence[SourceHit])
     return bool(equal) or any(hit.pattern == "unseeded-generator" for hit in hits)
 
 
-def _unseeded(lab: Lab, first: Evidence, limit: int | None, place: Place, probe: Probe | None = None) -> RunSpec:
+def _unseeded(
+    runner: ExperimentRunner, first: Evidence, limit: int | None, place: Place, probe: Probe | None = None
+) -> RunSpec:
     """A run like the last repeat of the first seed, but for our seeding: all repeats agree."""
-    request = lab.request
+    request = runner.request
     settings = replace(request.settings, seeding=Seeding.NONE)
-    ambient = lab.ambient(request.repeats - 1)
-    return lab.spec(
+    ambient = runner.ambient(request.repeats - 1)
+    return runner.spec(
         first,
         limit=limit,
         ambient=ambient,
@@ -157,19 +159,21 @@ def _unseeded(lab: Lab, first: Evidence, limit: int | None, place: Place, probe:
     )
 
 
-def _dependent(lab: Lab, first: Evidence, case: Case, limit: int | None, place: Place) -> tuple[Case, str]:
+def _dependent(
+    runner: ExperimentRunner, first: Evidence, case: Case, limit: int | None, place: Place
+) -> tuple[Case, str]:
     """The case of a target that repeats because we seed, if that is shown; else why it is not."""
-    if lab.left < 2:
-        return case, f"--explain-budget {lab.request.explain_budget} was used up"
-    ran = lab.run("what is used before it is seeded?", [_unseeded(lab, first, limit, place, Probe())])[0]
-    case = replace(case, taps=_taps(ran, first))
-    drawn = drawn_before_seeded(case.taps, Seeding.NONE)
+    if runner.left < 2:
+        return case, f"--explain-budget {runner.request.explain_budget} was used up"
+    ran = runner.run("what is used before it is seeded?", [_unseeded(runner, first, limit, place, Probe())])[0]
+    case = replace(case, entries=_entries(ran, first))
+    drawn = drawn_before_seeded(case.entries, Seeding.NONE)
     if not drawn:
         return case, why_failed(ran) or "it differs, and no generator was seen in use before it was seeded"
-    seeded = lab.spec(first, limit=limit, fresh=place.fresh, home_without=place.home_without, home_copies=True)
-    control = lab.run("and seeded, in the same folder?", [seeded])[0]
+    seeded = runner.spec(first, limit=limit, fresh=place.fresh, home_without=place.home_without, home_copies=True)
+    control = runner.run("and seeded, in the same folder?", [seeded])[0]
     where = "in a copy of the folder" if place.fresh else "in the folder"
-    if not lab.agree(first, control, limit):
+    if not runner.agree(first, control, limit):
         return case, why_failed(control) or f"it differs, but so does a seeded one {where}"
     arm = Arm(name="seeding none", question="does it agree without reprocheck's seeding?", runs=1, agreed=0, differed=1)
     request = replace(case.request, settings=replace(case.request.settings, seeding=Seeding.NONE))
@@ -178,11 +182,13 @@ def _dependent(lab: Lab, first: Evidence, case: Case, limit: int | None, place: 
     ), ""
 
 
-def _taps(ran: Ran, first: Evidence) -> tuple[Tap, ...]:
+def _entries(ran: Ran, first: Evidence) -> tuple[LedgerEntry, ...]:
     """The ledger of a run, its places moved from a copy of the folder to the folder itself."""
     if not isinstance(ran, Evidence):
         return ()
-    return tuple(replace(tap, location=_moved(tap.location, ran, first)) for tap in load_taps(ran.spec.directory))
+    return tuple(
+        replace(entry, location=_moved(entry.location, ran, first)) for entry in load_entries(ran.spec.directory)
+    )
 
 
 def _moved(location: Location | None, ran: Evidence, first: Evidence) -> Location | None:

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 
 from reprocheck.diagnosis.agree import first_difference, limit_of
+from reprocheck.diagnosis.experiments import ExperimentRunner, tmpdir_of, why_failed
 from reprocheck.diagnosis.factors import SmallestSets, Spent
 from reprocheck.diagnosis.generators import drawn_before_seeded
-from reprocheck.diagnosis.lab import Lab, tmpdir_of, why_failed
 from reprocheck.diagnosis.leftovers import Leftover, leftovers
 from reprocheck.diagnosis.replay import Replay
 from reprocheck.evidence.run import Ran
-from reprocheck.model import Ambient, Divergence, Evidence, Location, RunSpec, Seeding
-from reprocheck.model.explanation import Arm, Attribution, Hold, Tap
+from reprocheck.model import Divergence, EnvironmentFactors, Evidence, Location, RunSpec, Seeding
+from reprocheck.model.explanation import Arm, Attribution, Hold, LedgerEntry
 
 FIELD_OF_FACTOR = {
     "hash seed": "hash_seed",
@@ -46,10 +46,17 @@ class Attributor:
     """The experiments on one difference."""
 
     def __init__(
-        self, lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, seen: Replay, *, again: bool = False
+        self,
+        runner: ExperimentRunner,
+        a: Evidence,
+        b: Evidence,
+        divergence: Divergence,
+        seen: Replay,
+        *,
+        again: bool = False,
     ) -> None:
         """`again`: these runs are further ones already, with the first causes held constant."""
-        self.lab = lab
+        self.runner = runner
         self.a, self.b = a, b
         self.seen = seen
         self.divergence = divergence
@@ -72,7 +79,7 @@ class Attributor:
         self._controls()
         outcomes = [outcome for _, _, outcome in self._plain if outcome is not None]
         if outcomes and all(outcomes):
-            return self._ambient() or self._answer(
+            return self._environment() or self._answer(
                 "unclear",
                 note="it agrees with every environment factor equal, and none of them was shown to make the difference",
                 excluded=OUTSIDE if len(outcomes) > 1 else (),
@@ -116,14 +123,16 @@ class Attributor:
             self._plain.append((self.a, self.b, False))
         for twin, original in ((self.seen.first, self.a), (self.seen.second, self.b)):
             if twin is not None:
-                self._plain.append((original, twin, self.lab.agree(original, twin, self.limit)))
+                self._plain.append((original, twin, self.runner.agree(original, twin, self.limit)))
         originals = [self.a] if not self._plain else []
         if len(self._plain) == 1 and self._plain[0][2] is True:
             originals = [self.b if self._plain[0][0] is self.a else self.a]
         for original in originals:
-            if self.lab.left > RESERVED:
-                twin_run = self.lab.run("control", [self.lab.spec(original, limit=self.limit, against=(original,))])[0]
-                self._plain.append((original, twin_run, self.lab.agree(original, twin_run, self.limit)))
+            if self.runner.left > RESERVED:
+                twin_run = self.runner.run(
+                    "control", [self.runner.spec(original, limit=self.limit, against=(original,))]
+                )[0]
+                self._plain.append((original, twin_run, self.runner.agree(original, twin_run, self.limit)))
                 made += 1
         question = "does it differ with every environment factor equal?"
         self._arm("control", question, made, [outcome for _, _, outcome in self._plain])
@@ -132,15 +141,15 @@ class Attributor:
         """Whether plain pairs differ that do not have one and the same run of the audit in them: the first one finds
         what no run left, and one that differs from all others shows nothing of what they depend on."""
         differing = [(one, twin) for one, twin, outcome in self._plain if outcome is False]
-        if self._again or len(differing) != 1 or self.lab.left < 2:
+        if self._again or len(differing) != 1 or self.runner.left < 2:
             return True
         one, twin = differing[0]
         if not isinstance(twin, Evidence) or (one is self.a and one.spec.repeat):
             return True
-        another = self.lab.run(
-            "does it still differ?", [self.lab.spec(twin, limit=self.limit, against=(self.a, twin))]
+        another = self.runner.run(
+            "does it still differ?", [self.runner.spec(twin, limit=self.limit, against=(self.a, twin))]
         )[0]
-        outcome = self.lab.agree(twin, another, self.limit)
+        outcome = self.runner.agree(twin, another, self.limit)
         self._plain.append((twin, another, outcome))
         self._arm("later control", "do later runs differ with every environment factor equal?", 1, [outcome])
         return outcome is not True
@@ -162,15 +171,15 @@ class Attributor:
         """The first run differs, and all later ones agree with their twins: it found something that they did not."""
         later = next(twin for one, twin, outcome in self._plain if one is self.a and outcome is False)
         assert isinstance(later, Evidence)
-        found = leftovers((*self.seen.taps, *self.seen.other_taps), self.a, self.b)
-        shown = self._as_at_first(found, later) if found and self.lab.left >= 1 else None
-        parts = first_difference(later, self.b, self.lab.request, self.limit)
+        found = leftovers((*self.seen.entries, *self.seen.other_entries), self.a, self.b)
+        shown = self._as_at_first(found, later) if found and self.runner.left >= 1 else None
+        parts = first_difference(later, self.b, self.runner.request, self.limit)
         if shown is not None:
             self.rest = None if parts is None else (later, self.b)
             return shown
         if parts is not None and not found:
             self.a, self.divergence = later, parts
-            ambient = self._ambient()
+            ambient = self._environment()
             if ambient is not None:
                 return replace(ambient, sure=False, rate=self._rate())
         note = "only the first run differs: all later ones agree with one another"
@@ -189,7 +198,7 @@ class Attributor:
         folder = os.path.realpath(self.a.spec.cwd)
         inside = [os.path.relpath(one.path, folder) for one in found if not one.is_outside]
         outside = [one.path for one in found if one.is_outside]
-        spec = self.lab.spec(
+        spec = self.runner.spec(
             self.a,
             limit=self.limit,
             fresh=True,
@@ -197,9 +206,9 @@ class Attributor:
             home_without=outside if outside else None,
             against=(self.a, later),
         )
-        ran = self.lab.run("does it agree with the first run where no run has left a file?", [spec])[0]
-        same = self.lab.agree(self.a, ran, self.limit)
-        differs = self.lab.agree(later, ran, self.limit) is False
+        ran = self.runner.run("does it agree with the first run where no run has left a file?", [spec])[0]
+        same = self.runner.agree(self.a, ran, self.limit)
+        differs = self.runner.agree(later, ran, self.limit) is False
         question = "does a run without files of earlier ones agree with the first run, and differ from later ones?"
         self._arm(
             "without earlier files", question, 1, [same and differs if same is not None else None], why_failed(ran)
@@ -227,19 +236,19 @@ class Attributor:
             varied.sort(key=lambda factor: factor != "directory order")
         return varied
 
-    def _tapped(self, *kinds: str) -> list[Tap]:
-        return [tap for tap in self.seen.taps if _kind(tap) in kinds and self._is_before(tap)]
+    def _tapped(self, *kinds: str) -> list[LedgerEntry]:
+        return [entry for entry in self.seen.entries if _kind(entry) in kinds and self._is_before(entry)]
 
-    def _is_before(self, tap: Tap) -> bool:
-        return self.limit is None or tap.step < self.limit
+    def _is_before(self, entry: LedgerEntry) -> bool:
+        return self.limit is None or entry.step < self.limit
 
-    def _ambient(self) -> Attribution | None:
+    def _environment(self) -> Attribution | None:
         """The smallest sets of factors that turn run a into something else; None when none is shown to."""
         factors = self._varied_factors()
         effects: dict[frozenset[str], Divergence] = {}
 
         def differs(given: tuple[str, ...]) -> bool:
-            if self.lab.left <= RESERVED // 2:
+            if self.runner.left <= RESERVED // 2:
                 raise Spent
             return self._differs_with(given, effects)
 
@@ -248,14 +257,14 @@ class Attributor:
         if not search.found:
             return None
         sets = sorted(search.found, key=lambda one: when(effects.get(frozenset(one), self.divergence)))
-        guilty = [factor for one in sets for factor in one]
+        smallest_sets = [factor for one in sets for factor in one]
         return self._answer(
             "ambient",
-            guilty,
+            smallest_sets,
             sets=tuple(sets),
             excluded=OUTSIDE,
             sure=len([outcome for _, _, outcome in self._plain if outcome]) > 1,
-            hold=self._equal(guilty) if search.complete else None,
+            hold=self._equal(smallest_sets) if search.complete else None,
         )
 
     def _equal(self, factors: Sequence[str]) -> Hold:
@@ -270,16 +279,18 @@ class Attributor:
         """Whether a run with the factors of run a, but these from run b, differs from run a."""
         ambient = _mixed(self.a.spec.ambient, self.b.spec.ambient, factors)
         reference = self.b if "temporary directory" in factors else self.a
-        spec = self.lab.spec(reference, limit=self.limit, ambient=ambient, against=(self.a, self.b))
-        ran = self.lab.run(f"does it depend on the {_and(factors)}?", [spec])[0]
-        same = self.lab.agree(self.a, ran, self.limit)
+        spec = self.runner.spec(reference, limit=self.limit, ambient=ambient, against=(self.a, self.b))
+        ran = self.runner.run(f"does it depend on the {_and(factors)}?", [spec])[0]
+        same = self.runner.agree(self.a, ran, self.limit)
         question = f"does changing only the {_and(factors)} change it?"
         self._arm(" and ".join(factors), question, 1, [same], why_failed(ran))
         if same is False:
-            self._turned = self.lab.agree(ran, self.b, self.limit)
-            parted = first_difference(self.a, ran, self.lab.request, self.limit) if isinstance(ran, Evidence) else None
-            if parted is not None:
-                effects[frozenset(factors)] = parted
+            self._turned = self.runner.agree(ran, self.b, self.limit)
+            has_diverged = (
+                first_difference(self.a, ran, self.runner.request, self.limit) if isinstance(ran, Evidence) else None
+            )
+            if has_diverged is not None:
+                effects[frozenset(factors)] = has_diverged
         return same is False
 
     # From outside
@@ -288,7 +299,7 @@ class Attributor:
         outside = () if self._is_settled() else (self._leftover, self._seeding, self._frozen, self._both)
         questions: tuple[Callable[[], Attribution | None], ...] = (*outside, self._heap)
         for question in questions:
-            if self.lab.left >= 2 + RESERVED // 2:
+            if self.runner.left >= 2 + RESERVED // 2:
                 found = question()
                 if found is not None:
                     return found
@@ -303,26 +314,33 @@ class Attributor:
         """Whether runs agree with this held constant, and whether that is hardly luck. Those with equal factors
         come first; one with the factors of run b shows whether there is another cause. Each comes from a process that
         none of the others was forked from: a repeat that shares its addresses would be none."""
-        hold_all = self.lab.hold + hold
+        hold_all = self.runner.hold + hold
 
         def spec(reference: Evidence) -> RunSpec:
-            return self.lab.spec(reference, limit=self.limit, hold=hold_all, against=ran)
+            return self.runner.spec(reference, limit=self.limit, hold=hold_all, against=ran)
 
         ran: list[Ran] = []
-        ran = self.lab.run(question, [spec(self.a), spec(self.a)])
-        outcomes = [self.lab.agree(ran[0], ran[1], self.limit)]
+        ran = self.runner.run(question, [spec(self.a), spec(self.a)])
+        outcomes = [self.runner.agree(ran[0], ran[1], self.limit)]
         if outcomes[0]:
-            other = self.lab.run(question, [spec(self.b)])[0] if self.lab.left > 1 and self._varied_factors() else None
-            across = None if other is None else self.lab.agree(ran[0], other, self.limit)
+            other = (
+                self.runner.run(question, [spec(self.b)])[0]
+                if self.runner.left > 1 and self._varied_factors()
+                else None
+            )
+            across = None if other is None else self.runner.agree(ran[0], other, self.limit)
             if across:
                 outcomes.append(True)
             elif across is False and isinstance(ran[0], Evidence) and isinstance(other, Evidence):
                 self.rest = ran[0], other
         while (
-            all(outcomes) and self._luck(outcomes) > LUCK and self.lab.left > RESERVED and len(ran) < 2 + MOST_REPEATS
+            all(outcomes)
+            and self._luck(outcomes) > LUCK
+            and self.runner.left > RESERVED
+            and len(ran) < 2 + MOST_REPEATS
         ):
-            ran += self.lab.run(question, [spec(self.a)])
-            outcomes.append(self.lab.agree(ran[0], ran[-1], self.limit))
+            ran += self.runner.run(question, [spec(self.a)])
+            outcomes.append(self.runner.agree(ran[0], ran[-1], self.limit))
         arm = self._arm(name, question, len(ran), outcomes, why_failed(*ran))
         if not arm.same:
             self.rest = None
@@ -337,7 +355,7 @@ class Attributor:
 
     def _leftover(self) -> Attribution | None:
         """Files that an earlier run wrote: equal ones for both runs, in folders of their own."""
-        found = leftovers((*self.seen.taps, *self.seen.other_taps), self.a, self.b)
+        found = leftovers((*self.seen.entries, *self.seen.other_entries), self.a, self.b)
         if not found:
             return None
         outside = tuple(one.path for one in found if one.is_outside)
@@ -348,7 +366,7 @@ class Attributor:
     def _both(self) -> Attribution | None:
         """Two sources, each of which is not enough by itself, held constant together: then each is needed. The first is
         the answer; the runs that still differ with it alone show the other one."""
-        if len(self._not_enough) != 2 or self.lab.left < 2 + RESERVED:
+        if len(self._not_enough) != 2 or self.runner.left < 2 + RESERVED:
             return None
         (name, hold, one, other), (second, second_hold, _, _) = self._not_enough
         kind = {"fresh folder": "leftover", "seeding all": "seeding"}.get(name)
@@ -357,7 +375,7 @@ class Attributor:
         if kind is None or not arm.same:
             return None
         self.rest = one, other
-        drawn = drawn_before_seeded(self.seen.taps, self.lab.request.settings.seeding)
+        drawn = drawn_before_seeded(self.seen.entries, self.runner.request.settings.seeding)
         factors = ["files of earlier runs"] if kind == "leftover" else list(drawn)
         return self._answer(kind, factors, sure=sure, hold=hold)
 
@@ -376,21 +394,21 @@ class Attributor:
 
     def _seeding(self) -> Attribution | None:
         """A target that leaves a generator unseeded agrees when reprocheck seeds it."""
-        settings = self.lab.request.settings
-        held = dict(self.lab.hold.settings).get("seeding")
+        settings = self.runner.request.settings
+        held = dict(self.runner.hold.settings).get("seeding")
         if Seeding.ALL in (settings.seeding, held):
             return None
         hold = Hold(settings=(("seeding", Seeding.ALL),))
         arm, sure, _ = self._held("seeding all", "does it agree when reprocheck seeds every generator?", hold)
-        drawn = drawn_before_seeded(self.seen.taps, settings.seeding)
+        drawn = drawn_before_seeded(self.seen.entries, settings.seeding)
         return self._answer("seeding", list(drawn), sure=sure, hold=hold) if arm.same else None
 
     def _frozen(self) -> Attribution | None:
-        kinds = [kind for kind in FROZEN_KINDS if self._tapped(kind) and kind not in self.lab.hold.frozen]
+        kinds = [kind for kind in FROZEN_KINDS if self._tapped(kind) and kind not in self.runner.hold.frozen]
         if not kinds:
             return None
-        words = ", ".join(_FROZEN_WORDS[kind] for kind in kinds)
-        question = f"does it agree with constant answers from {words}?"
+        text = ", ".join(_FROZEN_TEXT[kind] for kind in kinds)
+        question = f"does it agree with constant answers from {text}?"
         hold = Hold(frozen=tuple(kinds))
         arm, sure, ran = self._held("frozen " + " and ".join(kinds), question, hold)
         if not arm.same:
@@ -401,33 +419,35 @@ class Attributor:
     def _narrow_frozen(self, kinds: list[str], frozen: Ran) -> tuple[list[str], list[Location], bool]:
         """The line whose calls alone have to be constant: then a run agrees with the one where all are. Else all lines
         that differ where they alone are not constant. And whether the answer is sure."""
-        places = list({(kind, tap.location): None for kind in kinds for tap in self._tapped(kind) if tap.location})
+        places = list(
+            {(kind, entry.location): None for kind in kinds for entry in self._tapped(kind) if entry.location}
+        )
         if len(places) == 1:
             kind, place = places[0]
             return [kind], [place] if place is not None else [], True
         for one in places:
-            if self.lab.left <= RESERVED:
+            if self.runner.left <= RESERVED:
                 return kinds, [], False
             if self._agrees_frozen(frozen, [one], f"a constant answer at {_named(one)} only"):
                 kind, place = one
                 return [kind], [place] if place is not None else [], True
-        guilty = []
+        smallest_sets = []
         for one in places:
-            if self.lab.left <= RESERVED:
+            if self.runner.left <= RESERVED:
                 return kinds, [], False
             others = [other for other in places if other != one]
             if self._agrees_frozen(frozen, others, f"constant answers everywhere but at {_named(one)}") is False:
-                guilty.append(one)
-        found = [kind for kind in kinds if any(kind == one[0] for one in guilty)]
-        return found or kinds, [place for _, place in guilty if place is not None], bool(guilty)
+                smallest_sets.append(one)
+        found = [kind for kind in kinds if any(kind == one[0] for one in smallest_sets)]
+        return found or kinds, [place for _, place in smallest_sets if place is not None], bool(smallest_sets)
 
-    def _agrees_frozen(self, frozen: Ran, places: Sequence[tuple[str, Location | None]], words: str) -> bool | None:
+    def _agrees_frozen(self, frozen: Ran, places: Sequence[tuple[str, Location | None]], text: str) -> bool | None:
         items = tuple(f"{kind}@{place.path}:{place.line}" for kind, place in places if place is not None)
-        question = f"does it agree with {words}?"
-        hold = self.lab.hold + Hold(frozen=items)
-        spec = self.lab.spec(self.a, limit=self.limit, hold=hold, against=(frozen,))
-        ran = self.lab.run(question, [spec])[0]
-        same = self.lab.agree(frozen, ran, self.limit)
+        question = f"does it agree with {text}?"
+        hold = self.runner.hold + Hold(frozen=items)
+        spec = self.runner.spec(self.a, limit=self.limit, hold=hold, against=(frozen,))
+        ran = self.runner.run(question, [spec])[0]
+        same = self.runner.agree(frozen, ran, self.limit)
         kinds = " and ".join(dict.fromkeys(kind for kind, _ in places))
         self._arm(
             f"frozen {kinds} at {len(places)} lines" if len(places) > 1 else f"frozen {kinds} at one line",
@@ -454,7 +474,7 @@ def when(divergence: Divergence | None) -> tuple[float, int]:
     return float("inf") if step is None else float(step), _STAGES.index(divergence.stage)
 
 
-_FROZEN_WORDS = {
+_FROZEN_TEXT = {
     "clock": "the clock",
     "entropy": "the system's entropy",
     "pid": "process and host names",
@@ -471,9 +491,9 @@ def uncached(tunables: str) -> str:
 _CACHE = "glibc.malloc.tcache_count"
 
 
-def _kind(tap: Tap) -> str:
+def _kind(entry: LedgerEntry) -> str:
     """A generator that is seeded from the system's entropy is as good as made without a seed."""
-    return "unseeded" if tap.kind == "seed" and tap.value == "entropy" else tap.kind
+    return "unseeded" if entry.kind == "seed" and entry.value == "entropy" else entry.kind
 
 
 def _calls(evidence: Evidence) -> int:
@@ -481,11 +501,13 @@ def _calls(evidence: Evidence) -> int:
     return 1 if evidence.spec.probe is None else evidence.spec.probe.calls
 
 
-def _and(words: Sequence[str]) -> str:
-    return " and the ".join(words)
+def _and(text: Sequence[str]) -> str:
+    return " and the ".join(text)
 
 
-def _mixed(one: Ambient, other: Ambient, factors: Iterable[str]) -> Ambient:
+def _mixed(one: EnvironmentFactors, other: EnvironmentFactors, factors: Iterable[str]) -> EnvironmentFactors:
     """The environment factors of `one` with some of `other`."""
     names = {FIELD_OF_FACTOR[factor] for factor in factors}
-    return Ambient(**{f.name: getattr(other if f.name in names else one, f.name) for f in fields(Ambient)})
+    return EnvironmentFactors(
+        **{f.name: getattr(other if f.name in names else one, f.name) for f in fields(EnvironmentFactors)}
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reprocheck.diagnosis.agree import first_difference
 from reprocheck.diagnosis.attribute import Attributor, when
-from reprocheck.diagnosis.lab import Lab
+from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.leftovers import written_by
 from reprocheck.diagnosis.remedy import Tried, hold_of, try_for_all, try_remedies
 from reprocheck.diagnosis.replay import Replay, replay
@@ -45,40 +45,40 @@ def explain_difference(
     """Why runs a and b of one seed differ, and which fix works. Raises Interrupted."""
     progress.further(planner.request.explain_budget)
     templates.idle = MOST_IDLE
-    lab = Lab(planner, progress, planner.request.explain_budget, templates=templates)
+    runner = ExperimentRunner(planner, progress, planner.request.explain_budget, templates=templates)
     hits = scan(Path(path) for path in a.sources)
     rounds: list[_Round] = []
     trials: list[Trial] = []
     pair: tuple[Evidence, Evidence] | None = (a, b)
     done = False
     while pair is not None and len(rounds) < MOST_CAUSES:
-        parted = divergence if not rounds else first_difference(*pair, lab.request, None)
-        if parted is None or (rounds and lab.left < ENOUGH_FOR_ANOTHER):
+        difference = divergence if not rounds else first_difference(*pair, runner.request, None)
+        if difference is None or (rounds and runner.left < ENOUGH_FOR_ANOTHER):
             break
-        one, pair = _look(lab, *pair, parted, hits, again=bool(rounds))
+        one, pair = _look(runner, *pair, difference, hits, again=bool(rounds))
         if rounds and one.attribution.kind == "unclear":
             break
         rounds.append(one)
         for finding in _found([one]):
             if finding.severity == "error" and finding.confidence == "high":
-                lab.tell(_in_short(finding))
+                runner.tell(_in_short(finding))
         if pair is not None:
             continue
-        tried = _try_fixes(lab, rounds, a, b)
+        tried = _try_fixes(runner, rounds, a, b)
         trials = [*(trial for trial in trials if trial not in tried.trials), *tried.trials]
-        done = any(trial.mends for trial in trials)
+        done = any(trial.works for trial in trials)
         if not done:
-            pair, done = _what_remains(lab, one, tried, a, b)
+            pair, done = _what_remains(runner, one, tried, a, b)
     explanation = Explanation(
         seed=a.spec.seed,
         attribution=rounds[0].attribution,
         origin=rounds[0].seen.origin,
         trials=tuple(trials),
         replays=(rounds[0].seen.diverged, rounds[0].seen.pairs),
-        runs=lab.spent,
+        runs=runner.spent,
         excluded=_excluded(rounds[0].attribution),
         further=tuple(one.attribution for one in rounds[1:]),
-        not_done=(*rounds[0].seen.not_done, *not_done(rounds[0].seen, lab), *_may_remain(lab, rounds, done)),
+        not_done=(*rounds[0].seen.not_done, *not_done(rounds[0].seen, runner), *_may_remain(runner, rounds, done)),
     )
     return explanation, _settled(_found(rounds, _edits(trials)), trials)
 
@@ -91,19 +91,25 @@ def _in_short(finding: Finding) -> str:
 
 
 def _look(
-    lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, hits: tuple[SourceHit, ...], *, again: bool
+    runner: ExperimentRunner,
+    a: Evidence,
+    b: Evidence,
+    divergence: Divergence,
+    hits: tuple[SourceHit, ...],
+    *,
+    again: bool,
 ) -> tuple[_Round, tuple[Evidence, Evidence] | None]:
     """Localize, attribute; and the runs that still differ with what was found held constant, if any do."""
-    seen = replay(lab, a, b, divergence)
-    attributor = Attributor(lab, a, b, divergence, seen, again=again)
+    seen = replay(runner, a, b, divergence)
+    attributor = Attributor(runner, a, b, divergence, seen, again=again)
     attribution = attributor.attribute()
     case = Case(
-        request=lab.request,
+        request=runner.request,
         divergence=divergence,
         origin=seen.origin,
         attribution=attribution,
-        taps=seen.taps,
-        other_taps=seen.other_taps,
+        entries=seen.entries,
+        other_entries=seen.other_entries,
         hits=hits,
         settings_at_end=a.settings_at_end,
         manifest=a.manifest,
@@ -113,7 +119,7 @@ def _look(
         cwd=str(a.spec.cwd),
     )
     if attribution.hold is not None:
-        lab.hold = lab.hold + attribution.hold
+        runner.hold = runner.hold + attribution.hold
     cases = tuple(replace(case, attribution=one) for one in _each(attribution))
     return _Round(divergence=divergence, seen=seen, attribution=attribution, cases=cases), attributor.rest
 
@@ -125,47 +131,47 @@ def _each(attribution: Attribution) -> tuple[Attribution, ...]:
     return tuple(replace(attribution, factors=factors, sets=(factors,)) for factors in attribution.sets)
 
 
-def _try_fixes(lab: Lab, rounds: Sequence[_Round], a: Evidence, b: Evidence) -> Tried:
+def _try_fixes(runner: ExperimentRunner, rounds: Sequence[_Round], a: Evidence, b: Evidence) -> Tried:
     cases = [case for one in rounds for case in one.cases]
     if rounds[0].attribution.kind == "unclear" and not rounds[0].attribution.sure:
         return Tried()  # runs agree as they are: a fix would seem to work
     if len(cases) == 1:
-        return try_remedies(lab, remedies(cases[0]), a, b, cases[0].attribution)
-    return try_for_all(lab, [remedies(case) for case in cases], a, b)
+        return try_remedies(runner, remedies(cases[0]), a, b, cases[0].attribution)
+    return try_for_all(runner, [remedies(case) for case in cases], a, b)
 
 
 def _what_remains(
-    lab: Lab, last: _Round, tried: Tried, a: Evidence, b: Evidence
+    runner: ExperimentRunner, last: _Round, tried: Tried, a: Evidence, b: Evidence
 ) -> tuple[tuple[Evidence, Evidence] | None, bool]:
     """Runs that differ although every known cause is held constant; or none, and whether that was seen."""
-    if tried.mends_a_part is not None:
-        lab.hold = lab.hold + hold_of(tried.mends_a_part)
+    if tried.works_in_part is not None:
+        runner.hold = runner.hold + hold_of(tried.works_in_part)
         return tried.rest, False
-    if last.attribution.hold is None or lab.left < 2:
+    if last.attribution.hold is None or runner.left < 2:
         return None, False
-    ran = lab.run("is there another cause?", [lab.spec(reference, against=()) for reference in (a, b)])
-    agree = lab.agree(ran[0], ran[1], None)
+    ran = runner.run("is there another cause?", [runner.spec(reference, against=()) for reference in (a, b)])
+    agree = runner.agree(ran[0], ran[1], None)
     if agree is False and isinstance(ran[0], Evidence) and isinstance(ran[1], Evidence):
         return (ran[0], ran[1]), False
     return None, agree is True
 
 
-def _may_remain(lab: Lab, rounds: Sequence[_Round], done: bool) -> tuple[NotCompared, ...]:
+def _may_remain(runner: ExperimentRunner, rounds: Sequence[_Round], done: bool) -> tuple[NotCompared, ...]:
     """That what was shown need not be all."""
     if done or rounds[0].attribution.kind in ("unclear", "process"):
         return ()
-    spent = lab.left < ENOUGH_FOR_ANOTHER
-    reason = f"--explain-budget {lab.request.explain_budget} was used up" if spent else "nothing else was shown"
+    spent = runner.left < ENOUGH_FOR_ANOTHER
+    reason = f"--explain-budget {runner.request.explain_budget} was used up" if spent else "nothing else was shown"
     return (NotCompared(what="further causes", reason=f"other causes may remain: {reason}"),)
 
 
 def _edits(trials: Iterable[Trial]) -> set[Edit]:
-    """The changed lines of the trials that mend."""
-    return {edit for trial in trials if trial.mends for remedy in trial.remedies for edit in remedy.edits}
+    """The changed lines of the trials that work."""
+    return {edit for trial in trials if trial.works for remedy in trial.remedies for edit in remedy.edits}
 
 
 def _found(rounds: Sequence[_Round], proved: Collection[Edit] = ()) -> tuple[Finding, ...]:
-    """The causes in the order of their first effects, then what stands beside them, each once."""
+    """The causes in the order of their first effects, then the other findings, each once."""
     ordered = sorted(rounds, key=lambda one: when(one.divergence))
     found = [finding for one in ordered for case in one.cases for finding in diagnose(case, proved)]
     distinct: dict[tuple[object, ...], Finding] = {}
@@ -190,9 +196,9 @@ def placed(divergence: Divergence, explanation: Explanation | None, causes: Sequ
 
 
 def _settled(found: Sequence[Finding], trials: Sequence[Trial]) -> tuple[Finding, ...]:
-    """A cause whose suggested line was tried and mended the difference is proved."""
-    mending = [trial for trial in trials if trial.mends]
-    proved = {edit: len(trial.remedies) for trial in mending for one in trial.remedies for edit in one.edits}
+    """A cause whose suggested line was tried and fixed the difference is proved."""
+    working_fixes = [trial for trial in trials if trial.works]
+    proved = {edit: len(trial.remedies) for trial in working_fixes for one in trial.remedies for edit in one.edits}
     settled = []
     for one in found:
         if one.edit is not None and one.edit in proved:
@@ -212,23 +218,23 @@ def _excluded(attribution: Attribution) -> tuple[str, ...]:
     for arm in attribution.arms:
         if arm.failed or arm.name in attribution.factors:
             continue
-        if arm.name in _AMBIENT and arm.same:
+        if arm.name in _ENVIRONMENT and arm.same:
             out.append(f"changing only the {arm.name} changes nothing")
-        elif not set(arm.name.split(" and ")) <= _AMBIENT and arm.name not in _OWN_WORDS and arm.differed:
+        elif not set(arm.name.split(" and ")) <= _ENVIRONMENT and arm.name not in _OWN_ARMS and arm.differed:
             out.append(f"it still differs with {arm.name}")
     return tuple(out)
 
 
-_OWN_WORDS = frozenset({"control", "later control", "without earlier files"})
-"""Experiments of which another sentence tells."""
-_AMBIENT = frozenset({"hash seed", "heap contents", "directory order", "switch interval", "temporary directory"})
+_OWN_ARMS = frozenset({"control", "later control", "without earlier files"})
+"""Experiments that another sentence describes."""
+_ENVIRONMENT = frozenset({"hash seed", "heap contents", "directory order", "switch interval", "temporary directory"})
 
 
-def not_done(seen: Replay, lab: Lab) -> tuple[NotCompared, ...]:
+def not_done(seen: Replay, runner: ExperimentRunner) -> tuple[NotCompared, ...]:
     """What an explanation had to leave out, and why."""
     if seen.pairs and not seen.diverged:
         pairs = f"{seen.pairs} traced pair{'s' if seen.pairs > 1 else ''}"
         return (NotCompared(what="localization", reason=f"the difference did not come back in {pairs}"),)
-    if lab.left <= 0:
-        return (NotCompared(what="further experiments", reason=f"--explain-budget {lab.spent} was used up"),)
+    if runner.left <= 0:
+        return (NotCompared(what="further experiments", reason=f"--explain-budget {runner.spent} was used up"),)
     return ()

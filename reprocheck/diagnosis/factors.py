@@ -48,18 +48,18 @@ class SmallestSets:
             self._known[key] = self._ask(factors)
         return self._known[key]
 
-    def _smallest(self, suspects: tuple[str, ...]) -> tuple[str, ...]:
-        """A smallest set among suspects that together differ: the likeliest alone, else by halves."""
-        if len(suspects) == 1 or self._differs(suspects[:1]):
-            return suspects[:1]
-        return self._halve(suspects, ())
+    def _smallest(self, candidates: tuple[str, ...]) -> tuple[str, ...]:
+        """A smallest set among candidates that together differ: the likeliest alone, else by halves."""
+        if len(candidates) == 1 or self._differs(candidates[:1]):
+            return candidates[:1]
+        return self._halve(candidates, ())
 
-    def _halve(self, suspects: tuple[str, ...], with_these: tuple[str, ...]) -> tuple[str, ...]:
-        """Delta debugging: suspects and `with_these` differ together, `with_these` alone do not."""
-        if len(suspects) == 1:
-            return suspects
-        middle = (len(suspects) + 1) // 2
-        first, second = suspects[:middle], suspects[middle:]
+    def _halve(self, candidates: tuple[str, ...], with_these: tuple[str, ...]) -> tuple[str, ...]:
+        """Delta debugging: candidates and `with_these` differ together, `with_these` alone do not."""
+        if len(candidates) == 1:
+            return candidates
+        middle = (len(candidates) + 1) // 2
+        first, second = candidates[:middle], candidates[middle:]
         for half in (first, second):
             if self._differs((*half, *with_these)):
                 return self._halve(half, with_these)

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reprocheck.model import Seeding
-from reprocheck.model.explanation import Tap
+from reprocheck.model.explanation import LedgerEntry
 
 GLOBAL = ("python", "numpy", "torch", "cuda")
 ENTROPY = "entropy"
 """Value of a seed that was taken from the system."""
 
 
-def drawn_before_seeded(taps: Iterable[Tap], seeding: Seeding) -> dict[str, Tap]:
+def drawn_before_seeded(entries: Iterable[LedgerEntry], seeding: Seeding) -> dict[str, LedgerEntry]:
     """Global generators that were drawn from before anybody seeded them, with that draw, in order.
 
     `seeding`: what reprocheck had seeded. What a library draws while it is imported (for names and ids) counts only
     where there is no other draw.
     """
-    first: dict[str, Tap] = {}
-    on_import: dict[str, Tap] = {}
-    for tap in sorted(taps, key=lambda tap: tap.order):
-        if tap.kind not in ("seed", "draw", "unseeded") or tap.in_child or tap.value == ENTROPY:
+    first: dict[str, LedgerEntry] = {}
+    on_import: dict[str, LedgerEntry] = {}
+    for entry in sorted(entries, key=lambda entry: entry.order):
+        if entry.kind not in ("seed", "draw", "unseeded") or entry.in_child or entry.value == ENTROPY:
             continue
-        if tap.generator not in GLOBAL or tap.generator in seeded_by_reprocheck(seeding):
+        if entry.generator not in GLOBAL or entry.generator in seeded_by_reprocheck(seeding):
             continue
-        own_business = tap.kind != "seed" and tap.in_import and tap.library
-        (on_import if own_business else first).setdefault(tap.generator, tap)
-    drawn = {generator: tap for generator, tap in first.items() if tap.kind != "seed"}
-    return drawn or {generator: tap for generator, tap in on_import.items() if generator not in first}
+        own_business = entry.kind != "seed" and entry.in_import and entry.library
+        (on_import if own_business else first).setdefault(entry.generator, entry)
+    drawn = {generator: entry for generator, entry in first.items() if entry.kind != "seed"}
+    return drawn or {generator: entry for generator, entry in on_import.items() if generator not in first}
 
 
 def seeded_by_reprocheck(seeding: Seeding) -> frozenset[str]:

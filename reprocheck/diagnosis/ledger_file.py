@@ -1,11 +1,11 @@
-"""The ledger of a run → `Tap`s. Nothing in the file is executed, and nothing in it is trusted to be well formed.
+"""The ledger of a run → its entries. Nothing in the file is executed, and nothing in it is trusted to be well formed.
 
-How `Tap.generator` and `Tap.value` are used beyond their plain meaning:
+How `LedgerEntry.generator` and `LedgerEntry.value` are used beyond their plain meaning:
 - seed: value `entropy` is a seed taken from the system, `state` a state put back;
 - draw: value `thread` came first from another thread than the main one;
 - unseeded: value `default seed` is a torch.Generator that nobody seeded; generator `numpy` is `random_state=None`,
   which draws from numpy's global generator;
-- read: generator `own` is a file that the same run had written anew before;
+- read: generator `own` is a file that the same run had written again before;
 - write: generator `append` keeps what the file held before;
 - order: generator is what it depends on, `string hashes`, `addresses` or `hashes`, value a digest of the order;
 - probe: generator `found` or `absent`.
@@ -23,42 +23,42 @@ from typing import Any
 from reprocheck.diagnosis.source.order_place import walked
 from reprocheck.diagnosis.source.seed_place import Call, frames_of, read_stack, seed_place, source_at
 from reprocheck.model import Location
-from reprocheck.model.explanation import SourceHit, Tap
+from reprocheck.model.explanation import LedgerEntry, SourceHit
 from reprocheck.protocol import LEDGER_FILE
 from reprocheck.protocol.reading import parse_json, read_some
 
 MOST_BYTES = 32 * 2**20
-MOST_TAPS = 20_000
+MOST_ENTRIES = 20_000
 MOST_CHARACTERS = 500
 LARGEST_SOURCE = 2 * 2**20
 _MADE = re.compile(r"\b(?:np|numpy)?\.?(?:random\.)?(RandomState|SeedSequence|MT19937|PCG64DXSM|PCG64|Philox|SFC64)\(")
 
 
-def load_taps(folder: Path) -> tuple[Tap, ...]:
-    """The taps of the run in `folder`, in the order of first calls; those of its children, as one, after its own."""
+def load_entries(folder: Path) -> tuple[LedgerEntry, ...]:
+    """The entries of the run in `folder`, in the order of first calls; those of its children, as one, after its own."""
     found: dict[tuple[int, int, str], Mapping[str, Any]] = {}
     first_pid: int | None = None
     for line in _lines(folder / LEDGER_FILE):
-        # A script that starts itself anew keeps its number, and counts from 0 again.
+        # A script that starts itself again keeps its number, and counts from 0 again.
         key = (
             _number(line, "pid"),
             _number(line, "order"),
             f"{line.get('name')} {line.get('path')} {line.get('line')}",
         )
         first_pid = key[0] if first_pid is None else first_pid
-        if key in found or len(found) < MOST_TAPS:
+        if key in found or len(found) < MOST_ENTRIES:
             found[key] = line  # a later line has the greater count
     ordered = sorted(found, key=lambda key: (found[key].get("in_child") is True, key[0] != first_pid, key))
-    taps: dict[object, Tap] = {}
+    entries: dict[object, LedgerEntry] = {}
     for order, key in enumerate(ordered):
-        tap = _tap(found[key], order)
-        if tap is None:
+        entry = _entry(found[key], order)
+        if entry is None:
             continue
         # Children do the same things, each with values of its own.
-        same = (tap.kind, tap.name, tap.generator, tap.location, tap.library) if tap.in_child else order
-        before = taps.get(same)
-        taps[same] = tap if before is None else replace(before, count=before.count + tap.count)
-    return tuple(taps.values())
+        same = (entry.kind, entry.name, entry.generator, entry.location, entry.library) if entry.in_child else order
+        before = entries.get(same)
+        entries[same] = entry if before is None else replace(before, count=before.count + entry.count)
+    return tuple(entries.values())
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -75,7 +75,7 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
             yield line
 
 
-def _tap(line: Mapping[str, Any], order: int) -> Tap | None:
+def _entry(line: Mapping[str, Any], order: int) -> LedgerEntry | None:
     kind, name = _text(line, "kind"), _text(line, "name")
     if not kind or not name or line.get("count") == 0:  # 0: it was taken back
         return None
@@ -86,7 +86,7 @@ def _tap(line: Mapping[str, Any], order: int) -> Tap | None:
     if name == "numpy.random.SeedSequence" and (made := _MADE.search(code)) is not None:
         name = generator = f"numpy.random.{made[1]}"
     stack = read_stack(line.get("stack"))
-    return Tap(
+    return LedgerEntry(
         kind=kind,
         name=name,
         generator=generator,

@@ -9,10 +9,10 @@ from fnmatch import fnmatch
 
 from reprocheck.compare.files import UNTOUCHED
 from reprocheck.model import Evidence, Known, Location
-from reprocheck.model.explanation import Tap
+from reprocheck.model.explanation import LedgerEntry
 
 OWN = "own"
-"""The generator of a read of what the same run had written anew before."""
+"""The generator of a read of what the same run had written again before."""
 APPEND = "append"
 """The generator of a write that keeps what the file held."""
 _LOOKS = ("read", "probe", "listing")
@@ -25,26 +25,26 @@ class Leftover:
     path: str
     """Real and absolute."""
     location: Location | None
-    """The first line that looks at it, where a ledger tells."""
+    """The first line that looks at it, where a ledger says."""
     is_outside: bool
     """It does not lie in the folder of the runs: a copy of the folder does not keep it away."""
 
 
-def leftovers(taps: Iterable[Tap], *runs: Evidence) -> tuple[Leftover, ...]:
-    """Files that runs write and look at, in the order in which they are looked at. `taps`: the ledgers of further runs
-    in the same folder."""
-    taps = tuple(taps)
+def leftovers(entries: Iterable[LedgerEntry], *runs: Evidence) -> tuple[Leftover, ...]:
+    """Files that runs write and look at, in the order in which they are looked at. `entries`: the ledgers of
+    further runs in the same folder."""
+    entries = tuple(entries)
     cwd = str(runs[0].spec.cwd) if runs else ""
-    written = {*written_by(*runs), *(real_path(tap.value, cwd) for tap in taps if tap.kind == "write")}
+    written = {*written_by(*runs), *(real_path(entry.value, cwd) for entry in entries if entry.kind == "write")}
     found: dict[str, Location | None] = {}
-    for tap in taps:
-        grows = tap.kind == "write" and tap.generator == APPEND
-        if not tap.value or not (grows or (tap.kind in _LOOKS and tap.generator != OWN)):
+    for entry in entries:
+        grows = entry.kind == "write" and entry.generator == APPEND
+        if not entry.value or not (grows or (entry.kind in _LOOKS and entry.generator != OWN)):
             continue
-        path = real_path(tap.value, cwd)
-        seen = _below(written, path) if tap.kind == "listing" else [path] if path in written else []
+        path = real_path(entry.value, cwd)
+        seen = _below(written, path) if entry.kind == "listing" else [path] if path in written else []
         for one in seen:
-            found[one] = found.get(one) or tap.location
+            found[one] = found.get(one) or entry.location
     for path in (path for run in runs for path in run.reads):
         if path in written:
             found.setdefault(path, None)
@@ -54,9 +54,9 @@ def leftovers(taps: Iterable[Tap], *runs: Evidence) -> tuple[Leftover, ...]:
     )
 
 
-def reads_what_was_written(taps: Iterable[Tap], *runs: Evidence) -> bool:
+def reads_what_was_written(entries: Iterable[LedgerEntry], *runs: Evidence) -> bool:
     """Whether a run looks at a file that one of the runs writes."""
-    return bool(leftovers(taps, *runs))
+    return bool(leftovers(entries, *runs))
 
 
 def written_by(*runs: Evidence) -> tuple[str, ...]:

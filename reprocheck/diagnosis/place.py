@@ -24,7 +24,7 @@ class Place:
 
 
 def place_for(planner: Planner, runs: Sequence[Evidence]) -> Place | str:
-    """The place for one more run like these; a reason in words where there is none."""
+    """The place for one more run like these; a reason as text where there is none."""
     written = written_by(*runs)
     is_known = all(_is_known(run) for run in runs)
     if is_known and not written:
@@ -54,9 +54,9 @@ def _named_by_absolute_path(
 ) -> str:
     """A place of what the runs wrote, or the folder, that code, arguments or --env name in full; else empty."""
     request = planner.request
-    words = [*request.target.argv, *(value for _, value in request.target.arguments if isinstance(value, str))]
-    words += [value for _, value in request.settings.env]
-    texts = [*words, *(_text(path) for path in {path for run in runs for path in run.sources})]
+    given = [*request.target.argv, *(value for _, value in request.target.arguments if isinstance(value, str))]
+    given += [value for _, value in request.settings.env]
+    texts = [*given, *(_text(path) for path in {path for run in runs for path in run.sources})]
     above = {home, *home.parents, *folder.parents}
     places = {folder} | {place for path in written for place in (Path(path), *Path(path).parents)} - above
     for place in sorted(places, key=lambda place: len(place.parts)):

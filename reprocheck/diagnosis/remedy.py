@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from reprocheck.diagnosis.lab import Lab, why_failed
+from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
 from reprocheck.model import Evidence, Probe
 from reprocheck.model.explanation import Attribution, Hold, Remedy, Trial
 from reprocheck.protocol import count_steps
@@ -23,81 +23,81 @@ class Tried:
     """What came of the trials."""
 
     trials: tuple[Trial, ...] = ()
-    mends_a_part: Remedy | None = None
+    works_in_part: Remedy | None = None
     """With it, runs with equal environment factors agree, but those of the audit do not: there is another cause."""
     rest: tuple[Evidence, Evidence] | None = None
     """The runs that still differ with it."""
 
 
 def try_remedies(
-    lab: Lab, remedies: Sequence[Remedy], a: Evidence, b: Evidence, attribution: Attribution | None
+    runner: ExperimentRunner, remedies: Sequence[Remedy], a: Evidence, b: Evidence, attribution: Attribution | None
 ) -> Tried:
-    """Each alone until one mends; if none does, all together, then without what is not needed; last what hides."""
+    """Each alone until one works; if none does, all together, then without what is not needed; last what hides."""
     is_rare = attribution is not None and attribution.kind in ("intrinsic", "unclear")
     runs = RARE_RUNS if is_rare else 2
     trials: list[Trial] = []
     part: Tried = Tried()
     hiding = [remedy for remedy in remedies if remedy.hides]
     for remedy in [remedy for remedy in remedies if not remedy.hides][:MOST_TRIALS]:
-        if lab.left < 2:
+        if runner.left < 2:
             break
-        trial, rest = _try(lab, (remedy,), a, b, min(runs, lab.left))
+        trial, rest = _try(runner, (remedy,), a, b, min(runs, runner.left))
         trials.append(trial)
-        if trial.mends:
+        if trial.works:
             return Tried(trials=tuple(trials))
-        if rest is not None and part.mends_a_part is None:
-            part = Tried(mends_a_part=remedy, rest=rest)
+        if rest is not None and part.works_in_part is None:
+            part = Tried(works_in_part=remedy, rest=rest)
     usable = [trial.remedies[0] for trial in trials if not trial.failed]
     if len(usable) > 1 and part.rest is None:
-        trials += _together(lab, usable, a, b, runs)
-    if not any(trial.mends for trial in trials):  # what hides a cause is tried only where nothing mends it
+        trials += _together(runner, usable, a, b, runs)
+    if not any(trial.works for trial in trials):  # what hides a cause is tried only where nothing else works
         for remedy in hiding[: max(0, MOST_TRIALS - len(usable))]:
-            if lab.left >= 2:
-                trials.append(_try(lab, (remedy,), a, b, min(runs, lab.left))[0])
+            if runner.left >= 2:
+                trials.append(_try(runner, (remedy,), a, b, min(runs, runner.left))[0])
     return replace(part, trials=tuple(trials))
 
 
-def try_for_all(lab: Lab, by_cause: Sequence[Sequence[Remedy]], a: Evidence, b: Evidence) -> Tried:
+def try_for_all(runner: ExperimentRunner, by_cause: Sequence[Sequence[Remedy]], a: Evidence, b: Evidence) -> Tried:
     """Of several causes the likeliest remedy of each, all at once; then others in their places."""
     best = [next((one for one in some if not one.hides), some[0]) for some in by_cause if some]
-    if not best or len(best) < len(by_cause) or lab.left < 2:
+    if not best or len(best) < len(by_cause) or runner.left < 2:
         return Tried()
-    trials = [_try(lab, tuple(dict.fromkeys(best)), a, b, 2)[0]]
+    trials = [_try(runner, tuple(dict.fromkeys(best)), a, b, 2)[0]]
     for index, some in enumerate(by_cause):
         for other in some:
-            if any(trial.mends for trial in trials) or lab.left < 2 or len(trials) >= MOST_TRIALS:
+            if any(trial.works for trial in trials) or runner.left < 2 or len(trials) >= MOST_TRIALS:
                 break
             if other is not best[index]:
                 changed = (*best[:index], other, *best[index + 1 :])
-                trials.append(_try(lab, tuple(dict.fromkeys(changed)), a, b, 2)[0])
+                trials.append(_try(runner, tuple(dict.fromkeys(changed)), a, b, 2)[0])
     return Tried(trials=tuple(trials))
 
 
 def hold_of(remedy: Remedy) -> Hold:
-    """What holds a cause constant that this remedy mends."""
+    """What holds a cause constant that this remedy fixes."""
     return Hold(
         settings=remedy.settings, environment=remedy.environment, overrides=remedy.overrides, edits=remedy.edits
     )
 
 
-def _together(lab: Lab, remedies: list[Remedy], a: Evidence, b: Evidence, runs: int) -> list[Trial]:
-    """All at once; where that mends, each is left out in turn as long as it still mends."""
-    if lab.left < runs:
+def _together(runner: ExperimentRunner, remedies: list[Remedy], a: Evidence, b: Evidence, runs: int) -> list[Trial]:
+    """All at once; where that works, each is left out in turn as long as the rest still works."""
+    if runner.left < runs:
         return []
-    best, _ = _try(lab, tuple(remedies), a, b, runs)
-    if not best.mends:
+    best, _ = _try(runner, tuple(remedies), a, b, runs)
+    if not best.works:
         return [best]
     for remedy in remedies:
         fewer = tuple(one for one in best.remedies if one is not remedy)
-        if len(fewer) < 2 or lab.left < runs:
+        if len(fewer) < 2 or runner.left < runs:
             break
-        trial, _ = _try(lab, fewer, a, b, runs)
-        best = trial if trial.mends else best
+        trial, _ = _try(runner, fewer, a, b, runs)
+        best = trial if trial.works else best
     return [best]
 
 
 def _try(
-    lab: Lab, remedies: tuple[Remedy, ...], a: Evidence, b: Evidence, runs: int
+    runner: ExperimentRunner, remedies: tuple[Remedy, ...], a: Evidence, b: Evidence, runs: int
 ) -> tuple[Trial, tuple[Evidence, Evidence] | None]:
     """Runs with the environment factors of both runs that differed, to the end, with the remedies in force and nothing
     else. Of three the first two have equal factors; where only the third differs, both that do are given back."""
@@ -105,12 +105,12 @@ def _try(
     for remedy in remedies:
         hold = hold + hold_of(remedy)
     references = (a, b) if runs == 2 else (a, a, b)[:runs]
-    specs = [lab.spec(reference, probe=Probe(ledger=False), hold=hold, against=()) for reference in references]
+    specs = [runner.spec(reference, probe=Probe(ledger=False), hold=hold, against=()) for reference in references]
     names = " and ".join(remedy.text for remedy in remedies)
     # The first that differs ends the trial.
-    ran = lab.run_in_turn(f"trying {names}", specs, lambda ran: lab.agree(ran[0], ran[-1], None) is True)
+    ran = runner.run_in_turn(f"trying {names}", specs, lambda ran: runner.agree(ran[0], ran[-1], None) is True)
     failed = why_failed(*ran)
-    agreed = 1 + sum(lab.agree(ran[0], other, None) is True for other in ran[1:])
+    agreed = 1 + sum(runner.agree(ran[0], other, None) is True for other in ran[1:])
     trial = Trial(
         remedies=remedies,
         agreed=0 if failed else agreed,

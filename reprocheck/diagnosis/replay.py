@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reprocheck.diagnosis.agree import first_difference, has_step, limit_of
-from reprocheck.diagnosis.lab import Lab, why_failed
-from reprocheck.diagnosis.ledger_file import load_taps
+from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
+from reprocheck.diagnosis.ledger_file import load_entries
 from reprocheck.diagnosis.leftovers import reads_what_was_written
 from reprocheck.diagnosis.localization.localize import locate
 from reprocheck.diagnosis.localization.watch import TraceWatch
 from reprocheck.evidence.run import EvidenceUnreadable, Ran
 from reprocheck.model import Divergence, Evidence, NotCompared, Outcome, Probe, Status, TraceWindow
-from reprocheck.model.explanation import Origin, Tap
+from reprocheck.model.explanation import LedgerEntry, Origin
 from reprocheck.protocol import TRACE_FILE, count_steps
 
 MOST_PAIRS = 3
@@ -27,8 +27,8 @@ class Replay:
     """What the traced pair showed."""
 
     origin: Origin | None = None
-    taps: tuple[Tap, ...] = ()
-    other_taps: tuple[Tap, ...] = ()
+    entries: tuple[LedgerEntry, ...] = ()
+    other_entries: tuple[LedgerEntry, ...] = ()
     first: Evidence | None = None
     second: Evidence | None = None
     """The traced runs, if they went as far as they were to: with the factors of the first and of the second run
@@ -39,7 +39,7 @@ class Replay:
     not_done: tuple[NotCompared, ...] = ()
 
 
-def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: bool = False) -> Replay:
+def replay(runner: ExperimentRunner, a: Evidence, b: Evidence, divergence: Divergence, across: bool = False) -> Replay:
     """Traced pairs until one of them shows where it parts. `across`: they are of two revisions of the code."""
     window: TraceWindow | None = window_of(divergence, a, b)
     answer = Replay()
@@ -50,9 +50,9 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
         window = None if origin is not None and not origin.unknown_inputs else window
     traced: list[Ran] = []
     for attempt in range(MOST_PAIRS):
-        if lab.left < (2 if attempt == 0 else KEPT_FOR_OTHERS):
+        if runner.left < (2 if attempt == 0 else KEPT_FOR_OTHERS):
             break
-        first, second = _traced_pair(lab, a, b, window, traced)
+        first, second = _traced_pair(runner, a, b, window, traced)
         traced += [first, second]
         stopped = any(map(_is_stopped, (first, second)))
         if not stopped and not (isinstance(first, Evidence) and isinstance(second, Evidence)):
@@ -65,26 +65,26 @@ def replay(lab: Lab, a: Evidence, b: Evidence, divergence: Divergence, across: b
             window = None  # the target does not bear the trace: take the ledger alone
             continue
         one, other = (run if isinstance(run, Evidence) else None for run in (first, second))
-        parted = first_difference(one, other, lab.request, limit_of(divergence)) if one and other else None
+        difference = first_difference(one, other, runner.request, limit_of(divergence)) if one and other else None
         origin, unread = _origin(first, second, across) if window is not None else (answer.origin, ())
         answer = Replay(
             origin=origin,
-            taps=load_taps(first.spec.directory),
-            other_taps=load_taps(second.spec.directory),
+            entries=load_entries(first.spec.directory),
+            other_entries=load_entries(second.spec.directory),
             first=one,
             second=other,
-            diverged=answer.diverged + (parted is not None or origin is not None),
+            diverged=answer.diverged + (difference is not None or origin is not None),
             pairs=answer.pairs + 1,
             not_done=unread,
         )
         if origin is not None or window is None or unread:
             break
-        if parted is None and reads_what_was_written((*answer.taps, *answer.other_taps), a, b):
+        if difference is None and reads_what_was_written((*answer.entries, *answer.other_entries), a, b):
             break  # what earlier runs left behind is the same for both now
-        if one and other and parted is not None:
-            if _is_earlier(parted, divergence):
-                divergence = parted
-                window = window_of(parted, one, other)
+        if one and other and difference is not None:
+            if _is_earlier(difference, divergence):
+                divergence = difference
+                window = window_of(difference, one, other)
             elif window.first is None and not _has_threads(answer):
                 break  # a whole trace of one thread shows nothing of it, nor would another one
     return replace(answer, origin=answer.origin or shown)
@@ -108,26 +108,26 @@ def _is_traced(run: Evidence) -> bool:
 
 
 def _has_threads(seen: Replay) -> bool:
-    return any(tap.kind in ("thread", "pool") or tap.threads > 1 for tap in (*seen.taps, *seen.other_taps))
+    return any(entry.kind in ("thread", "pool") or entry.threads > 1 for entry in (*seen.entries, *seen.other_entries))
 
 
-def _is_earlier(parted: Divergence, divergence: Divergence) -> bool:
+def _is_earlier(difference: Divergence, divergence: Divergence) -> bool:
     if not has_step(divergence):
-        return has_step(parted)
-    return (parted.step or 0) < (divergence.step or 0)
+        return has_step(difference)
+    return (difference.step or 0) < (divergence.step or 0)
 
 
 def _traced_pair(
-    lab: Lab, a: Evidence, b: Evidence, window: TraceWindow | None, before: Sequence[Ran]
+    runner: ExperimentRunner, a: Evidence, b: Evidence, window: TraceWindow | None, before: Sequence[Ran]
 ) -> tuple[Ran, Ran]:
-    specs = [lab.spec(run, probe=Probe(trace=window), against=(a, b, *before)) for run in (a, b)]
+    specs = [runner.spec(run, probe=Probe(trace=window), against=(a, b, *before)) for run in (a, b)]
     endless = window is not None and (window.last is None or window.last >= _steps(a, b))
-    ran = lab.run("tracing operations", specs, TraceWatch(*(spec.directory for spec in specs)) if endless else None)
+    ran = runner.run("tracing operations", specs, TraceWatch(*(spec.directory for spec in specs)) if endless else None)
     return ran[0], ran[1]
 
 
 def _is_stopped(run: Ran) -> bool:
-    """Ended, with its trace so far, because the pair had parted."""
+    """Ended, with its trace so far, because the pair had diverged."""
     return isinstance(run, Outcome) and run.status is Status.STOPPED
 
 

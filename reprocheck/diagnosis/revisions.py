@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import islice
 
+from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.explain import not_done
-from reprocheck.diagnosis.lab import Lab
 from reprocheck.diagnosis.replay import replay
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
@@ -31,23 +31,23 @@ def explain_revisions(
 ) -> Explanation:
     """Where a run of the revision and a run of the current state part. Raises Interrupted.
 
-    Its worktree is gone when somebody reads of it: paths and runs are told by the name of the revision.
+    Its worktree is gone when somebody reads of it: paths and runs are named by the name of the revision.
     """
-    lab = Lab(planner, progress, planner.request.explain_budget, base, templates)
-    seen = replay(lab, *pair, divergence, across=True)
+    runner = ExperimentRunner(planner, progress, planner.request.explain_budget, base, templates)
+    seen = replay(runner, *pair, divergence, across=True)
     drawn = _generators_part(*pair, divergence)
-    if seen.origin is not None and seen.origin.kind == "generator" and drawn is not None and lab.left >= 2:
-        earlier = replay(lab, *pair, replace(divergence, stage="step", step=drawn), across=True)
+    if seen.origin is not None and seen.origin.kind == "generator" and drawn is not None and runner.left >= 2:
+        earlier = replay(runner, *pair, replace(divergence, stage="step", step=drawn), across=True)
         if earlier.origin is not None:
             note = f"from step {drawn} on, PyTorch's generator is in another state"
             seen = replace(earlier, origin=replace(earlier.origin, note=note))
     return Explanation(
         seed=pair[1].spec.seed,
         attribution=None,
-        origin=None if seen.origin is None else _told_by_side(seen.origin, revision),
+        origin=None if seen.origin is None else _by_side(seen.origin, revision),
         replays=(seen.diverged, seen.pairs),
-        runs=lab.spent,
-        not_done=(*seen.not_done, *not_done(seen, lab)),
+        runs=runner.spent,
+        not_done=(*seen.not_done, *not_done(seen, runner)),
     )
 
 
@@ -61,7 +61,7 @@ def _generators_part(a: Evidence, b: Evidence, divergence: Divergence) -> int | 
     return None
 
 
-def _told_by_side(origin: Origin, revision: Revision) -> Origin:
+def _by_side(origin: Origin, revision: Revision) -> Origin:
     call = _marked(origin.call, revision)
     other = None if origin.other is None else _marked(origin.other, revision)
     if origin.kind != "extra" and other is not None:

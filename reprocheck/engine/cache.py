@@ -50,7 +50,7 @@ NOISE = (
 
 
 class NotReusable(Exception):
-    """Why a seed runs again, in words."""
+    """Why a seed runs again, as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Reuse:
 
     outcomes: tuple[Outcome, ...] = ()
     run_again: Mapping[int, str] = field(default_factory=dict)
-    """Seed → why its runs are made anew."""
+    """Seed → why its runs are made again."""
 
 
 def reuse(request: Request, specs: Sequence[RunSpec], folder: Path) -> Reuse:
@@ -93,10 +93,10 @@ def changed(inputs: Mapping[str, Any], evidence: Path) -> str:
     for path, known in inputs["files"].items():
         if not _same_file(path, known):
             return f"{path} has changed"
-    for name, now, words in questions:
+    for name, now, text in questions:
         for path, known in inputs[name].items():
             if now(path) != known:
-                return words.format(path)
+                return text.format(path)
     return ""
 
 
@@ -151,7 +151,7 @@ def _order(plain: dict[str, Any]) -> dict[str, Any]:
     """A run specification without what names this very run, and without noise."""
     own = {RUN_VARIABLE}
     if plain["ambient"]["own_tmpdir"]:
-        own |= {"TMPDIR", "TORCHINDUCTOR_CACHE_DIR"}  # the latter was put beside the former
+        own |= {"TMPDIR", "TORCHINDUCTOR_CACHE_DIR"}  # the latter was put next to the former
     environment = {name: value for name, value in plain["environment"].items() if name not in own and not _noise(name)}
     return {**plain, "directory": None, "environment": environment}
 
@@ -162,8 +162,8 @@ def _noise(name: str) -> bool:
 
 def _check_report(report: Mapping[str, Any], request: Request, runs: Sequence[RunSpec]) -> None:
     asked = report["asked"]
-    words = [*map(str, request.ignore)], [compare.value for compare in request.compare], [*request.tolerance.words]
-    if [asked["ignore"], asked["compare"], asked["tolerance"]] != list(words):
+    text = [*map(str, request.ignore)], [compare.value for compare in request.compare], [*request.tolerance.options]
+    if [asked["ignore"], asked["compare"], asked["tolerance"]] != list(text):
         raise NotReusable("the earlier audit had another --ignore, --compare or --tolerance")
     seed = next((seed for seed in report["seeds"] if seed["seed"] == runs[0].seed), None)
     if seed is None or seed["verdict"] != Verdict.REPRODUCIBLE.value:
@@ -177,7 +177,7 @@ def _check_report(report: Mapping[str, Any], request: Request, runs: Sequence[Ru
 def _check_run(earlier: Path, request: Request, evidence: Path) -> None:
     if earlier.is_symlink() or (read_end(earlier) or {}).get("status") not in ("finished", "stopped"):
         raise NotReusable("the earlier evidence is incomplete")
-    by_values = request.against is not None or request.baseline is not None or request.tolerance.words
+    by_values = request.against is not None or request.baseline is not None or request.tolerance.options
     if by_values and not (earlier / VALUES_FILE).is_file():
         raise NotReusable("the earlier audit kept no values to measure a difference on")
     found = [line for line in read_lines(earlier / EVIDENCE_FILE) if line["record"] == "inputs"]

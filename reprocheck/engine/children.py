@@ -46,13 +46,13 @@ class ChildWatch:
 
     def _look_at(self, pid: int) -> None:
         flags = int(_read(pid, "stat").rpartition(b")")[2].split()[6])
-        if flags & _FORK_WITHOUT_EXEC:  # it tells of itself
+        if flags & _FORK_WITHOUT_EXEC:  # it registers itself
             return
         if b"libtorch" not in _read(pid, "maps"):
             return
         self._known.add(pid)
-        words = _read(pid, "cmdline")
-        if not any(word in words for word in _HELPERS):
+        command = _read(pid, "cmdline")
+        if not any(word in command for word in _HELPERS):
             mark(self._path, pid, MAPPED, rank_in(_environment(pid)))
 
 

@@ -123,7 +123,7 @@ def aligned(
     return lines
 
 
-def say(message: str) -> None:
+def print_message(message: str) -> None:
     """One plain message on standard error. Never fails: nobody may be listening."""
     stream = sys.stderr
     if stream is None:
@@ -139,7 +139,7 @@ def disarm(text: str, form: str = "text") -> str:
     """Text in which no line is a command to whoever runs a job and reads its log: `::error::` at the start of a line,
     `##[error]` or `##vso[...]` anywhere in one. `form` is the format it is written in, whose reading stays the same.
 
-    The format `github` consists of such commands; what is told in them has no line of its own.
+    The format `github` consists of such commands; what is shown in them has no line of its own.
     """
     mark, colon = _DISARMED.get(form, ("##\\", "\\::"))
     if "##" in text:

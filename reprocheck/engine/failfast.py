@@ -1,4 +1,4 @@
-"""--fail-fast: notice, while runs of one seed are under way, that their steps have parted. Reads only what is new."""
+"""--fail-fast: notice, while runs of one seed are under way, that their steps have diverged. Reads only what is new."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class FailFast:
         side = spec.id[: spec.id.index(f"s{spec.seed}")]
         self._started.setdefault((side, spec.seed), []).append(spec)
 
-    def parted(self) -> bool:
-        """Whether a run has parted from the first one of its seed."""
-        return any(self._has_parted(group[0], other) for group in self._started.values() for other in group[1:])
+    def has_diverged(self) -> bool:
+        """Whether a run has diverged from the first one of its seed."""
+        return any(self._has_diverged(group[0], other) for group in self._started.values() for other in group[1:])
 
-    def _has_parted(self, first: RunSpec, other: RunSpec) -> bool:
+    def _has_diverged(self, first: RunSpec, other: RunSpec) -> bool:
         paths = [spec.directory / STEPS_FILE for spec in (first, other)]
         common = min(map(_count, paths))
         if common <= self._seen.get(other.id, 0):

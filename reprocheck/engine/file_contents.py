@@ -29,7 +29,7 @@ LARGEST_HEADER = 100 * 2**20
 MOST_UNPACKED = 64
 """Times the size of an archive that its contents may have; 1 GiB in any case."""
 SQLITE_MAGIC = b"SQLite format 3\0"
-SQLITE_BESIDE = ("-wal", "-shm", "-journal")
+SQLITE_COMPANIONS = ("-wal", "-shm", "-journal")
 """Endings of the files that belong to a database."""
 _VOLATILE = (".data/serialization_id",)
 """Members of PyTorch's archives that are no contents."""
@@ -71,8 +71,8 @@ def _feed(file: Any, state: Any, most: int | None = None) -> int:
     return size
 
 
-def _part(state: Any, *words: object) -> None:
-    state.update(json.dumps([repr(word) for word in words]).encode() + b"\n")
+def _part(state: Any, *parts: object) -> None:
+    state.update(json.dumps([repr(word) for word in parts]).encode() + b"\n")
 
 
 def _zip(path: str, state: Any) -> None:
@@ -151,7 +151,7 @@ def _gzip(path: str, state: Any) -> None:
 
 
 def _sqlite(path: str, state: Any) -> None:
-    """Tables and their rows, in a copy: to open a database, even to read it, can make files beside it."""
+    """Tables and their rows, in a copy: to open a database, even to read it, can make files next to it."""
     folder = tempfile.mkdtemp(prefix="reprocheck-")
     try:
         copy = os.path.join(folder, "copy.db")
@@ -177,7 +177,7 @@ def _sqlite(path: str, state: Any) -> None:
 
 @dataclass(frozen=True)
 class _Text:
-    """Told from a blob of the same bytes."""
+    """Distinguished from a blob of the same bytes."""
 
     data: bytes
 

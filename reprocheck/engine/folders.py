@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reprocheck.engine.file_contents import SQLITE_BESIDE, contents, is_database
+from reprocheck.engine.file_contents import SQLITE_COMPANIONS, contents, is_database
 from reprocheck.model import RunSpec
 from reprocheck.protocol import EVIDENCE_FILE, EVIDENCE_FOLDER, FILES_FILE, file_digest
 from reprocheck.protocol.reading import MOST_LINES, items, parse_json, read_whole, table, write_new
@@ -108,7 +108,7 @@ class Folders:
         self._places: dict[Path, _Place] = {}
         self._before: dict[str, Scan] = {}
         self._shared: set[str] = set()
-        """Runs that others ran beside, in the same folder."""
+        """Runs alongside which others ran in the same folder."""
         self._outside: dict[str, None] = {}
         """What runs wrote elsewhere."""
 
@@ -178,7 +178,7 @@ class _Found:
         self._is_shared = is_shared
         self._missing: list[dict[str, Any]] = []
         self._files: list[dict[str, Any]] = []
-        self._own = {str(file["path"]): file for file in heard_of(spec.directory)}
+        self._own = {str(file["path"]): file for file in files_seen(spec.directory)}
         self._outside = [path for path in self._own if os.path.isabs(path)]
         changed = [path for path, state in now.states.items() if before.states.get(path) != state]
         removed = [] if now.reason else [path for path in before.states if path not in now.states]
@@ -213,21 +213,21 @@ class _Found:
         }
 
     def _miss(self, what: str, reason: str, help: str = "", *, is_result: bool = True) -> None:
-        said = {"what": what, "reason": reason, "is_result": is_result and self._decides, "help": help}
-        self._missing.append(said)
+        record = {"what": what, "reason": reason, "is_result": is_result and self._decides, "help": help}
+        self._missing.append(record)
 
     def _without_strangers(self, changed: Iterable[str]) -> Iterator[str]:
         """Without files that a process has open that is none of the run's (those have all ended): a log of ours, ..."""
         changed = list(changed)
         unknown = {os.path.join(self._spec.cwd, path): path for path in changed if path not in self._own}
         strangers = {unknown[name] for name in _open_now(unknown)} if unknown else set()
-        told = sorted(path for path in strangers if not _is_own_stream(os.path.join(self._spec.cwd, path)))
-        if told:
-            reason = f"another process has {_some(told)} open"
+        unseen = sorted(path for path in strangers if not _is_own_stream(os.path.join(self._spec.cwd, path)))
+        if unseen:
+            reason = f"another process has {_some(unseen)} open"
             self._miss("files", reason, is_result=False)
         databases = {path for path in changed if is_database(os.path.join(self._spec.cwd, path))}
         for path in changed:
-            base = next((path.removesuffix(end) for end in SQLITE_BESIDE if path.endswith(end)), path)
+            base = next((path.removesuffix(end) for end in SQLITE_COMPANIONS if path.endswith(end)), path)
             if path not in strangers and (base == path or base not in databases):
                 yield path
 
@@ -261,7 +261,7 @@ def _without_contents(path: str, kind: str) -> dict[str, Any]:
     return {"path": path, "size": 0, "digest": "", "kind": kind}
 
 
-def heard_of(folder: Path) -> list[dict[str, Any]]:
+def files_seen(folder: Path) -> list[dict[str, Any]]:
     """The files that the worker of a run heard of, from its evidence."""
     with suppress(OSError, ValueError, KeyError):
         for line in read_whole(folder / EVIDENCE_FILE, MOST_LINES).splitlines():

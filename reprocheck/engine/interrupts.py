@@ -48,7 +48,7 @@ def _handle(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def deferred() -> Iterator[threading.Event]:
-    """Within it no signal interrupts anything; the event tells of one. The caller of a library keeps its own handlers
+    """Within it no signal interrupts anything; the event is set by one. The caller of a library keeps its own handlers
     outside."""
     if _State.installed:
         _State.deferring += 1

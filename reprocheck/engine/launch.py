@@ -52,13 +52,13 @@ class Watch(Protocol):
     """Looks at runs under way, and says when there is no need for them to go on."""
 
     reason: str
-    """Why a run was ended, in words."""
+    """Why a run was ended, as text."""
 
     def started(self, spec: RunSpec) -> None:
         """A run is under way."""
 
-    def parted(self) -> bool:
-        """Whether runs have parted. Asked again and again."""
+    def has_diverged(self) -> bool:
+        """Whether runs have diverged. Asked again and again."""
 
 
 @dataclass
@@ -84,7 +84,7 @@ def launch(
 ) -> list[Outcome]:
     """Run all, at most `jobs` at a time, in order. Raises Interrupted (children ended) on Ctrl-C, SIGTERM or SIGHUP.
 
-    With `watch`, runs under way are ended as STOPPED once two have parted, and no more are started. Without
+    With `watch`, runs under way are ended as STOPPED once two have diverged, and no more are started. Without
     `templates`, every run is an interpreter of its own.
     """
     templates = templates or Templates(Isolation.PROCESS)
@@ -104,7 +104,7 @@ def launch(
         outcome = replace(
             outcome,
             reason=mask_text(outcome.reason, secrets),
-            last_words=mask_text(outcome.last_words, secrets),
+            stderr_tail=mask_text(outcome.stderr_tail, secrets),
             digests=seal(run.spec.directory),
         )
         outcomes[run.spec.id] = outcome
@@ -131,7 +131,7 @@ def launch(
                         ended(run, outcome)
                         if outcome.usage:
                             waiting.clear()
-                if watch is not None and active and watch.parted():
+                if watch is not None and active and watch.has_diverged():
                     waiting.clear()
                     for run in list(active):
                         ended(run, _stop(run, watch.reason))
@@ -188,7 +188,7 @@ def _process(spec: RunSpec, template: Template | None) -> Process:
 
 
 def _forget_secrets(spec: RunSpec, secrets: Sequence[str]) -> None:
-    """What a run was told in confidence is kept no longer than it runs, nor is it where the target printed it."""
+    """The secrets of a run are kept no longer than it runs, nor are they where the target printed it."""
     with suppress(OSError):
         write_new(spec.directory / SPEC_FILE, encode_kept(spec, key_of(spec.directory)).encode())
     for name in (STDOUT_FILE, STDERR_FILE):
@@ -230,7 +230,7 @@ def _give_up(run: _Active, status: Status, reason: str) -> Outcome:
         spec=run.spec,
         status=status,
         reason=reason,
-        last_words=_last_words(run.spec),
+        stderr_tail=_stderr_tail(run.spec),
         seconds=seconds,
     )
 
@@ -262,7 +262,7 @@ def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
         spec=spec,
         status=status,
         reason=reason,
-        last_words=_last_words(spec),
+        stderr_tail=_stderr_tail(spec),
         seconds=seconds,
         usage=usage,
         out_of_memory=memory,
@@ -285,7 +285,7 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _last_words(spec: RunSpec) -> str:
+def _stderr_tail(spec: RunSpec) -> str:
     return read_tail(spec.directory / STDERR_FILE) or read_tail(spec.directory / STDOUT_FILE)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from reprocheck.engine.workdir import in_world
 from reprocheck.model import (
-    Ambient,
     AmbientMode,
     Compare,
     Deterministic,
+    EnvironmentFactors,
     Home,
     Known,
     NotCompared,
@@ -60,14 +60,14 @@ class Planner:
     tmp: Path
     """For what runs may leave behind: temporary directories, copies of the folder."""
     prefix: str = ""
-    """Before the name of every run: tells the runs of another revision apart."""
+    """Before the name of every run: distinguishes the runs of another revision."""
 
     def spec(
         self,
         run_id: str,
         seed: int,
         repeat: int,
-        ambient: Ambient,
+        ambient: EnvironmentFactors,
         *,
         settings: Settings | None = None,
         probe: Probe | None = None,
@@ -83,7 +83,7 @@ class Planner:
         `fresh`: in a copy of the folder, made at `work` where that is given. `tmpdir`: the run whose temporary
         directory it gets, emptied; else its own. `home_without`: it gets a home folder of its own that holds what the
         user's holds, but for these files, by their real paths; with `home_copies` it holds copies of them. `known`:
-        what runs in the folder touched; a copy lies so that it finds what they found beside and above the folder.
+        what runs in the folder touched; a copy lies so that it finds what they found next to and above the folder.
         """
         run_id = self.prefix + run_id
         settings = settings or self.request.settings
@@ -114,9 +114,9 @@ class Planner:
             probe=probe,
         )
 
-    def ambient(self, repeat: int) -> Ambient:
+    def ambient(self, repeat: int) -> EnvironmentFactors:
         """The environment factors of one repeat."""
-        return ambient_of(repeat, self.request, self.environ)
+        return factors_of(repeat, self.request, self.environ)
 
 
 def plan_runs(planner: Planner) -> tuple[RunSpec, ...]:
@@ -165,7 +165,7 @@ def pinned(request: Request, environ: Mapping[str, str]) -> tuple[NotCompared, .
     return tuple(found)
 
 
-def given_by(environment: Iterable[str], ambient: Ambient) -> Ambient:
+def given_by(environment: Iterable[str], ambient: EnvironmentFactors) -> EnvironmentFactors:
     """Without the factors whose variables these names give."""
     fields: dict[str, dict[str, Any]] = {
         "PYTHONHASHSEED": {"hash_seed": None},
@@ -176,12 +176,12 @@ def given_by(environment: Iterable[str], ambient: Ambient) -> Ambient:
     return replace(ambient, **changes)
 
 
-def ambient_of(repeat: int, request: Request, environ: Mapping[str, str]) -> Ambient:
+def factors_of(repeat: int, request: Request, environ: Mapping[str, str]) -> EnvironmentFactors:
     """The environment factors of one repeat: what is pinned stays as it is found."""
     if request.ambient is AmbientMode.FIXED:
-        return Ambient(hash_seed=None if _is_set("PYTHONHASHSEED", request, environ) else 0)
+        return EnvironmentFactors(hash_seed=None if _is_set("PYTHONHASHSEED", request, environ) else 0)
     free = set(FACTORS) - {item.what for item in pinned(request, environ)}
-    return Ambient(
+    return EnvironmentFactors(
         hash_seed=HASH_SEEDS_FROM + repeat if "hash seed" in free else None,
         heap_byte=HEAP_BYTES[repeat % len(HEAP_BYTES)] if "heap contents" in free else None,
         listing_key=repeat if "directory order" in free and repeat else None,
@@ -234,7 +234,7 @@ def in_home(environment: Mapping[str, str], home: Home) -> dict[str, str]:
     return moved
 
 
-def _environment(base: Mapping[str, str], ambient: Ambient, name: str, tmp: Path) -> dict[str, str]:
+def _environment(base: Mapping[str, str], ambient: EnvironmentFactors, name: str, tmp: Path) -> dict[str, str]:
     environment = dict(base)
     environment[RUN_VARIABLE] = name
     if ambient.hash_seed is not None:
@@ -244,7 +244,7 @@ def _environment(base: Mapping[str, str], ambient: Ambient, name: str, tmp: Path
         environment["MallocPreScribble"] = environment["MallocScribble"] = "1"  # macOS
     if ambient.own_tmpdir:
         environment["TMPDIR"] = str(tmp)
-        # Compiled kernels are a cache, not a temporary file: every run would compile them anew.
+        # Compiled kernels are a cache, not a temporary file: every run would compile them again.
         environment.setdefault("TORCHINDUCTOR_CACHE_DIR", str(_inductor_cache(tmp)))
     return environment
 

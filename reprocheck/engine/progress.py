@@ -1,6 +1,6 @@
 """What a person sees while runs are under way. On standard error only; the audit itself never prints.
 
-The audit tells a Progress what happens; it does not know who listens.
+The audit reports what happens to a Progress; it does not know who listens.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from reprocheck.engine.console import escape, is_terminal, say
+from reprocheck.engine.console import escape, is_terminal, print_message
 from reprocheck.model import Status
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Progress(Protocol):
         """The audit turns to something else."""
 
     def further(self, most: int) -> None:
-        """At most so many runs are made beyond the plan, each for a question that `stage` tells."""
+        """At most so many runs are made beyond the plan, each for a question that `stage` gives."""
 
     def found(self, message: str) -> None:
         """What is certain by now, though the audit goes on."""
@@ -92,15 +92,15 @@ class PlainProgress:
             self._total, self._ended = total_runs, 0
 
     def run_started(self, run_id: str, index: int) -> None:
-        """Tell it when asked for."""
+        """Print it when asked for."""
         if self._verbose:
-            say(_line(f"run {run_id} started"))
+            print_message(_line(f"run {run_id} started"))
 
     def run_step(self, run_id: str, step: int, seconds: float) -> None:
         """Say nothing: steps are for a live display."""
 
     def run_ended(self, run_id: str, status: Status, seconds: float, steps: int) -> None:
-        """Tell how it ended."""
+        """Print how it ended."""
         with self._lock:
             self._ended += 1
             beyond = self._ended - self._total
@@ -108,21 +108,21 @@ class PlainProgress:
             if beyond > 0 and self._further:
                 number = f"further run {beyond} of at most {self._further}"
             asked = f": {self._stage}" if beyond > 0 and self._stage else ""
-            say(_line(f"{number} {_ended(run_id, status, seconds, steps)}{asked}"))
+            print_message(_line(f"{number} {_ended(run_id, status, seconds, steps)}{asked}"))
 
     def stage(self, message: str) -> None:
-        """Tell it when asked for; else with the runs that are made for it."""
+        """Print it when asked for; else with the runs that are made for it."""
         self._stage = message
         if self._verbose:
-            say(_line(message))
+            print_message(_line(message))
 
     def further(self, most: int) -> None:
         """Remember how many there may be."""
         self._further = most
 
     def found(self, message: str) -> None:
-        """Tell it at once."""
-        say(_line(message))
+        """Print it at once."""
+        print_message(_line(message))
 
     def finished(self) -> None:
         """Say nothing."""
@@ -148,11 +148,11 @@ class LiveProgress:
         with self._lock:
             self.finished()
             self._total, self._ended = total_runs, 0
-            words = TextColumn("{task.description}", markup=False)
+            label = TextColumn("{task.description}", markup=False)
             # NOTE: standard output belongs to the report; rich would take it over, too.
             self._bars = Bars(
                 SpinnerColumn("line"),
-                words,
+                label,
                 TimeElapsedColumn(),
                 console=_live_console(),
                 transient=True,
@@ -185,7 +185,7 @@ class LiveProgress:
                 self._bars.remove_task(task)
             self._refresh()
         if status is not Status.COMPLETED:
-            say(_line(_ended(run_id, status, seconds, steps)))
+            print_message(_line(_ended(run_id, status, seconds, steps)))
 
     def stage(self, message: str) -> None:
         """Show what the audit is at."""
@@ -200,7 +200,7 @@ class LiveProgress:
 
     def found(self, message: str) -> None:
         """Leave a line behind."""
-        say(_line(message))
+        print_message(_line(message))
 
     def finished(self) -> None:
         """Take the display down. May be called twice."""

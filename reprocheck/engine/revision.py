@@ -82,7 +82,7 @@ def resolve(text: str, cwd: Path) -> str:
 
 
 def check_out(text: str, cwd: Path, worktree: Path, share: Iterable[str] = ()) -> Revision:
-    """Check a revision out beside the user's checkout. Raises UsageError or NoVerdictError."""
+    """Check a revision out next to the user's checkout. Raises UsageError or NoVerdictError."""
     top = find_top(cwd)
     commit = resolve(text, cwd)
     revision = Revision(text=text, commit=commit, top=top, worktree=worktree.resolve())
@@ -112,8 +112,8 @@ def repositories_of(worktree: Path) -> set[Path]:
     for folder, _, files in os.walk(worktree):
         if ".git" in files:
             with suppress(OSError, ValueError):
-                said = Path(folder, ".git").read_bytes()[:4096].decode().strip()
-                own = Path(folder, said.removeprefix("gitdir: "))
+                output = Path(folder, ".git").read_bytes()[:4096].decode().strip()
+                own = Path(folder, output.removeprefix("gitdir: "))
                 if own.parent.name == "worktrees":
                     found.add(own.parent.parent)
     return found
@@ -140,9 +140,9 @@ def refuse_missing(revision: Revision, target: Target, cwd: Path) -> None:
 
 def changed_files(revision: Revision) -> tuple[str, ...]:
     """Files of the repository that are not as the revision has them, by their names in it. Raises NoVerdictError."""
-    said = _git(revision.top, "diff", "--name-only", "--no-renames", "-z", revision.commit)
+    output = _git(revision.top, "diff", "--name-only", "--no-renames", "-z", revision.commit)
     new = _git(revision.top, "ls-files", "--others", "--exclude-standard", "-z")
-    return tuple(sorted({name for name in (said + "\0" + new).split("\0") if name}))
+    return tuple(sorted({name for name in (output + "\0" + new).split("\0") if name}))
 
 
 def moved_planner(revision: Revision, planner: Planner) -> Planner:
@@ -222,13 +222,13 @@ def _share(revision: Revision, share: Iterable[str]) -> None:
             place.symlink_to(source)
 
 
-def _git(folder: Path, *words: str) -> str:
+def _git(folder: Path, *arguments: str) -> str:
     """What git says. Raises NoVerdictError."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
             # The hooks of the user's repository are for the user's own checkouts.
-            ["git", "-C", str(folder), "-c", f"core.hooksPath={os.devnull}", *words],
+            ["git", "-C", str(folder), "-c", f"core.hooksPath={os.devnull}", *arguments],
             capture_output=True,
             text=True,
             errors="backslashreplace",
@@ -237,8 +237,8 @@ def _git(folder: Path, *words: str) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoVerdictError(f"git {words[0]} cannot be run: {error}") from error
+        raise NoVerdictError(f"git {arguments[0]} cannot be run: {error}") from error
     if done.returncode:
-        said = " ".join(done.stderr.split())[-300:]
-        raise NoVerdictError(f"git {words[0]} failed: {said or f'exit code {done.returncode}'}")
+        output = " ".join(done.stderr.split())[-300:]
+        raise NoVerdictError(f"git {arguments[0]} failed: {output or f'exit code {done.returncode}'}")
     return done.stdout.strip()

@@ -50,7 +50,7 @@ def open_audit_folder(evidence: Path, kind: str = AUDITS) -> tuple[Path, Lock]:
 
 
 def keep_report(folder: Path, text: str) -> None:
-    """Leave the report beside the evidence. A full disk costs the comparison with later audits, not this one."""
+    """Leave the report next to the evidence. A full disk costs the comparison with later audits, not this one."""
     with suppress(OSError):
         write_new(folder / REPORT_FILE, text.encode())
 

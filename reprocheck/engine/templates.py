@@ -85,7 +85,7 @@ class Template:
                 )
         self._pid = None if self._process is None else self._process.pid
         self._socket.setblocking(False)
-        self._heard = b""
+        self._received = b""
         self._statuses: dict[int, int] = {}
         self._forked: list[int] = []
         self._started = self._looked = time.monotonic()
@@ -120,7 +120,7 @@ class Template:
         """How a forked run ended; None while it runs."""
         self._listen()
         if pid not in self._statuses and self.is_lost and has_ended(pid):
-            self._statuses[pid] = -SIGKILL  # nobody is left who could tell
+            self._statuses[pid] = -SIGKILL  # nobody is left who could report
         return self._statuses.get(pid)
 
     def close(self) -> None:
@@ -138,19 +138,19 @@ class Template:
         if now > self._looked + LOOK_SECONDS and self._pid is not None:
             self._looked = now
             continue_if_stopped(self._pid)
-        self._hear()
+        self._read()
 
-    def _hear(self) -> None:
+    def _read(self) -> None:
         """Take in the messages that have come."""
         try:
             while data := self._socket.recv(1 << 16):
-                self._heard += data
+                self._received += data
             self.is_lost = True
         except BlockingIOError:
             pass
         except OSError:
             self.is_lost = True
-        *lines, self._heard = self._heard.split(b"\n")
+        *lines, self._received = self._received.split(b"\n")
         try:
             for line in lines:
                 self._take(parse_json(line))
@@ -174,7 +174,7 @@ class Templates:
     def __init__(self, isolation: Isolation) -> None:
         self._isolation = isolation
         self.idle = 1
-        """Templates without a run to come that are kept, the first ones, beside the last one. Each holds 150 MB."""
+        """Templates without a run to come that are kept, the first ones, besides the last one. Each holds 150 MB."""
         self._slots: list[_Slot] = []
         self._places: dict[str, _Slot] = {}
         self._server = os.environ.get(SERVER_VARIABLE, "") if sys.platform == "linux" else ""
@@ -281,5 +281,5 @@ def _suits(spec: RunSpec) -> bool:
 
 def _may_fork(probe: Probe | None) -> bool:
     return probe is None or not (
-        probe.calls > 1 or probe.states or probe.cut or probe.times or probe.weights or probe.checkup
+        probe.calls > 1 or probe.states or probe.cut or probe.times or probe.weights or probe.doctor_report
     )

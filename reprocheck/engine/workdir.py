@@ -26,14 +26,14 @@ COPIED_BYTES, COPIED_FILES = 256 * 2**20, 10_000
 """Of a folder of which it is known what runs touch: of a larger one the rest is linked."""
 _GIT_SECONDS = 20.0
 SMALL = 1 << 20
-"""Bytes of a file that is copied rather than linked, beside others that are."""
+"""Bytes of a file that is copied rather than linked, among others that are."""
 
 
 def copy_folder(source: Path, destination: Path, known: Known | None = None) -> None:
     """Copy what a training may read. Raises NoVerdictError when it is too much or cannot be read."""
     try:
         if known is not None:
-            _link_beside(source, destination, known)
+            _link_sibling(source, destination, known)
             if too_much(source, COPIED_BYTES, COPIED_FILES):
                 destination.mkdir(parents=True)
                 _copy_known(source, destination, _parents(known.sources), {*known.writes, *known.sources}, known)
@@ -62,21 +62,21 @@ def copy_folder(source: Path, destination: Path, known: Known | None = None) -> 
 
 def ignored_in(folder: Path) -> frozenset[str]:
     """Files and whole folders below this one that git ignores; none where there is no git."""
-    words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
-    said = _git("-C", str(folder), *words)
-    if said is None and (folder / ".gitignore").is_file():  # no repository, and yet the rules of one
+    arguments = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
+    output = _git("-C", str(folder), *arguments)
+    if output is None and (folder / ".gitignore").is_file():  # no repository, and yet the rules of one
         with tempfile.TemporaryDirectory(prefix="reprocheck-") as empty:
             if _git("init", "-q", "--bare", empty) is not None:
-                said = _git("-C", str(folder), f"--git-dir={empty}", f"--work-tree={folder}", *words)
-    names = (os.fsdecode(name) for name in (said or b"").split(b"\0"))
+                output = _git("-C", str(folder), f"--git-dir={empty}", f"--work-tree={folder}", *arguments)
+    names = (os.fsdecode(name) for name in (output or b"").split(b"\0"))
     return frozenset(os.path.join(folder, name.rstrip("/")) for name in names if name.strip("./"))
 
 
-def _git(*words: str) -> bytes | None:
+def _git(*arguments: str) -> bytes | None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", "-c", f"core.hooksPath={os.devnull}", *words],
+            ["git", "-c", f"core.hooksPath={os.devnull}", *arguments],
             capture_output=True, timeout=_GIT_SECONDS, env={**environ, "GIT_OPTIONAL_LOCKS": "0"}, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
@@ -131,8 +131,8 @@ def in_world(folder: Path, world: Path) -> Path:
     return world.joinpath(*folder.parts[1:])
 
 
-def _link_beside(source: Path, destination: Path, known: Known) -> None:
-    """What a run read beside or above its folder is linked to where the same relative path leads from the copy."""
+def _link_sibling(source: Path, destination: Path, known: Known) -> None:
+    """What a run read next to or above its folder is linked to where the same relative path leads from the copy."""
     real = Path(os.path.realpath(source))
     world = Path(*destination.parts[: len(destination.parts) - len(source.parts) + 1])
     for path in known.reads:

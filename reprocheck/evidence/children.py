@@ -36,29 +36,29 @@ def children_of(folder: Path) -> tuple[NotCompared, ...]:
     called = marks.get(CALLED, set()) - trained
     wrote = marks.get(WROTE, set()) - trained
     started = len(marks.get(STARTED, set())) - len(marks.get(MAPPED, set()))
-    told = []
+    not_compared = []
     if LATE in marks:
         reason = (
             "it came after the end of the target: in an exit handler, a finalizer or a thread that was left running"
         )
         help = "train before the target ends"
-        told.append(NotCompared(what="training after the end", reason=reason, is_result=True, help=help))
+        not_compared.append(NotCompared(what="training after the end", reason=reason, is_result=True, help=help))
     if AGAIN in marks:
         reason = "only what comes after the last start is observed"
         help = "start the script again before it trains, or let it end"
         what = "training before the script started itself again"
-        told.append(NotCompared(what=what, reason=reason, is_result=True, help=help))
+        not_compared.append(NotCompared(what=what, reason=reason, is_result=True, help=help))
     if trained:
         ranked = _of_ranks(trained, ranks)
-        told.append(_processes(len(trained), "used torch", _UNSEEN, is_result=True, which=ranked))
+        not_compared.append(_processes(len(trained), "used torch", _UNSEEN, is_result=True, which=ranked))
     if started > 0:
-        told.append(_processes(started, "ran Python", _UNSEEN, is_result=True))
+        not_compared.append(_processes(started, "ran Python", _UNSEEN, is_result=True))
     if wrote:
-        told.append(_processes(len(wrote), "wrote files outside of the folder", _UNSEEN, is_result=True))
+        not_compared.append(_processes(len(wrote), "wrote files outside of the folder", _UNSEEN, is_result=True))
     if called:
         reason = "what it gives back is compared where the target uses it"
-        told.append(_processes(len(called), "called a model", reason))
-    return tuple(told)
+        not_compared.append(_processes(len(called), "called a model", reason))
+    return tuple(not_compared)
 
 
 _UNSEEN = "only the process that runs the target is observed"

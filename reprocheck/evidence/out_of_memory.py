@@ -1,4 +1,4 @@
-"""A failed allocation in words, and what to try against it. Pure."""
+"""A failed allocation as text, and what to try against it. Pure."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ from reprocheck.model import (
     TensorRecord,
 )
 from reprocheck.protocol import (
-    CONDUCT_RECORD,
     EVIDENCE_FILE,
+    FACT_RECORD,
     FILES_FILE,
     RECORD_SIZE,
     STDERR_FILE,
@@ -64,7 +64,7 @@ def read_end(folder: Path) -> Mapping[str, Any] | None:
 
 
 def out_of_memory(end: Mapping[str, Any]) -> OutOfMemory | None:
-    """What a closing record tells of a failed allocation; None where it tells nothing, or nonsense."""
+    """What a closing record says of a failed allocation; None where it says nothing, or nonsense."""
     if "out_of_memory" not in end:
         return None
     try:
@@ -137,8 +137,8 @@ def readable(folder: Path, what: str = "evidence") -> Iterator[None]:
     except KeyError as error:
         raise EvidenceUnreadable(f"the {what} in {folder} is damaged: {error} is missing") from error
     except Exception as error:
-        told = str(error) if isinstance(error, ValueError) and str(error) else type(error).__name__
-        raise EvidenceUnreadable(f"the {what} in {folder} is damaged: {told}") from error
+        problem = str(error) if isinstance(error, ValueError) and str(error) else type(error).__name__
+        raise EvidenceUnreadable(f"the {what} in {folder} is damaged: {problem}") from error
 
 
 def _load(outcome: Outcome) -> Evidence:
@@ -178,15 +178,15 @@ def _load(outcome: Outcome) -> Evidence:
         values=folder / VALUES_FILE,
         checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
         sources=tuple(map(reading.text, reading.items(one.get("sources", {}).get("paths", [])))),
-        facts=tuple(_fact(fact) for fact in reading.items(one.get(CONDUCT_RECORD, {}).get("facts", []))),
+        facts=tuple(_fact(fact) for fact in reading.items(one.get(FACT_RECORD, {}).get("facts", []))),
         unobserved=(*(_unobserved(line) for line in (*unobserved, *not_compared)), *children_of(folder)),
         reads=_reads(one.get("inputs", {})),
     )
 
 
-def _files(folder: Path, heard: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+def _files(folder: Path, record: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
     """What the folder shows, and of what the worker heard the rest: files elsewhere."""
-    files, missing = reading.items(heard["files"]), reading.items(heard.get("not_compared", []))
+    files, missing = reading.items(record["files"]), reading.items(record.get("not_compared", []))
     if not os.path.lexists(folder / FILES_FILE):
         return files, missing
     found = reading.table(reading.parse_json(reading.read_whole(folder / FILES_FILE, reading.MOST_LINES)))

@@ -46,7 +46,7 @@ MOST_DIMENSIONS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """An operation at one place in the code, or something else that records tell of."""
+    """An operation at one place in the code, or something else that records describe."""
 
     op: str
     kind: str = ""
@@ -63,7 +63,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What is known of a tensor beside its values."""
+    """What is known of a tensor besides its values."""
 
     dtype: str = ""
     shape: tuple[int, ...] = ()

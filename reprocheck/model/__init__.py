@@ -16,7 +16,7 @@ from reprocheck.model.answer import (
     UnseededGenerator,
     Verdict,
 )
-from reprocheck.model.difference import Beside, Comparison, Divergence, Location, NotCompared, TensorDifference
+from reprocheck.model.difference import Comparison, Divergence, Informational, Location, NotCompared, TensorDifference
 from reprocheck.model.request import (
     AmbientMode,
     Compare,
@@ -41,14 +41,12 @@ from reprocheck.model.run_evidence import (
     Status,
     TensorRecord,
 )
-from reprocheck.model.run_spec import Ambient, Cut, Edit, Home, Known, Probe, RunSpec, TraceWindow
+from reprocheck.model.run_spec import Cut, Edit, EnvironmentFactors, Home, Known, Probe, RunSpec, TraceWindow
 
 __all__ = [
     "Against",
-    "Ambient",
     "AmbientMode",
     "Audit",
-    "Beside",
     "Change",
     "CheckpointRecord",
     "Compare",
@@ -57,11 +55,13 @@ __all__ = [
     "Deterministic",
     "Divergence",
     "Edit",
+    "EnvironmentFactors",
     "Evidence",
     "Fact",
     "FileRecord",
     "Finding",
     "Home",
+    "Informational",
     "Isolation",
     "Known",
     "LiveTensor",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reprocheck.model.baseline import BaselineAnswer
     from reprocheck.model.explanation import Explanation, Frame
-from reprocheck.model.difference import Beside, Divergence, Location, NotCompared
+from reprocheck.model.difference import Divergence, Informational, Location, NotCompared
 from reprocheck.model.request import Request
 from reprocheck.model.run_evidence import OutOfMemory, Status
 from reprocheck.model.run_spec import Edit
@@ -82,7 +82,7 @@ class RunSummary:
     repeat: int
     status: Status
     reason: str
-    last_words: str
+    stderr_tail: str
     init: str
     steps_digest: str
     steps: int
@@ -114,7 +114,7 @@ class SeedAudit:
     """Why there is no verdict; else empty."""
     runs: tuple[RunSummary, ...]
     divergence: Divergence | None
-    beside: tuple[Beside, ...] = ()
+    informational: tuple[Informational, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -145,14 +145,14 @@ class MetricSummary:
     within_std: float | None = None
     """Standard deviation that remains when the seed is fixed, pooled over seeds; None with one run a seed."""
     notes: tuple[str, ...] = ()
-    """What a reader has to know of it, in words."""
+    """What a reader has to know of it, as text."""
     values: tuple[tuple[int, tuple[float, ...]], ...] = ()
     """Seed, and the metric in each of its runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricShift:
-    """One metric in the other revision and here, beside what another seed would do to it."""
+    """One metric in the other revision and here, and what another seed would do to it."""
 
     name: str
     seeds: int
@@ -204,7 +204,7 @@ class Against:
     changes: tuple[Change, ...] = ()
     """What reads otherwise in the Python code that ran."""
     other_files: tuple[str, ...] = ()
-    """Changed or new files in the repository beside that code, documents, and what the runs themselves wrote."""
+    """Changed or new files in the repository besides that code, documents, and what the runs themselves wrote."""
     here: Frame | None = None
     """The line at which the revisions part, in the current state."""
     base: Frame | None = None
@@ -244,4 +244,4 @@ class Audit:
     self_seeding: SelfSeeding | None = None
     """None where the question does not arise: runs differ, or are made without reprocheck's seeding anyway."""
     run_again: Mapping[int, str] = field(default_factory=dict)
-    """With --cached: seed → why its runs were made anew."""
+    """With --cached: seed → why its runs were made again."""

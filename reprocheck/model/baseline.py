@@ -103,7 +103,7 @@ class MetricPair:
     a: float | None
     b: float | None
     allowed: str = ""
-    """The tolerance, in words; empty for bits."""
+    """The tolerance, as text; empty for bits."""
     reason: str = ""
 
 
@@ -118,7 +118,7 @@ class PartState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class First:
-    """The first difference in run order, as closely as both sides tell."""
+    """The first difference in run order, as closely as both sides show."""
 
     stage: str
     """init, step, checkpoint, output or metric."""

@@ -49,7 +49,7 @@ class Divergence:
     tensors: tuple[TensorDifference, ...]
     runs: tuple[str, str]
     note: str = ""
-    """One sentence that a reader needs beside it."""
+    """One sentence that a reader needs with it."""
     op: str | None = None
     location: Location | None = None
 
@@ -65,13 +65,13 @@ class NotCompared:
     help: str = ""
     """What to do, so that it is compared."""
     kind: str = ""
-    """Of things that are counted (child processes by what they did): runs that tell of the same kind tell it once."""
+    """Of things that are counted (child processes by what they did): the same kind in several runs is reported once."""
     count: int = 0
     """How many of that kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class Informational:
     """A comparison that is shown, and decides only when asked for."""
 
     what: str
@@ -91,5 +91,5 @@ class Comparison:
     compared: tuple[str, ...]
     """Which observations were compared at all."""
     not_compared: tuple[NotCompared, ...]
-    beside: tuple[Beside, ...]
+    informational: tuple[Informational, ...]
     notes: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ class SeedPlace:
     location: Location
     code: str
     """The source line, stripped."""
-    words: str
+    message: str
     """Why this line: `seed` is not given here."""
     edit: Edit | None = None
     """The changed line, which may be another one than the location."""
@@ -49,11 +49,11 @@ class SourceHit:
     function: str = ""
     """Qualified name of the enclosing function; empty at module level."""
     edit: Edit | None = None
-    """The one-line change that would mend it, where there is a mechanical one."""
+    """The one-line change that would fix it, where there is a mechanical one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tap:
+class LedgerEntry:
     """One source of numbers, order or state from outside that a run used, by name and by line of the user's code."""
 
     kind: str
@@ -70,12 +70,12 @@ class Tap:
     library: str = ""
     """Top-level package of the direct caller when it is not the user's code."""
     value: str = ""
-    """Of the first call: the seed, or the path, in words that may differ between runs."""
+    """Of the first call: the seed, or the path, as text that may differ between runs."""
     count: int = 1
     step: int = 0
     """Optimizer steps taken at the first call."""
     order: int = 0
-    """Number of the first call among all taps of the run."""
+    """Number of the first call among all entries of the run."""
     threads: int = 1
     """Distinct threads that called it from there."""
     in_import: bool = False
@@ -153,7 +153,7 @@ class Arm:
     name: str
     """`control`, `hash seed`, `frozen clock`, `fresh folder`, `threads 1`, ..."""
     question: str
-    """What it asks, in words."""
+    """What it asks, as text."""
     runs: int
     """Processes that it took."""
     agreed: int
@@ -214,7 +214,7 @@ class Attribution:
     seeding: agrees when reprocheck seeds. intrinsic: differs with everything equal. unclear: the experiments
     contradict each other or the budget ended."""
     factors: tuple[str, ...] = ()
-    """The guilty: environment factors, or clock, entropy, pid, or python, numpy, torch for seeding."""
+    """The responsible ones: environment factors, or clock, entropy, pid, or python, numpy, torch for seeding."""
     lines: tuple[Location, ...] = ()
     """frozen: the lines whose calls alone had to be replaced."""
     arms: tuple[Arm, ...] = ()
@@ -240,9 +240,9 @@ class Case:
     """None when the seeds had no effect, or for a case that only ledgers speak of."""
     origin: Origin | None = None
     attribution: Attribution | None = None
-    taps: tuple[Tap, ...] = ()
+    entries: tuple[LedgerEntry, ...] = ()
     """Of the first explaining run, in the order of first calls."""
-    other_taps: tuple[Tap, ...] = ()
+    other_entries: tuple[LedgerEntry, ...] = ()
     """Of the second."""
     hits: tuple[SourceHit, ...] = ()
     """Of every file of the user's code that was imported or run."""
@@ -261,14 +261,14 @@ class Case:
     written: tuple[str, ...] = ()
     """Real paths of the files that the runs of the audit wrote."""
     cwd: str = ""
-    """The folder that relative paths of `taps` start from."""
+    """The folder that relative paths of `entries` start from."""
     alone: bool = False
     """It is about one run, compared with nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """A change that may mend the difference, before it was tried."""
+    """A change that may fix the difference, before it was tried."""
 
     text: str
     """As a user would do it: `--threads 1`, `torch.use_deterministic_algorithms(True)`."""
@@ -280,7 +280,7 @@ class Remedy:
     edits: tuple[Edit, ...] = ()
     """Changes of source lines, tried in memory only."""
     hides: str = ""
-    """Why it would hide the cause rather than mend it; empty when it mends."""
+    """Why it would hide the cause rather than fix it; empty when it is a fix."""
     cost: int = 1
     """Rank: what costs the user least is tried first."""
 
@@ -299,7 +299,7 @@ class Trial:
     """Why it gave no answer: the target raised under it, ..."""
 
     @property
-    def mends(self) -> bool:
+    def works(self) -> bool:
         """All runs agreed."""
         return not self.failed and self.runs > 1 and self.agreed == self.runs
 
@@ -317,7 +317,7 @@ class Explanation:
     runs: int = 0
     """Further runs that it took."""
     excluded: tuple[str, ...] = ()
-    """What the experiments ruled out, in words."""
+    """What the experiments ruled out, as text."""
     further: tuple[Attribution, ...] = ()
     """What else it depends on, found with the causes before it held constant."""
     not_done: tuple[NotCompared, ...] = ()

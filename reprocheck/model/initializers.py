@@ -14,7 +14,7 @@ class Confidence(str, Enum):
     MEDIUM = "medium"
     """The likeliest by far, or the likeliest of a few with nearly the same scale."""
     LOW = "low"
-    """Too few values to tell."""
+    """Too few values to decide."""
 
 
 class Family(str, Enum):
@@ -36,7 +36,7 @@ class Family(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a tensor stands: all that an initialiser's scale may depend on, beside its shape."""
+    """Where a tensor stands: all that an initialiser's scale may depend on, besides its shape."""
 
     layer: str = ""
     """The class of torch.nn that the module is or derives from: Linear, Conv2d, LSTM, ...; empty for any other."""
@@ -59,7 +59,7 @@ class Answer:
     schemes: tuple[str, ...] = ()
     """What draws such values, the likeliest first, as one calls it. All of them fit."""
     equal: int = 0
-    """So many of the first schemes are one and the same distribution: no values could tell them apart."""
+    """So many of the first schemes are one and the same distribution: no values could distinguish them."""
     scale: float | None = None
     """Of a draw: the standard deviation, or half the width of a uniform one; from the scheme where one fits."""
     centre: float = 0.0

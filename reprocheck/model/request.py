@@ -97,7 +97,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What every run is told. `None` leaves PyTorch's own default alone."""
+    """The settings of every run. `None` leaves PyTorch's own default alone."""
 
     seeding: Seeding = Seeding.ALL
     cudnn_deterministic: bool | None = None
@@ -154,7 +154,7 @@ class Request:
     in_process_repeat: bool = False
     """One more run calls the function twice in one process; its second call counts as a repeat."""
     fail_fast: bool = False
-    """End all runs as soon as two of one seed have parted."""
+    """End all runs as soon as two of one seed have diverged."""
     cached: bool = False
     """Use runs of earlier audits where nothing that they rest on has changed."""
     trace: TraceMode = TraceMode.REPLAY

@@ -34,7 +34,7 @@ class Outcome:
     status: Status
     reason: str = ""
     """One line for a person: why there is no complete evidence."""
-    last_words: str = ""
+    stderr_tail: str = ""
     """The end of the target's standard error (or output)."""
     seconds: float = 0.0
     """Wall time of the process."""
@@ -202,7 +202,7 @@ class Evidence:
     stopped_at: int | None
     """The optimizer step after which --max-steps ended the run."""
     notes: tuple[str, ...]
-    """What could not be observed, in words."""
+    """What could not be observed, as text."""
     values: Path
     checkpoints: tuple[CheckpointRecord, ...] = ()
     """In the order in which they were written down."""

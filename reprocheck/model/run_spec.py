@@ -10,7 +10,7 @@ from reprocheck.model.request import Settings, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ambient:
+class EnvironmentFactors:
     """The environment factors of one run. `None` leaves a factor as it is found."""
 
     hash_seed: int | None = None
@@ -104,7 +104,7 @@ class Probe:
     """Write down when each step ended (`reprocheck cost`)."""
     weights: bool = False
     """Write down what initial weights look like, and end the run before its first step (`reprocheck params`)."""
-    checkup: bool = False
+    doctor_report: bool = False
     """Write down initial weights, the first activations and gradients, and memory by phase (`reprocheck doctor`)."""
     memory_snapshot: Path | None = None
     """Where PyTorch's own record of every allocation on a GPU goes."""
@@ -143,7 +143,7 @@ class RunSpec:
     repeat: int
     target: Target
     settings: Settings
-    ambient: Ambient
+    ambient: EnvironmentFactors
     environment: Mapping[str, str]
     """The whole environment of the process."""
     cwd: Path

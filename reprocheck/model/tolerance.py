@@ -77,16 +77,16 @@ class Tolerance:
         return replace(merged, metrics=(*self.metrics, *(pair for pair in other.metrics if pair[0] not in named)))
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def options(self) -> tuple[str, ...]:
         """As a user writes it; `parse` is the inverse."""
         measure = () if self.measure is None else (f"ulp={self.ulp}" if self.ulp else self.measure.value,)
         return (*measure, *(f"{glob}={margin}" for glob, margin in self.metrics))
 
 
-def parse(words: Iterable[str]) -> Tolerance:
-    """The words of `--tolerance`. Raises ValueError with what they must be."""
+def parse(options: Iterable[str]) -> Tolerance:
+    """The values of `--tolerance`. Raises ValueError with what they must be."""
     found = Tolerance()
-    for word in words:
+    for word in options:
         name, equals, amount = word.rpartition("=")
         if (equals and name == "ulp") or word in ("bitwise", "close"):
             if found.measure is not None:

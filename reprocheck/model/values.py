@@ -1,7 +1,7 @@
 """How two tensors of the same dtype and shape differ, from their bytes. Runs in the parent: without torch.
 
 Bits are compared, so two NaNs of other payloads differ and so do 0.0 and -0.0. The work goes in blocks: it
-needs some megabytes beside the two tensors, whatever their size.
+needs some megabytes besides the two tensors, whatever their size.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 BLOCK = 1 << 18
-"""Words compared at a time."""
+"""Elements of a storage compared at a time."""
 SAMPLES = 4
 _LONGEST_TEXT = 48
 
@@ -97,12 +97,12 @@ def compare_values(a: memoryview, b: memoryview, dtype: str, shape: tuple[int, .
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How the bits of one element are read. The functions take arrays of words, a row per element."""
+    """How the bits of one element are read. The functions take arrays of unsigned integers, a row per element."""
 
     word: np.dtype[Any]
     """Unsigned integers, so that == compares bits."""
     parts: int
-    """Words in one element."""
+    """Unsigned integers in one element."""
     text: Callable[[Array], str]
     gap: Callable[[Array, Array], Array] | None = None
     """Absolute differences, -1 where there is none."""
@@ -126,10 +126,10 @@ def _texts(form: Format, x: Array, y: Array) -> tuple[str, str]:
     return left, right
 
 
-def _hexadecimal(words: Array) -> str:
-    """The bits, most significant digit first; of many words one after the other."""
-    digits = words.dtype.itemsize * 2
-    return _short("0x" + "_".join(f"{int(word):0{digits}x}" for word in words[:_LONGEST_TEXT]))
+def _hexadecimal(raw: Array) -> str:
+    """The bits, most significant digit first; of many integers one after the other."""
+    digits = raw.dtype.itemsize * 2
+    return _short("0x" + "_".join(f"{int(word):0{digits}x}" for word in raw[:_LONGEST_TEXT]))
 
 
 def _short(text: str) -> str:
@@ -167,10 +167,10 @@ def _opaque_format(size: int, known: np.dtype[Any] | None = None) -> Format:
     """Elements that are compared but not measured."""
     import numpy as np
 
-    def text(words: Array) -> str:
+    def text(raw: Array) -> str:
         if known is None:
-            return _hexadecimal(words)
-        value = words.view(known)[0]
+            return _hexadecimal(raw)
+        value = raw.view(known)[0]
         return _short(str(value) if known.kind in "mM" else repr(value.item()))
 
     return Format(np.dtype(np.uint8), size, text)
@@ -185,7 +185,7 @@ def _integer_format(known: np.dtype[Any]) -> Format:
     def gap(x: Array, y: Array) -> Array:
         return distance(x.view(known).astype(wide), y.view(known).astype(wide)).astype(np.float64)
 
-    return Format(word, 1, lambda words: str(words.view(known)[0]), gap)
+    return Format(word, 1, lambda raw: str(raw.view(known)[0]), gap)
 
 
 def distance(x: Array, y: Array) -> Array:
@@ -224,26 +224,26 @@ def _float_format(real: _Float, parts: int = 1) -> Format:
         numbers = (x != y) & ~np.isnan(real.decode(x)) & ~np.isnan(real.decode(y))
         return distance(_ranks(x[numbers], real), _ranks(y[numbers], real))
 
-    def text(words: Array) -> str:
+    def text(raw: Array) -> str:
         if parts == 1:
-            return real.text(words)
-        first, second = real.text(words[:1]), real.text(words[1:])
+            return real.text(raw)
+        first, second = real.text(raw[:1]), real.text(raw[1:])
         return f"{first}{'' if second.startswith('-') else '+'}{second}j"
 
-    def numbers(words: Array) -> Array:
-        return real.decode(words).astype(np.float64)
+    def numbers(raw: Array) -> Array:
+        return real.decode(raw).astype(np.float64)
 
-    return Format(real.word, parts, text, gap, steps, numbers, lambda words: _ranks(words, real))
+    return Format(real.word, parts, text, gap, steps, numbers, lambda raw: _ranks(raw, real))
 
 
-def _ranks(words: Array, real: _Float) -> Array:
+def _ranks(raw: Array, real: _Float) -> Array:
     """The position of each value among all values of its dtype, counted from 0.0."""
     import numpy as np
 
-    bits = words.astype(np.int64)
+    bits = raw.astype(np.int64)
     if not real.signed:
         return bits
-    sign = 1 << (8 * words.dtype.itemsize - 1)
+    sign = 1 << (8 * raw.dtype.itemsize - 1)
     if sign == 1 << 63:
         return np.where(bits < 0, np.int64(-1) - (bits & np.int64(2**63 - 1)), bits)
     return np.where(bits >= sign, sign - bits - int(real.negative_zero), bits)
@@ -255,16 +255,16 @@ def _native_float(dtype: str) -> _Float:
 
     known = np.dtype(dtype)
     word = np.dtype(f"{known.byteorder}u{known.itemsize}")
-    return _Float(word, lambda words: words.view(known), lambda words: str(words.view(known)[0]))
+    return _Float(word, lambda raw: raw.view(known), lambda raw: str(raw.view(known)[0]))
 
 
 def _bfloat16() -> _Float:
     import numpy as np
 
-    def decode(words: Array) -> Array:
-        return (words.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    def decode(raw: Array) -> Array:
+        return (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
-    return _Float(np.dtype(np.uint16), decode, lambda words: _shortest(int(words[0]), 1 << 15, decode, np.uint16))
+    return _Float(np.dtype(np.uint16), decode, lambda raw: _shortest(int(raw[0]), 1 << 15, decode, np.uint16))
 
 
 def _float8(exponent_bits: int, bias: int, special: str) -> _Float:
@@ -300,12 +300,12 @@ def _table_float(values: list[float], *, signed: bool = True, negative_zero: boo
     table = np.array(values, dtype=np.float32)
     magnitude = 1 << (7 if signed else 8)
 
-    def decode(words: Array) -> Array:
-        result: Array = table[words]
+    def decode(raw: Array) -> Array:
+        result: Array = table[raw]
         return result
 
-    def text(words: Array) -> str:
-        return _shortest(int(words[0]), magnitude, decode, np.uint8)
+    def text(raw: Array) -> str:
+        return _shortest(int(raw[0]), magnitude, decode, np.uint8)
 
     return _Float(np.dtype(np.uint8), decode, text, signed, negative_zero)
 

@@ -2,9 +2,9 @@
 
 from reprocheck.protocol.file_digest import FILE_BLOCK, LARGE_FILE, file_digest
 from reprocheck.protocol.names import (
-    CONDUCT_RECORD,
     EVIDENCE_FILE,
     EVIDENCE_FOLDER,
+    FACT_RECORD,
     FILES_FILE,
     FINGERPRINT_VERSION,
     GRACE_SECONDS,
@@ -55,12 +55,12 @@ from reprocheck.protocol.step_records import (
 )
 
 __all__ = [
-    "CONDUCT_RECORD",
     "DECIDING_KINDS",
     "DIGEST_SIZE",
     "EMPTY_DIGEST",
     "EVIDENCE_FILE",
     "EVIDENCE_FOLDER",
+    "FACT_RECORD",
     "FILES_FILE",
     "FILE_BLOCK",
     "FINGERPRINT_VERSION",

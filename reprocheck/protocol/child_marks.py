@@ -9,7 +9,7 @@ from contextlib import suppress
 
 CHILDREN_FILE = "children.jsonl"
 FOLLOWED, CALLED, TRAINED, MAPPED = "followed", "called", "trained", "mapped"
-"""Marks: a child that tells of itself; that called a model; that trained; a program that has torch."""
+"""Marks: a child that registered itself; that called a model; that trained; a program that has torch."""
 RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 """Where a launcher says which rank a process is, the likeliest first."""
 STARTED, WROTE = "started", "wrote"

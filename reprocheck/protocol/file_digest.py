@@ -42,4 +42,4 @@ def _next_data(file: int, place: int) -> int | None:
     except (AttributeError, OSError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENXIO:
             return None
-        return place  # a system or a file system that does not tell
+        return place  # a system or a file system that does not say

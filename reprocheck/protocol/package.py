@@ -1,4 +1,4 @@
-"""Where this package lies: what belongs to it is told from the target's code by its folder."""
+"""Where this package lies: its folder distinguishes its code from the target's."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A link leads out of the folder that was meant, a pipe never ends, a mapped file that is cut off ends the process that
 reads it, and a short text may hold a number that fills the memory. None of that is an error of ours: every reader here
-raises OSError or ValueError, each with a reason in words.
+raises OSError or ValueError, each with a reason as text.
 """
 
 from __future__ import annotations

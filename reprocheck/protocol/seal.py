@@ -1,6 +1,6 @@
 """Digests of the files that a run left: taken when it ends, kept in the record of the audit, looked at when it is read.
 
-They tell of what was changed after a run, by a later run or by anybody who does not also change the record. They are
+They show what was changed after a run, by a later run or by anybody who does not also change the record. They are
 no signature: docs/trust.md says what they cannot show.
 """
 
@@ -41,7 +41,7 @@ def seal(folder: Path) -> dict[str, str]:
 
 
 def check(folder: Path, digests: Mapping[str, str], names: Iterable[str]) -> None:
-    """Raises ValueError for a file that is not as it was when its run ended. Without digests there is nothing to tell.
+    """Raises ValueError for a file that is not as it was when its run ended. Without digests there is nothing to check.
 
     A file that is gone is no business of this check: whoever needs it does not find it.
     """

@@ -100,11 +100,11 @@ def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
     return _VALUES.sub(MASK, text)
 
 
-def mask_words(words: Sequence[str]) -> tuple[str, ...]:
+def mask_argv(arguments: Sequence[str]) -> tuple[str, ...]:
     """Arguments of a command line: `--api-key=X`, `--api-key X`, `api_key=X`, and values by their shape."""
     masked: list[str] = []
     is_value = False
-    for word in words:
+    for word in arguments:
         name, equals, value = word.partition("=")
         if is_value and not word.startswith("-"):
             masked.append(MASK)
@@ -134,14 +134,14 @@ def _masked(name: Any, value: Any) -> Any:
 
 def secrets_of(spec: RunSpec) -> tuple[str, ...]:
     """The secrets that a run was given: in its arguments, and in variables by such a name."""
-    words = (word for word in _hidden_words(spec.target.argv))
+    arguments = (word for word in _hidden_arguments(spec.target.argv))
     named = (value for name, value in spec.environment.items() if is_secret_variable(name))
     own = _hidden(dict(spec.target.arguments))
-    return tuple({text for text in (*words, *named, *own) if len(text) >= SHORTEST})
+    return tuple({text for text in (*arguments, *named, *own) if len(text) >= SHORTEST})
 
 
-def _hidden_words(words: Sequence[str]) -> Iterable[str]:
-    for word, shown in zip(words, mask_words(words), strict=True):
+def _hidden_arguments(arguments: Sequence[str]) -> Iterable[str]:
+    for word, shown in zip(arguments, mask_argv(arguments), strict=True):
         if shown == MASK:
             yield word
         elif shown.endswith(f"={MASK}"):

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.model import (
-    Ambient,
     Cut,
     Deterministic,
     Edit,
+    EnvironmentFactors,
     Home,
     Known,
     Probe,
@@ -45,21 +45,21 @@ def encode_spec(spec: RunSpec) -> str:
 
 def encode_kept(spec: RunSpec, key: bytes) -> str:
     """What is kept of a specification once its run is over: of values in the environment only digests, so that it is
-    still known whether another run was told the same, and nothing of what looks like a secret.
+    still known whether another run was given the same, and nothing of what looks like a secret.
 
-    `key`: of the evidence folder. Without it nobody can tell a value by trying all short ones.
+    `key`: of the evidence folder. Without it nobody can find a value by trying all short ones.
     """
-    from reprocheck.protocol.secrets import MASK, is_secret_variable, mask_arguments, mask_words
+    from reprocheck.protocol.secrets import MASK, is_secret_variable, mask_arguments, mask_argv
 
-    def told(name: str, value: str) -> str:
+    def masked(name: str, value: str) -> str:
         if is_secret_variable(name):
             return MASK
         return hashlib.blake2b(value.encode("utf-8", "surrogateescape"), digest_size=12, key=key).hexdigest()
 
     plain = json.loads(encode_spec(spec))
-    plain["environment"] = {name: told(name, value) for name, value in plain["environment"].items()}
-    plain["settings"]["env"] = [[name, told(name, value)] for name, value in plain["settings"]["env"]]
-    plain["target"]["argv"] = mask_words(plain["target"]["argv"])
+    plain["environment"] = {name: masked(name, value) for name, value in plain["environment"].items()}
+    plain["settings"]["env"] = [[name, masked(name, value)] for name, value in plain["settings"]["env"]]
+    plain["target"]["argv"] = mask_argv(plain["target"]["argv"])
     shown = mask_arguments(dict(spec.target.arguments))
     plain["target"]["arguments"] = [[name, repr(shown[name])] for name, _ in spec.target.arguments]
     return json.dumps(plain)
@@ -67,10 +67,10 @@ def encode_kept(spec: RunSpec, key: bytes) -> str:
 
 def has_secret_arguments(spec: RunSpec) -> bool:
     """Whether what is kept of a specification leaves out some of its arguments."""
-    from reprocheck.protocol.secrets import mask_arguments, mask_words
+    from reprocheck.protocol.secrets import mask_arguments, mask_argv
 
     arguments = dict(spec.target.arguments)
-    return mask_words(spec.target.argv) != tuple(spec.target.argv) or mask_arguments(arguments) != arguments
+    return mask_argv(spec.target.argv) != tuple(spec.target.argv) or mask_arguments(arguments) != arguments
 
 
 def decode_spec(text: str) -> RunSpec:
@@ -101,7 +101,7 @@ def decode_spec(text: str) -> RunSpec:
                 "env": tuple((name, value) for name, value in settings["env"]),
             }
         ),
-        ambient=Ambient(**plain["ambient"]),
+        ambient=EnvironmentFactors(**plain["ambient"]),
         environment=plain["environment"],
         cwd=Path(plain["cwd"]),
         directory=Path(plain["directory"]),

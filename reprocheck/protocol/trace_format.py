@@ -44,7 +44,7 @@ UNIT = 16
 RING_BYTES = 512 * 2**20
 LARGEST_VALUE = 64 * 2**20
 TEXT_HEADER = Struct("<QI")
-"""Before a text in the ring: digest of the arguments that it tells, and its length."""
+"""Before a text in the ring: digest of the arguments that it records, and its length."""
 
 ENGINE = "a"
 """In the name of a stream: a thread of autograd's engine, at work for the thread whose name comes before it."""

@@ -37,9 +37,9 @@ def check_format(word: str, formats: Formats) -> str:
         raise UsageError(f"--format {error.message}", error.hint) from None
 
 
-def check_outputs(words: Sequence[str], formats: Formats) -> tuple[tuple[str, Path], ...]:
+def check_outputs(texts: Sequence[str], formats: Formats) -> tuple[tuple[str, Path], ...]:
     """`FORMAT=FILE` of --output, for a command with these formats. Raises UsageError."""
     try:
-        return tuple(parse_output(word, sorted(formats)) for word in words)
+        return tuple(parse_output(word, sorted(formats)) for word in texts)
     except Refused as error:
         raise UsageError(f"--output {error.message}", error.hint) from None

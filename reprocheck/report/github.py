@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from reprocheck.compare.verdict import open_questions
 from reprocheck.engine.console import Pen, Style, escape
 from reprocheck.model import Audit
+from reprocheck.report.finding_text import FindingText, finding_texts, unjudged
 from reprocheck.report.headline import headline, qualification
 from reprocheck.report.identity import repository_path
-from reprocheck.report.told import Told, told, unjudged
 from reprocheck.report.wording import count, first_of, shown_target
 
 MOST = 10
@@ -35,7 +35,7 @@ class _Annotation:
 
 def render_github(audit: Audit, style: Style) -> str:
     """The annotations, closed by one notice with the verdict."""
-    annotations = [*_limits(audit), *_unjudged(audit), *(_of_finding(audit, one) for one in told(audit))]
+    annotations = [*_limits(audit), *_unjudged(audit), *(_of_finding(audit, one) for one in finding_texts(audit))]
     shown = [one for kind in ("error", "warning") for one in [a for a in annotations if a.kind == kind][:MOST]]
     rest = [one for one in annotations if not any(one is other for other in shown)]
     return "".join(f"{_command(one)}\n" for one in [*shown, _closing(audit, rest)])
@@ -58,7 +58,7 @@ def _unjudged(audit: Audit) -> Iterator[_Annotation]:
         yield _Annotation(kind="error", title="reprocheck: no verdict reached", message=message, path=path)
 
 
-def _of_finding(audit: Audit, one: Told) -> _Annotation:
+def _of_finding(audit: Audit, one: FindingText) -> _Annotation:
     finding, target = one.finding, audit.request.target
     path, line = None if target.path is None else str(target.path), None
     if one.location is not None:
@@ -87,8 +87,8 @@ def _closing(audit: Audit, rest: list[_Annotation]) -> _Annotation:
 def _command(one: _Annotation) -> str:
     """One workflow command. No text from outside can end it, or start another."""
     properties = {"file": one.path, "line": None if one.line is None else str(one.line), "title": one.title}
-    words = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value is not None)
-    return f"::{one.kind} {words}::{_data(one.message)}"
+    listed = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value is not None)
+    return f"::{one.kind} {listed}::{_data(one.message)}"
 
 
 def _data(text: str) -> str:

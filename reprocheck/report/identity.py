@@ -29,7 +29,7 @@ class Identities:
     """The identities in one report."""
 
     findings: tuple[str, ...]
-    """One for each finding, in its order; equal findings are told apart by their count."""
+    """One for each finding, in its order; equal findings are distinguished by their count."""
     differences: Mapping[int, str]
     """Seed → its first difference, without the line that only an explanation knows."""
 
@@ -47,8 +47,8 @@ def identify(report: Mapping[str, Any]) -> Identities:
         seed = _mapping(item)
         if seed.get("divergence") is not None:
             divergence = _mapping(seed["divergence"])
-            words = (_target(report), _text(divergence.get("stage")), _tensors(divergence))
-            differences[_integer(seed.get("seed"))] = _digest(*words)
+            parts = (_target(report), _text(divergence.get("stage")), _tensors(divergence))
+            differences[_integer(seed.get("seed"))] = _digest(*parts)
     return Identities(findings=tuple(findings), differences=differences)
 
 
@@ -71,7 +71,7 @@ def repository_path(path: str) -> str:
 
 
 def has_first_difference(code: str) -> bool:
-    """Whether a finding of this code tells of the audit's first difference, and so stands at its place."""
+    """Whether a finding of this code describes the audit's first difference, and so stands at its place."""
     return code.startswith("RC30") or code == "RC310"
 
 
@@ -116,8 +116,8 @@ def _target(report: Mapping[str, Any]) -> str:
     return _text(_mapping(report.get("target")).get("text"))
 
 
-def _digest(*words: str) -> str:
-    text = "\0".join(words).encode("utf-8", "surrogatepass")
+def _digest(*parts: str) -> str:
+    text = "\0".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.sha256(text).hexdigest()[:32]
 
 

@@ -66,8 +66,8 @@ def _add(suite: ET.Element, case: _Case, target: str) -> None:
     attributes = {"classname": _legal(target), "name": _legal(case.name), "time": f"{case.seconds:.3f}"}
     element = ET.SubElement(suite, "testcase", attributes)
     if case.outcome is not None:
-        told = ET.SubElement(element, case.outcome, {"type": case.outcome, "message": _legal(case.message)})
-        told.text = _legal(case.text) or None
+        child = ET.SubElement(element, case.outcome, {"type": case.outcome, "message": _legal(case.message)})
+        child.text = _legal(case.text) or None
 
 
 def _cases(audit: Audit) -> Iterator[_Case]:
@@ -115,11 +115,11 @@ def _against(against: Against, whole: str) -> _Case:
 
 
 def _baseline(answer: BaselineAnswer, whole: str) -> _Case:
-    name, said = f"baseline {_PEN.text(shown_path(answer.file))}", _PEN.text(summarize_baseline(answer))
+    name, message_text = f"baseline {_PEN.text(shown_path(answer.file))}", _PEN.text(summarize_baseline(answer))
     if answer.verdict is Verdict.REPRODUCIBLE:
         return _Case(name=name, outcome=None)
     outcome = "failure" if answer.verdict is Verdict.DIFFERENT else "error"
-    return _Case(name=name, outcome=outcome, message=said, text=whole)
+    return _Case(name=name, outcome=outcome, message=message_text, text=whole)
 
 
 def _not_compared(item: NotCompared, is_error: bool) -> _Case:

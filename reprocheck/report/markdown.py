@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from reprocheck.engine.console import Pen, Style
 from reprocheck.model import Audit, NotCompared, RunSummary, SeedAudit, Status
 from reprocheck.model.explanation import Explanation
+from reprocheck.report.finding_text import FindingText, finding_texts
 from reprocheck.report.headline import headline
 from reprocheck.report.text.audit import render_text
 from reprocheck.report.text.metrics import ONE_SEED, SEEDS, number, one_seed_cells, over_seeds_cells
-from reprocheck.report.told import Told, told
 from reprocheck.report.wording import count, fence_of, prefix_length, short, shown_path, shown_target
 
 MOST_ROWS = 20
@@ -60,10 +60,10 @@ def render_markdown(audit: Audit, style: Style) -> str:
 
 
 def prose(text: str) -> str:
-    """A sentence with text from outside in it: what stands between backticks is code, the rest is only words."""
+    """A sentence with text from outside in it: what stands between backticks is code, the rest is only text."""
     parts = re.split(r"`([^`]+)`", _PEN.text(text))
-    words = "".join(code(part) if place % 2 else _escaped(part) for place, part in enumerate(parts))
-    return f"{_GAP}{words}" if _LIST.match(words) else words
+    written = "".join(code(part) if place % 2 else _escaped(part) for place, part in enumerate(parts))
+    return f"{_GAP}{written}" if _LIST.match(written) else written
 
 
 def code(text: str) -> str:
@@ -77,7 +77,7 @@ def code(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Words; addresses and emoji names do not become anything else."""
+    """Text; addresses and emoji names do not become anything else."""
     safe = "".join(_ESCAPES.get(char, char) for char in text)
     safe = re.sub(r":(?=//|[\w+-]+:)", f":{_GAP}", safe)
     return re.sub(r"(?i)\bwww\.", lambda found: f"{found[0][:-1]}{_GAP}.", safe)
@@ -117,13 +117,13 @@ def _digest(run: RunSummary, first: RunSummary | None, name: str, length: int) -
 
 
 def _findings(audit: Audit) -> Iterator[list[str]]:
-    found = told(audit)
+    found = finding_texts(audit)
     yield from (_finding(one) for one in found[:_MOST_FINDINGS])
     if len(found) > _MOST_FINDINGS:
         yield [f"and {count(len(found) - _MOST_FINDINGS, 'finding')} more"]
 
 
-def _finding(one: Told) -> list[str]:
+def _finding(one: FindingText) -> list[str]:
     finding = one.finding
     place = "" if one.location is None else f" at {code(f'{shown_path(one.location.path)}:{one.location.line}')}"
     lines = [f"**{prose(finding.severity)} {prose(finding.code)}**: {prose(one.head)}{place}", ""]
@@ -136,12 +136,12 @@ def _fixes(explanation: Explanation | None) -> list[str]:
     for trial in () if explanation is None else explanation.trials:
         remedies = " and ".join(code(remedy.text) for remedy in trial.remedies)
         hides = next((remedy.hides for remedy in trial.remedies if remedy.hides), "")
-        outcome = "works" if trial.mends else "no effect"
+        outcome = "works" if trial.works else "no effect"
         if trial.failed or trial.runs < 2:
             outcome = f"no answer: {prose(trial.failed or 'too few runs')}"
-        elif trial.mends and hides:
+        elif trial.works and hides:
             outcome = f"masks the cause: {prose(hides)}"
-        time = "-" if trial.time_ratio is None or not trial.mends else f"x{trial.time_ratio:.2f}"
+        time = "-" if trial.time_ratio is None or not trial.works else f"x{trial.time_ratio:.2f}"
         rows.append([remedies, outcome, f"{trial.agreed} of {trial.runs}", time])
     table = _table(["tried", "outcome", "runs that agreed", "time"], rows)
     return ["**Fixes that were tried**", "", *table] if table else []

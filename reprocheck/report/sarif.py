@@ -18,10 +18,10 @@ from reprocheck.engine.console import Pen, Style
 from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
 from reprocheck.model import Audit, Edit, Finding, Location, NotCompared
 from reprocheck.protocol.plain_json import Scrub, plain
+from reprocheck.report.finding_text import FindingText, finding_texts, unjudged
 from reprocheck.report.headline import headline, qualification
 from reprocheck.report.identity import identify, repository_path
 from reprocheck.report.json.v1 import to_plain
-from reprocheck.report.told import Told, told, unjudged
 from reprocheck.report.wording import shown_target
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -39,7 +39,7 @@ def render_sarif(audit: Audit, style: Style) -> str:
 
 
 def _run(audit: Audit) -> Plain:
-    found = told(audit)
+    found = finding_texts(audit)
     codes = list(dict.fromkeys(one.finding.code for one in found))
     rules = [_rule(next(one.finding for one in found if one.finding.code == code)) for code in codes]
     identities = identify(to_plain(audit)).findings
@@ -99,7 +99,7 @@ def _rule(finding: Finding) -> Plain:
     }
 
 
-def _result(audit: Audit, one: Told, rule: int, identity: str) -> Plain:
+def _result(audit: Audit, one: FindingText, rule: int, identity: str) -> Plain:
     finding = one.finding
     result: Plain = {
         "ruleId": finding.code,
@@ -123,7 +123,7 @@ def _level(finding: Finding) -> str:
     return finding.severity if finding.severity in ("error", "warning", "note") else "warning"
 
 
-def _locations(audit: Audit, one: Told) -> list[Plain]:
+def _locations(audit: Audit, one: FindingText) -> list[Plain]:
     """The line; where none is known the target's file, without one."""
     if one.location is not None:
         return [_location(one.location, one.source)]
@@ -138,7 +138,7 @@ def _location(location: Location, source: str) -> Plain:
     return {"physicalLocation": {"artifactLocation": _artifact(location.path), "region": region}}
 
 
-def _related(audit: Audit, one: Told) -> list[Plain]:
+def _related(audit: Audit, one: FindingText) -> list[Plain]:
     """Of the first difference: the lines of its operation, from the innermost outwards."""
     origin = None if audit.explanation is None else audit.explanation.origin
     if origin is None or audit.divergence is None or one.location != audit.divergence.location:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reprocheck.engine.console import Style, disarm, encodable, say, silence
+from reprocheck.engine.console import Style, disarm, encodable, print_message, silence
 from reprocheck.errors import ExitCode, ReprocheckError, UsageError
 from reprocheck.model import Audit
 from reprocheck.report import FORMATS
@@ -70,7 +70,7 @@ def append_step_summary(audit: Audit, formats: Sequence[str]) -> None:
         with open(path, "ab") as stream:
             stream.write(FORMATS["markdown"](audit, Style()).encode("utf-8", "backslashreplace"))
     except (OSError, ValueError) as error:
-        say(f"warning: cannot write the step summary to {path}: {getattr(error, 'strerror', None) or error}")
+        print_message(f"warning: cannot write the step summary to {path}: {getattr(error, 'strerror', None) or error}")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -37,7 +37,7 @@ class Recorder:
         self._values = OwnFile(folder / VALUES_FILE)
         self._stderr = identity(2)
         self._written = {name: xxh3_128() for name in (EVIDENCE_FILE, STEPS_FILE, VALUES_FILE)}
-        """Of each file, a digest of what was written: whoever reads it can tell whether it is still that."""
+        """Of each file, a digest of what was written: whoever reads it can check whether it is still that."""
         self._pending = bytearray()
         self._flushed = monotonic()
         self._count = 0
@@ -67,7 +67,7 @@ class Recorder:
                 self._count += 1
 
     def unobserved(self, what: str, reason: str, *, is_result: bool = False, help: str = "") -> None:
-        """Say what the target made that could not be observed, in the words of `model.NotCompared`."""
+        """Say what the target made that could not be observed, in the fields of `model.NotCompared`."""
         self.line(UNOBSERVED_RECORD, what=what, reason=reason, is_result=is_result, help=help)
 
     def step(self, record: bytes) -> None:

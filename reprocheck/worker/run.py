@@ -20,7 +20,7 @@ from reprocheck.protocol import SPEC_FILE, decode_spec
 from reprocheck.protocol.secrets import secrets_of
 from reprocheck.worker.bootstrap import compiler_stub, flags, machine, memory_limit, seeding
 from reprocheck.worker.bootstrap.execute import TargetUnusable, execute
-from reprocheck.worker.bootstrap.heap import HeapPoison
+from reprocheck.worker.bootstrap.heap import HeapFill
 from reprocheck.worker.bootstrap.importing import after_import
 from reprocheck.worker.bootstrap.leaving import watch_exits
 from reprocheck.worker.fingerprint.leaves import leaves_of, line_of
@@ -57,7 +57,7 @@ class _Run:
         self.recorder = Recorder(spec.directory, secrets_of(spec))
         hidden = str(spec.directory.parent), spec.environment.get("TMPDIR", "")
         self.files = WrittenFiles(hidden, spec.cwd, self.recorder.children)
-        self.poison = HeapPoison(spec.ambient.heap_byte)
+        self.heap_fill = HeapFill(spec.ambient.heap_byte)
         self.observer: Observer | None = None
         self.sites = Sites(spec)
         self.ledger: Ledger | None = None
@@ -71,7 +71,7 @@ class _Run:
         in_order = spec.probe is not None and spec.probe.sorted_listings
         listed = None if self.inputs is None else self.inputs.listed
         evidence = str(spec.directory.parent.parent.parent)
-        listing.rearrange(spec.ambient.listing_key, evidence, in_order=in_order, heard=listed)
+        listing.rearrange(spec.ambient.listing_key, evidence, in_order=in_order, on_listing=listed)
         if spec.ambient.switch_interval is not None:
             sys.setswitchinterval(spec.ambient.switch_interval)
         after_import("torch", compiler_stub.install)
@@ -110,12 +110,12 @@ class _Run:
 
         tracer, last = self._make_tracer()
         limits = [limit for limit in (self.spec.settings.max_steps, last) if limit is not None]
-        self.observer = Observer(self.recorder, self.poison, min(limits, default=None), self._leave, self.sites)
+        self.observer = Observer(self.recorder, self.heap_fill, min(limits, default=None), self._leave, self.sites)
         self.observer.install(tracer)
         if self.spec.looks_at_weights:
-            from reprocheck.worker.observe.weights import MOST_BESIDE, Weights
+            from reprocheck.worker.observe.weights import MOST_INFORMATIONAL, Weights
 
-            self.observer.look_at_weights(Weights(self.recorder, MOST_BESIDE))
+            self.observer.look_at_weights(Weights(self.recorder, MOST_INFORMATIONAL))
         if self.spec.probe is not None and self.spec.probe.times:
             from reprocheck.worker.observe.times import Times
 
@@ -125,14 +125,14 @@ class _Run:
             from reprocheck.worker.observe.weights import Weights
 
             self.observer.follow_weights(Weights(self.recorder, tree=ModuleTree()))
-        if self.spec.probe is not None and self.spec.probe.checkup:
+        if self.spec.probe is not None and self.spec.probe.doctor_report:
             from reprocheck.worker.observe.layers import Layers
             from reprocheck.worker.observe.memory import Memory
             from reprocheck.worker.observe.module_tree import ModuleTree
             from reprocheck.worker.observe.weights import Weights
 
             weights = Weights(self.recorder, tree=ModuleTree())
-            layers = Layers(self.recorder, self.observer.roots, weights.label)
+            layers = Layers(self.recorder, self.observer.top_models, weights.label)
             memory = Memory(self.recorder, self.spec.probe.memory_snapshot)
             self.observer.follow_all(weights, layers, memory)
         if self.spec.probe is not None and self.spec.probe.states:
@@ -157,7 +157,7 @@ class _Run:
 
     def _probe(self) -> None:
         from reprocheck.worker.bootstrap.edits import EditMismatch
-        from reprocheck.worker.ledger.taps_install import install
+        from reprocheck.worker.ledger.install import install
 
         def note(text: str) -> None:
             self.recorder.line("note", text=text)
@@ -171,7 +171,7 @@ class _Run:
         return 0 if self.observer is None else self.observer.steps.count
 
     def _starts_again(self) -> None:
-        if self.observer is not None and (self.observer.steps.count or self.observer.roots.changes):
+        if self.observer is not None and (self.observer.steps.count or self.observer.top_models.changes):
             self.recorder.children.starts_again()
 
     def _seen_in_step(self) -> str:
@@ -199,7 +199,7 @@ class _Run:
         except BaseException as error:
             if self._was_stopped(error):
                 self._finish("stopped")
-                if not _join_threads(THREADS_GRACE):  # nobody told them that the training is over
+                if not _join_threads(THREADS_GRACE):  # nobody ended them with the training
                     self._leave()
                 return
             self._finish("failed", error=_describe(error), memory=self._out_of_memory(error))
@@ -265,7 +265,7 @@ class _Run:
             self._part("the returned value", lambda: self._record_output(value), is_result=True)
         self._part("variables", self._record_variables)
         if self.observer is not None and status != "stopped":
-            self._part("what was trained by hand", self.observer.steps.tell_updates)
+            self._part("what was trained by hand", self.observer.steps.report_updates)
         files, read_checkpoints = self.files, self.spec.read_checkpoints
         for record, made, otherwise in (
             ("rng at end", _rng_states, {}),
@@ -328,7 +328,7 @@ def _join_threads(timeout: float | None = None) -> bool:
     """
     until = None if timeout is None else time.monotonic() + timeout
     for thread in _threads():
-        # Idle threads of a pool wait to be told that the interpreter ends.
+        # Idle threads of a pool wait for a signal that the interpreter ends.
         is_pooled = getattr(getattr(thread, "_target", None), "__module__", "") == "concurrent.futures.thread"
         if thread is not threading.current_thread() and not thread.daemon and not is_pooled:
             thread.join(None if until is None else max(0.0, until - time.monotonic()))

@@ -148,7 +148,7 @@ def test_a_training_that_reproduces(project: Path) -> None:
     assert not (project / ".reprocheck").exists()
 
 
-def test_a_difference_fails_annotates_and_tells_code_scanning(project: Path) -> None:
+def test_a_difference_fails_annotates_and_reports_code_scanning(project: Path) -> None:
     ended = act("Audit", project, target="t.py:pid", options=QUICK, sarif="true")
     assert ended.code == 1
     assert (ended.outputs["verdict"], ended.outputs["exit-code"]) == ("different", "1")
@@ -166,7 +166,7 @@ def test_no_verdict_fails_with_its_own_code(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("given", "arguments"),
     [
         ({"target": "t.py:sam"}, "did you mean same?"),
         ({"target": "t.py:same", "options": "--seeds none"}, "--seeds"),
@@ -175,11 +175,11 @@ def test_no_verdict_fails_with_its_own_code(project: Path) -> None:
         ({"target": "'t.py:same"}, "cannot be split into words"),
     ],
 )
-def test_what_cannot_be_audited_is_told_and_fails(project: Path, given: dict[str, str], words: str) -> None:
+def test_what_cannot_be_audited_is_reported_and_fails(project: Path, given: dict[str, str], arguments: str) -> None:
     ended = act("Audit", project, **given)
     assert ended.code == 2
     assert "::error title=reprocheck::" in ended.out
-    assert words in ended.out
+    assert arguments in ended.out
     if ended.outputs:
         assert ended.outputs["verdict"] == "no_verdict"
         assert ended.outputs["report"] == ""
@@ -243,8 +243,8 @@ def test_what_is_asked_for_is_installed(project: Path) -> None:
 def test_by_default_the_action_installs_itself(project: Path) -> None:
     (project / "pyproject.toml").write_text("[build-system]\nrequires = []\nbuild-backend = 'no_such_backend'\n")
     env = environment(GITHUB_ACTION_PATH=str(project), PIP_NO_INDEX="1")
-    words = [sys.executable, str(ROOT / "ci" / "action.py"), "install"]
-    done = subprocess.run(words, env=env, capture_output=True, text=True)
+    arguments = [sys.executable, str(ROOT / "ci" / "action.py"), "install"]
+    done = subprocess.run(arguments, env=env, capture_output=True, text=True)
     assert done.returncode != 0
     assert "No module named 'no_such_backend'" in done.stdout + done.stderr
 
@@ -283,7 +283,7 @@ def test_the_gitlab_template_runs_and_fails_as_the_command(project: Path) -> Non
 def test_the_pre_commit_hook_runs_with_its_arguments(project: Path) -> None:
     keys = dict(re.findall(r"^(?:- |  )([a-z_]+): (.*)$", HOOKS, re.MULTILINE))
     assert (keys["id"], keys["pass_filenames"], keys["stages"]) == ("reprocheck", "false", "[pre-push, manual]")
-    words = [str(Path(sys.executable).parent / "reprocheck"), *shlex.split(keys["entry"])[1:]]
+    arguments = [str(Path(sys.executable).parent / "reprocheck"), *shlex.split(keys["entry"])[1:]]
     for target, code in (("t.py:same", 0), ("t.py:pid", 1)):
-        done = subprocess.run([*words, *QUICK.split(), target], cwd=project, env=environment(), capture_output=True)
+        done = subprocess.run([*arguments, *QUICK.split(), target], cwd=project, env=environment(), capture_output=True)
         assert done.returncode == code, done.stderr

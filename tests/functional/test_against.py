@@ -27,11 +27,11 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
-def gate(project: Project, *words: str, folder: str = ".", **extra: str) -> Ran:
+def gate(project: Project, *arguments: str, folder: str = ".", **extra: str) -> Ran:
     """Without an explanation; nothing of a worktree may be left, and nothing of the checkout changed."""
     before = project.git("status", "--porcelain")
     ran = reprocheck(
-        "run", "--no-explain", "--jobs", "2", *words, cwd=project.folder / folder, env=environment(**extra)
+        "run", "--no-explain", "--jobs", "2", *arguments, cwd=project.folder / folder, env=environment(**extra)
     )
     after = project.git("status", "--porcelain").replace(f"?? {folder}/.reprocheck/", "").strip()
     assert after.replace("?? .reprocheck/", "").strip() == before.strip()
@@ -127,7 +127,7 @@ def test_the_same_numbers(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_moved_numbers_beside_the_spread_over_seeds(project: Project) -> None:
+def test_moved_numbers_next_to_the_spread_over_seeds(project: Project) -> None:
     project.write({"count.py": MOVED, "untracked.md": "kept"})
     ran = gate(project, "count.py:train", "--against", "HEAD", "--seeds", "3")
     assert ran.code == 1, ran.out + ran.err
@@ -141,10 +141,10 @@ def test_moved_numbers_beside_the_spread_over_seeds(project: Project) -> None:
 @pytest.mark.slow
 def test_allowed_to_move_but_not_to_stop_reproducing(project: Project) -> None:
     project.write({"count.py": MOVED})
-    words = ("count.py:train", "--against", "HEAD", "--allow-different")
-    assert gate(project, *words).code == 0
+    arguments = ("count.py:train", "--against", "HEAD", "--allow-different")
+    assert gate(project, *arguments).code == 0
     project.write({"count.py": "import os\n\n" + COUNT.replace("0.5", "os.getpid()")})
-    assert gate(project, *words).code == 1
+    assert gate(project, *arguments).code == 1
 
 
 @pytest.mark.slow
@@ -176,14 +176,14 @@ def test_only_one_side_takes_steps(project: Project) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [["-m", "pkg.main"], ["pkg/main.py"], ["pkg.main:train"], ["pkg/main.py:train"]])
-def test_every_kind_of_target_runs_the_code_of_its_side(project: Project, words: list[str]) -> None:
+@pytest.mark.parametrize("arguments", [["-m", "pkg.main"], ["pkg/main.py"], ["pkg.main:train"], ["pkg/main.py:train"]])
+def test_every_kind_of_target_runs_the_code_of_its_side(project: Project, arguments: list[str]) -> None:
     main = "from pkg.part import value\n\n\ndef train():\n    return value\n\n\nprint(value)\n"
-    if words[0].startswith("pkg/"):  # a file finds its neighbours
+    if arguments[0].startswith("pkg/"):  # a file finds its neighbours
         main = main.replace("pkg.part", "part")
     project.commit("a package", {"pkg/__init__.py": "", "pkg/main.py": main, "pkg/part.py": "value = 1.0\n"})
     project.write({"pkg/part.py": "value = 2.0\n"})
-    ran = gate(project, *words, "--against", "HEAD", "--compare", "stdout", "--format", "json")
+    ran = gate(project, *arguments, "--against", "HEAD", "--compare", "stdout", "--format", "json")
     assert ran.code == 1, ran.out + ran.err
     assert [change["here"]["path"] for change in against(ran)["changes"]] == ["pkg/part.py"]
 
@@ -268,7 +268,7 @@ def test_what_the_runs_write_is_no_change(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["new.py:train", "--against", "HEAD"], "error: new.py does not exist at HEAD ("),
         (["count.py:train", "--against", "nosuch"], "error: --against nosuch: git knows no such revision here"),
@@ -279,9 +279,9 @@ def test_what_the_runs_write_is_no_change(project: Project) -> None:
         ),
     ],
 )
-def test_what_cannot_be_compared_is_a_usage_error(project: Project, words: list[str], message: str) -> None:
+def test_what_cannot_be_compared_is_a_usage_error(project: Project, arguments: list[str], message: str) -> None:
     project.write({"new.py": COUNT, "count.py": COUNT + "\n\ntest = train\n"})
-    ran = gate(project, *words)
+    ran = gate(project, *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
 

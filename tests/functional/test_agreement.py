@@ -66,8 +66,8 @@ def audit(
     (folder / "train.py").write_text(
         TRAINING.format(seeds="; ".join(seeds), imports=imports, steps=12 if end else 3) + end
     )
-    words = ("run", "--threads", "1", "--format", "json", *options, "train.py", *(("--", *argv) if argv else ()))
-    ran = reprocheck(*words, cwd=folder, env=environment())
+    arguments = ("run", "--threads", "1", "--format", "json", *options, "train.py", *(("--", *argv) if argv else ()))
+    ran = reprocheck(*arguments, cwd=folder, env=environment())
     assert ran.code == code, ran.out + ran.err
     answer = ran.json()
     assert answer["verdict"] == "reproducible"
@@ -145,7 +145,7 @@ def test_what_could_touch_other_files_is_not_run(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["data above", "nothing written", "cache under home", "absolute data", "large folder"])
 def test_the_run_without_our_seeding_finds_what_the_first_run_found(kind: str, tmp_path: Path) -> None:
-    """Data beside and above the folder, a cache; what the user has is left as it is."""
+    """Data next to and above the folder, a cache; what the user has is left as it is."""
     folder, home = tmp_path / "project", tmp_path / "home"
     for path in (folder, home / "kept", tmp_path / "data", folder / "many"):
         path.mkdir(parents=True)
@@ -164,8 +164,8 @@ def test_the_run_without_our_seeding_finds_what_the_first_run_found(kind: str, t
         for number in range(10_001):
             (folder / "many" / str(number)).touch()
     (folder / "train.py").write_text(READS.format(data=data, end=end))
-    words = ("run", "--threads", "1", "--format", "json", "train.py", "--", *argv)
-    ran = reprocheck(*words, cwd=folder, env=environment(HOME=str(home)))
+    arguments = ("run", "--threads", "1", "--format", "json", "train.py", "--", *argv)
+    ran = reprocheck(*arguments, cwd=folder, env=environment(HOME=str(home)))
     answer = ran.json()
     assert not_tried(answer) == []
     assert {finding["code"] for finding in answer["findings"]} == {"RC501"}
@@ -202,13 +202,13 @@ def train(seed=0):
 @pytest.mark.slow
 def test_batches_that_are_the_same_for_every_seed_get_a_note(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(ONE_ORDER)
-    words = ("run", "--threads", "1", "--seeds", "2", "--format", "json", "t.py:train")
-    ran = reprocheck(*words, cwd=tmp_path)
+    arguments = ("run", "--threads", "1", "--seeds", "2", "--format", "json", "t.py:train")
+    ran = reprocheck(*arguments, cwd=tmp_path)
     assert ran.code == 0, ran.out + ran.err
     found = {one["cause"]: one for one in ran.json()["findings"]}
     assert (found["fixed-stream"]["severity"], found["fixed-stream"]["location"]["line"]) == ("note", 7)
     (tmp_path / "t.py").write_text(ONE_ORDER.replace("manual_seed(7)", "manual_seed(seed)"))
-    assert "fixed-stream" not in reprocheck(*words, cwd=tmp_path).out
+    assert "fixed-stream" not in reprocheck(*arguments, cwd=tmp_path).out
 
 
 AGENTS = """\

@@ -157,11 +157,11 @@ def test_an_audit_is_that_of_the_command(target: str, tmp_path: Path) -> None:
     assert answer.seeds[1].runs[0].metrics == {"loss": 1.5}
     (loss,) = answer.metrics
     assert (loss.name, loss.mean, loss.minimum, loss.maximum, loss.within_std) == ("loss", 1.0, 0.5, 1.5, 0.0)
-    words = ("--ambient", "fixed", "--no-explain", "--seeds", "2", "--arg", "rate=0.5", "--format", "json")
-    told = command("run", f"{target}:same", *words, cwd=tmp_path).json()
+    arguments = ("--ambient", "fixed", "--no-explain", "--seeds", "2", "--arg", "rate=0.5", "--format", "json")
+    shown = command("run", f"{target}:same", *arguments, cwd=tmp_path).json()
     ours = json.loads((tmp_path / "report.json").read_text())
     assert {key: value for key, value in ours.items() if key != "volatile"} == {
-        key: value for key, value in told.items() if key != "volatile"
+        key: value for key, value in shown.items() if key != "volatile"
     }
     assert ours == json.loads(reprocheck.render(answer, "json"))
 
@@ -215,7 +215,7 @@ def test_a_file_that_audits_itself_on_import_ends(target: str, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_progress_is_told_on_request(target: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_reported_on_request(target: str, capfd: pytest.CaptureFixture[str]) -> None:
     quick(f"{target}:same")
     assert capfd.readouterr() == ("", "")
     quick(f"{target}:same", progress=True)
@@ -437,6 +437,6 @@ def test_every_public_name_is_documented() -> None:
 def test_examples_of_the_docs_run(tmp_path: Path, number: int) -> None:
     name, _, _ = EXAMPLES[0].partition("\n")
     (tmp_path / name.removeprefix("# ")).write_text(EXAMPLES[0])
-    words = [sys.executable, "-c", EXAMPLES[number]]
-    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    arguments = [sys.executable, "-c", EXAMPLES[number]]
+    done = subprocess.run(arguments, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -61,8 +61,8 @@ class Project:
         self.marker.mkdir()
         (self.folder / "t.py").write_text(MARKED.format(marker=str(self.marker)) + code)
 
-    def run(self, *words: str) -> Ran:
-        return reprocheck("run", "t.py:train", "--threads", "1", "-q", "--no-explain", *words, cwd=self.folder)
+    def run(self, *arguments: str) -> Ran:
+        return reprocheck("run", "t.py:train", "--threads", "1", "-q", "--no-explain", *arguments, cwd=self.folder)
 
     def starts(self) -> int:
         """Since it was last asked."""
@@ -120,7 +120,7 @@ def test_what_workers_of_a_loader_read_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "output"),
     [
         ("import subprocess\nsubprocess.run(['true'])", "another program"),
         ("import os\nos.system('true')", "another program"),
@@ -136,14 +136,14 @@ def test_what_workers_of_a_loader_read_counts(tmp_path: Path) -> None:
         ("open('y.txt', 'w').write('2')\nopen('y.txt').read()\nopen('x.txt').read()", ""),
     ],
 )
-def test_what_cannot_be_seen_is_an_obstacle(tmp_path: Path, code: str, said: str) -> None:
+def test_what_cannot_be_seen_is_an_obstacle(tmp_path: Path, code: str, output: str) -> None:
     body = "".join(f"    {line}\n" for line in code.splitlines())
     project = Project(tmp_path, f"def train():\n{body}    return 1.0\n")
     (project.folder / "x.txt").write_text("1")
     project.run("--repeats", "1")
     (evidence,) = project.folder.glob(".reprocheck/audits/*/s0r0/evidence.jsonl")
     (inputs,) = [line for line in map(json.loads, evidence.read_text().splitlines()) if line["record"] == "inputs"]
-    assert [text for text in inputs["obstacles"] if said and said in text] or not (said or inputs["obstacles"])
+    assert [text for text in inputs["obstacles"] if output and output in text] or not (output or inputs["obstacles"])
 
 
 def _stable(ran: Ran) -> Any:

@@ -77,8 +77,8 @@ def explained(source: str, folder: Path, *options: str, home: Path | None = None
     folder.mkdir(exist_ok=True)
     (folder / "train.py").write_text(source)
     around = environment() if home is None else {**environment(), "HOME": str(home)}
-    words = ("run", "--threads", "1", *options, "--format", "json", "train.py")
-    ran = reprocheck(*words, cwd=folder, env=around, timeout=900)
+    arguments = ("run", "--threads", "1", *options, "--format", "json", "train.py")
+    ran = reprocheck(*arguments, cwd=folder, env=around, timeout=900)
     assert ran.code == 1, ran.out + ran.err
     answer: dict[str, Any] = ran.json()
     return answer
@@ -92,7 +92,7 @@ def causes(answer: dict[str, Any]) -> list[tuple[str, int | None, str]]:
     ]
 
 
-def mending(answer: dict[str, Any]) -> list[int]:
+def working_fixes(answer: dict[str, Any]) -> list[int]:
     """How many remedies each trial that mends puts together."""
     trials = answer["explanation"]["trials"]
     return [
@@ -104,28 +104,28 @@ def test_two_factors_each_enough_alone_are_both_named(tmp_path: Path) -> None:
     texts = tmp_path / "texts"
     texts.mkdir()
     for number in range(6):
-        words = [f"word{(number * 7 + place) % 12}" for place in range(3)]
-        (texts / f"{number}.txt").write_text(" ".join(words))
+        arguments = [f"word{(number * 7 + place) % 12}" for place in range(3)]
+        (texts / f"{number}.txt").write_text(" ".join(arguments))
     answer = explained(SET_AND_LISTING, tmp_path)
     assert sorted(causes(answer)) == [("listdir-order", 7, "high"), ("str-set-order", 8, "high")]
     assert sorted(answer["explanation"]["attribution"]["sets"]) == [["directory order"], ["hash seed"]]
-    assert mending(answer) == [2]
+    assert working_fixes(answer) == [2]
 
 
 def test_a_set_behind_a_clock_is_found_once_the_clock_is_held(tmp_path: Path) -> None:
     answer = explained(CLOCK_AND_SET, tmp_path)
     assert sorted(causes(answer)) == [("clock-or-pid-seed", 5, "high"), ("str-set-order", 7, "high")]
     assert [one["factors"] for one in answer["explanation"]["further"]] == [["hash seed"]]
-    assert mending(answer) == [2]
+    assert working_fixes(answer) == [2]
 
 
 def test_a_missing_seed_and_a_set_are_mended_together(tmp_path: Path) -> None:
     answer = explained(NUMPY_AND_SET, tmp_path, "--seeding", "none")
     assert sorted(causes(answer)) == [("partial-seed", 8, "high"), ("str-set-order", 7, "high")]
-    assert mending(answer) == [2]
+    assert working_fixes(answer) == [2]
 
 
-def test_a_cache_in_the_home_folder_is_told_apart_from_memory(tmp_path: Path) -> None:
+def test_a_cache_in_the_home_folder_is_distinguished_from_memory(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     answer = explained(CACHE, tmp_path / "project", home=home)
@@ -146,10 +146,10 @@ x = torch.tensor([[float(vocab[w]) + b] for w, b in zip(words, buckets)])
 """ + LOOP.format(size=1)
 
 
-def test_two_causes_of_one_factor_are_both_told_once_their_lines_mend(tmp_path: Path) -> None:
+def test_two_causes_of_one_factor_are_both_reported_once_their_lines_mend(tmp_path: Path) -> None:
     answer = explained(HASH_AND_SET, tmp_path)
     assert sorted(causes(answer)) == [("builtin-hash", 6, "high"), ("str-set-order", 7, "high")]
-    assert mending(answer) == [2]
+    assert working_fixes(answer) == [2]
     hiding = [one for one in answer["explanation"]["trials"] if one["remedies"][0]["text"] == "PYTHONHASHSEED=0"]
     assert all(trial["mends"] for trial in hiding)
 

@@ -104,13 +104,13 @@ ONE = "1 child process that used torch"
 def audit(folder: Path, function: str, *options: str, code: int = 0) -> Any:
     (folder / "train.py").write_text(TARGET)
     (folder / "rank.py").write_text("import torch\n")
-    words = ("run", "--no-explain", "--threads", "1", "--format", "json", *options, f"train.py:{function}")
-    ran = reprocheck(*words, cwd=folder)
+    arguments = ("run", "--no-explain", "--threads", "1", "--format", "json", *options, f"train.py:{function}")
+    ran = reprocheck(*arguments, cwd=folder)
     assert ran.code == code, ran.out + ran.err
     return ran.json()
 
 
-def test_a_forked_child_that_trains_is_told(tmp_path: Path) -> None:
+def test_a_forked_child_that_trains_is_reported(tmp_path: Path) -> None:
     answer = audit(tmp_path, "forks", "--strict", code=3)
     assert answer["verdict"] == "reproducible"
     assert answer["headline"] == f"REPRODUCIBLE in what was compared; not compared: {ONE}"

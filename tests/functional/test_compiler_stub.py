@@ -77,7 +77,7 @@ def test_what_is_compiled_later_is_compiled_alike() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         "import torch._dynamo.config; assert torch._dynamo.config.__file__",
         "from torch._dynamo import reset; reset()",
@@ -85,5 +85,5 @@ def test_what_is_compiled_later_is_compiled_alike() -> None:
         "import torch; torch._dynamo.config.verbose = True; assert torch._dynamo.config.verbose",
     ],
 )
-def test_whatever_else_is_asked_of_it_loads_it(words: str) -> None:
-    assert run(stub=True, more=words)["weights"]
+def test_whatever_else_is_asked_of_it_loads_it(arguments: str) -> None:
+    assert run(stub=True, more=arguments)["weights"]

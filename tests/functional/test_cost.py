@@ -40,26 +40,26 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def cost(folder: Path, *words: str) -> Ran:
-    return reprocheck("cost", "-q", "--threads", "1", *words, cwd=folder)
+def cost(folder: Path, *arguments: str) -> Ran:
+    return reprocheck("cost", "-q", "--threads", "1", *arguments, cwd=folder)
 
 
 @pytest.mark.slow
 def test_prices(folder: Path) -> None:
-    words = ("--rounds", "2", "--only", "seeded,deterministic-unfilled,deterministic-warn,one-thread")
-    ran = cost(folder, *words, "--format", "json", "t.py:train")
+    arguments = ("--rounds", "2", "--only", "seeded,deterministic-unfilled,deterministic-warn,one-thread")
+    ran = cost(folder, *arguments, "--format", "json", "t.py:train")
     assert ran.code == 0, ran.err
-    bill = ran.json()
-    assert {setting["name"]: setting["reproduces"] for setting in bill["settings"]} == {
+    costs = ran.json()
+    assert {setting["name"]: setting["reproduces"] for setting in costs["settings"]} == {
         "plain": False,
         "plain again": False,
         "seeded": False,
         "deterministic-unfilled": True,
         "deterministic-warn": True,
     }
-    assert bill["settings"][0]["divergence"]["stage"] == "init"  # nobody seeds it
-    assert bill["not_run"] == [{"name": "one-thread", "reason": "the training runs on one thread already"}]
-    measured = bill["volatile"]
+    assert costs["settings"][0]["divergence"]["stage"] == "init"  # nobody seeds it
+    assert costs["not_run"] == [{"name": "one-thread", "reason": "the training runs on one thread already"}]
+    measured = costs["volatile"]
     assert (measured["cheapest"], measured["per"]) == ("deterministic-unfilled", "step")
     assert not measured["prices"]["plain again"]["time_ratio"]["differs"]
     filled = measured["prices"]["deterministic-warn"]["time_ratio"]
@@ -75,13 +75,13 @@ def test_a_training_that_fails_has_no_prices(folder: Path) -> None:
     assert "no prices: the plain run warm-up failed: RuntimeError: no data" in ran.out
 
 
-def test_bad_words_are_refused(folder: Path) -> None:
-    for words, said in (
+def test_bad_arguments_are_refused(folder: Path) -> None:
+    for arguments, output in (
         (("--rounds", "1", "t.py:train"), "--rounds must be an integer from 2"),
         (("--only", "sedeed", "t.py:train"), "there is no setting 'sedeed'"),
         (("t.py:absent",), "absent"),
     ):
-        ran = cost(folder, *words)
+        ran = cost(folder, *arguments)
         assert (ran.code, ran.out) == (2, "")
-        assert said in ran.err
+        assert output in ran.err
     assert not list((folder / ".reprocheck").glob("costs/2*"))

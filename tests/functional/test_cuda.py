@@ -19,8 +19,8 @@ pytestmark = [
 ]
 
 
-def audit(folder: Path, name: str, *words: str) -> tuple[Ran, Any]:
-    ran = reprocheck("run", "--format", "json", *words, f"{TARGETS}:{name}", cwd=folder, env=environment())
+def audit(folder: Path, name: str, *arguments: str) -> tuple[Ran, Any]:
+    ran = reprocheck("run", "--format", "json", *arguments, f"{TARGETS}:{name}", cwd=folder, env=environment())
     return ran, ran.json()
 
 
@@ -37,7 +37,7 @@ def line_of(text: str) -> int:
         ("counted", "atomic-add", ".scatter_add("),
     ],
 )
-def test_atomics_are_named_with_their_line_and_a_setting_that_mends(
+def test_atomics_are_named_with_their_line_and_a_setting_that_works(
     name: str, cause: str, line: str, tmp_path: Path
 ) -> None:
     ran, answer = audit(tmp_path, name)
@@ -83,31 +83,31 @@ def test_runs_on_other_devices_have_equal_starts_and_no_steps_to_compare(tmp_pat
     assert "read on a GPU" in ran.out, ran.out + ran.err
 
 
-def test_a_limit_of_memory_holds_and_is_told(tmp_path: Path) -> None:
+def test_a_limit_of_memory_holds_and_is_reported(tmp_path: Path) -> None:
     ran, answer = audit(tmp_path, "large", "--memory-fraction", "0.05")
     assert ran.code == 3, ran.out
     assert "OutOfMemory" in ran.out
     assert answer["verdict"] == "no_verdict"
 
 
-def test_memory_that_runs_out_under_a_limit_is_told_with_what_held_it(tmp_path: Path) -> None:
-    words = ("doctor", f"{TARGETS}:outgrows", "--memory-limit", "3GiB", "--format", "json", "-q")
-    ran = reprocheck(*words, cwd=tmp_path, env=environment())
+def test_memory_that_runs_out_under_a_limit_is_reported_with_what_held_it(tmp_path: Path) -> None:
+    arguments = ("doctor", f"{TARGETS}:outgrows", "--memory-limit", "3GiB", "--format", "json", "-q")
+    ran = reprocheck(*arguments, cwd=tmp_path, env=environment())
     assert ran.code == 3, ran.out + ran.err
-    told = ran.json()["volatile"]["out_of_memory"]
-    assert (told["device"], told["allowed"], told["step"]) == ("cuda:0", 3 * 2**30, 2)
-    assert told["requested"] > 1e9
-    assert told["requested"] + told["reserved"] > told["allowed"] < told["total"]
-    assert told["during"] == "forward"
-    assert told["module"].startswith("Sequential.")
-    assert told["location"]["line"] == line_of("model(images)")
-    assert "`images` in trainings.py, outgrows" in [tensor["name"] for tensor in told["tensors"]]
+    found = ran.json()["volatile"]["out_of_memory"]
+    assert (found["device"], found["allowed"], found["step"]) == ("cuda:0", 3 * 2**30, 2)
+    assert found["requested"] > 1e9
+    assert found["requested"] + found["reserved"] > found["allowed"] < found["total"]
+    assert found["during"] == "forward"
+    assert found["module"].startswith("Sequential.")
+    assert found["location"]["line"] == line_of("model(images)")
+    assert "`images` in trainings.py, outgrows" in [tensor["name"] for tensor in found["tensors"]]
     assert "out of memory on cuda:0 in a forward pass, after 2 optimizer steps" in ran.json()["summary"]
 
 
 def test_doctor_counts_memory_by_phase_and_saves_a_snapshot(tmp_path: Path) -> None:
-    words = ("--format", "json", "-q", "--memory-snapshot", "snapshot.pickle")
-    ran = reprocheck("doctor", f"{TARGETS}:kept_graphs", *words, cwd=tmp_path, env=environment())
+    arguments = ("--format", "json", "-q", "--memory-snapshot", "snapshot.pickle")
+    ran = reprocheck("doctor", f"{TARGETS}:kept_graphs", *arguments, cwd=tmp_path, env=environment())
     assert ran.code == 0, ran.out + ran.err
     answer = ran.json()
     assert "growing-memory" in {finding["cause"] for finding in answer["findings"]}

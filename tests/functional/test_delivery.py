@@ -37,10 +37,10 @@ SLOW = {
 }
 
 
-def check(folder: Path, command: str, words: tuple[str, ...]) -> None:
+def check(folder: Path, command: str, arguments: tuple[str, ...]) -> None:
     (folder / "train.py").write_text(TRAINING)
     outputs = ("-o", "json=answer.json", "--output", "text=answer.txt")
-    ran = reprocheck(command, "--format", "markdown", *outputs, *words, cwd=folder, timeout=900)
+    ran = reprocheck(command, "--format", "markdown", *outputs, *arguments, cwd=folder, timeout=900)
     assert ran.code in (0, 3), ran.out + ran.err
     lines = ran.out.splitlines()
     assert lines[0].startswith(f"### reprocheck {command}")
@@ -63,7 +63,7 @@ def test_formats_and_files_of_long_commands(tmp_path: Path, command: str) -> Non
 
 @pytest.mark.parametrize("command", ["cost", "diff", "doctor", "gpu-info", "params", "resume", "selftest", "vary"])
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (("--format", "sarif"), "--format must be json, markdown or text, not 'sarif'"),
         (("--output", "xml=a"), "--output must be json, markdown or text, not 'xml' in 'xml=a'"),
@@ -71,11 +71,11 @@ def test_formats_and_files_of_long_commands(tmp_path: Path, command: str) -> Non
         (("--output", "text=no/such/folder"), "cannot write text report to no/such/folder"),
     ],
 )
-def test_bad_words_are_refused_before_anything_is_run(
-    tmp_path: Path, command: str, words: tuple[str, ...], message: str
+def test_bad_arguments_are_refused_before_anything_is_run(
+    tmp_path: Path, command: str, arguments: tuple[str, ...], message: str
 ) -> None:
     target = {"diff": ("a", "b"), "gpu-info": (), "selftest": ()}.get(command, ("train.py:train",))
-    ran = reprocheck(command, *words, *target, cwd=tmp_path)
+    ran = reprocheck(command, *arguments, *target, cwd=tmp_path)
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
     assert list(tmp_path.iterdir()) == []

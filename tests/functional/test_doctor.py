@@ -15,8 +15,8 @@ STARTS = HERE / "targets" / "doctor" / "starts.py"
 DIGITS = HERE.parent / "examples" / "digits.py"
 
 
-def doctor(folder: Path, target: str, *words: str, code: int = 0) -> tuple[Ran, Any]:
-    ran = reprocheck("doctor", target, "-q", "--format", "json", *words, cwd=folder)
+def doctor(folder: Path, target: str, *arguments: str, code: int = 0) -> tuple[Ran, Any]:
+    ran = reprocheck("doctor", target, "-q", "--format", "json", *arguments, cwd=folder)
     assert ran.code == code, ran.out + ran.err
     return ran, ran.json()
 
@@ -25,7 +25,7 @@ def causes(answer: Any) -> dict[str, Any]:
     return {finding["cause"]: finding for finding in answer["findings"]}
 
 
-def test_a_sound_training_is_told_from_all_sides(tmp_path: Path) -> None:
+def test_a_sound_training_is_reported_from_all_sides(tmp_path: Path) -> None:
     ran = reprocheck("doctor", f"{DIGITS}:train", "-q", cwd=tmp_path)
     assert ran.code == 0, ran.out + ran.err
     assert ran.out.startswith("HEALTHY  ")
@@ -42,20 +42,20 @@ def test_a_sound_training_is_told_from_all_sides(tmp_path: Path) -> None:
 def test_bad_starts_are_named_with_their_weights(tmp_path: Path) -> None:
     _, answer = doctor(tmp_path, f"{STARTS}:wrong", code=1)
     found = causes(answer)
-    told = {cause: (finding["severity"], finding["evidence"][0]) for cause, finding in found.items()}
-    assert told.pop("xavier-in-front-of-relu") == (
+    shown = {cause: (finding["severity"], finding["evidence"][0]) for cause, finding in found.items()}
+    assert shown.pop("xavier-in-front-of-relu") == (
         "warning",
         "XavierRelu.0.weight, XavierRelu.2.weight, XavierLeaky.0.weight, XavierLeaky.2.weight",
     )
     assert "relu (its gain: 1.41), leaky_relu (its gain: 1.39)" in found["xavier-in-front-of-relu"]["message"]
-    assert told.pop("kaiming-in-front-of-tanh") == ("warning", "KaimingTanh.0.weight, KaimingTanh.2.weight")
-    assert told.pop("exploding-activations") == ("warning", "Large.0, Large.10")
-    assert told.pop("vanishing-gradients") == ("warning", "Sigmoids.0.weight, Sigmoids.24.weight")
-    assert told.pop("uninitialised-memory") == ("error", "Unwritten.weight")
-    assert told.pop("activations-not-finite") == ("error", "NoNumber.second")
-    severity, names = told.pop("small-weights")
+    assert shown.pop("kaiming-in-front-of-tanh") == ("warning", "KaimingTanh.0.weight, KaimingTanh.2.weight")
+    assert shown.pop("exploding-activations") == ("warning", "Large.0, Large.10")
+    assert shown.pop("vanishing-gradients") == ("warning", "Sigmoids.0.weight, Sigmoids.24.weight")
+    assert shown.pop("uninitialised-memory") == ("error", "Unwritten.weight")
+    assert shown.pop("activations-not-finite") == ("error", "NoNumber.second")
+    severity, names = shown.pop("small-weights")
     assert (severity, names.split(", ")[0]) == ("note", "Small.0.weight")
-    assert not told
+    assert not shown
     assert all(re.fullmatch(r"RC7[234]\d", finding["code"]) for finding in found.values())
     layer = next(one for one in answer["layers"] if (one["model"], one["name"]) == ("XavierLeaky", "0"))
     assert (layer["goes_into"], layer["negative_slope"]) == ("leaky_relu", 0.2)
@@ -71,7 +71,7 @@ def test_good_starts_that_look_like_them_are_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_memory_that_grows_is_told_and_kept_numbers_are_not(tmp_path: Path) -> None:
+def test_memory_that_grows_is_reported_and_kept_numbers_are_not(tmp_path: Path) -> None:
     _, answer = doctor(tmp_path, f"{STARTS}:leaks")
     assert set(causes(answer)) == {"growing-memory"}
     assert 1e6 < answer["volatile"]["memory"]["growth_per_step"] < 2e6
@@ -106,15 +106,15 @@ def test_how_seeds_are_misused_is_seen_in_one_run(name: str, cause: str, severit
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["accumulates", "plays_against_each_other", "searches_a_line"])
-def test_conduct_that_is_right_is_not_told(name: str, tmp_path: Path) -> None:
-    words = ("--arg", "set_to_none=True") if name == "accumulates" else ()
-    words = ("--arg", "zero_in_place=True") if name == "plays_against_each_other" else words
-    _, answer = doctor(tmp_path, f"{HERE / 'targets' / 'conduct' / 'right.py'}:{name}", *words)
+def test_loop_check_that_is_right_is_not_reported(name: str, tmp_path: Path) -> None:
+    arguments = ("--arg", "set_to_none=True") if name == "accumulates" else ()
+    arguments = ("--arg", "zero_in_place=True") if name == "plays_against_each_other" else arguments
+    _, answer = doctor(tmp_path, f"{HERE / 'targets' / 'conduct' / 'right.py'}:{name}", *arguments)
     assert set(causes(answer)) <= {"no-seed"}
 
 
-def test_wrong_conduct_is_an_error_with_its_line(tmp_path: Path) -> None:
-    target = HERE / "targets" / "conduct" / "wrong.py"
+def test_wrong_loop_check_is_an_error_with_its_line(tmp_path: Path) -> None:
+    target = HERE / "targets" / "loop_checks" / "wrong.py"
     _, answer = doctor(tmp_path, f"{target}:train", "--max-steps", "200", code=1)
     found = causes(answer)
     assert {"train-mode-without-grad", "step-after-evaluation", "gradients-not-zeroed"} <= set(found)
@@ -124,18 +124,18 @@ def test_wrong_conduct_is_an_error_with_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_memory_that_runs_out_is_told_with_who_asked_and_what_held_it(tmp_path: Path) -> None:
-    words = (f"{STARTS}:too_large", "--memory-limit", "900MiB")
-    _, answer = doctor(tmp_path, *words, code=3)
-    told = answer["volatile"]["out_of_memory"]
+def test_memory_that_runs_out_is_reported_with_who_asked_and_what_held_it(tmp_path: Path) -> None:
+    arguments = (f"{STARTS}:too_large", "--memory-limit", "900MiB")
+    _, answer = doctor(tmp_path, *arguments, code=3)
+    shown = answer["volatile"]["out_of_memory"]
     line = next(n for n, text in enumerate(STARTS.read_text().splitlines(), 1) if "model(images)" in text)
-    assert (told["device"], told["requested"], told["allowed"]) == ("cpu", 800_000_000, 900 * 2**20)
-    assert (told["step"], told["during"], told["module"]) == (2, "forward", "Sequential.0 (Linear)")
-    assert told["location"]["line"] == line
-    assert told["tensors"][0]["name"] == "`images` in starts.py, too_large"
-    assert told["tensors"][0]["bytes"] == 400_000_000
+    assert (shown["device"], shown["requested"], shown["allowed"]) == ("cpu", 800_000_000, 900 * 2**20)
+    assert (shown["step"], shown["during"], shown["module"]) == (2, "forward", "Sequential.0 (Linear)")
+    assert shown["location"]["line"] == line
+    assert shown["tensors"][0]["name"] == "`images` in starts.py, too_large"
+    assert shown["tensors"][0]["bytes"] == 400_000_000
     assert "out of memory on cpu in a forward pass, after 2 optimizer steps, starts.py" in answer["summary"]
-    text = reprocheck("run", *words, "--repeats", "1", "-q", cwd=tmp_path)
+    text = reprocheck("run", *arguments, "--repeats", "1", "-q", cwd=tmp_path)
     assert text.code == 3
     assert "= memory: requested 763 MiB" in text.out
     assert "`images` in starts.py, too_large" in text.out
@@ -143,7 +143,7 @@ def test_memory_that_runs_out_is_told_with_who_asked_and_what_held_it(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (("nowhere.py:train",), "nowhere.py"),
         (("t.py:train", "--memory-limit", "6GX"), "--memory-limit must be a size in memory, as in 6GiB or 500MB"),
@@ -157,15 +157,15 @@ def test_memory_that_runs_out_is_told_with_who_asked_and_what_held_it(tmp_path: 
         (("t.py:train", "--format", "yaml"), "--format"),
     ],
 )
-def test_bad_input_is_one_message(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
+def test_bad_input_is_one_message(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text("import torch\n\n\ndef train():\n    return torch.ones(1)\n")
-    ran = reprocheck("doctor", *words, "-q", cwd=tmp_path)
+    ran = reprocheck("doctor", *arguments, "-q", cwd=tmp_path)
     assert ran.code == 2, ran.out + ran.err
     assert message in ran.err
     assert not list(tmp_path.glob(".reprocheck/doctor/*/s0"))
 
 
-def test_a_target_without_a_model_or_a_gpu_is_told_so(tmp_path: Path) -> None:
+def test_a_target_without_a_model_or_a_gpu_is_reported_so(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text("def train():\n    return 1\n")
     _, answer = doctor(tmp_path, "t.py:train", "--memory-snapshot", "snapshot.pickle", "--device", "-1", code=3)
     assert answer["notes"] == ["no memory snapshot in snapshot.pickle: nothing was allocated on a GPU"]
@@ -180,7 +180,7 @@ def test_a_target_that_fails_gets_no_examination(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_audit_tells_what_is_wrong_with_initial_weights(tmp_path: Path) -> None:
+def test_an_audit_reports_what_is_wrong_with_initial_weights(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(
         "import torch\nfrom torch import nn\n\n\ndef train():\n    torch.manual_seed(0)\n"
         "    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))\n"

@@ -31,7 +31,7 @@ EXPLAINED = (
 """One target for each way in which a cause is shown; the rest of the corpus is judged by its verdict only."""
 
 
-def explain(name: str, tmp_path: Path, *words: str) -> tuple[Ran, dict[str, str], Path]:
+def explain(name: str, tmp_path: Path, *arguments: str) -> tuple[Ran, dict[str, str], Path]:
     path = FOLDER / "faulty" / f"{name}.py"
     head = headers(path)
     work = tmp_path / "work"
@@ -42,7 +42,7 @@ def explain(name: str, tmp_path: Path, *words: str) -> tuple[Ran, dict[str, str]
         options += ["--threads", "1"]
     if head.get("race") == "yes":
         options += ["--repeats", "4"]
-    ran = reprocheck("run", *options, "--format", "json", *words, target, cwd=work, env=environment(), timeout=900)
+    ran = reprocheck("run", *options, "--format", "json", *arguments, target, cwd=work, env=environment(), timeout=900)
     return ran, head, path
 
 
@@ -68,7 +68,7 @@ def test_cause_and_line(name: str, tmp_path: Path) -> None:
     assert not [item for item in answer["not_compared"] if item["what"] == "explanation"]
 
 
-def mended(answer: dict[str, Any]) -> list[str]:
+def works(answer: dict[str, Any]) -> list[str]:
     trials = answer["explanation"]["trials"]
     return [
         remedy["text"]
@@ -84,17 +84,17 @@ def test_a_changed_line_is_tried_in_memory_and_the_file_stays(tmp_path: Path) ->
     answer = ran.json()
     cause = answer["findings"][1]
     assert "default_rng(" in cause["edit"]["after"]
-    assert any("default_rng(" in text for text in mended(answer))
+    assert any("default_rng(" in text for text in works(answer))
     assert (tmp_path / "work" / path.name).read_text() == path.read_text()
     assert answer["explanation"]["origin"]["kind"] == "outside"
 
 
 @pytest.mark.slow
-def test_what_only_hides_the_cause_is_said_to(tmp_path: Path) -> None:
+def test_what_only_hides_the_cause_is_stated(tmp_path: Path) -> None:
     ran, _, _ = explain("empty_parameter", tmp_path)
     answer = ran.json()
     hiding = [r["hides"] for trial in answer["explanation"]["trials"] for r in trial["remedies"] if r["hides"]]
-    assert hiding or mended(answer)
+    assert hiding or works(answer)
     assert answer["explanation"]["attribution"]["factors"] == ["heap contents"]
 
 
@@ -197,10 +197,10 @@ def train():
 @pytest.mark.slow
 def test_runs_in_fresh_copies_of_the_folder_see_no_leftovers(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(LEFTOVER)
-    words = ("run", "--threads", "1", "--no-explain", "t.py:train")
-    assert reprocheck(*words, "--workdir", "fresh", cwd=tmp_path).code == 0
+    arguments = ("run", "--threads", "1", "--no-explain", "t.py:train")
+    assert reprocheck(*arguments, "--workdir", "fresh", cwd=tmp_path).code == 0
     assert not (tmp_path / "note.txt").exists()
-    assert reprocheck(*words, cwd=tmp_path).code == 1
+    assert reprocheck(*arguments, cwd=tmp_path).code == 1
 
 
 @pytest.mark.slow
@@ -214,7 +214,7 @@ def test_updates_by_torch_autograd_grad_are_steps_of_the_trace(tmp_path: Path) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["constant_init", "generator_default_seed", "seed_unused"])
-def test_what_no_seed_reaches_is_told_where_nothing_differs(name: str, tmp_path: Path) -> None:
+def test_what_no_seed_reaches_is_reported_where_nothing_differs(name: str, tmp_path: Path) -> None:
     ran, head, path = explain(name, tmp_path)
     assert ran.code == 0, ran.out + ran.err
     found = next(finding for finding in ran.json()["findings"] if finding["cause"] == head["finding"])
@@ -242,12 +242,12 @@ open(os.environ["MARKS"], "a").write("at the end\\n")
 
 @pytest.mark.slow
 def test_traces_without_an_end_in_sight_are_compared_while_they_are_written(tmp_path: Path) -> None:
-    """The second run of the traced pair never comes to its end: it is ended once its operations have parted."""
+    """The second run of the traced pair never comes to its end: it is ended once its operations have diverged."""
     folder, marks = tmp_path / "project", tmp_path / "marks"
     folder.mkdir()
     (folder / "infer.py").write_text(ENDLESS)
-    words = ("--compare=files", "--threads=1", "--explain-budget=2", "--env=PATIENCE=8", f"--env=MARKS={marks}")
-    ran = reprocheck("run", *words, "--format", "json", "infer.py", cwd=folder, env=environment())
+    arguments = ("--compare=files", "--threads=1", "--explain-budget=2", "--env=PATIENCE=8", f"--env=MARKS={marks}")
+    ran = reprocheck("run", *arguments, "--format", "json", "infer.py", cwd=folder, env=environment())
     assert ran.code == 1, ran.out + ran.err
     origin = ran.json()["explanation"]["origin"]
     assert "os.getpid" in origin["call"]["frames"][0]["code"]

@@ -1,4 +1,4 @@
-"""--fail-fast: runs end as soon as two of one seed have parted."""
+"""--fail-fast: runs end as soon as two of one seed have diverged."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def train(wait=0.1, steps=600, part=3):
 @pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_a_difference_ends_the_runs_under_way(tmp_path: Path, jobs: str) -> None:
     (tmp_path / "t.py").write_text(TARGET)
-    words = ["--fail-fast", "--no-explain", "--threads", "1", "--jobs", jobs, "--format", "json", "--seeds", "2"]
+    arguments = ["--fail-fast", "--no-explain", "--threads", "1", "--jobs", jobs, "--format", "json", "--seeds", "2"]
     steps = ["--arg", "steps=40"] if jobs == "1" else []
     started = time.monotonic()
-    ran = reprocheck("run", *words, *steps, "t.py:train", cwd=tmp_path, env=environment())
+    ran = reprocheck("run", *arguments, *steps, "t.py:train", cwd=tmp_path, env=environment())
     assert ran.code == 1, ran.err
     answer = ran.json()
     assert (answer["divergence"]["stage"], answer["divergence"]["step"]) == ("data", 3)
@@ -48,6 +48,6 @@ def test_a_difference_ends_the_runs_under_way(tmp_path: Path, jobs: str) -> None
 @pytest.mark.slow
 def test_without_a_difference_nothing_is_ended(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(TARGET)
-    words = ["--fail-fast", "--threads", "1", "--jobs", "2", "--arg", "wait=0.01", "--arg", "steps=20"]
-    ran = reprocheck("run", *words, "--arg", "part=-1", "t.py:train", cwd=tmp_path, env=environment())
+    arguments = ["--fail-fast", "--threads", "1", "--jobs", "2", "--arg", "wait=0.01", "--arg", "steps=20"]
+    ran = reprocheck("run", *arguments, "--arg", "part=-1", "t.py:train", cwd=tmp_path, env=environment())
     assert ran.code == 0, ran.out + ran.err

@@ -34,11 +34,11 @@ DIFFERENT = ("--arg", "pid=True", "--no-explain")
 OTHERS = ("github", "json", "junit", "markdown", "sarif", "text")
 
 
-def run(folder: Path, *words: str, env: dict[str, str] | None = None) -> Ran:
+def run(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Ran:
     target = folder / "t.py"
     if not target.exists():
         target.write_text(TARGET)
-    return reprocheck("run", "-q", "--threads", "1", *words, "t.py:train", cwd=folder, env=env)
+    return reprocheck("run", "-q", "--threads", "1", *arguments, "t.py:train", cwd=folder, env=env)
 
 
 def outputs(prefix: str) -> list[str]:
@@ -77,10 +77,10 @@ class TestDifferent:
         assert "**error RC301**: initial state differs" in summary
 
     def test_sarif(self, different: Ran, folder: Path) -> None:
-        told = check_sarif(json.loads((folder / "different.sarif").read_text()))
-        assert told["invocations"][0]["executionSuccessful"] is True
-        assert told["invocations"][0]["exitCode"] == different.code
-        (result,) = told["results"]
+        found = check_sarif(json.loads((folder / "different.sarif").read_text()))
+        assert found["invocations"][0]["executionSuccessful"] is True
+        assert found["invocations"][0]["exitCode"] == different.code
+        (result,) = found["results"]
         assert (result["ruleId"], result["level"]) == ("RC301", "error")
         assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "t.py"
 
@@ -108,8 +108,8 @@ class TestDifferent:
 class TestNoVerdict:
     def test_every_format_says_so(self, broken: Ran, folder: Path) -> None:
         assert broken.code == 3
-        told = check_sarif(json.loads((folder / "broken.sarif").read_text()))
-        assert told["invocations"][0]["executionSuccessful"] is False
+        found = check_sarif(json.loads((folder / "broken.sarif").read_text()))
+        assert found["invocations"][0]["executionSuccessful"] is False
         suite = check_junit((folder / "broken.junit").read_text())
         assert suite.find("testcase[@name='seed 0']/error") is not None
         assert (folder / "broken.github").read_text().startswith("::error file=t.py,title=reprocheck%3A no verdict")
@@ -126,8 +126,8 @@ class TestReproducible:
     def test_every_format_says_so(self, folder: Path) -> None:
         ran = run(folder, *outputs("same"), "--format", "sarif")
         assert ran.code == 0
-        told = check_sarif(json.loads(ran.out))
-        assert (told["invocations"][0]["executionSuccessful"], told["results"]) == (True, [])
+        found = check_sarif(json.loads(ran.out))
+        assert (found["invocations"][0]["executionSuccessful"], found["results"]) == (True, [])
         assert (folder / "same.sarif").read_text() == ran.out
         assert check_junit((folder / "same.junit").read_text()).attrib["failures"] == "0"
         assert (folder / "same.github").read_text().startswith("::notice title=reprocheck%3A REPRODUCIBLE::")
@@ -136,7 +136,7 @@ class TestReproducible:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("arguments", "code"),
     [
         (("--fail-on", "warning", "--arg", "seed=5", "--seeds", "2", "--no-explain"), 1),
         ((*DIFFERENT, "--fail-on", "never"), 0),
@@ -144,8 +144,8 @@ class TestReproducible:
     ],
     ids=["warning", "never", "exit-zero"],
 )
-def test_switches(tmp_path: Path, words: tuple[str, ...], code: int) -> None:
-    ran = run(tmp_path, *words, "--format", "json")
+def test_switches(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
+    ran = run(tmp_path, *arguments, "--format", "json")
     assert (ran.code, ran.json()["exit_code"]) == (code, code), ran.out + ran.err
     assert "failing: --" in ran.json()["summary"]
 

@@ -41,15 +41,21 @@ def train():
 """
 
 
-def start(folder: Path, *words: str, when: str = "True", more: str = "") -> tuple[subprocess.Popen[str], Path]:
+def start(folder: Path, *arguments: str, when: str = "True", more: str = "") -> tuple[subprocess.Popen[str], Path]:
     """The command, and its temporary folder. `when`: in which run the target waits for a signal."""
     folder.mkdir(exist_ok=True)
     ready = folder.parent / "ready"
     (folder / "t.py").write_text(WAITS.format(when=when, ready=str(ready)))
     tmp = folder.parent / "tmp"
     tmp.mkdir(exist_ok=True)
-    command = [sys.executable, "-c", PROGRAM.format(more=more.replace('"ready"', repr(str(ready)))), str(tmp), *words]
-    if "--against" in words:
+    command = [
+        sys.executable,
+        "-c",
+        PROGRAM.format(more=more.replace('"ready"', repr(str(ready)))),
+        str(tmp),
+        *arguments,
+    ]
+    if "--against" in arguments:
         for git in (
             ["init", "-q"],
             ["add", "t.py"],
@@ -72,7 +78,7 @@ def worktrees(folder: Path) -> int:
 
 
 @pytest.mark.parametrize(
-    ("words", "when", "number", "more"),
+    ("arguments", "when", "number", "more"),
     [
         pytest.param(["run"], "False", signal.SIGHUP, BETWEEN_RUNS, id="between-runs"),
         pytest.param(["run"], "run[0] == 'x'", signal.SIGTERM, "", id="explanation"),
@@ -80,8 +86,8 @@ def worktrees(folder: Path) -> int:
             ["run", "--against", "HEAD"], "run[0] == 'b'", signal.SIGHUP, "", id="against", marks=pytest.mark.slow
         ),
         *(
-            pytest.param(words, "True", number, "", id=words[0], marks=pytest.mark.slow)
-            for words, number in (
+            pytest.param(arguments, "True", number, "", id=arguments[0], marks=pytest.mark.slow)
+            for arguments, number in (
                 (["vary"], signal.SIGHUP),
                 (["cost"], signal.SIGINT),
                 (["resume"], signal.SIGTERM),
@@ -91,9 +97,9 @@ def worktrees(folder: Path) -> int:
         ),
     ],
 )
-def test_a_signal_ends_a_command(tmp_path: Path, words: list[str], when: str, number: int, more: str) -> None:
+def test_a_signal_ends_a_command(tmp_path: Path, arguments: list[str], when: str, number: int, more: str) -> None:
     folder = tmp_path / "work"
-    tool, tmp = start(folder, *words, when=when, more=more)
+    tool, tmp = start(folder, *arguments, when=when, more=more)
     below = psutil.Process(tool.pid).children(recursive=True)
     tool.send_signal(number)
     tool.send_signal(number)  # a second one must not cut off the clearing up
@@ -106,7 +112,7 @@ def test_a_signal_ends_a_command(tmp_path: Path, words: list[str], when: str, nu
     kept = [path for path in (folder / ".reprocheck").glob("*/*/*") if path.is_dir()]
     assert kept
     assert not list((folder / ".reprocheck").glob("*/*/running"))
-    if "--against" in words:
+    if "--against" in arguments:
         assert worktrees(folder) == 1
 
 

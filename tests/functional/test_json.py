@@ -33,11 +33,11 @@ def train(pid: bool = False, late: bool = False):
 """
 
 
-def audit(folder: Path, *words: str) -> Ran:
+def audit(folder: Path, *arguments: str) -> Ran:
     folder.mkdir(exist_ok=True)
     (folder / "t.py").write_text(TARGET)
     return reprocheck(
-        "run", "-q", "--jobs", "2", "--threads", "1", "--format", "json", *words, "t.py:train", cwd=folder
+        "run", "-q", "--jobs", "2", "--threads", "1", "--format", "json", *arguments, "t.py:train", cwd=folder
     )
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.diagnosis.ledger_file import load_taps
+from reprocheck.diagnosis.ledger_file import load_entries
 from reprocheck.model import Probe, Seeding, Status
-from reprocheck.model.explanation import Tap
-from tests.support.probed import probed, result_of, taps_of
+from reprocheck.model.explanation import LedgerEntry
+from tests.support.probed import entries_of, probed, result_of
 
 PLAIN = """\
 import datetime, glob, os, pathlib, platform, random, secrets, socket, sqlite3, subprocess, threading, time, uuid
@@ -69,17 +69,17 @@ def draw():
 """
 
 
-def at(taps: Iterable[Tap], kind: str, text: str) -> Tap:
+def at(entries: Iterable[LedgerEntry], kind: str, text: str) -> LedgerEntry:
     """The one tap of this kind on a line with this text."""
-    [found] = [tap for tap in taps if tap.kind == kind and text in tap.code]
+    [found] = [entry for entry in entries if entry.kind == kind and text in entry.code]
     return found
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> list[Tap]:
+def plain(tmp_path_factory: pytest.TempPathFactory) -> list[LedgerEntry]:
     folder = tmp_path_factory.mktemp("plain")
     (folder / "before.txt").write_text("b")
-    return taps_of(folder, PLAIN)
+    return entries_of(folder, PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -121,34 +121,34 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[Tap]:
     ],
 )
 def test_a_use_has_its_line_and_value(
-    plain: list[Tap], kind: str, text: str, name: str, value: str, generator: str
+    plain: list[LedgerEntry], kind: str, text: str, name: str, value: str, generator: str
 ) -> None:
-    tap = at(plain, kind, text)
-    assert (tap.name, tap.value, tap.generator, tap.library) == (name, value, generator, tap.library)
-    assert tap.location is not None
-    assert tap.location.path.endswith("target.py")
+    entry = at(plain, kind, text)
+    assert (entry.name, entry.value, entry.generator, entry.library) == (name, value, generator, entry.library)
+    assert entry.location is not None
+    assert entry.location.path.endswith("target.py")
 
 
-def test_several_uses_on_one_line(plain: list[Tap]) -> None:
-    names = {tap.name for tap in plain if tap.kind == "pid"}
+def test_several_uses_on_one_line(plain: list[LedgerEntry]) -> None:
+    names = {entry.name for entry in plain if entry.kind == "pid"}
     assert names == {"os.getpid", "platform.node", "socket.gethostname"}
-    assert {tap.name for tap in plain if tap.kind == "thread"} == {"threading.Thread", "threading.Thread.start"}
-    assert {tap.name for tap in plain if "system = " in tap.code} == {"random.SystemRandom"}
+    assert {entry.name for entry in plain if entry.kind == "thread"} == {"threading.Thread", "threading.Thread.start"}
+    assert {entry.name for entry in plain if "system = " in entry.code} == {"random.SystemRandom"}
 
 
-def test_calls_are_counted_and_ordered(plain: list[Tap]) -> None:
+def test_calls_are_counted_and_ordered(plain: list[LedgerEntry]) -> None:
     assert at(plain, "draw", "random.random()").count == 2000
-    assert [tap.order for tap in plain] == sorted(tap.order for tap in plain)
+    assert [entry.order for entry in plain] == sorted(entry.order for entry in plain)
 
 
-def test_what_reads_nothing_from_outside_is_not_there(plain: list[Tap]) -> None:
-    assert not [tap for tap in plain if "fixed" in tap.code and tap.kind != "seed"]
+def test_what_reads_nothing_from_outside_is_not_there(plain: list[LedgerEntry]) -> None:
+    assert not [entry for entry in plain if "fixed" in entry.code and entry.kind != "seed"]
     assert at(plain, "seed", "random.Random(3)").value == "3"
-    assert not [tap for tap in plain if "ORDER BY a" in tap.value]
+    assert not [entry for entry in plain if "ORDER BY a" in entry.value]
 
 
 def test_our_own_seeding_is_not_there(tmp_path: Path) -> None:
-    assert taps_of(tmp_path, "import numpy.random\n\ndef train():\n    return 1\n") == []
+    assert entries_of(tmp_path, "import numpy.random\n\ndef train():\n    return 1\n") == []
 
 
 NUMPY = """\
@@ -171,18 +171,21 @@ def train(seed=None):
 
 
 def test_numpy(tmp_path: Path) -> None:
-    taps = taps_of(tmp_path, NUMPY)
-    made = at(taps, "unseeded", "NEGATIVES")
+    entries = entries_of(tmp_path, NUMPY)
+    made = at(entries, "unseeded", "NEGATIVES")
     assert (made.name, made.in_import) == ("numpy.random.RandomState", True)
-    assert at(taps, "seed", "seed(3)").value == "3"
-    assert at(taps, "seed", "seed(None)").value == "entropy"
-    assert at(taps, "draw", "np.random.rand(2)").generator == "numpy"
-    assert at(taps, "unseeded", "rng = ").name == "numpy.random.default_rng"
-    assert at(taps, "seed", "fixed = ").value == "5"
-    assert at(taps, "unseeded", "sequence = ").name == "numpy.random.SeedSequence"
-    assert at(taps, "unseeded", "bits = ").name == "numpy.random.PCG64"
-    assert (at(taps, "seed", "sure = ").value, len([tap for tap in taps if "sure = " in tap.code])) == ("4", 1)
-    assert at(taps, "unseeded", "mixed = ").count == 1
+    assert at(entries, "seed", "seed(3)").value == "3"
+    assert at(entries, "seed", "seed(None)").value == "entropy"
+    assert at(entries, "draw", "np.random.rand(2)").generator == "numpy"
+    assert at(entries, "unseeded", "rng = ").name == "numpy.random.default_rng"
+    assert at(entries, "seed", "fixed = ").value == "5"
+    assert at(entries, "unseeded", "sequence = ").name == "numpy.random.SeedSequence"
+    assert at(entries, "unseeded", "bits = ").name == "numpy.random.PCG64"
+    assert (at(entries, "seed", "sure = ").value, len([entry for entry in entries if "sure = " in entry.code])) == (
+        "4",
+        1,
+    )
+    assert at(entries, "unseeded", "mixed = ").count == 1
 
 
 TORCH = """\
@@ -218,22 +221,22 @@ def train():
 
 @pytest.mark.slow
 def test_torch(tmp_path: Path) -> None:
-    taps_of(tmp_path, 'import torch\n\ndef train():\n    torch.save({}, "old.pt")\n', name="before")
-    taps = taps_of(tmp_path, TORCH)
-    assert at(taps, "seed", "torch.manual_seed(11)").value == "11"
-    assert at(taps, "seed", "torch.seed()").value == "entropy"
-    assert at(taps, "seed", "g.manual_seed(13)").name == "torch.Generator.manual_seed"
-    assert at(taps, "seed", "g.seed()").value == "entropy"
-    assert at(taps, "unseeded", "generator=born").value == "default seed"
-    assert not [tap for tap in taps if "generator=g" in tap.code]
-    linear = at(taps, "draw", "nn.Linear")
+    entries_of(tmp_path, 'import torch\n\ndef train():\n    torch.save({}, "old.pt")\n', name="before")
+    entries = entries_of(tmp_path, TORCH)
+    assert at(entries, "seed", "torch.manual_seed(11)").value == "11"
+    assert at(entries, "seed", "torch.seed()").value == "entropy"
+    assert at(entries, "seed", "g.manual_seed(13)").name == "torch.Generator.manual_seed"
+    assert at(entries, "seed", "g.seed()").value == "entropy"
+    assert at(entries, "unseeded", "generator=born").value == "default seed"
+    assert not [entry for entry in entries if "generator=g" in entry.code]
+    linear = at(entries, "draw", "nn.Linear")
     assert (linear.library, linear.step) == ("torch", 0)
-    assert at(taps, "draw", "torch.randint").step == 2
-    assert at(taps, "draw", "for x in loader").generator == "torch"
-    assert at(taps, "loader", "DataLoader(").value == "shuffle=True"
-    assert at(taps, "share_memory", "share_memory()").count == 1
-    assert at(taps, "write", "torch.save").value == "m.pt"
-    own, old = at(taps, "read", '"m.pt"'), at(taps, "read", '"old.pt"')
+    assert at(entries, "draw", "torch.randint").step == 2
+    assert at(entries, "draw", "for x in loader").generator == "torch"
+    assert at(entries, "loader", "DataLoader(").value == "shuffle=True"
+    assert at(entries, "share_memory", "share_memory()").count == 1
+    assert at(entries, "write", "torch.save").value == "m.pt"
+    own, old = at(entries, "read", '"m.pt"'), at(entries, "read", '"old.pt"')
     assert (own.name, own.generator, old.generator) == ("torch.load", "own", "")
 
 
@@ -263,17 +266,17 @@ def train():
 
 
 def test_a_state_that_is_put_back_seeds_nothing(tmp_path: Path) -> None:
-    taps = taps_of(tmp_path, STATES, seeding=Seeding.NONE)
-    drawn = [(tap.name, tap.count) for tap in taps if tap.kind == "draw" and tap.generator == "torch"]
+    entries = entries_of(tmp_path, STATES, seeding=Seeding.NONE)
+    drawn = [(entry.name, entry.count) for entry in entries if entry.kind == "draw" and entry.generator == "torch"]
     assert drawn == [("torch.rand", 1), ("torch.rand", 1), ("torch.randint", 1)]
-    seeds = [tap for tap in taps if tap.kind == "seed" and tap.location]
-    others = [tap for tap in seeds if tap.generator in ("python", "numpy", "torch")]
-    assert [(tap.generator, tap.value) for tap in others] == [
+    seeds = [entry for entry in entries if entry.kind == "seed" and entry.location]
+    others = [entry for entry in seeds if entry.generator in ("python", "numpy", "torch")]
+    assert [(entry.generator, entry.value) for entry in others] == [
         ("torch", "state"),
         ("python", "state"),
         ("numpy", "state"),
     ]
-    assert all(tap.value == "state" and "# other" in tap.code for tap in others)
+    assert all(entry.value == "state" and "# other" in entry.code for entry in others)
 
 
 WORKERS = """\
@@ -297,35 +300,35 @@ def train():
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_children(tmp_path: Path, method: str) -> None:
-    taps = taps_of(tmp_path, WORKERS.format(method=method))
-    draw = at(taps, "draw", "queue.put(random.random())")
+    entries = entries_of(tmp_path, WORKERS.format(method=method))
+    draw = at(entries, "draw", "queue.put(random.random())")
     assert (draw.in_child, draw.count) == (True, 2)
-    start = at(taps, "pool", "process.start()")
+    start = at(entries, "pool", "process.start()")
     assert (start.value, start.count, start.in_child) == (method, 2, False)
 
 
 def test_a_run_that_is_killed_leaves_its_ledger(tmp_path: Path) -> None:
     outcome = probed(tmp_path, "import os, random\n\ndef train():\n    random.random()\n    os.kill(os.getpid(), 9)\n")
     assert outcome.status is Status.LOST
-    assert [tap.kind for tap in load_taps(outcome.spec.directory)] == ["draw", "pid"]
+    assert [entry.kind for entry in load_entries(outcome.spec.directory)] == ["draw", "pid"]
 
 
 def test_a_run_that_exits_or_fails_leaves_its_counts(tmp_path: Path) -> None:
     source = "import random, sys\nfor _ in range(7):\n    random.random()\nsys.exit({status})\n"
     for status in (0, 3):
         outcome = probed(tmp_path, source.format(status=status), script=True, name=f"exit{status}")
-        [tap] = load_taps(outcome.spec.directory)
-        assert (tap.count, tap.code) == (7, "random.random()")
+        [entry] = load_entries(outcome.spec.directory)
+        assert (entry.count, entry.code) == (7, "random.random()")
 
 
 def test_a_script_that_changes_its_folder(tmp_path: Path) -> None:
-    taps = taps_of(tmp_path, "import os, time\nos.chdir('/')\ntime.time()\n", script=True)
-    assert at(taps, "clock", "time.time()").location is not None
+    entries = entries_of(tmp_path, "import os, time\nos.chdir('/')\ntime.time()\n", script=True)
+    assert at(entries, "clock", "time.time()").location is not None
 
 
 def test_no_ledger_without_a_probe(tmp_path: Path) -> None:
     outcome = probed(tmp_path, "import random\n\ndef train():\n    return random.random()\n", None)
-    assert load_taps(outcome.spec.directory) == ()
+    assert load_entries(outcome.spec.directory) == ()
 
 
 @pytest.mark.parametrize("seeding", list(Seeding))
@@ -428,5 +431,5 @@ def train():
 def test_a_generator_that_is_replaced_before_its_first_draw_is_not_used(
     body: str, expected: list[int], tmp_path: Path
 ) -> None:
-    found = [tap for tap in taps_of(tmp_path, UNSEEDED.format(body=body)) if tap.kind == "unseeded"]
-    assert [tap.location.line for tap in found if tap.location is not None] == expected
+    found = [entry for entry in entries_of(tmp_path, UNSEEDED.format(body=body)) if entry.kind == "unseeded"]
+    assert [entry.location.line for entry in found if entry.location is not None] == expected

@@ -39,17 +39,17 @@ open("seen.txt", "w").write(repr(seen))
 """
 
 
-@pytest.mark.parametrize("words", [("script.py",), ("-m", "package.script")], ids=["script", "module"])
-def test_a_target_sees_what_plain_python_shows_it(words: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [("script.py",), ("-m", "package.script")], ids=["script", "module"])
+def test_a_target_sees_what_plain_python_shows_it(arguments: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     for folder in (tmp_path, tmp_path / "package"):
         (folder / "script.py").write_text(SEEN)
     (tmp_path / "resource.py").write_text("")
     seen = tmp_path / "seen.txt"
-    subprocess.run([sys.executable, *words, "--flag"], cwd=tmp_path, env=environment(), check=True)
+    subprocess.run([sys.executable, *arguments, "--flag"], cwd=tmp_path, env=environment(), check=True)
     plain = seen.read_text()
     seen.unlink()
-    reprocheck("run", "--repeats", "1", *words, "--", "--flag", cwd=tmp_path)
+    reprocheck("run", "--repeats", "1", *arguments, "--", "--flag", cwd=tmp_path)
     assert seen.read_text() == plain
 
 
@@ -83,10 +83,10 @@ print(sys.argv[1:], list({{"a", "b", "c"}}))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("argv", ["[sys.executable, *sys.argv]", "[sys.executable, '-u', *sys.argv]", "sys.orig_argv"])
-def test_a_script_may_start_itself_anew(argv: str, tmp_path: Path) -> None:
+def test_a_script_may_start_itself_again(argv: str, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(RESTARTS.format(argv=argv) + TRAIN)
-    words = ("run", "--jobs", "2", "--threads", "1", "--no-explain", "--compare", "stdout", "--format", "json")
-    ran = reprocheck(*words, "script.py", "--", "--seed", "{seed}", cwd=tmp_path)
+    arguments = ("run", "--jobs", "2", "--threads", "1", "--no-explain", "--compare", "stdout", "--format", "json")
+    ran = reprocheck(*arguments, "script.py", "--", "--seed", "{seed}", cwd=tmp_path)
     assert ran.code == 0, ran.out
     assert ran.json()["seeds"][0]["runs"][0]["steps"]
 

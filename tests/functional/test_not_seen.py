@@ -70,7 +70,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", ["at exit", *(pytest.param(n, marks=pytest.mark.slow) for n in list(CASES)[1:])])
-def test_it_is_seen_or_told(name: str, tmp_path: Path) -> None:
+def test_it_is_seen_or_reported(name: str, tmp_path: Path) -> None:
     code, expected, first = CASES[name]
     (tmp_path / "t.py").write_text(HEAD + code, encoding="utf-8")
     ran = reprocheck("run", "t.py", "--no-explain", "--threads", "1", "-q", cwd=tmp_path)

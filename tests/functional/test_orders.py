@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.model.explanation import Tap
-from tests.support.probed import taps_of
+from reprocheck.model.explanation import LedgerEntry
+from tests.support.probed import entries_of
 
 OTHER = """\
 def names():
@@ -92,21 +92,21 @@ ABSENT = ("numbers", "single", "sorted", "list")
 
 
 @pytest.fixture(scope="module")
-def walks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tap]:
+def walks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LedgerEntry]:
     folder: Path = tmp_path_factory.mktemp("orders")
     (folder / "other.py").write_text(OTHER)
-    return {tap.code.partition("# ")[2]: tap for tap in taps_of(folder, TRAIN) if tap.kind == "order"}
+    return {entry.code.partition("# ")[2]: entry for entry in entries_of(folder, TRAIN) if entry.kind == "order"}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_walk(walks: dict[str, Tap], name: str) -> None:
+def test_walk(walks: dict[str, LedgerEntry], name: str) -> None:
     by, pattern, after = EXPECTED[name]
-    tap = walks[name]
-    assert (tap.generator, bool(tap.value)) == (by, by == STRINGS)
-    assert tap.hit is not None
-    assert tap.hit.pattern == pattern
-    assert (tap.hit.edit.after.split("#")[0].strip() if tap.hit.edit is not None else "") == after
+    entry = walks[name]
+    assert (entry.generator, bool(entry.value)) == (by, by == STRINGS)
+    assert entry.hit is not None
+    assert entry.hit.pattern == pattern
+    assert (entry.hit.edit.after.split("#")[0].strip() if entry.hit.edit is not None else "") == after
 
 
-def test_what_has_an_order_is_no_walk_through_a_set(walks: dict[str, Tap]) -> None:
+def test_what_has_an_order_is_no_walk_through_a_set(walks: dict[str, LedgerEntry]) -> None:
     assert not set(ABSENT) & walks.keys()

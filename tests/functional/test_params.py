@@ -79,8 +79,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def params(folder: Path, *words: str, code: int = 0) -> Ran:
-    ran = reprocheck("params", "-q", "--threads", "1", *words, cwd=folder)
+def params(folder: Path, *arguments: str, code: int = 0) -> Ran:
+    ran = reprocheck("params", "-q", "--threads", "1", *arguments, cwd=folder)
     assert ran.code == code, ran.out + ran.err
     return ran
 
@@ -89,7 +89,7 @@ def by_name(answer: Any) -> dict[str, Any]:
     return {tensor["name"]: tensor for tensor in answer["tensors"]}
 
 
-def test_a_training_is_told_tensor_by_tensor_and_ends_before_its_first_step(folder: Path) -> None:
+def test_a_training_is_reported_tensor_by_tensor_and_ends_before_its_first_step(folder: Path) -> None:
     answer = params(folder, "--format", "json", "t.py:train").json()
     assert not (folder / "stepped").exists()
     assert (answer["params_version"], answer["exit_code"], answer["stage"]) == (1, 0, "step")
@@ -119,8 +119,8 @@ def test_several_models_and_what_only_an_optimizer_holds(folder: Path) -> None:
     assert [name for name in lines if name != "name"] == names
     assert lines["name"].split()[:5] == ["name", "shape", "dtype", "device", "seed"]
     assert lines["Linear.weight"].split()[1:4] == ["64x64", "float32", "cpu"]
-    told = "default of Linear = kaiming_uniform_(a=sqrt(5)) = kaiming_uniform_(fan_out, a=sqrt(5))  high"
-    assert lines["Linear#2.weight"].endswith(told)
+    found = "default of Linear = kaiming_uniform_(a=sqrt(5)) = kaiming_uniform_(fan_out, a=sqrt(5))  high"
+    assert lines["Linear#2.weight"].endswith(found)
     assert lines["optimizer.group0.parameter2"].split()[-2:] == ["zeros_", "high"]
 
 
@@ -153,7 +153,7 @@ def test_numbers_that_are_none_are_an_error_even_where_the_target_swallows_its_e
 
 
 @pytest.mark.slow
-def test_what_a_file_gave_its_values_is_told_so(tmp_path: Path) -> None:
+def test_what_a_file_gave_its_values_is_reported_so(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(
         "import torch\nfrom torch import nn\n\n\ndef train():\n"
         "    body, head = nn.Linear(40, 30), nn.Linear(30, 4)\n"

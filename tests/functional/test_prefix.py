@@ -14,7 +14,7 @@ from reprocheck.compare.runs import compare, cut
 from reprocheck.engine.launch import launch
 from reprocheck.engine.progress import SilentProgress
 from reprocheck.evidence.run import load_evidence
-from reprocheck.model import Ambient, Evidence, Request, RunSpec, Settings, Status, Target, TargetKind
+from reprocheck.model import EnvironmentFactors, Evidence, Request, RunSpec, Settings, Status, Target, TargetKind
 from reprocheck.protocol import RUN_VARIABLE, count_steps
 from tests.functional.test_corpus import FOLDER, headers
 from tests.support.cli import environment
@@ -88,7 +88,7 @@ def spec_of(path: Path, folder: Path, name: str, max_steps: int | None) -> RunSp
             argv=tuple(word.replace("{seed}", "0") for word in shlex.split(head.get("argv", ""))),
         ),
         settings=Settings(threads=1, timeout=200, max_steps=max_steps),
-        ambient=Ambient(hash_seed=0),
+        ambient=EnvironmentFactors(hash_seed=0),
         environment={**environment(OMP_NUM_THREADS="1"), RUN_VARIABLE: f"a/{name}"},
         cwd=work,
         directory=folder / ".reprocheck" / "audits" / "a" / name,
@@ -97,7 +97,7 @@ def spec_of(path: Path, folder: Path, name: str, max_steps: int | None) -> RunSp
 
 def run(path: Path, folder: Path, name: str, max_steps: int | None = None) -> Evidence:
     [outcome] = launch([spec_of(path, folder, name, max_steps)], 1, SilentProgress())
-    assert outcome.status is Status.COMPLETED, f"{outcome.reason}\n{outcome.last_words}"
+    assert outcome.status is Status.COMPLETED, f"{outcome.reason}\n{outcome.stderr_tail}"
     return load_evidence(outcome)
 
 

@@ -76,9 +76,9 @@ def none_left(tmp_path: Path) -> bool:
     return not alive(tmp_path)
 
 
-def run(folder: Path, source: str, *words: str, env: dict[str, str] | None = None) -> Ran:
+def run(folder: Path, source: str, *arguments: str, env: dict[str, str] | None = None) -> Ran:
     (folder / "t.py").write_text(source)
-    return reprocheck("run", "--ambient", "fixed", *words, "t.py:train", cwd=folder, env=env)
+    return reprocheck("run", "--ambient", "fixed", *arguments, "t.py:train", cwd=folder, env=env)
 
 
 @linux
@@ -175,8 +175,8 @@ def test_max_steps_ends_runs_cleanly(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_max_steps_ends_runs_that_swallow_every_exception(tmp_path: Path) -> None:
-    words = ["--max-steps", "2", "--threads", "1", "--format", "json", "--timeout", "120", "--arg", "deaf=True"]
-    ran = run(tmp_path, TRAIN, *words, "--arg", "steps=1000000")
+    arguments = ["--max-steps", "2", "--threads", "1", "--format", "json", "--timeout", "120", "--arg", "deaf=True"]
+    ran = run(tmp_path, TRAIN, *arguments, "--arg", "steps=1000000")
     assert ran.code == 0, ran.out + ran.err
     for one in ran.json()["seeds"][0]["runs"]:
         assert (one["status"], one["stopped_at"], one["steps"]["count"]) == ("completed", 2, 2)
@@ -196,8 +196,8 @@ def test_jobs_do_not_change_the_answer(tmp_path: Path) -> None:
     answers = []
     for jobs in ("1", "2"):
         (tmp_path / "t.py").write_text(TRAIN)
-        words = ["--seeds", "2", "--jobs", jobs, "--threads", "1", "--format", "json", "t.py:train"]
-        answer = reprocheck("run", *words, cwd=tmp_path).json()
+        arguments = ["--seeds", "2", "--jobs", jobs, "--threads", "1", "--format", "json", "t.py:train"]
+        answer = reprocheck("run", *arguments, cwd=tmp_path).json()
         answer.pop("volatile")
         answer["asked"].pop("jobs")
         answers.append(answer)

@@ -28,12 +28,12 @@ class Session:
     """Test → passed, failure, error or skipped, and the text that came with it."""
 
 
-def pytest_session(folder: Path, *words: str, load: bool = True) -> Session:
+def pytest_session(folder: Path, *arguments: str, load: bool = True) -> Session:
     installed = {entry.value for entry in importlib.metadata.entry_points(group="pytest11")}
     plugin = ("-p", PLUGIN) if load and PLUGIN not in installed else ()
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers -p no:cacheprovider\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *plugin, "--junitxml=report.xml", f"--basetemp={folder / 'base'}", *words],
+        [sys.executable, "-m", "pytest", *plugin, "--junitxml=report.xml", f"--basetemp={folder / 'base'}", *arguments],
         cwd=folder,
         env=environment(),
         capture_output=True,
@@ -217,7 +217,7 @@ def test_a_difference_fails_with_the_diagnostic_of_the_command(marked: tuple[Ses
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "arguments"),
     [
         ("test_assertion", "AssertionError: worse than chance"),
         ("test_skips_inside", "Skipped: no data"),
@@ -235,10 +235,10 @@ def test_a_difference_fails_with_the_diagnostic_of_the_command(marked: tuple[Ses
         ("test_seed_without_mark", "for tests marked reproducible"),
     ],
 )
-def test_what_has_no_verdict_is_an_error(marked: tuple[Session, Path], name: str, words: str) -> None:
+def test_what_has_no_verdict_is_an_error(marked: tuple[Session, Path], name: str, arguments: str) -> None:
     kind, text = marked[0].outcomes[name]
     assert kind == "error"
-    assert words in text
+    assert arguments in text
 
 
 def test_marks_that_skip_still_skip(marked: tuple[Session, Path]) -> None:
@@ -305,10 +305,10 @@ def test_marked(number):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [pytest.param((), id="alone"), pytest.param(("-n", "2"), id="xdist")])
-def test_fixture_and_marks_keep_their_evidence_apart(tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("arguments", [pytest.param((), id="alone"), pytest.param(("-n", "2"), id="xdist")])
+def test_fixture_and_marks_keep_their_evidence_apart(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "test_fixture.py").write_text(FIXTURE)
-    session = pytest_session(tmp_path, *words)
+    session = pytest_session(tmp_path, *arguments)
     assert session.code == 0, session.out
     folders = (tmp_path / "folders").read_text().splitlines()
     assert len(folders) == len(set(folders)) == 3

@@ -102,8 +102,8 @@ def test_command_ends_as_the_page_says(command, checkout):
 
 def test_manual_has_the_commands_that_it_is_about():
     lines = " ".join(command.line for command in COMMANDS)
-    for words in ("run examples/digits.py:train", "run examples/gcn.py:train", "wine_mlp.py", "gpu-info", "doctor"):
-        assert words in lines
+    for arguments in ("run examples/digits.py:train", "run examples/gcn.py:train", "wine_mlp.py", "gpu-info", "doctor"):
+        assert arguments in lines
     assert {command.exit_code for command in COMMANDS} == {0, 1, 2, 3}
 
 
@@ -150,14 +150,14 @@ def test_usage_has_every_option(name):
 
 @pytest.mark.parametrize("line", other_commands())
 def test_other_command_lines_are_understood(line):
-    words = shlex.split(line, comments=True)[1:]
-    if words[0].isupper():  # COMMAND stands for any of them
+    arguments = shlex.split(line, comments=True)[1:]
+    if arguments[0].isupper():  # COMMAND stands for any of them
         return
     known = reference.commands()
-    assert words[0] in known or words[0].startswith("--")
-    if words[0] in known:
-        flags = {word.partition("=")[0] for word in words[1 : words.index("--") if "--" in words else None]}
-        accepted = {flag for option in known[words[0]].params for flag in (*option.opts, *option.secondary_opts)}
+    assert arguments[0] in known or arguments[0].startswith("--")
+    if arguments[0] in known:
+        flags = {word.partition("=")[0] for word in arguments[1 : arguments.index("--") if "--" in arguments else None]}
+        accepted = {flag for option in known[arguments[0]].params for flag in (*option.opts, *option.secondary_opts)}
         assert {flag for flag in flags if flag.startswith("-")} <= accepted | {"--help"}
 
 

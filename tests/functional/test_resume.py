@@ -22,20 +22,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *words: str) -> Ran:
-    return reprocheck("resume", "-q", "--threads", "1", *words, cwd=folder, env=environment())
+def run(folder: Path, *arguments: str) -> Ran:
+    return reprocheck("resume", "-q", "--threads", "1", *arguments, cwd=folder, env=environment())
 
 
-def resume(folder: Path, *words: str) -> Any:
-    ran = run(folder, "--format", "json", *words)
+def resume(folder: Path, *arguments: str) -> Any:
+    ran = run(folder, "--format", "json", *arguments)
     assert ran.code in CODES.values(), ran.out + ran.err
     answer = ran.json()
     assert (CODES[answer["verdict"]], answer["exit_code"]) == (ran.code, ran.code)
     return answer
 
 
-def trainer(folder: Path, *words: str, forget: str = "nothing", every: int = 5, at: int = 7) -> Any:
-    return resume(folder, "--at", str(at), "trainer.py", "--", "--forget", forget, "--every", str(every), *words)
+def trainer(folder: Path, *arguments: str, forget: str = "nothing", every: int = 5, at: int = 7) -> Any:
+    return resume(folder, "--at", str(at), "trainer.py", "--", "--forget", forget, "--every", str(every), *arguments)
 
 
 def causes(answer: Any) -> list[str]:
@@ -112,8 +112,8 @@ def test_one_that_does_not_resume_has_no_verdict(folder: Path) -> None:
     assert (answer["verdict"], answer["reason"]) == ("no_verdict", "never-saved")
     answer = trainer(folder, "--resume-only-with-flag")
     assert (answer["verdict"], answer["reason"]) == ("no_verdict", "did-not-resume")
-    words = ("--at", "7", "--resume-arg", "--resume", "trainer.py", "--", "--resume-only-with-flag")
-    assert resume(folder, *words)["verdict"] == "resumes_exactly"
+    arguments = ("--at", "7", "--resume-arg", "--resume", "trainer.py", "--", "--resume-only-with-flag")
+    assert resume(folder, *arguments)["verdict"] == "resumes_exactly"
 
 
 @pytest.mark.slow
@@ -128,8 +128,8 @@ def test_functions(folder: Path) -> None:
         ["other-state"],
     )
     assert answer["difference"]["detail"] == "mean"
-    words = ("--at", "4", "--resume-arg", "resume=asked.pt", "functions.py:saves_when_asked")
-    answer = resume(folder, *words)
+    arguments = ("--at", "4", "--resume-arg", "resume=asked.pt", "functions.py:saves_when_asked")
+    answer = resume(folder, *arguments)
     assert (answer["verdict"], answer["resumed_from"]) == ("resumes_exactly", 4)
     assert answer["runs"][1]["how"] == "ended on SIGTERM in its own way"
 
@@ -160,16 +160,16 @@ def test_a_cut_behind_the_end_is_refused(folder: Path) -> None:
     assert not list((folder / ".reprocheck").glob("resumes/*"))
 
 
-def test_bad_words_are_refused(folder: Path) -> None:
-    for words, said in (
+def test_bad_arguments_are_refused(folder: Path) -> None:
+    for arguments, output in (
         (("--resume-arg", "last.pt", "functions.py:average"), "--resume-arg must be NAME=VALUE"),
         (("--resume-arg", "'", "trainer.py"), "--resume-arg: no closing quotation"),
         (("--grace", "inf", "trainer.py"), "--grace must be seconds from 0 to 3600, not inf"),
         (("--format", "xml", "trainer.py"), "--format must be json, markdown or text"),
     ):
-        ran = run(folder, *words)
+        ran = run(folder, *arguments)
         assert (ran.code, ran.out) == (2, "")
-        assert said in ran.err
+        assert output in ran.err
 
 
 @pytest.mark.slow

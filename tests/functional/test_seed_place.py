@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reprocheck.model.explanation import SeedPlace
-from tests.support.probed import taps_of
+from tests.support.probed import entries_of
 
 LIBRARY = """\
 import random
@@ -165,8 +165,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> list[SeedPlace]:
     (folder / "pipeline.py").write_text(LIBRARY)
     (folder / "site-packages").mkdir()
     (folder / "site-packages" / "installed.py").write_text(INSTALLED)
-    taps = taps_of(folder, "import sys; sys.path.insert(0, 'site-packages')\n" + TRAIN)
-    return [tap.seed_place for tap in taps if tap.seed_place is not None]
+    entries = entries_of(folder, "import sys; sys.path.insert(0, 'site-packages')\n" + TRAIN)
+    return [entry.seed_place for entry in entries if entry.seed_place is not None]
 
 
 @pytest.mark.parametrize("name", EXPECTED)

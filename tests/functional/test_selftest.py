@@ -9,7 +9,7 @@ import pytest
 
 from reprocheck.commands.selftest.selftest import (
     CASES,
-    PLANTED,
+    FIXTURES,
     Case,
     Seen,
     SelfTest,
@@ -82,4 +82,4 @@ def test_the_table_says_what_went_wrong_and_what_was_not_tried() -> None:
 
 def test_every_case_has_its_training() -> None:
     for case in CASES:
-        assert f"\ndef {case.function}(" in (PLANTED / case.file).read_text()
+        assert f"\ndef {case.function}(" in (FIXTURES / case.file).read_text()

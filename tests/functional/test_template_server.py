@@ -43,7 +43,7 @@ def test_two_runs_of_one_audit_never_share_a_process_and_two_audits_do(tmp_path:
             assert (folder, variable, server) == (str(tmp_path / name), name, "[]")
             assert (own_session, option) == ("True", "--templates")
             assert seed == printed[0][1]
-        places.append([words[0] for words in printed])
+        places.append([arguments[0] for arguments in printed])
     assert len(set(places[0])) == 2
     assert places[0] == places[1]
 
@@ -51,7 +51,7 @@ def test_two_runs_of_one_audit_never_share_a_process_and_two_audits_do(tmp_path:
 def test_without_a_server_that_answers_an_audit_starts_its_own(tmp_path: Path) -> None:
     ran, printed = audit(tmp_path, "own", **{SERVER_VARIABLE: str(tmp_path / "none")})
     assert ran.code == 1, ran.out
-    assert {words[-1] for words in printed} == {"--template"}
+    assert {arguments[-1] for arguments in printed} == {"--template"}
 
 
 def test_a_process_that_inherits_something_else_gets_no_template(tmp_path: Path) -> None:
@@ -60,4 +60,4 @@ def test_a_process_that_inherits_something_else_gets_no_template(tmp_path: Path)
         _, printed = audit(tmp_path, "umask")
     finally:
         os.umask(before)
-    assert {words[-1] for words in printed} == {"--template"}
+    assert {arguments[-1] for arguments in printed} == {"--template"}

@@ -26,10 +26,10 @@ pytestmark = [
 ]
 
 
-def audit(folder: Path, source: str, *words: str, env: dict[str, str] | None = None) -> tuple[Any, list[str]]:
+def audit(folder: Path, source: str, *arguments: str, env: dict[str, str] | None = None) -> tuple[Any, list[str]]:
     """The answer, and what each run printed."""
     (folder / "target.py").write_text(source)
-    ran = reprocheck(*WORDS, *words, "target.py", cwd=folder, env=env or environment())
+    ran = reprocheck(*WORDS, *arguments, "target.py", cwd=folder, env=env or environment())
     answer = ran.json()
     latest = max((folder / ".reprocheck" / "audits").iterdir())
     return answer, [path.read_text() for path in sorted(latest.glob("*/stdout.txt"))]
@@ -57,9 +57,9 @@ def test_runs_come_from_templates_unless_they_are_not_to(tmp_path: Path) -> None
 def test_what_nobody_fixed_differs_between_two_runs(tmp_path: Path, value: str) -> None:
     """A plain fork of one process would give both runs the same."""
     source = f"{ORIGIN}import random\nimport numpy as np, torch\nopen('value.txt', 'w').write(repr({value}))\n"
-    words = ("--seeding", "none", "--compare", "stdout,files")
+    arguments = ("--seeding", "none", "--compare", "stdout,files")
     env = {name: value for name, value in environment().items() if name != "PYTHONHASHSEED"}
-    answer, printed = audit(tmp_path, source, *words, env=env)
+    answer, printed = audit(tmp_path, source, *arguments, env=env)
     assert answer["verdict"] == "different"
     assert all(map(is_forked, printed))
 
@@ -72,11 +72,11 @@ def test_two_runs_of_a_seed_never_share_a_template_even_where_nothing_varies(tmp
 
 @pytest.mark.slow
 def test_a_variable_set_before_torch_is_imported_counts(tmp_path: Path) -> None:
-    """The run begins anew, and leaves what it printed behind once."""
+    """The run begins again, and leaves what it printed behind once."""
     source = f"{ORIGIN}os.environ['OMP_NUM_THREADS'] = '1'\nimport torch\nprint('threads', torch.get_num_threads())\n"
     (tmp_path / "target.py").write_text(source)
-    words = (*WORDS[:1], *WORDS[3:])
-    ran = reprocheck(*words, "target.py", cwd=tmp_path, env=environment())
+    arguments = (*WORDS[:1], *WORDS[3:])
+    ran = reprocheck(*arguments, "target.py", cwd=tmp_path, env=environment())
     assert ran.code == 0, ran.err
     printed = [path.read_text() for path in tmp_path.glob(".reprocheck/audits/*/*/stdout.txt")]
     assert len(printed) == 2
@@ -141,8 +141,8 @@ def test_the_runs_of_an_explanation_are_forked_too(tmp_path: Path) -> None:
         "    optimizer.step()\n"
     )
     (tmp_path / "target.py").write_text(source)
-    words = (word for word in WORDS if word not in ("--no-explain", "--compare", "stdout"))
-    ran = reprocheck(*words, "target.py", cwd=tmp_path, env=environment())
+    arguments = (word for word in WORDS if word not in ("--no-explain", "--compare", "stdout"))
+    ran = reprocheck(*arguments, "target.py", cwd=tmp_path, env=environment())
     answer = ran.json()
     assert [finding["cause"] for finding in answer["findings"]] == ["str-set-order"] * 2
     runs = {path.parent.name: path.read_text() for path in tmp_path.glob(".reprocheck/audits/*/*/stdout.txt")}
@@ -150,7 +150,7 @@ def test_the_runs_of_an_explanation_are_forked_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_traced_run_that_begins_anew_takes_everything_down_once(tmp_path: Path) -> None:
+def test_a_traced_run_that_begins_again_takes_everything_down_once(tmp_path: Path) -> None:
     source = (
         "import os, time, random\nrandom.seed(time.time_ns())\nos.environ['OMP_NUM_THREADS'] = '1'\nimport torch\n"
         "model = torch.nn.Linear(1, 1)\nmodel.weight.data.fill_(random.random())\n"
@@ -189,7 +189,7 @@ def test_one_template_for_the_repeats_of_all_seeds(tmp_path: Path) -> None:
         assert taken["s0r0"] is not taken["s0r1"]
 
 
-def test_a_template_that_is_gone_is_told_and_so_are_its_runs(tmp_path: Path) -> None:
+def test_a_template_that_is_gone_is_reported_and_so_are_its_runs(tmp_path: Path) -> None:
     template = Template(environment(), tmp_path)
     try:
         until = time.monotonic() + 60
@@ -216,10 +216,10 @@ def test_isolation_jobs_and_trace_change_no_digest(path: Path, tmp_path: Path) -
     head = headers(path)
     target = str(path) if head["target"] == "script" else f"{path}:{head['target']}"
     steps = []
-    for isolation, *words in (("template",), ("process", "--jobs", "2", "--trace", "always")):
+    for isolation, *arguments in (("template",), ("process", "--jobs", "2", "--trace", "always")):
         folder = tmp_path / isolation
         folder.mkdir()
-        ran = reprocheck(*WORDS, "--seed", "3", "--isolation", isolation, *words, target, cwd=folder)
+        ran = reprocheck(*WORDS, "--seed", "3", "--isolation", isolation, *arguments, target, cwd=folder)
         assert ran.code == 0, ran.out
         files = sorted(folder.glob(f".reprocheck/audits/*/s3*/{STEPS_FILE}"))
         steps.append([file.read_bytes() for file in files])

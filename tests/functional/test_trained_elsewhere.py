@@ -31,8 +31,19 @@ def train():
 
 def test_what_children_trained_is_not_called_initial(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(TRAINING)
-    words = ("run", "-q", "t.py:train", "--threads", "1", "--no-explain", "--output", "json=r.json", "--format", "text")
-    ran = reprocheck(*words, cwd=tmp_path)
+    arguments = (
+        "run",
+        "-q",
+        "t.py:train",
+        "--threads",
+        "1",
+        "--no-explain",
+        "--output",
+        "json=r.json",
+        "--format",
+        "text",
+    )
+    ran = reprocheck(*arguments, cwd=tmp_path)
     assert ran.code == 1, ran.out + ran.err
     assert "initial" not in ran.out
     assert "differ first in parameters that child processes trained" in ran.out

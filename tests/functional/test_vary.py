@@ -15,12 +15,12 @@ from tests.support.cli import Ran, environment, reprocheck
 TARGETS = Path(__file__).parent.parent / "targets" / "vary"
 
 
-def vary(tmp_path: Path, name: str, *words: str) -> tuple[Ran, Any]:
+def vary(tmp_path: Path, name: str, *arguments: str) -> tuple[Ran, Any]:
     work = tmp_path / "work"
     if not work.exists():
         shutil.copytree(TARGETS, work, ignore=shutil.ignore_patterns("__pycache__"))
     ran = reprocheck(
-        "vary", "-q", "--format", "json", "--seeds", "1", *words, name, cwd=work, env=environment(TZ="UTC")
+        "vary", "-q", "--format", "json", "--seeds", "1", *arguments, name, cwd=work, env=environment(TZ="UTC")
     )
     assert not (work / "left-behind.txt").exists()
     return ran, ran.json()
@@ -30,8 +30,8 @@ def statuses(answer: Any) -> dict[str, str]:
     return {" + ".join(row["names"]): row["status"] for row in answer["rows"]}
 
 
-def test_surroundings_are_varied_in_one_run_and_the_guilty_one_is_found(tmp_path: Path) -> None:
-    ran, answer = vary(tmp_path, "surroundings.py:zone", "--only", "surroundings")
+def test_environment_factors_are_varied_in_one_run_and_the_responsible_one_is_found(tmp_path: Path) -> None:
+    ran, answer = vary(tmp_path, "environment.py:zone", "--only", "environment")
     assert ran.code == 0, ran.out
     found = statuses(answer)
     assert found.pop("time-zone") == "differs"
@@ -41,12 +41,12 @@ def test_surroundings_are_varied_in_one_run_and_the_guilty_one_is_found(tmp_path
     assert (row["shift"]["metric"], row["shift"]["control"], row["shift"]["here"]) == ("hours", 0.0, -14.0)
     assert "time-zone" in answer["summary"]
     assert answer["runs"] <= 9  # a pair, all eleven, four halvings, one to be sure, all the others
-    ran, answer = vary(tmp_path, "surroundings.py:nothing", "--only", "surroundings", "--require", "surroundings")
+    ran, answer = vary(tmp_path, "environment.py:nothing", "--only", "environment", "--require", "environment")
     assert (ran.code, set(statuses(answer).values()), answer["runs"]) == (0, {"same"}, 3)
 
 
 def test_two_that_act_only_together_are_found_together(tmp_path: Path) -> None:
-    _, answer = vary(tmp_path, "surroundings.py:two_of_them", "--only", "surroundings")
+    _, answer = vary(tmp_path, "environment.py:two_of_them", "--only", "environment")
     found = statuses(answer)
     assert found["time-zone + umask"] == "differs"
     assert [status for name, status in found.items() if "+" not in name] == ["same"] * 9
@@ -54,22 +54,22 @@ def test_two_that_act_only_together_are_found_together(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_folder_path_home_and_what_a_run_leaves_behind(tmp_path: Path) -> None:
-    _, answer = vary(tmp_path, "surroundings.py:path", "--only", "surroundings,same-folder")
+    _, answer = vary(tmp_path, "environment.py:path", "--only", "surroundings,same-folder")
     assert {name for name, status in statuses(answer).items() if status == "differs"} == {"folder-path"}
-    ran, answer = vary(tmp_path, "surroundings.py:leftovers", "--require", "same-folder", "--only", "umask")
+    ran, answer = vary(tmp_path, "environment.py:leftovers", "--require", "same-folder", "--only", "umask")
     assert ran.code == 1
     assert statuses(answer) == {"umask": "same", "same-folder": "differs"}
     assert "required not to matter, but it does: same-folder" in answer["summary"]
 
 
-def test_nothing_is_said_where_equal_runs_differ_or_there_is_no_run(tmp_path: Path) -> None:
-    ran, answer = vary(tmp_path, "surroundings.py:pid", "--only", "time-zone", "--no-explain")
+def test_nothing_is_stated_where_equal_runs_differ_or_there_is_no_run(tmp_path: Path) -> None:
+    ran, answer = vary(tmp_path, "environment.py:pid", "--only", "time-zone", "--no-explain")
     assert (ran.code, answer["rows"]) == (1, [])
     assert answer["control"]["kind"] == "metric"
-    ran, answer = vary(tmp_path, "surroundings.py", "--only", "time-zone")
+    ran, answer = vary(tmp_path, "environment.py", "--only", "time-zone")
     assert ran.code == 3
     assert "nothing was compared" in answer["reason"]
-    ran = reprocheck("vary", "--only", "hash-sed", "surroundings.py:zone", cwd=TARGETS)
+    ran = reprocheck("vary", "--only", "hash-sed", "environment.py:zone", cwd=TARGETS)
     assert ran.code == 2
     assert "there is no variation 'hash-sed'" in ran.err
     assert "hash-seed" in ran.err
@@ -77,7 +77,7 @@ def test_nothing_is_said_where_equal_runs_differ_or_there_is_no_run(tmp_path: Pa
 
 @pytest.mark.slow
 def test_a_training_that_depends_on_nothing_has_no_false_entry(tmp_path: Path) -> None:
-    ran, answer = vary(tmp_path, "trainings.py:independent", "--skip", "surroundings,onednn-isa,mkl")
+    ran, answer = vary(tmp_path, "trainings.py:independent", "--skip", "environment,onednn-isa,mkl")
     assert ran.code == 0, ran.out
     found = statuses(answer)
     assert set(found.values()) == {"same"}, found

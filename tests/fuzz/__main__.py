@@ -10,9 +10,9 @@ from tests.fuzz.run import fuzz
 
 
 def main() -> int:
-    words = sys.argv[1:]
+    arguments = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="reprocheck-fuzz-") as folder:
-        report = fuzz(Path(folder), *map(int, words[:2] or ["100000"]), only="".join(words[2:3]))
+        report = fuzz(Path(folder), *map(int, arguments[:2] or ["100000"]), only="".join(arguments[2:3]))
     print("\n".join(report.lines()).encode("utf-8", "backslashreplace").decode())
     return 0 if report.is_clean else 1
 

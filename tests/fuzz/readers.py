@@ -23,10 +23,10 @@ from reprocheck.compare.baseline.snapshot import snapshot_of
 from reprocheck.compare.runs import compare
 from reprocheck.compare.verdict import SeedRuns, judge_seed
 from reprocheck.config.settings import load_config, merge
-from reprocheck.diagnosis.ledger_file import load_taps
+from reprocheck.diagnosis.ledger_file import load_entries
 from reprocheck.engine import cache
 from reprocheck.engine.console import Style
-from reprocheck.engine.folders import heard_of
+from reprocheck.engine.folders import files_seen
 from reprocheck.engine.templates import Template
 from reprocheck.evidence.run import load_evidence, out_of_memory, read_end
 from reprocheck.evidence.trace_file import load_trace
@@ -102,7 +102,7 @@ def _of_evidence(folder: Path) -> list[Reader]:
         found = read_end(own.spec.directory)
         if found is not None:
             out_of_memory(found)
-            heard_of(own.spec.directory)
+            files_seen(own.spec.directory)
 
     readers = [
         Reader(name=f"sealed {file}", path=sealed.spec.directory / file, read=lambda: load_evidence(sealed), never=True)
@@ -183,8 +183,17 @@ def _of_records(folder: Path) -> list[Reader]:
 def _of_explanations(folder: Path) -> list[Reader]:
     place = folder / "explained"
     place.mkdir()
-    tap = {"pid": 1, "order": 0, "kind": "draw", "name": "torch.rand", "path": "a.py", "line": 3, "count": 2, "step": 1}
-    (place / LEDGER_FILE).write_text("".join(json.dumps({**tap, "order": order}) + "\n" for order in range(5)))
+    entry = {
+        "pid": 1,
+        "order": 0,
+        "kind": "draw",
+        "name": "torch.rand",
+        "path": "a.py",
+        "line": 3,
+        "count": 2,
+        "step": 1,
+    }
+    (place / LEDGER_FILE).write_text("".join(json.dumps({**entry, "order": order}) + "\n" for order in range(5)))
     step = {
         **{"record": "step", "step": 1, "optimizer": 0, "batch": "a", "loss": "b", "gradients": "c"},
         **{"hyperparameters": "d", "parameters": "e", "state": "f", "generators": {"torch": "g"}, "rates": [0.1]},
@@ -207,7 +216,7 @@ def _of_explanations(folder: Path) -> list[Reader]:
     (place / TRACE_FILE).write_bytes(record * 3)
     changes = (damage, distort_lines)
     return [
-        Reader(name="ledger", path=place / LEDGER_FILE, read=lambda: load_taps(place), changes=changes),
+        Reader(name="ledger", path=place / LEDGER_FILE, read=lambda: load_entries(place), changes=changes),
         Reader(name="states", path=place / STATES_FILE, read=lambda: read_history(place), changes=changes),
         Reader(name="trace tables", path=place / TRACE_TABLE_FILE, read=lambda: load_trace(place), changes=changes),
         Reader(name="trace records", path=place / TRACE_FILE, read=lambda: load_trace(place)),
@@ -257,12 +266,12 @@ def _of_templates(folder: Path) -> Reader:
         template = Template.__new__(Template)
         template._socket, other = socket.socketpair()
         template._socket.setblocking(False)
-        template._heard, template._statuses, template._forked = b"", {}, []
+        template._on_event, template._statuses, template._forked = b"", {}, []
         template.is_ready = template.is_lost = False
         template._pid = None
         with other, template._socket:
             other.setblocking(False)
             other.send(path.read_bytes()[: 1 << 15])
-            template._hear()
+            template._read()
 
     return Reader(name="template", path=path, read=listen, changes=(damage, distort_lines))

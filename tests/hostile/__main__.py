@@ -11,9 +11,9 @@ from tests.hostile.harness import counts, try_all
 from tests.hostile.table import TARGETS
 
 
-def main(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, and by all children too
-    chosen = [one for one in TARGETS if not words or any(word in one.name for word in words)]
+    chosen = [one for one in TARGETS if not arguments or any(word in one.name for word in arguments)]
     with tempfile.TemporaryDirectory() as folder:
         tried = []
         for result in try_all(chosen, Path(folder)):

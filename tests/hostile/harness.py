@@ -62,13 +62,13 @@ def try_one(target: Hostile, folder: Path) -> Result:
     )  # fmt: skip
     faults = []
     try:
-        said, _ = tool.communicate(timeout=SECONDS)
+        output, _ = tool.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
         faults.append("hang")
         os.killpg(tool.pid, signal.SIGKILL)
-        said, _ = tool.communicate()
+        output, _ = tool.communicate()
     seconds = time.monotonic() - started
-    faults += judge(target, tool.returncode, said) if not faults else []
+    faults += judge(target, tool.returncode, output) if not faults else []
     faults += [f"leftover process {left}" for left in _left(folder)]
     faults += [
         f"leftover {path.name} in the temporary folder" for path in tmp.iterdir() if path.name[:10] == "reprocheck"
@@ -76,24 +76,24 @@ def try_one(target: Hostile, folder: Path) -> Result:
     if not faults:
         _remove(folder)
     else:
-        (folder / "said").write_text(said, encoding="utf-8")
+        (folder / "output").write_text(output, encoding="utf-8")
     return Result(target.name, tool.returncode, seconds, tuple(faults))
 
 
-def judge(target: Hostile, code: int, said: str) -> list[str]:
+def judge(target: Hostile, code: int, output: str) -> list[str]:
     """What is wrong with how an audit ended."""
     faults = []
-    if found := OURS.search(said):
+    if found := OURS.search(output):
         faults.append(f"traceback: {found[0]}")
-    headline = next((line for line in said.splitlines() if line.startswith("REPRODUCIBLE")), "")
+    headline = next((line for line in output.splitlines() if line.startswith("REPRODUCIBLE")), "")
     if target.differs and code == 0:
         limits = headline.partition(" in what was compared; ")[2]
         if not target.unseen or target.unseen not in limits:
             faults.append(f"false same: {headline[:160]}")
     elif code not in target.codes:
-        first = next((line for line in said.splitlines() if line.strip()), "")
+        first = next((line for line in output.splitlines() if line.strip()), "")
         faults.append(f"wrong exit: {code}, not one of {target.codes}: {first[:160]}")
-    if target.says not in said:
+    if target.says not in output:
         faults.append(f"not said: {target.says!r}")
     return faults
 

@@ -19,7 +19,7 @@ def test_the_table_is_large_and_half_of_it_differs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unseen", "code", "said", "fault"),
+    ("unseen", "code", "output", "fault"),
     [
         ("", 1, "DIFFERENT", ""),
         ("", 3, "fatal: no verdict reached", ""),
@@ -30,9 +30,9 @@ def test_the_table_is_large_and_half_of_it_differs() -> None:
         ("", 4, "internal error", "traceback"),
     ],
 )
-def test_a_true_difference_is_found_or_named(unseen: str, code: int, said: str, fault: str) -> None:
+def test_a_true_difference_is_found_or_named(unseen: str, code: int, output: str, fault: str) -> None:
     target = Hostile("one", "", codes=(1, 3), differs=True, unseen=unseen)
-    assert [one.partition(":")[0] for one in judge(target, code, said)][:1] == ([fault] if fault else [])
+    assert [one.partition(":")[0] for one in judge(target, code, output)][:1] == ([fault] if fault else [])
 
 
 @pytest.mark.slow

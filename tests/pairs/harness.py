@@ -28,12 +28,12 @@ class Result:
     missed: tuple[str, ...] = ()
     may_remain: bool = False
     """The report says that other causes may remain."""
-    mended: bool = False
+    works: bool = False
     """Something that was tried made the runs agree."""
     runs: int = 0
     seconds: float = 0.0
     fault: str = ""
-    said: str = field(default="", compare=False)
+    output: str = field(default="", compare=False)
     """The report, as JSON."""
 
     @property
@@ -101,13 +101,13 @@ def judged(training: Training, code: int, answer: dict[str, object], seconds: fl
         claims=tuple(claims),
         missed=tuple(cause.name for cause in training.causes if cause.name not in found),
         may_remain="other causes may remain" in text,
-        mended=any(
+        works=any(
             trial["mends"] and not any(r["hides"] for r in trial["remedies"]) for trial in explanation.get("trials", [])
         ),
         runs=explanation.get("runs", 0),
         seconds=round(seconds, 1),
         fault="a bug in reprocheck" if "a bug in reprocheck" in text else "",
-        said=text,
+        output=text,
     )
 
 

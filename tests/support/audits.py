@@ -8,10 +8,10 @@ from typing import Any
 from reprocheck.engine.console import Style
 from reprocheck.model import (
     Audit,
-    Beside,
     Divergence,
     Edit,
     Finding,
+    Informational,
     Location,
     MetricSummary,
     NotCompared,
@@ -38,7 +38,7 @@ def run(repeat: int = 0, **changes: Any) -> RunSummary:
         "repeat": repeat,
         "status": Status.COMPLETED,
         "reason": "",
-        "last_words": "",
+        "stderr_tail": "",
         "init": A,
         "steps_digest": A,
         "steps": 20,
@@ -56,12 +56,17 @@ def run(repeat: int = 0, **changes: Any) -> RunSummary:
 
 def audit(**changes: Any) -> Audit:
     """A reproducible audit of two runs, or what is changed of it."""
-    beside = (
-        Beside(what="stdout", same=False, detail="took 1.23 s", only_times=True),
-        Beside(what="files", same=True, detail="2"),
+    informational = (
+        Informational(what="stdout", same=False, detail="took 1.23 s", only_times=True),
+        Informational(what="files", same=True, detail="2"),
     )
     seed = SeedAudit(
-        seed=0, verdict=Verdict.REPRODUCIBLE, reason="", runs=(run(0), run(1)), divergence=None, beside=beside
+        seed=0,
+        verdict=Verdict.REPRODUCIBLE,
+        reason="",
+        runs=(run(0), run(1)),
+        divergence=None,
+        informational=informational,
     )
     given = {
         "request": Request(target=Target(text="gcn.py:train", kind=TargetKind.FILE_FUNCTION, function="train")),

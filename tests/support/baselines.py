@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.compare.baseline.snapshot import snapshot_of
-from reprocheck.model import Ambient, CheckpointRecord, Evidence, RunSpec, Settings, Target, TargetKind, TensorRecord
+from reprocheck.model import (
+    CheckpointRecord,
+    EnvironmentFactors,
+    Evidence,
+    RunSpec,
+    Settings,
+    Target,
+    TargetKind,
+    TensorRecord,
+)
 from reprocheck.model.baseline import Snapshot, Steps
 from reprocheck.protocol import STEP_HEADER, STEP_KINDS
 
@@ -57,7 +66,7 @@ def evidence(
         repeat=0,
         target=TARGET,
         settings=Settings(),
-        ambient=Ambient(),
+        ambient=EnvironmentFactors(),
         environment={},
         cwd=Path(),
         directory=Path(),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.model import Divergence, Edit, Fact, Location, Request, Settings, Target, TargetKind
-from reprocheck.model.explanation import Attribution, Case, Frame, OpCall, Origin, SourceHit, Tap
+from reprocheck.model.explanation import Attribution, Case, Frame, LedgerEntry, OpCall, Origin, SourceHit
 
 FILE = "/project/train.py"
 
@@ -15,10 +15,12 @@ def at(line: int, path: str = FILE) -> Location:
     return Location(path=path, line=line)
 
 
-def tap(kind: str, name: str, line: int | None = 10, **more: Any) -> Tap:
+def entry(kind: str, name: str, line: int | None = 10, **more: Any) -> LedgerEntry:
     """A use of a source at a line; its order is its line unless given."""
     location = None if line is None else at(line)
-    return Tap(**{"kind": kind, "name": name, "location": location, "order": line or 0, "code": f"code {line}", **more})
+    return LedgerEntry(
+        **{"kind": kind, "name": name, "location": location, "order": line or 0, "code": f"code {line}", **more}
+    )
 
 
 def hit(pattern: str, line: int = 10, *, function: str = "train", code: str = "", edit: bool = False) -> SourceHit:

@@ -36,9 +36,9 @@ def environment(**extra: str) -> dict[str, str]:
     return {**clean, "OMP_WAIT_POLICY": "passive", **server, **extra}
 
 
-def reprocheck(*words: str, cwd: Path, timeout: float = 240, env: dict[str, str] | None = None) -> Ran:
+def reprocheck(*arguments: str, cwd: Path, timeout: float = 240, env: dict[str, str] | None = None) -> Ran:
     done = subprocess.run(
-        [sys.executable, "-m", "reprocheck", *words],
+        [sys.executable, "-m", "reprocheck", *arguments],
         cwd=cwd,
         env=env or environment(),
         capture_output=True,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xxhash import xxh3_128_digest
 
-from reprocheck.model import Ambient, Outcome, RunSpec, Settings, Status, Target, TargetKind
+from reprocheck.model import EnvironmentFactors, Outcome, RunSpec, Settings, Status, Target, TargetKind
 from reprocheck.protocol import (
     DECIDING_KINDS,
     EMPTY_DIGEST,
@@ -43,7 +43,7 @@ def make_run(folder: Path, run: str = "s0r0", steps: int = 4, word: str = "") ->
         repeat=0,
         target=Target(text="train.py", kind=TargetKind.SCRIPT, path=folder / "train.py", arguments=(("lr", 0.1),)),
         settings=Settings(),
-        ambient=Ambient(),
+        ambient=EnvironmentFactors(),
         environment={"PATH": "/bin"},
         cwd=folder,
         directory=folder,

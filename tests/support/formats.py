@@ -149,7 +149,7 @@ def check_junit(text: str) -> ET.Element:
 
 def unjudged(seed: int = 0) -> SeedAudit:
     """A seed whose run failed."""
-    lost = run(0, id=f"s{seed}r0", status=Status.FAILED, reason="exit code 1", last_words="boom\n", init="", output="")
+    lost = run(0, id=f"s{seed}r0", status=Status.FAILED, reason="exit code 1", stderr_tail="boom\n", init="", output="")
     return SeedAudit(
         seed=seed, verdict=Verdict.NO_VERDICT, reason=f"run s{seed}r0 failed", runs=(lost,), divergence=None
     )
@@ -159,34 +159,36 @@ def no_verdict() -> Audit:
     return audit(verdict=Verdict.NO_VERDICT, exit_code=3, summary="a run failed", seeds=(unjudged(),), metrics=())
 
 
-def hostile(words: str = HOSTILE) -> Audit:
+def hostile(arguments: str = HOSTILE) -> Audit:
     """An audit with the same text in every place that is filled from outside."""
     bad = divergence(
-        names=(words,),
-        tensors=(tensor(words, dtype=words, reason=words, values=None, a=words, b=""),),
-        note=words,
-        kind=words,
-        op=words,
-        location=Location(path=words, line=1),
+        names=(arguments,),
+        tensors=(tensor(arguments, dtype=arguments, reason=arguments, values=None, a=arguments, b=""),),
+        note=arguments,
+        kind=arguments,
+        op=arguments,
+        location=Location(path=arguments, line=1),
     )
-    second = run(1, id=words, status=Status.LOST, reason=words, last_words=words, settings={"threads": words})
-    finding = cause(cause=words, message=words, location=Location(path=words, line=2), source=words)
+    second = run(
+        1, id=arguments, status=Status.LOST, reason=arguments, stderr_tail=arguments, settings={"threads": arguments}
+    )
+    finding = cause(cause=arguments, message=arguments, location=Location(path=arguments, line=2), source=arguments)
     return different(
         bad,
         second,
-        request=Request(target=Target(text=words, kind=TargetKind.SCRIPT, path=Path("/x" + words))),
-        findings=(place_finding(message=words, help=words, evidence=(words,)), finding),
-        summary=words,
-        compared=(words,),
-        not_compared=(NotCompared(what=words, reason=words),),
-        varied=(words,),
-        directory=Path("/x" + words),
+        request=Request(target=Target(text=arguments, kind=TargetKind.SCRIPT, path=Path("/x" + arguments))),
+        findings=(place_finding(message=arguments, help=arguments, evidence=(arguments,)), finding),
+        summary=arguments,
+        compared=(arguments,),
+        not_compared=(NotCompared(what=arguments, reason=arguments),),
+        varied=(arguments,),
+        directory=Path("/x" + arguments),
     )
 
 
 def with_baseline(verdict: Verdict, answer: Audit | None = None) -> Audit:
     """An audit beside a baseline that came to a verdict."""
-    beside = BaselineAnswer(
+    others = BaselineAnswer(
         file="base.toml",
         verdict=verdict,
         reason="it holds no results" if verdict is Verdict.NO_VERDICT else "",
@@ -197,4 +199,4 @@ def with_baseline(verdict: Verdict, answer: Audit | None = None) -> Audit:
         seeds=(),
         tolerance=Tolerance(),
     )
-    return replace(answer or audit(verdict=verdict, not_compared=()), baseline=beside)
+    return replace(answer or audit(verdict=verdict, not_compared=()), baseline=others)

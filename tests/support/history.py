@@ -71,11 +71,11 @@ class Project:
         self.git("init", "-q", "-b", "main")
         self.commit("start", {"train.py": TRAIN, "pipeline/data.py": DATA, "pipeline/model.py": MODEL})
 
-    def git(self, *words: str) -> str:
+    def git(self, *arguments: str) -> str:
         """Run git in the checkout."""
         identity = {f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         done = subprocess.run(
-            ["git", *words],
+            ["git", *arguments],
             cwd=self.folder,
             env={**os.environ, **identity, "GIT_CONFIG_GLOBAL": os.devnull},
             capture_output=True,

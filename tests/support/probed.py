@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from reprocheck.diagnosis.ledger_file import load_taps
+from reprocheck.diagnosis.ledger_file import load_entries
 from reprocheck.engine.launch import launch
 from reprocheck.engine.progress import SilentProgress
 from reprocheck.evidence.run import load_evidence
-from reprocheck.model import Ambient, Outcome, Probe, RunSpec, Settings, Status, Target, TargetKind
-from reprocheck.model.explanation import Tap
+from reprocheck.model import EnvironmentFactors, Outcome, Probe, RunSpec, Settings, Status, Target, TargetKind
+from reprocheck.model.explanation import LedgerEntry
 from reprocheck.protocol import RUN_VARIABLE
 from tests.support.cli import environment
 
@@ -42,7 +42,7 @@ def probed(
         repeat=0,
         target=target,
         settings=Settings(threads=1, timeout=200, **settings),
-        ambient=Ambient(hash_seed=0),
+        ambient=EnvironmentFactors(hash_seed=0),
         environment={**environment(OMP_NUM_THREADS="1"), RUN_VARIABLE: f"{folder.name}/{name}"},
         cwd=folder,
         directory=directory,
@@ -52,15 +52,15 @@ def probed(
     return outcome
 
 
-def taps_of(folder: Path, source: str, probe: Probe = Probe(), **options: Any) -> list[Tap]:  # noqa: B008
+def entries_of(folder: Path, source: str, probe: Probe = Probe(), **options: Any) -> list[LedgerEntry]:  # noqa: B008
     """The taps of one run that completed."""
     outcome = probed(folder, source, probe, **options)
-    assert outcome.status is Status.COMPLETED, f"{outcome.reason}\n{outcome.last_words}"
-    return list(load_taps(outcome.spec.directory))
+    assert outcome.status is Status.COMPLETED, f"{outcome.reason}\n{outcome.stderr_tail}"
+    return list(load_entries(outcome.spec.directory))
 
 
 def result_of(folder: Path, source: str, probe: Probe | None = None, **options: Any) -> dict[str, str]:
     """What `train` returned: name of each leaf → its text, else its digest."""
     outcome = probed(folder, source, probe, **options)
-    assert outcome.status is Status.COMPLETED, f"{outcome.reason}\n{outcome.last_words}"
+    assert outcome.status is Status.COMPLETED, f"{outcome.reason}\n{outcome.stderr_tail}"
     return {leaf.name: leaf.text or leaf.digest for leaf in load_evidence(outcome).outputs}

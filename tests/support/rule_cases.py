@@ -5,32 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reprocheck.model import Seeding, Settings
-from reprocheck.model.explanation import Case, Tap
-from tests.support.cases import INTRINSIC, LEFTOVER, ambient, case, differs, fact, frozen, hit, origin, seeding, tap
+from reprocheck.model.explanation import Case, LedgerEntry
+from tests.support.cases import INTRINSIC, LEFTOVER, ambient, case, differs, entry, fact, frozen, hit, origin, seeding
 
 GPU = {"gpus": ["NVIDIA H100"], "threads": 2}
 UNSEEDED = Settings(seeding=Seeding.NONE)
 HASH, HEAP, LISTING = ambient("hash seed"), ambient("heap contents"), ambient("directory order")
-TORCH_DRAW = tap("draw", "torch.nn.init.kaiming_uniform_", 12, generator="torch")
-SEED_TORCH = tap("seed", "torch.manual_seed", 10, generator="torch", value="1")
-CLOCK = tap("clock", "time.time", 10)
-LOADER = tap("loader", "torch.utils.data.DataLoader", 3, value="num_workers=2")
-CHILD_SEED = tap("seed", "numpy.random.seed", 10, generator="numpy", value="5", in_child=True)
-OTHER_CHILD_SEED = tap("seed", "numpy.random.seed", 10, generator="numpy", value="6", in_child=True)
-READ = tap("read", "torch.load", 10, value="last.pt")
-WRITE = tap("write", "torch.save", 20, value="last.pt")
-APPEND = tap("write", "open", 10, value="data.csv", generator="append")
-READ_CSV = tap("read", "open", 12, value="data.csv")
-START = tap("thread", "threading.Thread.start", 8, count=4)
-GET = tap("pool", "queue.Queue.get", 10)
+TORCH_DRAW = entry("draw", "torch.nn.init.kaiming_uniform_", 12, generator="torch")
+SEED_TORCH = entry("seed", "torch.manual_seed", 10, generator="torch", value="1")
+CLOCK = entry("clock", "time.time", 10)
+LOADER = entry("loader", "torch.utils.data.DataLoader", 3, value="num_workers=2")
+CHILD_SEED = entry("seed", "numpy.random.seed", 10, generator="numpy", value="5", in_child=True)
+OTHER_CHILD_SEED = entry("seed", "numpy.random.seed", 10, generator="numpy", value="6", in_child=True)
+READ = entry("read", "torch.load", 10, value="last.pt")
+WRITE = entry("write", "torch.save", 20, value="last.pt")
+APPEND = entry("write", "open", 10, value="data.csv", generator="append")
+READ_CSV = entry("read", "open", 12, value="data.csv")
+START = entry("thread", "threading.Thread.start", 8, count=4)
+GET = entry("pool", "queue.Queue.get", 10)
 
 Make = Callable[[], Case]
 
 
-def seeds(one: str, other: str, line: int = 10) -> tuple[tuple[Tap, ...], tuple[Tap, ...]]:
+def seeds(one: str, other: str, line: int = 10) -> tuple[tuple[LedgerEntry, ...], tuple[LedgerEntry, ...]]:
     """A seed that had another value in the other run."""
     return tuple(  # type: ignore[return-value]
-        (tap("seed", "torch.manual_seed", line, value=value, generator="torch"),) for value in (one, other)
+        (entry("seed", "torch.manual_seed", line, value=value, generator="torch"),) for value in (one, other)
     )
 
 
@@ -45,8 +45,8 @@ def clocked() -> Case:
     one, other = seeds("1", "2", 12)
     return case(
         attribution=frozen("clock"),
-        taps=(CLOCK, *one),
-        other_taps=(CLOCK, *other),
+        entries=(CLOCK, *one),
+        other_entries=(CLOCK, *other),
         hits=(hit("seed-from-clock"),),
     )
 
@@ -54,11 +54,11 @@ def clocked() -> Case:
 def reseeded(*, marked: bool = True) -> Case:
     """The target's own seed, and then another one that differs."""
     one, other = seeds("1", "2")
-    first = tap("seed", "torch.manual_seed", 5, generator="torch", value="7")
+    first = entry("seed", "torch.manual_seed", 5, generator="torch", value="7")
     return case(
         attribution=frozen("clock"),
-        taps=(first, *one),
-        other_taps=(first, *other),
+        entries=(first, *one),
+        other_entries=(first, *other),
         hits=(hit("constructor-seed"),) if marked else (),
     )
 
@@ -66,25 +66,25 @@ def reseeded(*, marked: bool = True) -> Case:
 CASES: dict[str, tuple[Make, Make]] = {
     "no-seed": (
         lambda: case(
-            settings=UNSEEDED, attribution=seeding("torch"), taps=(tap("draw", "rand", 10, generator="torch"),)
+            settings=UNSEEDED, attribution=seeding("torch"), entries=(entry("draw", "rand", 10, generator="torch"),)
         ),
-        lambda: case(attribution=INTRINSIC, taps=(tap("draw", "rand", 10, generator="torch"),)),
+        lambda: case(attribution=INTRINSIC, entries=(entry("draw", "rand", 10, generator="torch"),)),
     ),
     "partial-seed": (
         lambda: case(
             settings=UNSEEDED,
             attribution=seeding("numpy"),
-            taps=(
-                tap("seed", "torch.manual_seed", 5, generator="torch", value="1"),
-                tap("draw", "normal", 10, generator="numpy"),
+            entries=(
+                entry("seed", "torch.manual_seed", 5, generator="torch", value="1"),
+                entry("draw", "normal", 10, generator="numpy"),
             ),
         ),
         lambda: case(
             settings=UNSEEDED,
             attribution=INTRINSIC,
-            taps=(
-                tap("seed", "numpy.random.seed", 5, generator="numpy", value="1"),
-                tap("draw", "normal", 10, generator="numpy"),
+            entries=(
+                entry("seed", "numpy.random.seed", 5, generator="numpy", value="1"),
+                entry("draw", "normal", 10, generator="numpy"),
             ),
         ),
     ),
@@ -93,43 +93,45 @@ CASES: dict[str, tuple[Make, Make]] = {
             settings=UNSEEDED,
             divergence=differs("init", step=None),
             attribution=seeding("torch"),
-            taps=(
-                tap("draw", "kaiming_uniform_", 10, generator="torch"),
-                tap("seed", "torch.manual_seed", 12, generator="torch", value="4"),
+            entries=(
+                entry("draw", "kaiming_uniform_", 10, generator="torch"),
+                entry("seed", "torch.manual_seed", 12, generator="torch", value="4"),
             ),
         ),
         lambda: case(
             settings=UNSEEDED,
             attribution=seeding("torch"),
-            taps=(
-                tap("seed", "torch.manual_seed", 8, generator="torch", value="4"),
-                tap("draw", "kaiming_uniform_", 10, generator="torch"),
+            entries=(
+                entry("seed", "torch.manual_seed", 8, generator="torch", value="4"),
+                entry("draw", "kaiming_uniform_", 10, generator="torch"),
             ),
         ),
     ),
     "numpy-generator-unseeded": (
-        lambda: case(attribution=frozen("unseeded"), taps=(tap("unseeded", "numpy.random.default_rng"),)),
-        lambda: case(attribution=HASH, taps=(tap("unseeded", "numpy.random.default_rng"),)),
+        lambda: case(attribution=frozen("unseeded"), entries=(entry("unseeded", "numpy.random.default_rng"),)),
+        lambda: case(attribution=HASH, entries=(entry("unseeded", "numpy.random.default_rng"),)),
     ),
     "rng-instance-unseeded": (
-        lambda: case(attribution=frozen("unseeded"), taps=(tap("unseeded", "random.Random"),)),
-        lambda: case(attribution=frozen("clock"), taps=(tap("unseeded", "random.Random"),)),
+        lambda: case(attribution=frozen("unseeded"), entries=(entry("unseeded", "random.Random"),)),
+        lambda: case(attribution=frozen("clock"), entries=(entry("unseeded", "random.Random"),)),
     ),
     "entropy-reseed": (
-        lambda: case(attribution=INTRINSIC, taps=(tap("seed", "torch.seed", value="entropy", generator="torch"),)),
-        lambda: case(attribution=INTRINSIC, taps=(tap("seed", "torch.manual_seed", value="3", generator="torch"),)),
+        lambda: case(attribution=INTRINSIC, entries=(entry("seed", "torch.seed", value="entropy", generator="torch"),)),
+        lambda: case(
+            attribution=INTRINSIC, entries=(entry("seed", "torch.manual_seed", value="3", generator="torch"),)
+        ),
     ),
     "generator-default-seed": (
-        lambda: case(divergence=None, taps=(tap("unseeded", "torch.Generator", value="default seed"),)),
-        lambda: case(divergence=None, taps=(tap("seed", "torch.Generator.manual_seed", value="3"),)),
+        lambda: case(divergence=None, entries=(entry("unseeded", "torch.Generator", value="default seed"),)),
+        lambda: case(divergence=None, entries=(entry("seed", "torch.Generator.manual_seed", value="3"),)),
     ),
     "entropy-seed": (
-        lambda: case(attribution=frozen("entropy"), taps=(tap("entropy", "uuid.uuid4"),)),
-        lambda: case(attribution=INTRINSIC, taps=(tap("entropy", "uuid.uuid4"),)),
+        lambda: case(attribution=frozen("entropy"), entries=(entry("entropy", "uuid.uuid4"),)),
+        lambda: case(attribution=INTRINSIC, entries=(entry("entropy", "uuid.uuid4"),)),
     ),
     "clock-or-pid-seed": (
         clocked,
-        lambda: case(attribution=INTRINSIC, taps=(CLOCK, SEED_TORCH), other_taps=(CLOCK, SEED_TORCH)),
+        lambda: case(attribution=INTRINSIC, entries=(CLOCK, SEED_TORCH), other_entries=(CLOCK, SEED_TORCH)),
     ),
     "fixed-stream": (
         lambda: case(divergence=None, equal_batches=((0, 1),), hits=(hit("constant-stream"),)),
@@ -140,56 +142,56 @@ CASES: dict[str, tuple[Make, Make]] = {
         lambda: case(divergence=None, hits=(hit("sampler-without-epoch"), hit("epoch-loop", 7), hit("set-epoch", 8))),
     ),
     "process-feature": (
-        lambda: case(attribution=frozen("pid"), taps=(tap("pid", "os.getpid"),)),
-        lambda: case(attribution=INTRINSIC, taps=(tap("pid", "os.getpid"),)),
+        lambda: case(attribution=frozen("pid"), entries=(entry("pid", "os.getpid"),)),
+        lambda: case(attribution=INTRINSIC, entries=(entry("pid", "os.getpid"),)),
     ),
     "env-rng": (
         lambda: case(
             attribution=frozen("unseeded"),
-            taps=(tap("unseeded", "numpy.random.default_rng"),),
+            entries=(entry("unseeded", "numpy.random.default_rng"),),
             hits=(hit("reset-rng"),),
         ),
         lambda: case(
             attribution=frozen("unseeded"),
-            taps=(tap("unseeded", "numpy.random.default_rng"),),
+            entries=(entry("unseeded", "numpy.random.default_rng"),),
             hits=(hit("reset-rng", 40),),
         ),
     ),
     "third-party-rng": (
-        lambda: case(attribution=frozen("unseeded"), taps=(tap("unseeded", "scipy.stats.qmc.Sobol"),)),
-        lambda: case(attribution=frozen("unseeded"), taps=(tap("unseeded", "numpy.random.RandomState"),)),
+        lambda: case(attribution=frozen("unseeded"), entries=(entry("unseeded", "scipy.stats.qmc.Sobol"),)),
+        lambda: case(attribution=frozen("unseeded"), entries=(entry("unseeded", "numpy.random.RandomState"),)),
     ),
     "import-time-rng": (
         lambda: case(
             attribution=frozen("unseeded"),
-            taps=(tap("unseeded", "numpy.random.default_rng", in_import=True),),
+            entries=(entry("unseeded", "numpy.random.default_rng", in_import=True),),
             hits=(hit("default-argument-rng"),),
         ),
         lambda: case(
-            attribution=frozen("unseeded"), taps=(tap("unseeded", "numpy.random.default_rng", in_import=True),)
+            attribution=frozen("unseeded"), entries=(entry("unseeded", "numpy.random.default_rng", in_import=True),)
         ),
     ),
     "eval-sampling": (
         lambda: case(
             divergence=differs("metric", step=None),
             attribution=frozen("unseeded"),
-            taps=(tap("unseeded", "numpy.random.default_rng", step=4),),
+            entries=(entry("unseeded", "numpy.random.default_rng", step=4),),
         ),
         lambda: case(
             divergence=differs("step", step=6),
             attribution=frozen("unseeded"),
-            taps=(tap("unseeded", "numpy.random.default_rng", step=4),),
+            entries=(entry("unseeded", "numpy.random.default_rng", step=4),),
         ),
     ),
     "worker-init-entropy": (
-        lambda: case(attribution=frozen("pid"), taps=(LOADER, CHILD_SEED), other_taps=(LOADER, OTHER_CHILD_SEED)),
-        lambda: case(attribution=frozen("pid"), taps=(LOADER, CHILD_SEED), other_taps=(LOADER, CHILD_SEED)),
+        lambda: case(attribution=frozen("pid"), entries=(LOADER, CHILD_SEED), other_entries=(LOADER, OTHER_CHILD_SEED)),
+        lambda: case(attribution=frozen("pid"), entries=(LOADER, CHILD_SEED), other_entries=(LOADER, CHILD_SEED)),
     ),
     "worker-race": (
-        lambda: case(attribution=INTRINSIC, taps=(LOADER,), hits=(hit("dataset-queue-get"),)),
+        lambda: case(attribution=INTRINSIC, entries=(LOADER,), hits=(hit("dataset-queue-get"),)),
         lambda: case(
             attribution=INTRINSIC,
-            taps=(tap("loader", "DataLoader", 3, value="num_workers=0"),),
+            entries=(entry("loader", "DataLoader", 3, value="num_workers=0"),),
             hits=(hit("dataset-queue-get"),),
         ),
     ),
@@ -200,12 +202,12 @@ CASES: dict[str, tuple[Make, Make]] = {
     "worker-epoch-repeat": (
         lambda: case(
             divergence=None,
-            taps=(LOADER, tap("seed", "torch.manual_seed", generator="torch", value="0", in_child=True)),
+            entries=(LOADER, entry("seed", "torch.manual_seed", generator="torch", value="0", in_child=True)),
             hits=(hit("constant-seed"),),
         ),
         lambda: case(
             divergence=None,
-            taps=(LOADER, tap("seed", "torch.manual_seed", generator="torch", value="0")),
+            entries=(LOADER, entry("seed", "torch.manual_seed", generator="torch", value="0")),
             hits=(hit("constant-seed"),),
         ),
     ),
@@ -232,58 +234,66 @@ CASES: dict[str, tuple[Make, Make]] = {
     "listdir-order": (
         lambda: case(
             attribution=LISTING,
-            taps=(tap("listing", "os.listdir"), tap("listing", "os.listdir", 30)),
+            entries=(entry("listing", "os.listdir"), entry("listing", "os.listdir", 30)),
             hits=(hit("listdir"),),
         ),
-        lambda: case(attribution=INTRINSIC, taps=(tap("listing", "os.listdir"),), hits=(hit("listdir"),)),
+        lambda: case(attribution=INTRINSIC, entries=(entry("listing", "os.listdir"),), hits=(hit("listdir"),)),
     ),
     "glob-order": (
-        lambda: case(attribution=LISTING, taps=(tap("listing", "glob.glob"),), hits=(hit("glob"),)),
+        lambda: case(attribution=LISTING, entries=(entry("listing", "glob.glob"),), hits=(hit("glob"),)),
         lambda: case(
             attribution=LISTING,
-            taps=(tap("listing", "glob.glob", 30), tap("listing", "os.listdir")),
+            entries=(entry("listing", "glob.glob", 30), entry("listing", "os.listdir")),
             hits=(hit("listdir"),),
         ),
     ),
     "unordered-query": (
         lambda: case(
             attribution=INTRINSIC,
-            taps=(tap("query", "sqlite3.Connection.execute", value="SELECT a FROM t ORDER BY RANDOM()"),),
+            entries=(entry("query", "sqlite3.Connection.execute", value="SELECT a FROM t ORDER BY RANDOM()"),),
         ),
         lambda: case(
             attribution=INTRINSIC,
-            taps=(tap("query", "sqlite3.Connection.execute", value="SELECT a FROM t ORDER BY id"),),
+            entries=(entry("query", "sqlite3.Connection.execute", value="SELECT a FROM t ORDER BY id"),),
         ),
     ),
     "data-changed": (
-        lambda: case(attribution=LEFTOVER, taps=(APPEND, READ_CSV)),
-        lambda: case(attribution=LEFTOVER, taps=(tap("write", "open", 10, value="data.csv"), READ_CSV)),
+        lambda: case(attribution=LEFTOVER, entries=(APPEND, READ_CSV)),
+        lambda: case(attribution=LEFTOVER, entries=(entry("write", "open", 10, value="data.csv"), READ_CSV)),
     ),
     "auto-resume": (
         lambda: case(
-            attribution=LEFTOVER, divergence=differs("init", step=None), taps=(READ, WRITE), hits=(hit("guarded-load"),)
+            attribution=LEFTOVER,
+            divergence=differs("init", step=None),
+            entries=(READ, WRITE),
+            hits=(hit("guarded-load"),),
         ),
-        lambda: case(attribution=INTRINSIC, divergence=differs("init", step=None), taps=(WRITE,)),
+        lambda: case(attribution=INTRINSIC, divergence=differs("init", step=None), entries=(WRITE,)),
     ),
     "cache-shift": (
         lambda: case(
             attribution=LEFTOVER,
             divergence=differs("init", step=None),
-            taps=(tap("probe", "Path.exists", 10, value="last.pt"), READ, WRITE),
+            entries=(entry("probe", "Path.exists", 10, value="last.pt"), READ, WRITE),
             hits=(hit("cache-guard"),),
         ),
         lambda: case(
-            attribution=LEFTOVER, divergence=differs("init", step=None), taps=(READ, WRITE), hits=(hit("guarded-load"),)
+            attribution=LEFTOVER,
+            divergence=differs("init", step=None),
+            entries=(READ, WRITE),
+            hits=(hit("guarded-load"),),
         ),
     ),
     "best-file": (
         lambda: case(
             attribution=LEFTOVER,
             divergence=differs("metric", step=None),
-            taps=(READ, WRITE),
+            entries=(READ, WRITE),
             hits=(hit("guarded-load"),),
         ),
-        lambda: case(attribution=LEFTOVER, divergence=differs("step"), taps=(READ, WRITE), hits=(hit("guarded-load"),)),
+        lambda: case(
+            attribution=LEFTOVER, divergence=differs("step"), entries=(READ, WRITE), hits=(hit("guarded-load"),)
+        ),
     ),
     "module-global": (
         lambda: case(attribution=ambient("process state"), hits=(hit("module-state"),)),
@@ -291,23 +301,23 @@ CASES: dict[str, tuple[Make, Make]] = {
     ),
     "wall-clock-branch": (
         lambda: case(
-            divergence=differs("output"), attribution=frozen("clock"), taps=(CLOCK,), hits=(hit("clock-branch"),)
+            divergence=differs("output"), attribution=frozen("clock"), entries=(CLOCK,), hits=(hit("clock-branch"),)
         ),
         lambda: case(
             divergence=differs("output"),
             attribution=INTRINSIC,
-            taps=(tap("clock", "time.time", 11),),
+            entries=(entry("clock", "time.time", 11),),
             hits=(hit("clock-branch"),),
         ),
     ),
     "timing-choice": (
         lambda: case(
-            divergence=differs("output"), attribution=frozen("clock"), taps=(CLOCK,), hits=(hit("clock-choice"),)
+            divergence=differs("output"), attribution=frozen("clock"), entries=(CLOCK,), hits=(hit("clock-choice"),)
         ),
         lambda: case(
             divergence=differs("output"),
             attribution=INTRINSIC,
-            taps=(tap("clock", "time.time", 11),),
+            entries=(entry("clock", "time.time", 11),),
             hits=(hit("clock-choice"),),
         ),
     ),
@@ -316,28 +326,28 @@ CASES: dict[str, tuple[Make, Make]] = {
             settings=UNSEEDED,
             attribution=seeding("python"),
             hits=(hit("seed-drawn"),),
-            taps=(
-                tap("draw", "random.randint", 10, generator="python"),
-                tap("seed", "torch.manual_seed", 11, value="3"),
+            entries=(
+                entry("draw", "random.randint", 10, generator="python"),
+                entry("seed", "torch.manual_seed", 11, value="3"),
             ),
         ),
         lambda: case(
             settings=UNSEEDED,
             attribution=seeding("python"),
-            taps=(tap("draw", "random.random", 10, generator="python"),),
+            entries=(entry("draw", "random.random", 10, generator="python"),),
         ),
     ),
     "wall-clock-budget": (
         lambda: case(
             divergence=differs("step", kind="steps", step=9),
             attribution=frozen("clock"),
-            taps=(tap("clock", "time.monotonic"),),
+            entries=(entry("clock", "time.monotonic"),),
             hits=(hit("clock-loop"),),
         ),
         lambda: case(
             divergence=differs("step"),
             attribution=INTRINSIC,
-            taps=(tap("clock", "time.monotonic"),),
+            entries=(entry("clock", "time.monotonic"),),
             hits=(hit("clock-loop"),),
         ),
     ),
@@ -345,61 +355,65 @@ CASES: dict[str, tuple[Make, Make]] = {
         lambda: case(
             divergence=differs("step", kind="parameters"),
             attribution=frozen("clock"),
-            taps=(tap("clock", "time.time", 5), tap("clock", "time.time", 10)),
+            entries=(entry("clock", "time.time", 5), entry("clock", "time.time", 10)),
             hits=(hit("elapsed"),),
         ),
         lambda: case(
-            divergence=differs("step", kind="loss"), attribution=frozen("clock"), taps=(tap("clock", "time.time"),)
+            divergence=differs("step", kind="loss"), attribution=frozen("clock"), entries=(entry("clock", "time.time"),)
         ),
     ),
     "now-feature": (
-        lambda: case(attribution=frozen("clock"), taps=(tap("clock", "datetime.datetime.now"),)),
-        lambda: case(attribution=INTRINSIC, taps=(tap("clock", "datetime.datetime.now"),)),
+        lambda: case(attribution=frozen("clock"), entries=(entry("clock", "datetime.datetime.now"),)),
+        lambda: case(attribution=INTRINSIC, entries=(entry("clock", "datetime.datetime.now"),)),
     ),
     "timing-metric": (
         lambda: case(
             divergence=differs("metric", step=None, names=("seconds",)),
-            taps=(tap("clock", "time.perf_counter", step=4),),
+            entries=(entry("clock", "time.perf_counter", step=4),),
         ),
         lambda: case(
-            divergence=differs("metric", step=None, names=("loss",)), taps=(tap("clock", "time.perf_counter", step=4),)
+            divergence=differs("metric", step=None, names=("loss",)),
+            entries=(entry("clock", "time.perf_counter", step=4),),
         ),
     ),
     "completion-order": (
-        lambda: case(attribution=INTRINSIC, taps=(tap("pool", "concurrent.futures.as_completed"),)),
-        lambda: case(attribution=INTRINSIC, taps=(tap("pool", "concurrent.futures.ThreadPoolExecutor"),)),
+        lambda: case(attribution=INTRINSIC, entries=(entry("pool", "concurrent.futures.as_completed"),)),
+        lambda: case(attribution=INTRINSIC, entries=(entry("pool", "concurrent.futures.ThreadPoolExecutor"),)),
     ),
     "producer-race": (
         lambda: case(
             attribution=INTRINSIC,
-            taps=(tap("thread", "threading.Thread.start", count=4), tap("pool", "queue.Queue.get", 20)),
+            entries=(entry("thread", "threading.Thread.start", count=4), entry("pool", "queue.Queue.get", 20)),
             hits=(hit("thread-producer"),),
         ),
         lambda: case(
             attribution=INTRINSIC,
-            taps=(tap("thread", "threading.Thread.start"), tap("pool", "queue.Queue.get", 20)),
+            entries=(entry("thread", "threading.Thread.start"), entry("pool", "queue.Queue.get", 20)),
             hits=(hit("thread-producer"),),
         ),
     ),
     "arrival-order-sum": (
-        lambda: case(attribution=INTRINSIC, taps=(START, GET), hits=(hit("queue-sum"), hit("thread-producer", 8))),
-        lambda: case(attribution=INTRINSIC, taps=(START, GET), hits=(hit("queue-get"),)),
+        lambda: case(attribution=INTRINSIC, entries=(START, GET), hits=(hit("queue-sum"), hit("thread-producer", 8))),
+        lambda: case(attribution=INTRINSIC, entries=(START, GET), hits=(hit("queue-get"),)),
     ),
     "threads-share-rng": (
-        lambda: case(attribution=INTRINSIC, taps=(tap("draw", "numpy.random.randn", generator="numpy", threads=8),)),
-        lambda: case(attribution=INTRINSIC, taps=(tap("draw", "numpy.random.randn", generator="numpy"),)),
+        lambda: case(
+            attribution=INTRINSIC, entries=(entry("draw", "numpy.random.randn", generator="numpy", threads=8),)
+        ),
+        lambda: case(attribution=INTRINSIC, entries=(entry("draw", "numpy.random.randn", generator="numpy"),)),
     ),
     "background-draw": (
         lambda: case(
-            attribution=INTRINSIC, taps=(tap("draw", "torch.randint", generator="torch", value="thread"), TORCH_DRAW)
+            attribution=INTRINSIC,
+            entries=(entry("draw", "torch.randint", generator="torch", value="thread"), TORCH_DRAW),
         ),
-        lambda: case(attribution=INTRINSIC, taps=(tap("draw", "torch.randint", generator="torch"), TORCH_DRAW)),
+        lambda: case(attribution=INTRINSIC, entries=(entry("draw", "torch.randint", generator="torch"), TORCH_DRAW)),
     ),
     "hogwild": (
         lambda: case(
             divergence=differs("output", step=None),
             attribution=INTRINSIC,
-            taps=(tap("share_memory", "torch.nn.Module.share_memory"),),
+            entries=(entry("share_memory", "torch.nn.Module.share_memory"),),
         ),
         lambda: case(divergence=differs("output", step=None), attribution=INTRINSIC, hits=(hit("thread-update"),)),
     ),
@@ -511,22 +525,23 @@ CASES: dict[str, tuple[Make, Make]] = {
             settings=UNSEEDED,
             attribution=seeding("cuda"),
             manifest={"gpus": ["a", "b"]},
-            taps=(tap("seed", "torch.cuda.manual_seed", generator="cuda", value="1"),),
+            entries=(entry("seed", "torch.cuda.manual_seed", generator="cuda", value="1"),),
         ),
         lambda: case(
             settings=UNSEEDED,
             attribution=seeding("cuda"),
             manifest={"gpus": ["a"]},
-            taps=(tap("seed", "torch.cuda.manual_seed", generator="cuda", value="1"),),
+            entries=(entry("seed", "torch.cuda.manual_seed", generator="cuda", value="1"),),
         ),
     ),
     "rank-sampler-seed": (
         lambda: case(
             attribution=frozen("entropy"),
-            taps=(tap("entropy", "secrets.randbits", code="ShardSampler(data, seed=randbits(32))"),),
+            entries=(entry("entropy", "secrets.randbits", code="ShardSampler(data, seed=randbits(32))"),),
         ),
         lambda: case(
-            attribution=HASH, taps=(tap("entropy", "secrets.randbits", code="ShardSampler(data, seed=randbits(32))"),)
+            attribution=HASH,
+            entries=(entry("entropy", "secrets.randbits", code="ShardSampler(data, seed=randbits(32))"),),
         ),
     ),
     "ranks-unseeded": (
@@ -541,12 +556,12 @@ CASES: dict[str, tuple[Make, Make]] = {
         lambda: case(
             divergence=None,
             equal_seeds=((0, 1),),
-            taps=(tap("seed", "torch.manual_seed", generator="torch", value="42"),),
+            entries=(entry("seed", "torch.manual_seed", generator="torch", value="42"),),
             hits=(hit("constant-seed"),),
         ),
         lambda: case(
             divergence=None,
-            taps=(tap("seed", "torch.manual_seed", generator="torch", value="42"),),
+            entries=(entry("seed", "torch.manual_seed", generator="torch", value="42"),),
             hits=(hit("constant-seed"),),
         ),
     ),
@@ -565,12 +580,12 @@ CASES: dict[str, tuple[Make, Make]] = {
     "reseed-per-epoch": (
         lambda: case(
             divergence=None,
-            taps=(tap("seed", "torch.manual_seed", generator="torch", value="0", count=5, step=3),),
+            entries=(entry("seed", "torch.manual_seed", generator="torch", value="0", count=5, step=3),),
             hits=(hit("constant-seed"),),
         ),
         lambda: case(
             divergence=None,
-            taps=(tap("seed", "torch.manual_seed", generator="torch", value="0", count=1),),
+            entries=(entry("seed", "torch.manual_seed", generator="torch", value="0", count=1),),
             hits=(hit("constant-seed"),),
         ),
     ),

@@ -10,7 +10,7 @@ from typing import Any
 from reprocheck.engine.launch import launch
 from reprocheck.engine.progress import SilentProgress
 from reprocheck.model import (
-    Ambient,
+    EnvironmentFactors,
     Outcome,
     Probe,
     RunSpec,
@@ -58,7 +58,7 @@ def traced_pair(
                 repeat=len(specs),
                 target=target,
                 settings=Settings(threads=threads, timeout=200),
-                ambient=Ambient(hash_seed=0),
+                ambient=EnvironmentFactors(hash_seed=0),
                 environment={**variables, "PYTHONHASHSEED": str(len(specs))},
                 cwd=folder,
                 directory=folder / "evidence" / name,
@@ -67,7 +67,7 @@ def traced_pair(
         )
     outcomes = launch(specs, 1, SilentProgress())
     for outcome in outcomes:
-        assert outcome.status is Status.COMPLETED, (outcome.reason, outcome.last_words)
+        assert outcome.status is Status.COMPLETED, (outcome.reason, outcome.stderr_tail)
         assert "could not be traced" not in (outcome.spec.directory / "evidence.jsonl").read_text(encoding="utf-8")
     return outcomes
 

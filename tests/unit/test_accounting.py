@@ -12,7 +12,7 @@ from reprocheck.commands.run.gate import FailOn, Switches, decide, ruled
 from reprocheck.compare.verdict import open_questions, unique
 from reprocheck.model import (
     Audit,
-    Beside,
+    Informational,
     Location,
     NotCompared,
     Request,
@@ -117,7 +117,7 @@ class TestSeeds:
         assert headline(answer) == "REPRODUCIBLE"
         assert decide(answer, Switches(strict=True)).exit_code == 0
 
-    def test_it_is_said_that_nobody_looked(self) -> None:
+    def test_it_is_stated_that_nobody_looked(self) -> None:
         answer = seeded(seeds_itself=None, reason="no copy of the folder")
         assert headline(answer) == "REPRODUCIBLE; not checked whether it seeds itself"
         assert decide(answer, Switches()).exit_code == 0
@@ -146,7 +146,7 @@ class TestStrict:
         assert "::error " in FORMATS["github"](strict, PLAIN)
 
 
-def test_child_processes_are_told_once() -> None:
+def test_child_processes_are_reported_once() -> None:
     one = replace(CHILD, kind="children that used torch", count=1)
     ten = replace(one, what="10 child processes that used torch", count=10)
     other = replace(one, kind="children that ran Python", what="1 child process that ran Python")
@@ -154,16 +154,16 @@ def test_child_processes_are_told_once() -> None:
 
 
 def test_the_message_of_a_failed_run_is_shown_once() -> None:
-    words = 'Traceback (most recent call last):\n  File "train.py", line 4, in train\n    fail()\nValueError: no\n'
-    failed = run(0, status=Status.FAILED, reason="ValueError: no at train.py:4", last_words=words)
+    arguments = 'Traceback (most recent call last):\n  File "train.py", line 4, in train\n    fail()\nValueError: no\n'
+    failed = run(0, status=Status.FAILED, reason="ValueError: no at train.py:4", stderr_tail=arguments)
     seed = SeedAudit(seed=0, verdict=Verdict.NO_VERDICT, reason="run s0r0 failed", runs=(failed,), divergence=None)
     text = FORMATS["text"](audit(verdict=Verdict.NO_VERDICT, exit_code=3, seeds=(seed,)), PLAIN)
     assert text.count("ValueError: no") == 1
     assert "|     fail()" in text
 
 
-def beside(*items: Beside, **changes: Any) -> Audit:
-    return audit(seeds=(replace(audit().seeds[0], beside=items),), **changes)
+def informational(*items: Informational, **changes: Any) -> Audit:
+    return audit(seeds=(replace(audit().seeds[0], informational=items),), **changes)
 
 
 class TestWhatDoesNotDecide:
@@ -180,25 +180,25 @@ class TestWhatDoesNotDecide:
         ],
     )
     def test_first_line(self, differing: tuple[str, ...], first: str) -> None:
-        found = beside(*(Beside(what=what, same=False, detail="line 1") for what in differing))
+        found = informational(*(Informational(what=what, same=False, detail="line 1") for what in differing))
         assert headline(found) == f"REPRODUCIBLE in what was compared; {first}"
 
-    def test_beside_what_was_not_compared(self) -> None:
-        found = beside(Beside(what="stdout", same=False, detail="line 1"), not_compared=(CHILD,))
+    def test_next_to_what_was_not_compared(self) -> None:
+        found = informational(Informational(what="stdout", same=False, detail="line 1"), not_compared=(CHILD,))
         assert headline(found).startswith(f"{FIRST}; standard output differs")
 
     def test_strict_lets_none_of_it_pass_unless_it_is_ignored(self) -> None:
-        found = beside(Beside(what="files", same=False, detail="a differs"))
+        found = informational(Informational(what="files", same=False, detail="a differs"))
         assert open_questions(found) == ["files differ, and count only with --compare files (or --ignore files)"]
         ignoring = replace(found, request=replace(found.request, ignore=("files",)))
         assert open_questions(ignoring) == []
         assert headline(ignoring) == "REPRODUCIBLE"
 
     def test_what_decides_or_agrees_or_is_no_product(self) -> None:
-        found = beside(
-            Beside(what="stdout", same=True, detail=""),
-            Beside(what="files", same=False, detail="a differs", decides=True),
-            Beside(what="generators", same=False, detail="python"),
-            Beside(what="stdout", same=False, detail="took 1 s", only_times=True),
+        found = informational(
+            Informational(what="stdout", same=True, detail=""),
+            Informational(what="files", same=False, detail="a differs", decides=True),
+            Informational(what="generators", same=False, detail="python"),
+            Informational(what="stdout", same=False, detail="took 1 s", only_times=True),
         )
         assert headline(found) == "REPRODUCIBLE"

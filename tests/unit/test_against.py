@@ -16,8 +16,8 @@ from reprocheck.engine.revision import Revision
 from reprocheck.errors import ExitCode
 from reprocheck.model import (
     Against,
-    Ambient,
     Change,
+    EnvironmentFactors,
     Evidence,
     Location,
     MetricShift,
@@ -172,7 +172,7 @@ def evidence(cwd: Path, *sources: Path, copy_of: Path | None = None) -> Evidence
         repeat=0,
         target=Target(text="train.py", kind=TargetKind.SCRIPT),
         settings=Settings(),
-        ambient=Ambient(),
+        ambient=EnvironmentFactors(),
         environment={},
         cwd=cwd,
         directory=cwd,
@@ -279,7 +279,7 @@ class TestText:
         text = render_text(moved(found), PLAIN)
         assert "12 | torch.rand(1)\n   |\n  ::: HEAD~1:gcn.py:11\n   |\n   | (nothing there)\n" in text
 
-    def test_numbers_are_told_apart(self) -> None:
+    def test_numbers_are_distinguished(self) -> None:
         shift = MetricShift(name="loss", seeds=1, base=0.1, here=0.1 + 1e-12, std=None)
         (finding,) = find_moved(against(shifts=(shift,)))
         assert finding.evidence == ("loss 0.1 -> 0.100000000001",)

@@ -50,7 +50,7 @@ def test_importing_is_light(code: str) -> None:
     assert run(f"import sys\n{code}\nprint([name for name in {heavy} if name in sys.modules])") == "[]"
 
 
-def test_keywords_are_the_options_of_the_command_line() -> None:
+def test_keyarguments_are_the_options_of_the_command_line() -> None:
     expected = {option.key for option in OPTIONS.values() if option.name not in ONLY_COMMAND_LINE}
     assert set(Options.__annotations__) == expected
     assert set(ONLY_COMMAND_LINE) <= set(OPTIONS)
@@ -120,7 +120,7 @@ def test_no_file_is_read_unless_it_is_named(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "args_"),
     [
         ({"seedz": 1}, "audit() has no option seedz"),
         ({"color": "never"}, "audit() has no option color"),
@@ -129,11 +129,11 @@ def test_no_file_is_read_unless_it_is_named(tmp_path: Path, monkeypatch: pytest.
         ({"output": ["yaml=x"]}, "--output must be"),
     ],
 )
-def test_bad_options_are_refused_before_anything_runs(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+def test_bad_options_are_refused_before_anything_runs(tmp_path: Path, options: dict[str, Any], args_: str) -> None:
     (tmp_path / "t.py").write_text("def train(): raise SystemExit(1)\n")
     with pytest.raises(UsageError) as error:
         reprocheck.audit(tmp_path / "t.py", **options)
-    assert words in error.value.message
+    assert args_ in error.value.message
 
 
 def test_an_audit_inside_a_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

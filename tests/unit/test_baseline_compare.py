@@ -227,6 +227,6 @@ def test_that_nothing_was_returned_is_no_agreement() -> None:
         assert not compare_snapshots(0, none, one, BITS).is_comparable
 
 
-def test_names_that_stand_twice_are_told_apart() -> None:
+def test_names_that_stand_twice_are_distinguished() -> None:
     one = snapshot(outputs=(metric("a", 1.0), metric("a", 2.0), tensor("")))
     assert [record.name for record in one.outputs or ()] == ["a", "a #2", "returned value"]

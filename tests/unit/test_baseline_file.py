@@ -205,7 +205,7 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
         read_baseline(path)
 
 
-def test_a_class_has_a_name_that_tells_it_apart() -> None:
+def test_a_class_has_a_name_that_identifies_it() -> None:
     assert class_name(CLASS).startswith("torch 2.13.0, A, AVX2, 2 threads, ")
     assert class_name({**CLASS, "threads": 1}).split(", ")[3] == "1 thread"
     others = [{**CLASS, key: "other"} for key in (*CLASS, "mkl", "cudnn")]

@@ -76,7 +76,7 @@ def test_an_update_without_a_change_leaves_every_byte(tmp_path: Path) -> None:
     assert (tmp_path / "b.json").read_bytes() == before
 
 
-def test_a_difference_fails_and_is_told(tmp_path: Path) -> None:
+def test_a_difference_fails_and_is_reported(tmp_path: Path) -> None:
     update(tmp_path)
     found = compare(tmp_path, one=snapshot(steps=records(30, parts_at=7), outputs=(metric("loss", 0.75),)))
     assert found.verdict is Verdict.DIFFERENT
@@ -166,7 +166,7 @@ def test_other_settings_are_refused_by_name(tmp_path: Path, changes: dict[str, A
     assert says in refused(request(tmp_path, update_baseline=True, **changes))
 
 
-def test_settings_that_no_number_hangs_on_are_free(tmp_path: Path) -> None:
+def test_settings_that_no_number_depends_on_are_free(tmp_path: Path) -> None:
     update(tmp_path)
     settings = Settings(timeout=5.0, device="1", memory_fraction=0.5)
     assert compare(tmp_path, settings=settings, repeats=5, jobs=2).verdict is Verdict.REPRODUCIBLE
@@ -190,7 +190,7 @@ def test_the_target_is_known_from_the_file_on(tmp_path: Path, monkeypatch: pytes
     assert compare(tmp_path, baseline=Path("b.json")).verdict is Verdict.REPRODUCIBLE
 
 
-def test_other_packages_are_told_and_do_not_decide(tmp_path: Path) -> None:
+def test_other_packages_are_reported_and_do_not_decide(tmp_path: Path) -> None:
     update(tmp_path)
     found = compare(tmp_path, {**MANIFEST, "packages": {"numpy": "2.1", "unused": "1"}})
     assert (found.verdict, found.packages) == (Verdict.REPRODUCIBLE, (("numpy", "2.0", "2.1"),))

@@ -114,7 +114,7 @@ def test_noise_in_the_environment_is_ignored(here: Here) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "output"),
     [
         (lambda f: (f / "t.py").write_text(TARGET + "\n# later\n"), "t.py has changed"),
         (lambda f: (f / "sizes.py").write_text("WIDTH = 4\n"), "sizes.py has changed"),
@@ -127,9 +127,9 @@ def test_noise_in_the_environment_is_ignored(here: Here) -> None:
         (lambda f: (f / "packages" / "helper-1.0.dist-info" / "RECORD").write_text("x"), "the packages in"),
     ],
 )
-def test_what_a_run_took_in_must_be_as_it_was(here: Here, change: Callable[[Path], Any], said: str) -> None:
+def test_what_a_run_took_in_must_be_as_it_was(here: Here, change: Callable[[Path], Any], output: str) -> None:
     change(here.folder)
-    assert said in _why(here.ask())
+    assert output in _why(here.ask())
 
 
 @pytest.mark.parametrize("options", [{"arg": ["rate=0.25"]}, {"threads": 1}, {"env": ["A=1"]}, {"seed": [1]}])
@@ -143,7 +143,7 @@ def test_another_environment_is_another_run(here: Here) -> None:
     assert "no earlier audit" in _why(replace(here, environ={**here.environ, "MODE": "fast"}).ask())
 
 
-def test_more_repeats_than_before_run_anew(here: Here) -> None:
+def test_more_repeats_than_before_run_again(here: Here) -> None:
     assert "fewer runs" in _why(here.ask(repeats=3))
 
 

@@ -30,9 +30,9 @@ from reprocheck.worker.observe.children import Children
 def test_ranks_are_named_where_all_are_known(ranks: list[int | None], text: str, tmp_path: Path) -> None:
     for pid, rank in enumerate(ranks, 100):
         mark(str(tmp_path / CHILDREN_FILE), pid, TRAINED if pid % 2 else MAPPED, rank)
-    [told] = children_of(tmp_path)
-    assert (told.what, told.is_result) == (text, True)
-    assert unique([replace(told, what="1 child process that used torch"), told])[-1] == told
+    [shown] = children_of(tmp_path)
+    assert (shown.what, shown.is_result) == (text, True)
+    assert unique([replace(shown, what="1 child process that used torch"), shown])[-1] == shown
 
 
 def test_a_rank_stands_in_the_environment() -> None:
@@ -43,8 +43,8 @@ def test_a_rank_stands_in_the_environment() -> None:
 
 def test_a_damaged_rank_is_none(tmp_path: Path) -> None:
     (tmp_path / CHILDREN_FILE).write_text('{"pid": 1, "how": "trained", "rank": "1"}\n{"pid": 2, "how": "trained"}\n')
-    [told] = children_of(tmp_path)
-    assert told.what == "2 child processes that used torch"
+    [shown] = children_of(tmp_path)
+    assert shown.what == "2 child processes that used torch"
 
 
 def results(folder: Path, *marks: tuple[int, str]) -> list[str]:
@@ -53,7 +53,7 @@ def results(folder: Path, *marks: tuple[int, str]) -> list[str]:
     return [item.what for item in children_of(folder) if item.is_result]
 
 
-def test_programs_are_told_unless_torch_was_found_in_them(tmp_path: Path) -> None:
+def test_programs_are_reported_unless_torch_was_found_in_them(tmp_path: Path) -> None:
     found = results(tmp_path, (-1, STARTED), (-2, STARTED), (7, MAPPED))
     assert found == ["1 child process that used torch", "1 child process that ran Python"]
 
@@ -70,7 +70,7 @@ def test_what_the_run_itself_does_before_a_new_start_and_after_its_end(tmp_path:
     ]
 
 
-def test_the_run_itself_tells_only_of_trainings_after_its_end(tmp_path: Path) -> None:
+def test_the_run_itself_reports_only_of_trainings_after_its_end(tmp_path: Path) -> None:
     children = Children(tmp_path)
     children.used(TRAINED)
     assert results(tmp_path) == []

@@ -118,7 +118,7 @@ def test_hyperparameters_and_generators_explain() -> None:
     assert (found.step, found.kind, found.generators, found.hyperparameters) == (4, "batch", ("torch",), True)
 
 
-def test_a_generator_that_parts_in_the_differing_step_explains_nothing() -> None:
+def test_a_generator_that_diverges_in_the_differing_step_explains_nothing() -> None:
     found, _ = compare_steps(encode(steps(6)), encode(differing(6, 4, "batch", "rng torch")), ("k",), ("k",))
     assert found is not None
     assert found.generators == ()
@@ -239,7 +239,7 @@ def test_records_without_digests_are_no_observation() -> None:
     assert has_observations(encode([Rec(), tail(forward="f")]))
 
 
-def test_more_steps_are_told_though_the_other_run_s_last_parameters_differ() -> None:
+def test_more_steps_are_reported_though_the_other_run_s_last_parameters_differ() -> None:
     a, b = encode([*steps(3), tail(parameters="last", buffers="last")]), encode([*steps(4), tail(parameters="z")])
     found, _ = compare_steps(a, b, ("k",), ("k",))
     assert found is not None

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from reprocheck.engine.console import Pen, Style, aligned, decide_style, escape, say
+from reprocheck.engine.console import Pen, Style, aligned, decide_style, escape, print_message
 
 
 class Stream(io.StringIO):
@@ -114,7 +114,7 @@ def test_columns_are_aligned_without_cutting() -> None:
 
 
 def test_a_message_goes_to_standard_error_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    say("hello \x1b[31m [red] :smile:")
+    print_message("hello \x1b[31m [red] :smile:")
     assert capsys.readouterr() == ("", "hello \\x1b[31m [red] :smile:\n")
 
 
@@ -125,7 +125,7 @@ def test_a_message_that_nobody_hears_is_no_failure(stream: str | None, monkeypat
         error = io.StringIO()
         error.close()
     monkeypatch.setattr(sys, "stderr", error)
-    say("hello")
+    print_message("hello")
 
 
 def test_a_message_into_a_broken_pipe_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,12 +133,12 @@ def test_a_message_into_a_broken_pipe_is_no_failure(monkeypatch: pytest.MonkeyPa
     os.close(reader)
     with os.fdopen(writer, "w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)
-        say("hello")
-        say("again")
+        print_message("hello")
+        print_message("again")
 
 
 def test_a_message_that_the_encoding_lacks_is_written_with_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(raw, encoding="ascii", errors="strict"))
-    say("größe")
+    print_message("größe")
     assert raw.getvalue() == b"gr\\xf6\\xdfe\n"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.commands.cost.bill import cheapest_of, in_round
 from reprocheck.commands.cost.json import render_cost_json
 from reprocheck.commands.cost.measure import base_of, interval_places, median_step, noise_ratio, ratio_to_plain, warm_up
-from reprocheck.commands.cost.model import Bill, Price, Ratio, Row
+from reprocheck.commands.cost.model import CostReport, Price, Ratio, Row
+from reprocheck.commands.cost.prices import cheapest_of, in_round
 from reprocheck.commands.cost.rows import AGAIN, PLAIN, ROWS, choose_rows, settings_of, why_not
 from reprocheck.commands.cost.text import render_cost_text
 from reprocheck.errors import ExitCode, UsageError
@@ -56,7 +56,7 @@ class TestRatios:
     def test_the_interval_for_a_median(self, rounds: int, left_out: int, coverage: float) -> None:
         assert interval_places(rounds) == (left_out, pytest.approx(coverage))
 
-    def test_two_plain_runs_are_no_difference_and_their_noise_is_told(self) -> None:
+    def test_two_plain_runs_are_no_difference_and_their_noise_is_reported(self) -> None:
         noise = noise_ratio([1.0, 1.0, 1.0], [1.1, 0.98, 1.02])
         assert not noise.differs
         assert (noise.low, noise.high) == (pytest.approx(1 / 1.1), pytest.approx(1.1))
@@ -163,7 +163,7 @@ class TestCheapest:
         prices = [priced(PLAIN, True, None), priced(AGAIN, True, SAME), priced(row("one-thread"), True, CHEAP)]
         assert cheapest_of(prices) == "plain"
 
-    def test_what_cannot_be_told_apart_in_time_costs_the_same(self) -> None:
+    def test_what_cannot_be_distinguished_in_time_costs_the_same(self) -> None:
         a_little_less = Ratio(middle=0.88, low=0.84, high=0.96, differs=True)
         prices = [priced(row("one-thread"), True, CHEAP), priced(row("strict"), True, a_little_less)]
         assert cheapest_of(prices) == "one-thread"
@@ -172,7 +172,7 @@ class TestCheapest:
         assert cheapest_of([replace(more_memory, memory_ratio=SAME), prices[1]]) == "one-thread"
 
 
-def test_the_bill_in_words_and_as_json() -> None:
+def test_the_cost_report_as_text_and_as_json() -> None:
     noise = Ratio(middle=1.01, low=0.97, high=1.031, differs=False)
     prices = (
         priced(PLAIN, False, None),
@@ -180,7 +180,7 @@ def test_the_bill_in_words_and_as_json() -> None:
         replace(priced(row("seeded"), True, DEAR), memory_ratio=SAME),
         replace(priced(row("strict"), None, None), reason="failed: no deterministic \x1b implementation", seconds=None),
     )
-    bill = Bill(
+    costs = CostReport(
         request=Request(target=Target(text="t.py:train", kind=TargetKind.FILE_FUNCTION)),
         exit_code=ExitCode.OK,
         summary="the cheapest setting that reproduces is seeded (generators seeded)",
@@ -193,7 +193,7 @@ def test_the_bill_in_words_and_as_json() -> None:
         fill=SAME,
         directory=Path("/evidence/1"),
     )
-    text = render_cost_text(bill, STYLE)
+    text = render_cost_text(costs, STYLE)
     assert text.startswith("REPRODUCES  t.py:train  the cheapest setting that reproduces is seeded")
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "seeded yes, 5 runs 10 ms x1.20 (1.10 to 1.30) 1.0 MiB no difference (0.90 to 1.10)" in lines
@@ -203,4 +203,4 @@ def test_the_bill_in_words_and_as_json() -> None:
     assert "noise: two plain runs of one round come out up to x1.031 in time and x1.031 in peak memory apart" in text
     assert "fill of uninitialized memory alone: no difference (0.90 to 1.10) in time" in text
     assert "2 rounds are too few: try" in text
-    assert '"fill": {\n      "differs": false,' in render_cost_json(bill, STYLE)
+    assert '"fill": {\n      "differs": false,' in render_cost_json(costs, STYLE)

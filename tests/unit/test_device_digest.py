@@ -1,4 +1,4 @@
-"""The digest that is taken on a GPU: what it tells apart, and that the device computes what the host would."""
+"""The digest that is taken on a GPU: what it distinguishes, and that the device computes what the host would."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from reprocheck.model import Request, Target, TargetKind
 from reprocheck.protocol import EVIDENCE_FILE, FLAG_DEVICE, RECORD_SIZE, STEP_HEADER, STEPS_FILE, records
 from reprocheck.worker.fingerprint import device_digest
 from reprocheck.worker.fingerprint.device_digest import CHUNK, FIRST, PLACE, SECOND, Results, Slot, reference
-from reprocheck.worker.fingerprint.digest import Combined, Later, Unobserved, raw_bytes
-from reprocheck.worker.observe.roots import Roots
+from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder, Unobserved, raw_bytes
 from reprocheck.worker.observe.steps import MOST_WAITING, StepWriter
+from reprocheck.worker.observe.top_models import TopModels
 from reprocheck.worker.recorder import Recorder
 from tests.support.baselines import evidence
 
@@ -47,16 +47,16 @@ def test_the_reference_is_the_formula(size: int) -> None:
 
 
 def test_sparse_changes_never_collide_not_even_in_half_of_the_digest() -> None:
-    words = np.random.default_rng(0).integers(0, 2**64, 64, dtype=np.uint64)
-    words[32:] = 0
-    seen = {reference(words.tobytes())}
+    args_ = np.random.default_rng(0).integers(0, 2**64, 64, dtype=np.uint64)
+    args_[32:] = 0
+    seen = {reference(args_.tobytes())}
     halves = [set(), set()]
     count = 1
     bits = [(place, bit) for place in (0, 1, 31, 32, 33, 63) for bit in range(64)]
     for one in bits:
         for other in bits:
             if one < other:
-                changed = words.copy()
+                changed = args_.copy()
                 for place, bit in (one, other):
                     changed[place] ^= np.uint64(1 << bit)
                 digest = reference(changed.tobytes())
@@ -127,8 +127,8 @@ extern "C" void start(unsigned blocks, const word *a, const word *b, const word 
 def test_the_source_of_the_kernel_computes_the_reference_where_threads_of_the_host_run_it(tmp_path: Path) -> None:
     source = (HOST % device_digest.SOURCE).replace("THREADS", str(device_digest.THREADS))
     (tmp_path / "host.cpp").write_text(source)
-    words = ("g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-pthread", "-o", "host.so", "host.cpp")
-    built = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    args_ = ("g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-pthread", "-o", "host.so", "host.cpp")
+    built = subprocess.run(args_, cwd=tmp_path, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     sizes = [1, 8, 1000, 8 * CHUNK, 8 * CHUNK + 1, 8 * CHUNK - 5, 16 * CHUNK + 12, 0, 77]
     held = [torch.randint(0, 256, (size + 8,), dtype=torch.uint8) for size in sizes]
@@ -163,7 +163,7 @@ class FromAfar:
 def writer_in(folder: Path) -> tuple[StepWriter, Recorder]:
     folder.mkdir()
     recorder = Recorder(folder)
-    return StepWriter(recorder, Roots(recorder)), recorder
+    return StepWriter(recorder, TopModels(recorder)), recorder
 
 
 def steps_on_disk(folder: Path, recorder: Recorder) -> list[int]:
@@ -172,7 +172,10 @@ def steps_on_disk(folder: Path, recorder: Recorder) -> list[int]:
 
 
 def kinds(results: FromAfar, number: int) -> dict[str, Any]:
-    return {"loss": Later(b"before", [Slot(cast("Results", results), 0, number)]), "batch": bytes([number]) * 16}
+    return {
+        "loss": DeferredDigest(b"before", [Slot(cast("Results", results), 0, number)]),
+        "batch": bytes([number]) * 16,
+    }
 
 
 def test_records_wait_for_the_device_in_their_order_and_nobody_waits_for_it(tmp_path: Path) -> None:
@@ -264,16 +267,16 @@ def test_a_later_write_does_not_count_and_nothing_waits() -> None:
     tensor = torch.randn(1 << 20, device="cuda")
     wanted = reference(bytes(raw_bytes(tensor)))
     torch.cuda._sleep(200_000_000)
-    combined = Combined()
+    builder = DigestBuilder()
     with Unobserved():
-        combined.tensor(tensor)
+        builder.tensor(tensor)
         plain = device_digest.here.results
     tensor.zero_()
-    later = combined.later()
-    assert isinstance(later, Later)
+    deferred = builder.deferred()
+    assert isinstance(deferred, DeferredDigest)
     with Unobserved():
         device_digest.send()
-    assert not later.is_here  # the device sleeps still: nobody waited for it
+    assert not deferred.is_here  # the device sleeps still: nobody waited for it
     assert plain.row(0, 0) == wanted
 
 
@@ -282,9 +285,9 @@ def test_a_later_write_does_not_count_and_nothing_waits() -> None:
 def test_no_change_is_missed_on_a_device(name: str) -> None:
     digests = []
     for tensor in changes()[name]:
-        combined = Combined()
-        combined.tensor(tensor.cuda())
-        digests.append(combined.digest())
+        builder = DigestBuilder()
+        builder.tensor(tensor.cuda())
+        digests.append(builder.digest())
     assert digests[0] != digests[1]
 
 
@@ -292,7 +295,7 @@ def test_no_change_is_missed_on_a_device(name: str) -> None:
 def test_equal_values_under_other_strides_are_equal() -> None:
     digests = []
     for tensor in (torch.arange(12.0).view(3, 4).cuda(), torch.arange(12.0).view(3, 4).t().contiguous().t().cuda()):
-        combined = Combined()
-        combined.tensor(tensor)
-        digests.append(combined.digest())
+        builder = DigestBuilder()
+        builder.tensor(tensor)
+        digests.append(builder.digest())
     assert digests[0] == digests[1]

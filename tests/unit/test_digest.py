@@ -17,9 +17,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reprocheck.worker.fingerprint.digest import (
-    Combined,
-    Undigestible,
+    DigestBuilder,
     Unobserved,
+    UnsupportedTensor,
     array_digest,
     bytes_digest,
     dtype_name,
@@ -108,11 +108,11 @@ def test_digest_is_stable() -> None:
     assert tensor_digest(torch.arange(6.0).reshape(2, 3)).hex() == "2d71fdd55b57991ebdde19f321e24977"
     assert array_digest(np.arange(6.0).reshape(2, 3)).hex() == "2d5e07ffccd7559c98259e8f13e0c9ee"
     assert bytes_digest(b"abc").hex() == "06b05ab6733a618578af5f94892f3950"
-    combined = Combined()
-    combined.bytes(b"name")
-    combined.tensor(torch.arange(6.0))
-    combined.tensor(torch.empty(1, device="meta"))
-    assert combined.digest().hex() == "7dcac5c39628bfbc452f54de8b194a28"
+    builder = DigestBuilder()
+    builder.bytes(b"name")
+    builder.tensor(torch.arange(6.0))
+    builder.tensor(torch.empty(1, device="meta"))
+    assert builder.digest().hex() == "7dcac5c39628bfbc452f54de8b194a28"
 
 
 SAME: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -141,7 +141,7 @@ SAME: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 def test_same_values_same_digest(make: Callable[[torch.Tensor], torch.Tensor]) -> None:
     x = seeded(2, 3, 4, 6)
     assert tensor_digest(make(x)) == tensor_digest(x)
-    assert combined(make(x)) == combined(x)
+    assert builder(make(x)) == builder(x)
     assert tensor_digest(make(x + 1)) != tensor_digest(x)
     if not make(x).is_mkldnn:
         assert bytes(raw_bytes(make(x))) == x.numpy().tobytes()
@@ -236,7 +236,7 @@ def test_strides_never_count(sizes: list[int], data: st.DataObject, dtype: torch
     plain = view.clone(memory_format=torch.contiguous_format)
     assert tensor_digest(view) == tensor_digest(plain)
     assert bytes(raw_bytes(view)) == bytes(raw_bytes(plain))
-    one, other = Combined(), Combined()
+    one, other = DigestBuilder(), DigestBuilder()
     one.tensor(view)
     other.tensor(plain)
     assert one.digest() == other.digest()
@@ -315,7 +315,7 @@ def test_no_change_is_missed(change: Callable[[torch.Tensor], torch.Tensor]) -> 
     x[4], x[8], x[9], x[30] = 0.0, 1.0, 1.0, 1e-6
     x.view(torch.int32)[6] = 0x7FC00000
     assert tensor_digest(change(x)) != tensor_digest(x)
-    assert combined(change(x)) != combined(x)
+    assert builder(change(x)) != builder(x)
 
 
 def test_few_flipped_bits_never_collide() -> None:
@@ -335,7 +335,7 @@ def test_few_flipped_bits_never_collide() -> None:
 def test_equal_only_if_the_bytes_are(a: bytes, b: bytes) -> None:
     x, y = (torch.tensor(list(data), dtype=torch.uint8) for data in (a, b))
     assert (tensor_digest(x) == tensor_digest(y)) == (a == b)
-    assert (combined(x) == combined(y)) == (a == b)
+    assert (builder(x) == builder(y)) == (a == b)
 
 
 # Tensors that are not one block of values
@@ -431,7 +431,7 @@ def test_quantized() -> None:
         torch._make_per_channel_quantized_tensor(integers, ones, zeros + 1, 0),
     ]
     assert len(set(map(tensor_digest, made_of_integers))) == len(made_of_integers)
-    with pytest.raises(Undigestible, match="not a dense tensor"):
+    with pytest.raises(UnsupportedTensor, match="not a dense tensor"):
         raw_bytes(made[0])
 
 
@@ -489,7 +489,7 @@ def test_wrapper_subclass() -> None:
         a,
     ]
     assert len({digest, *map(tensor_digest, others)}) == 1 + len(others)
-    with pytest.raises(Undigestible, match="no data"):
+    with pytest.raises(UnsupportedTensor, match="no data"):
         raw_bytes(Wrapper(a, b))
 
 
@@ -577,10 +577,10 @@ def test_unreadable(make: Callable[[], torch.Tensor]) -> None:
     reasons = set()
     for _ in range(2):
         tensor = make()
-        with pytest.raises(Undigestible) as caught:
+        with pytest.raises(UnsupportedTensor) as caught:
             tensor_digest(tensor)
         reasons.add(caught.value.reason)
-        with pytest.raises(Undigestible):
+        with pytest.raises(UnsupportedTensor):
             raw_bytes(tensor)
     (reason,) = reasons
     assert "0x" not in reason
@@ -598,9 +598,9 @@ def test_inside_transforms(transform: Callable[..., Any]) -> None:
     seen = []
 
     def function(x: torch.Tensor) -> torch.Tensor:
-        with pytest.raises(Undigestible, match=r"torch\.func"):
+        with pytest.raises(UnsupportedTensor, match=r"torch\.func"):
             tensor_digest(x)
-        with pytest.raises(Undigestible, match=r"torch\.func"):
+        with pytest.raises(UnsupportedTensor, match=r"torch\.func"):
             raw_bytes(x.t() if x.dim() == 2 else x)
         seen.extend([tensor_digest(outside), tensor_digest(strided)])
         return x * 2
@@ -660,8 +660,8 @@ def every_kind() -> list[torch.Tensor]:
     ]
 
 
-def combined(*tensors: torch.Tensor) -> bytes:
-    whole = Combined()
+def builder(*tensors: torch.Tensor) -> bytes:
+    whole = DigestBuilder()
     for tensor in tensors:
         whole.tensor(tensor)
     return whole.digest()
@@ -673,7 +673,7 @@ def read_all(tensors: list[torch.Tensor]) -> list[object]:
         inside = [tensor_digest(x) for x in tensors]
     alone = [tensor_digest(x) for x in tensors]
     raw = [bytes(raw_bytes(x)) for x in tensors[:6]]
-    return [*inside, *alone, *raw, *(dtype_name(x) for x in tensors), combined(*tensors)]
+    return [*inside, *alone, *raw, *(dtype_name(x) for x in tensors), builder(*tensors)]
 
 
 def test_inside_functionalize() -> None:
@@ -682,7 +682,7 @@ def test_inside_functionalize() -> None:
     seen: list[object] = []
 
     def function(x: torch.Tensor) -> torch.Tensor:
-        with pytest.raises(Undigestible):
+        with pytest.raises(UnsupportedTensor):
             tensor_digest(x)
         seen.extend(read_all(tensors))
         return x * 2
@@ -774,7 +774,7 @@ def test_python_kernels_see_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_observation_is_put_back_after_an_error() -> None:
     meta = torch.empty(1, device="meta")
     with SeenByDispatch() as dispatch, SeenByFunction() as function:
-        with pytest.raises(Undigestible):
+        with pytest.raises(UnsupportedTensor):
             tensor_digest(meta)
         with pytest.raises(ZeroDivisionError), Unobserved(), Unobserved():
             raise ZeroDivisionError
@@ -898,7 +898,7 @@ def test_copy_on_write_tensors_stay_lazy() -> None:
     lazy = torch._lazy_clone(x)
     tensor_digest(lazy)
     tensor_digest(lazy.view(2, 5).t())
-    combined(lazy)
+    builder(lazy)
     raw_bytes(lazy)
     assert torch._C._is_cow_tensor(lazy)
 
@@ -914,7 +914,7 @@ def test_no_operation_for_contiguous_tensors(monkeypatch: pytest.MonkeyPatch) ->
     for name in ("contiguous", "clone", "detach", "cpu", "view", "numpy", "resolve_conj"):
         monkeypatch.setattr(torch.Tensor, name, fail)
     read_all(tensors)
-    with pytest.raises(Undigestible, match="AssertionError"):
+    with pytest.raises(UnsupportedTensor, match="AssertionError"):
         tensor_digest(strided)
 
 
@@ -946,21 +946,21 @@ def test_raw_bytes_keep_their_tensor() -> None:
 # Many in one
 
 
-def test_combined_counts_order_and_boundaries() -> None:
+def test_builder_counts_order_and_boundaries() -> None:
     x, y = seeded(3), seeded(3) + 1
-    assert combined(x, y) == combined(x.clone(), y.clone())
+    assert builder(x, y) == builder(x.clone(), y.clone())
     seen = [
-        combined(),
-        combined(x),
-        combined(x, y),
-        combined(y, x),
-        combined(torch.cat([x, y])),
-        combined(x, x),
-        combined(torch.empty(0), x),
-        combined(x, torch.empty(0)),
-        combined(torch.view_as_complex(seeded(3, 2)).conj()),
-        combined(coo([[0]], [1.0], (3,))),
-        combined(coo([[1]], [1.0], (3,))),
+        builder(),
+        builder(x),
+        builder(x, y),
+        builder(y, x),
+        builder(torch.cat([x, y])),
+        builder(x, x),
+        builder(torch.empty(0), x),
+        builder(x, torch.empty(0)),
+        builder(torch.view_as_complex(seeded(3, 2)).conj()),
+        builder(coo([[0]], [1.0], (3,))),
+        builder(coo([[1]], [1.0], (3,))),
     ]
     assert len(set(seen)) == len(seen)
 
@@ -969,9 +969,9 @@ def test_combined_counts_order_and_boundaries() -> None:
     a=st.lists(st.tuples(st.booleans(), st.binary(max_size=12)), max_size=4),
     b=st.lists(st.tuples(st.booleans(), st.binary(max_size=12)), max_size=4),
 )
-def test_combined_is_unambiguous(a: list[tuple[bool, bytes]], b: list[tuple[bool, bytes]]) -> None:
+def test_builder_is_unambiguous(a: list[tuple[bool, bytes]], b: list[tuple[bool, bytes]]) -> None:
     def total(items: list[tuple[bool, bytes]]) -> bytes:
-        whole = Combined()
+        whole = DigestBuilder()
         for as_tensor, data in items:
             if as_tensor:
                 whole.tensor(torch.tensor(list(data), dtype=torch.uint8))
@@ -982,26 +982,26 @@ def test_combined_is_unambiguous(a: list[tuple[bool, bytes]], b: list[tuple[bool
     assert (total(a) == total(b)) == (a == b)
 
 
-def test_combined_goes_on_after_digest() -> None:
-    whole = Combined()
+def test_builder_goes_on_after_digest() -> None:
+    whole = DigestBuilder()
     whole.tensor(seeded(3))
     first = whole.digest()
-    assert first == combined(seeded(3))
+    assert first == builder(seeded(3))
     assert len(first) == 16
     whole.tensor(seeded(3))
-    assert whole.digest() == combined(seeded(3), seeded(3))
+    assert whole.digest() == builder(seeded(3), seeded(3))
 
 
-def test_combined_counts_what_it_skips() -> None:
+def test_builder_counts_what_it_skips() -> None:
     x, meta = seeded(3), torch.empty(3, device="meta")
-    whole = Combined()
+    whole = DigestBuilder()
     for tensor in (x, meta, x, meta):
         whole.tensor(tensor)
     assert whole.skipped == 2
-    assert whole.digest() == combined(x, meta, x, torch.empty(3, device="meta"))
-    seen = {whole.digest(), combined(x, x), combined(x, meta, meta, x), combined(x, meta, x)}
+    assert whole.digest() == builder(x, meta, x, torch.empty(3, device="meta"))
+    seen = {whole.digest(), builder(x, x), builder(x, meta, meta, x), builder(x, meta, x)}
     assert len(seen) == 4
-    assert combined(meta) != combined(Opaque(x))
+    assert builder(meta) != builder(Opaque(x))
 
 
 def test_forms_are_not_kept_without_bound() -> None:
@@ -1100,7 +1100,7 @@ def test_padding_of_long_double_does_not_count() -> None:
     ids=["object", "record", "string"],
 )
 def test_arrays_of_objects(array: np.ndarray) -> None:
-    with pytest.raises(Undigestible, match="Python objects"):
+    with pytest.raises(UnsupportedTensor, match="Python objects"):
         array_digest(array)
 
 

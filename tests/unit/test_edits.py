@@ -143,7 +143,7 @@ def train(seed, sizes=(1,)):
 
 @pytest.mark.slow
 def test_several_calls_in_one_process(tmp_path: Path) -> None:
-    """Seeded anew before each; what is recorded is the last."""
+    """Seeded again before each; what is recorded is the last."""
     runs = [load_evidence(probed(tmp_path, CALLED, Probe(ledger=False, calls=n), name=f"n{n}")) for n in (1, 3)]
     once, thrice = ({leaf.name: leaf.text or leaf.digest for leaf in run.outputs} for run in runs)
     assert (once.pop("[0]"), thrice.pop("[0]")) == ("1", "3")

@@ -20,8 +20,8 @@ from reprocheck.compare.files import compare_files
 from reprocheck.engine.file_contents import contents
 from reprocheck.engine.folders import Folders, scan
 from reprocheck.model import (
-    Ambient,
     Compare,
+    EnvironmentFactors,
     Evidence,
     FileRecord,
     Probe,
@@ -175,7 +175,7 @@ def test_folders_of_tools_are_not_looked_into(tmp_path: Path) -> None:
     assert set(scan(tmp_path, [tmp_path / "ours"]).states) == {"out/kept.txt", "link"}
 
 
-def test_too_many_files_are_told(tmp_path: Path) -> None:
+def test_too_many_files_are_reported(tmp_path: Path) -> None:
     for number in range(5):
         (tmp_path / str(number)).write_text("x")
     assert scan(tmp_path, most=3).is_cut
@@ -196,7 +196,7 @@ class World:
         directory = self.audit / name
         directory.mkdir(parents=True)
         return RunSpec(
-            id=name, seed=0, repeat=0, target=TARGET, settings=Settings(), ambient=Ambient(), environment={},
+            id=name, seed=0, repeat=0, target=TARGET, settings=Settings(), ambient=EnvironmentFactors(), environment={},
             cwd=self.cwd, directory=directory, read_checkpoints=self.decides, probe=probe,
         )  # fmt: skip
 
@@ -205,9 +205,9 @@ class World:
         self.folders.before(spec)
         return spec
 
-    def end(self, spec: RunSpec, *heard: str, reads: tuple[str, ...] = ()) -> Evidence:
+    def end(self, spec: RunSpec, *received: str, reads: tuple[str, ...] = ()) -> Evidence:
         files = []
-        for path in heard:
+        for path in received:
             seen = os.stat(self.cwd / path)
             state = [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino]
             digest = (self.cwd / path).read_text()
@@ -232,9 +232,14 @@ def test_what_is_written_is_found_whoever_wrote_it(tmp_path: Path) -> None:
     (world.cwd / "old").write_text("x")
     a = world.run("s0r0", lambda cwd: (cwd / "new").write_text("1"))
     b = world.run("s0r1", lambda cwd: (cwd / "new").write_text("2"))
-    beside, missing = compare_files(a, b, REQUEST)
+    informational, missing = compare_files(a, b, REQUEST)
     assert [file.path for file in a.files] == ["new"]
-    assert (beside.same, beside.decides, beside.detail, missing) == (False, True, "new differs", [])
+    assert (informational.same, informational.decides, informational.detail, missing) == (
+        False,
+        True,
+        "new differs",
+        [],
+    )
     c = world.run("s0r2", lambda cwd: (cwd / "new").write_text("1"))
     assert compare_files(a, c, REQUEST)[0].detail == "1 file written, equal"
 
@@ -243,8 +248,8 @@ def test_a_file_of_the_first_run_that_the_second_looks_at_and_leaves_is_not_comp
     world = World(tmp_path)
     a = world.run("s0r0", lambda cwd: (cwd / "cache").write_text("1"))
     b = world.run("s0r1", lambda cwd: None, reads=("cache",))
-    beside, (missing,) = compare_files(a, b, REQUEST)
-    assert (beside.same, missing.what, missing.is_result) == (True, "file cache", True)
+    informational, (missing,) = compare_files(a, b, REQUEST)
+    assert (informational.same, missing.what, missing.is_result) == (True, "file cache", True)
     assert "fresh" in missing.help
     assert missing.reason == "s0r0 wrote it and s0r1 found it there and left it"
 
@@ -252,8 +257,12 @@ def test_a_file_of_the_first_run_that_the_second_looks_at_and_leaves_is_not_comp
 def test_a_file_under_another_name_in_each_run_is_in_one_run_only(tmp_path: Path) -> None:
     world = World(tmp_path)
     a, b = (world.run(name, lambda cwd, name=name: (cwd / name).write_text("1")) for name in ("s0r0", "s0r1"))  # type: ignore[misc]
-    beside, missing = compare_files(a, b, REQUEST)
-    assert (beside.same, beside.detail, missing) == (False, "s0r0 in one run only, s0r1 in one run only", [])
+    informational, missing = compare_files(a, b, REQUEST)
+    assert (informational.same, informational.detail, missing) == (
+        False,
+        "s0r0 in one run only, s0r1 in one run only",
+        [],
+    )
 
 
 def test_a_removed_file_counts(tmp_path: Path) -> None:
@@ -267,7 +276,7 @@ def test_a_removed_file_counts(tmp_path: Path) -> None:
     assert compare_files(a, c, REQUEST)[0].detail == "data removed in one run only"
 
 
-def test_runs_side_by_side_in_one_folder_are_told_apart_or_not_compared(tmp_path: Path) -> None:
+def test_runs_side_by_side_in_one_folder_are_distinguished_or_not_compared(tmp_path: Path) -> None:
     world = World(tmp_path)
     one, two = world.begin("s0r0"), world.begin("s0r1")
     (world.cwd / "model").write_text("1")
@@ -277,8 +286,8 @@ def test_runs_side_by_side_in_one_folder_are_told_apart_or_not_compared(tmp_path
     assert missing["is_result"]
     assert "wrote child is not known" in missing["reason"]
     b = world.end(two, "model")
-    beside, (shared,) = compare_files(a, b, REQUEST)
-    assert (beside.same, shared.what, shared.is_result) == (True, "file model", True)
+    informational, (shared,) = compare_files(a, b, REQUEST)
+    assert (informational.same, shared.what, shared.is_result) == (True, "file model", True)
 
 
 def test_a_file_that_another_process_has_open_is_none_of_the_runs(tmp_path: Path) -> None:
@@ -304,7 +313,7 @@ def test_a_file_that_the_report_goes_to_is_not_worth_a_word(tmp_path: Path) -> N
     assert (a.files, world.missing) == ((), [])
 
 
-def test_files_beside_a_database_belong_to_it(tmp_path: Path) -> None:
+def test_files_next_to_a_database_belong_to_it(tmp_path: Path) -> None:
     world = World(tmp_path)
 
     def act(cwd: Path) -> None:
@@ -326,7 +335,7 @@ def test_what_is_written_to_the_system_is_no_file(tmp_path: Path) -> None:
     written = WrittenFiles((), tmp_path, Children(tmp_path))
     path = "/proc/self/oom_score_adj"
     for event in ((path, "w", os.O_WRONLY), (str(tmp_path / "a"), "w", os.O_WRONLY)):
-        written._heard("open", event)
+        written._on_event("open", event)
     (tmp_path / "a").write_bytes(b"x")
     Path(path).write_text(Path(path).read_text())
     found = written.found(tmp_path, read_checkpoints=False)

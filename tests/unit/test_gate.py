@@ -112,12 +112,12 @@ class TestSwitches:
 
 
 class TestOptions:
-    def test_the_words_of_the_option_are_those_of_the_gate(self) -> None:
+    def test_the_arguments_of_the_option_are_those_of_the_gate(self) -> None:
         for word in FailOn:
             assert OPTIONS["fail-on"].check(word.value) == word.value
         assert OPTIONS["fail-on"].default == FailOn.ERROR.value
 
-    def test_without_words_the_gate_is_as_it_was(self) -> None:
+    def test_without_arguments_the_gate_is_as_it_was(self) -> None:
         assert read_switches(merge({}, {})) == Switches()
 
     def test_all_of_them_may_stand_in_the_configuration(self, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ class TestOnlyNew:
     def test_nothing_is_known_from_a_report_without_findings(self, tmp_path: Path) -> None:
         assert self.code(audit(), explained(), tmp_path) == 1
 
-    def test_a_difference_that_no_finding_tells_of_is_never_known(self, tmp_path: Path) -> None:
+    def test_a_difference_that_no_finding_reports_of_is_never_known(self, tmp_path: Path) -> None:
         assert self.code(explained(), replace(explained(), findings=()), tmp_path) == 1
         assert self.code(explained(), replace(explained(), findings=(cause(),)), tmp_path) == 1
 

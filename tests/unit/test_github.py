@@ -80,9 +80,9 @@ def test_paths_are_relative_to_the_repository(tmp_path: Path, monkeypatch: pytes
     assert lines(explained(findings=(cause(location=place),)))[0].startswith("::error file=sub/a.py,line=3,")
 
 
-@pytest.mark.parametrize("words", ["a%b\r\n::error::c", "x,line=1:y", "\x1b[31m\u2028::set-output name=a::b"])
-def test_no_text_from_outside_ends_a_command_or_a_property(words: str) -> None:
-    for line in lines(hostile(words)):
+@pytest.mark.parametrize("arguments", ["a%b\r\n::error::c", "x,line=1:y", "\x1b[31m\u2028::set-output name=a::b"])
+def test_no_text_from_outside_ends_a_command_or_a_property(arguments: str) -> None:
+    for line in lines(hostile(arguments)):
         found = re.fullmatch(r"::(error|warning|notice) ([^:]*)::(.*)", line)
         assert found
         names = [item.partition("=")[0] for item in found[2].split(",")]
@@ -108,7 +108,7 @@ class TestStepSummary:
         write.append_step_summary(audit(), ["github"])
         assert os.listdir(tmp_path) == []
 
-    def test_a_summary_that_cannot_be_written_is_said_and_costs_no_audit(
+    def test_a_summary_that_cannot_be_written_is_stated_and_costs_no_audit(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "none" / "summary"))

@@ -365,14 +365,14 @@ class TestUnavailable:
         with pytest.raises(ImportError, match=r"`torch` at torch\.py is not PyTorch"):
             import_torch()
 
-    def test_a_cpu_build_beside_a_driver_says_what_to_install(self) -> None:
+    def test_a_cpu_build_next_to_a_driver_says_what_to_install(self) -> None:
         torch = fake_torch([])
         torch.version.cuda = None
         assert look(torch).availability.hint is None
         assert "(580.65.06): install a CUDA build" in str(look(torch, fake_nvml()).availability.hint)
 
     @pytest.mark.parametrize(
-        ("words", "version"),
+        ("arguments", "version"),
         [
             (
                 "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.129.03  Thu Oct 19 18:56:32 UTC 2023\n",
@@ -385,9 +385,9 @@ class TestUnavailable:
             ("nonsense", None),
         ],
     )
-    def test_the_drivers_own_file_stands_in_for_nvml(self, tmp_path: Path, words: str, version: str | None) -> None:
+    def test_the_drivers_own_file_stands_in_for_nvml(self, tmp_path: Path, arguments: str, version: str | None) -> None:
         file = tmp_path / "version"
-        file.write_text(words, encoding="utf-8")
+        file.write_text(arguments, encoding="utf-8")
         info = look(fake_torch([], init=raising(RuntimeError("Found no NVIDIA driver"))), None, {}, file)
         assert info.driver.version == version
         assert ("libcuda" in str(info.availability.hint)) is (version is not None)
@@ -412,7 +412,7 @@ class TestFlags:
         torch.is_deterministic_algorithms_warn_only_enabled = lambda: warn
         assert look(torch).flags["deterministic_algorithms"] == mode
 
-    def test_the_environment_tells_empty_from_not_set(self) -> None:
+    def test_the_environment_reports_empty_from_not_set(self) -> None:
         info = look(fake_torch([properties(0)]), None, {"CUDA_VISIBLE_DEVICES": "", "CUDA_LAUNCH_BLOCKING": "1"})
         assert info.environment["CUDA_VISIBLE_DEVICES"] == ""
         report = render_text(info)

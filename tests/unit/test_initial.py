@@ -18,7 +18,7 @@ def _answer(tensor: torch.Tensor, **place: object) -> Answer:
     return recognise(tensor.detach().double().numpy(), Place(**place), eps)  # type: ignore[arg-type]
 
 
-def _words(place: Place) -> dict[str, object]:
+def _arguments(place: Place) -> dict[str, object]:
     return {name: getattr(place, name) for name in ("layer", "name", "fan_in", "hidden")}
 
 
@@ -30,7 +30,7 @@ def _filled(function: object, *shape: int, **options: object) -> torch.Tensor:
 def test_the_labelled_set_is_recognised_and_never_wrong_with_high_confidence() -> None:
     right = large = 0
     for case in initialisers.cases((16, 256, 1_500), 1):
-        answer = _answer(case.tensor, **_words(case.place))
+        answer = _answer(case.tensor, **_arguments(case.place))
         fits = case.truth.fits(answer, case.tensor.numel())
         assert fits or answer.confidence is not Confidence.HIGH, (case, answer)
         if case.tensor.numel() >= initialisers.ENOUGH:
@@ -39,7 +39,7 @@ def test_the_labelled_set_is_recognised_and_never_wrong_with_high_confidence() -
     assert right / large >= 0.98
 
 
-def test_equal_distributions_are_told_together() -> None:
+def test_equal_distributions_are_reported_together() -> None:
     square = _answer(_filled(nn.init.xavier_uniform_, 64, 64), layer="Linear")
     equal = set(square.schemes[: square.equal])
     assert equal == {"xavier_uniform_()", "kaiming_uniform_(linear)", "kaiming_uniform_(fan_out, linear)"}
@@ -53,7 +53,7 @@ def test_equal_distributions_are_told_together() -> None:
 
 
 @pytest.mark.parametrize("size", [4, 16, 48])
-def test_few_values_are_never_told_with_confidence(size: int) -> None:
+def test_few_values_are_never_reported_with_confidence(size: int) -> None:
     for seed in range(20):
         torch.manual_seed(seed)
         for tensor in (torch.randn(size), torch.rand(size), torch.randn(size // 4, 4)):
@@ -61,7 +61,7 @@ def test_few_values_are_never_told_with_confidence(size: int) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.011, 0.37, 0.69])
-def test_a_scale_that_no_scheme_has_is_told_as_the_gain_that_it_would_take(scale: float) -> None:
+def test_a_scale_that_no_scheme_has_is_reported_as_the_gain_that_it_would_take(scale: float) -> None:
     answer = _answer(_filled(nn.init.normal_, 100, 300, std=scale), layer="Linear")
     assert answer.family is Family.NORMAL
     assert not answer.schemes
@@ -125,7 +125,7 @@ def test_values_rounded_to_other_dtypes_name_no_wrong_scheme_with_high_confidenc
     for case in initialisers.cases((8_000,), 1):
         if case.truth.text in ("constant_(0.3)",):  # 0.3 is no number of these dtypes
             continue
-        answer = _answer(case.tensor.to(dtype), **_words(case.place))
+        answer = _answer(case.tensor.to(dtype), **_arguments(case.place))
         fits = case.truth.fits(answer, case.tensor.numel(), torch.finfo(dtype).eps)
         assert fits or answer.confidence is not Confidence.HIGH, (case, answer)
         right, total = right + fits, total + 1

@@ -601,7 +601,7 @@ def test_leaves_beyond_the_list_share_one(monkeypatch: pytest.MonkeyPatch) -> No
         (lambda: object(), {"": "opaque"}),
     ],
 )
-def test_what_is_not_looked_into_is_told_by_its_path(make: Callable[[], Any], where: dict[str, str]) -> None:
+def test_what_is_not_looked_into_is_reported_by_its_path(make: Callable[[], Any], where: dict[str, str]) -> None:
     assert unread(make()) == where
 
 
@@ -623,7 +623,7 @@ def test_layers_of_libraries_have_no_leaves_of_their_own() -> None:
         assert names(model) == [*state, "(settings)"]
 
 
-def test_an_attribute_that_is_an_item_as_well_is_told_once() -> None:
+def test_an_attribute_that_is_an_item_as_well_is_reported_once() -> None:
     value = Table(a=torch.zeros(2))
     value.__dict__["a"] = value["a"]
     assert names(value) == ["a"]

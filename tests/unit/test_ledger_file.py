@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reprocheck.diagnosis.ledger_file import load_taps
+from reprocheck.diagnosis.ledger_file import load_entries
 from reprocheck.protocol import LEDGER_FILE
 
 LINE: dict[str, Any] = {
@@ -24,22 +24,22 @@ def written(folder: Path, *lines: object) -> Path:
 
 
 def test_a_later_line_has_the_count(tmp_path: Path) -> None:
-    [tap] = load_taps(written(tmp_path, LINE, {**LINE, "count": 10}, {**LINE, "count": 12}))
-    assert tap.count == 12
+    [entry] = load_entries(written(tmp_path, LINE, {**LINE, "count": 10}, {**LINE, "count": 12}))
+    assert entry.count == 12
 
 
 def test_children_are_one(tmp_path: Path) -> None:
     child = {**LINE, "in_child": True, "count": 2}
-    taps = load_taps(written(tmp_path, LINE, {**child, "pid": 6}, {**child, "pid": 7}))
-    assert [(tap.count, tap.in_child) for tap in taps] == [(1, False), (4, True)]
+    entries = load_entries(written(tmp_path, LINE, {**child, "pid": 6}, {**child, "pid": 7}))
+    assert [(entry.count, entry.in_child) for entry in entries] == [(1, False), (4, True)]
 
 
 def test_the_source_line_is_read_here(tmp_path: Path) -> None:
     source = tmp_path / "train.py"
     source.write_text("\n    rng = np.random.RandomState()\n")
     line = {**LINE, "name": "numpy.random.SeedSequence", "path": str(source), "line": 2}
-    [tap] = load_taps(written(tmp_path, line))
-    assert (tap.code, tap.name) == ("rng = np.random.RandomState()", "numpy.random.RandomState")
+    [entry] = load_entries(written(tmp_path, line))
+    assert (entry.code, entry.name) == ("rng = np.random.RandomState()", "numpy.random.RandomState")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_source_line_is_read_here(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_hostile_lines_are_passed_over(tmp_path: Path, line: object) -> None:
-    assert len(load_taps(written(tmp_path, line, {**LINE, "order": 1}))) == 1
+    assert len(load_entries(written(tmp_path, line, {**LINE, "order": 1}))) == 1
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_hostile_lines_are_passed_over(tmp_path: Path, line: object) -> None:
     ],
 )  # fmt: skip
 def test_hostile_fields_do_no_harm(tmp_path: Path, fields: dict[str, Any]) -> None:
-    [tap] = load_taps(written(tmp_path, {**LINE, **fields}))
-    assert (tap.code, tap.count, tap.step, tap.threads) == ("", 1, 0, 1)
+    [entry] = load_entries(written(tmp_path, {**LINE, **fields}))
+    assert (entry.code, entry.count, entry.step, entry.threads) == ("", 1, 0, 1)
 
 
 def test_no_file(tmp_path: Path) -> None:
-    assert load_taps(tmp_path) == ()
+    assert load_entries(tmp_path) == ()

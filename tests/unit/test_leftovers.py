@@ -13,7 +13,7 @@ from reprocheck.diagnosis.leftovers import leftovers, reads_what_was_written
 from reprocheck.engine.plan import Planner, home_of, in_home
 from reprocheck.engine.workdir import make_home
 from reprocheck.model import Evidence, FileRecord, Home, Location, Request, Target, TargetKind
-from reprocheck.model.explanation import Tap
+from reprocheck.model.explanation import LedgerEntry
 from reprocheck.protocol import decode_spec, encode_spec
 
 LINE = Location(path="/w/train.py", line=3)
@@ -24,8 +24,8 @@ def run(cwd: Path, *wrote: str, reads: tuple[str, ...] = ()) -> Evidence:
     return cast(Evidence, SimpleNamespace(spec=SimpleNamespace(cwd=cwd), files=files, reads=reads))
 
 
-def tap(kind: str, value: str, generator: str = "") -> Tap:
-    return Tap(kind=kind, name="open", value=value, generator=generator, location=LINE)
+def entry(kind: str, value: str, generator: str = "") -> LedgerEntry:
+    return LedgerEntry(kind=kind, name="open", value=value, generator=generator, location=LINE)
 
 
 def test_a_path_outside_of_the_folder_is_the_same_in_every_spelling(tmp_path: Path) -> None:
@@ -34,26 +34,26 @@ def test_a_path_outside_of_the_folder_is_the_same_in_every_spelling(tmp_path: Pa
     home.mkdir()
     (tmp_path / "link").symlink_to(home)
     for written in ("../home/cache.pt", str(home / "cache.pt"), str(tmp_path / "link/cache.pt")):
-        (found,) = leftovers([tap("read", str(tmp_path / "link" / "cache.pt"))], run(folder, written))
+        (found,) = leftovers([entry("read", str(tmp_path / "link" / "cache.pt"))], run(folder, written))
         assert (found.path, found.location, found.is_outside) == (str(home / "cache.pt"), LINE, True)
 
 
 @pytest.mark.parametrize(
-    ("taps", "expected"),
+    ("entries", "expected"),
     [
-        ([tap("read", "a.pt")], True),
-        ([tap("probe", "a.pt", "absent")], True),
-        ([tap("read", "a.pt", "own")], False),
-        ([tap("write", "a.pt")], False),
-        ([tap("write", "log.txt", "append")], True),
-        ([tap("listing", ".")], True),
-        ([tap("listing", "*.pt")], True),
-        ([tap("listing", "*.csv"), tap("read", "b.pt")], False),
-        ([tap("read", "data")], False),
+        ([entry("read", "a.pt")], True),
+        ([entry("probe", "a.pt", "absent")], True),
+        ([entry("read", "a.pt", "own")], False),
+        ([entry("write", "a.pt")], False),
+        ([entry("write", "log.txt", "append")], True),
+        ([entry("listing", ".")], True),
+        ([entry("listing", "*.pt")], True),
+        ([entry("listing", "*.csv"), entry("read", "b.pt")], False),
+        ([entry("read", "data")], False),
     ],
 )
-def test_only_what_a_run_looks_at_counts(tmp_path: Path, taps: list[Tap], expected: bool) -> None:
-    assert reads_what_was_written(taps, run(tmp_path, "a.pt")) is expected
+def test_only_what_a_run_looks_at_counts(tmp_path: Path, entries: list[LedgerEntry], expected: bool) -> None:
+    assert reads_what_was_written(entries, run(tmp_path, "a.pt")) is expected
 
 
 def test_plain_runs_tell_what_they_read_without_a_ledger(tmp_path: Path) -> None:

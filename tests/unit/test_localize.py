@@ -1,4 +1,4 @@
-"""Where two traces part: traces made by hand, written and read as real ones are."""
+"""Where two traces diverge: traces made by hand, written and read as real ones are."""
 
 from __future__ import annotations
 
@@ -132,10 +132,10 @@ class Pair:
         self.runs = Run(folder / "a"), Run(folder / "b")
         self.a, self.b = self.runs
 
-    def op(self, *words: object, **settings: object) -> None:
+    def op(self, *args_: object, **settings: object) -> None:
         """`a|b` in a text stands for a in the first run and b in the second."""
         for index, run in enumerate(self.runs):
-            run.op(*_chosen(words, index), **_chosen(settings, index))
+            run.op(*_chosen(args_, index), **_chosen(settings, index))
 
     def fill(self, count: int = 5) -> None:
         for run in self.runs:
@@ -360,14 +360,14 @@ def test_an_operation_of_one_run_only(pair: Pair) -> None:
     assert origin.compared_ops == 20
 
 
-def test_operations_that_only_the_second_run_did_are_told_though_the_first_did_none(pair: Pair) -> None:
+def test_operations_that_only_the_second_run_did_are_reported_though_the_first_did_none(pair: Pair) -> None:
     pair.b.op("aten::lerp_", [(1, "in")], writes=[(7, "r")], line=11)
     origin = pair.locate()
     assert origin is not None
     assert (origin.kind, origin.call.op, origin.call.thread) == ("extra", "aten::lerp_", 0)
 
 
-def test_an_extra_operation_without_effect_is_told_only_for_want_of_another(pair: Pair) -> None:
+def test_an_extra_operation_without_effect_is_reported_only_for_want_of_another(pair: Pair) -> None:
     pair.fill(20)
     pair.b.op("aten::sum", [(1, "in")], [(7, "r")], line=11)
     pair.fill(20)
@@ -471,7 +471,7 @@ def test_a_batch_that_differs_is_found_though_all_that_came_of_it_is_equal(pair:
 
 def test_a_watch_waits_until_it_is_certain(pair: Pair) -> None:
     watch = TraceWatch(pair.a.folder, pair.b.folder)
-    assert not watch.parted()
+    assert not watch.has_diverged()
 
     def flush() -> None:
         for run in pair.runs:
@@ -479,13 +479,13 @@ def test_a_watch_waits_until_it_is_certain(pair: Pair) -> None:
 
     pair.fill(100)
     flush()
-    assert not watch.parted()
+    assert not watch.has_diverged()
     pair.op("aten::mm", [(1, "in")], [(3, "p|q")])
     flush()
-    assert not watch.parted()
+    assert not watch.has_diverged()
     pair.fill(ENOUGH)
     flush()
-    assert watch.parted()
+    assert watch.has_diverged()
 
 
 def test_a_watch_is_content_with_the_end_of_a_step(pair: Pair) -> None:
@@ -493,12 +493,12 @@ def test_a_watch_is_content_with_the_end_of_a_step(pair: Pair) -> None:
     pair.op("aten::mm", [(1, "in")], [(3, "p|q")])
     for run in pair.runs:
         run.writer.flush()
-    assert not watch.parted()
+    assert not watch.has_diverged()
     pair.step()
     pair.a.writer.flush()
-    assert not watch.parted()
+    assert not watch.has_diverged()
     pair.b.writer.flush()
-    assert watch.parted()
+    assert watch.has_diverged()
 
 
 def test_a_watch_is_not_taken_in_by_noise(pair: Pair) -> None:
@@ -506,11 +506,11 @@ def test_a_watch_is_not_taken_in_by_noise(pair: Pair) -> None:
     pair.op("aten::unknown", [(1, "in")], [(3, "out"), (4, "p|q")])
     for run in pair.runs:
         run.writer.flush()
-    assert not watch.parted()
+    assert not watch.has_diverged()
     pair.fill(ENOUGH)
     for run in pair.runs:
         run.writer.flush()
-    assert not watch.parted()
+    assert not watch.has_diverged()
 
 
 DAMAGES = {

@@ -27,7 +27,7 @@ class Page(HTMLParser):
         super().__init__()
         self.elements: set[str] = set()
         self.rows: list[int] = []
-        self.words = ""
+        self.arguments = ""
         self.inside: list[str] = []
         self.feed(MarkdownIt("commonmark").enable("table").render(text))
 
@@ -44,14 +44,14 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if "code" not in self.inside:
-            self.words += data
+            self.arguments += data
 
 
 def markdown(answer: Audit) -> str:
     return render_markdown(answer, PLAIN)
 
 
-class TestWords:
+class TestArguments:
     def test_the_verdict_comes_first(self) -> None:
         assert markdown(audit()).startswith(
             "### reprocheck: REPRODUCIBLE\n\n`gcn.py:train`: no difference observed in 2 runs\n\n| seed | run |"
@@ -91,7 +91,7 @@ class TestWords:
 
 class TestHostileText:
     @pytest.mark.parametrize(
-        "words",
+        "arguments",
         [
             "a | b \\| c \\",
             "`x` ``y` ```",
@@ -105,11 +105,11 @@ class TestHostileText:
             "12) item",
         ],
     )
-    def test_it_stays_text(self, words: str) -> None:
-        page = Page(markdown(hostile(words)))
+    def test_it_stays_text(self, arguments: str) -> None:
+        page = Page(markdown(hostile(arguments)))
         assert page.elements <= HARMLESS
         assert page.rows[:3] == [6, 6, 6]
-        assert not re.search(r"@\w|#\d|://|www\.|:\w+:", page.words)
+        assert not re.search(r"@\w|#\d|://|www\.|:\w+:", page.arguments)
         assert page.inside == []
 
     def test_what_stands_between_backticks_is_code_and_the_rest_is_as_it_was(self) -> None:

@@ -49,7 +49,7 @@ def test_one_run_for_each_seed_and_repeat() -> None:
     assert all(s.cwd == Path("/w") and s.target is TARGET for s in specs)
 
 
-def test_repeats_of_a_seed_stand_side_by_side_where_the_first_that_parts_ends_them() -> None:
+def test_repeats_of_a_seed_stand_side_by_side_where_the_first_that_diverges_ends_them() -> None:
     specs = plan(request(seeds=(3, 1), repeats=2, fail_fast=True))
     assert [s.id for s in specs] == ["s3r0", "s3r1", "s1r0", "s1r1"]
 

@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def tell_everything(progress: Progress) -> None:
+def report_everything(progress: Progress) -> None:
     progress.started(2)
     progress.stage("comparing")
     progress.run_started("s0r0", 0)
@@ -31,12 +31,12 @@ def tell_everything(progress: Progress) -> None:
 
 
 def test_silence_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
-    tell_everything(SilentProgress())
+    report_everything(SilentProgress())
     assert capsys.readouterr() == ("", "")
 
 
 def test_plain_is_one_line_for_each_finished_run(capsys: pytest.CaptureFixture[str]) -> None:
-    tell_everything(PlainProgress())
+    report_everything(PlainProgress())
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
@@ -63,8 +63,8 @@ def test_runs_beyond_the_plan_say_what_they_are_for(capsys: pytest.CaptureFixtur
     ]
 
 
-def test_verbose_tells_starts_and_stages(capsys: pytest.CaptureFixture[str]) -> None:
-    tell_everything(PlainProgress(verbose=True))
+def test_verbose_reports_starts_and_stages(capsys: pytest.CaptureFixture[str]) -> None:
+    report_everything(PlainProgress(verbose=True))
     err = capsys.readouterr().err
     assert "reprocheck: comparing\n" in err
     assert "reprocheck: run s0r1 started\n" in err

@@ -17,8 +17,8 @@ from reprocheck.engine.console import Style
 from reprocheck.errors import UsageError
 from reprocheck.model import (
     Audit,
-    Beside,
     Finding,
+    Informational,
     Location,
     MetricSummary,
     NotCompared,
@@ -40,8 +40,8 @@ from tests.support.audits import HOSTILE, PLAIN, A, B, audit, different, diverge
 
 
 def failed() -> Audit:
-    words = "\n".join(f"line {number}" for number in range(100))
-    runs = (run(0, status=Status.FAILED, reason="exit code 1", last_words=words, init="", output="", steps=0),)
+    args_ = "\n".join(f"line {number}" for number in range(100))
+    runs = (run(0, status=Status.FAILED, reason="exit code 1", stderr_tail=args_, init="", output="", steps=0),)
     seed = SeedAudit(seed=0, verdict=Verdict.NO_VERDICT, reason="run s0r0 failed", runs=runs, divergence=None)
     return audit(verdict=Verdict.NO_VERDICT, exit_code=3, summary="a run failed", seeds=(seed,), metrics=())
 
@@ -55,7 +55,7 @@ def hostile() -> Audit:
         op=HOSTILE,
         location=Location(path=HOSTILE, line=1),
     )
-    second = run(1, id=HOSTILE, status=Status.LOST, reason=HOSTILE, last_words=HOSTILE, settings={"threads": HOSTILE})
+    second = run(1, id=HOSTILE, status=Status.LOST, reason=HOSTILE, stderr_tail=HOSTILE, settings={"threads": HOSTILE})
     finding = Finding(
         code="RC1", cause=HOSTILE, severity="error", confidence="high", message=HOSTILE, evidence=(HOSTILE,)
     )
@@ -119,7 +119,7 @@ class TestText:
         assert "     | line 99" in lines
         assert any(line.startswith("   = help: run the target once") for line in lines)
 
-    def test_a_finding_is_told_in_the_grammar_of_diagnostics(self) -> None:
+    def test_a_finding_is_reported_in_the_grammar_of_diagnostics(self) -> None:
         finding = Finding(
             code="RC901",
             cause="index-add",
@@ -150,7 +150,7 @@ class TestText:
     def test_markup_and_emoji_stay_as_they_are(self) -> None:
         assert "[red]x[/] :smile: \\x1b[31m" in render_text(hostile(), PLAIN)
 
-    def test_no_verdict_with_hostile_last_words_is_harmless(self) -> None:
+    def test_no_verdict_with_hostile_stderr_tail_is_harmless(self) -> None:
         text = render_text(replace(hostile(), verdict=Verdict.NO_VERDICT), Style(ascii=True))
         assert not [char for char in text if not char.isprintable() and char != "\n"]
 
@@ -217,7 +217,7 @@ class TestJson:
         }
 
     def test_what_no_two_audits_share_is_volatile(self) -> None:
-        later = audit(
+        deferred = audit(
             started="2027",
             seconds=9.0,
             directory=Path("/evidence/audit-2"),
@@ -227,13 +227,13 @@ class TestJson:
                 replace(
                     audit().seeds[0],
                     notes=("see /evidence/audit-2/s0r0",),
-                    beside=(
-                        Beside(what="stdout", same=False, detail="took 9 s", only_times=True),
-                        Beside(what="files", same=True, detail="2"),
+                    informational=(
+                        Informational(what="stdout", same=False, detail="took 9 s", only_times=True),
+                        Informational(what="files", same=True, detail="2"),
                     ),
                     runs=tuple(
                         run(n, seconds=7.0, ambient={"hash_seed": 9},
-                            directory="/evidence/audit-2/r", last_words="bye",
+                            directory="/evidence/audit-2/r", stderr_tail="bye",
                             memory={"rss_peak": 1, "cuda": {"0": {"allocated_peak": 2, "reserved_peak": 3}}})
                         for n in (0, 1)
                     ),
@@ -241,14 +241,14 @@ class TestJson:
             ),
         )  # fmt: skip
         earlier = audit(seeds=(replace(audit().seeds[0], notes=("see /evidence/audit-1/s0r0",)),))
-        one, other = to_plain(earlier), to_plain(later)
+        one, other = to_plain(earlier), to_plain(deferred)
         assert one.pop("volatile") != other.pop("volatile")
         assert one == other
         assert one["seeds"][0]["runs"][0]["memory"] == {
             "measured": ["cuda.0.allocated_peak", "cuda.0.reserved_peak", "rss_peak"]
         }
 
-    def test_the_peak_of_memory_is_that_of_a_plain_run_and_a_large_child_stands_beside_it(self) -> None:
+    def test_the_peak_of_memory_is_that_of_a_plain_run_and_a_large_child_stands_next_to_it(self) -> None:
         sizes = {"rss_peak": 200 << 20, "plain_rss_peak": 300 << 20}
         for child, shown in ((20 << 20, "300 MiB"), (90 << 20, "300 MiB, largest child 90.0 MiB")):
             ran = run(0, memory={**sizes, "children_rss_peak": child})
@@ -282,7 +282,7 @@ class TestJson:
         plain = to_plain(audit(request=Request(target=target)))["target"]
         assert (plain["text"], plain["path"]) == ("a/x.py:train", "a/x.py")
 
-    def test_a_secret_in_the_environment_is_not_told(self) -> None:
+    def test_a_secret_in_the_environment_is_not_reported(self) -> None:
         target = Target(text="x.py", kind=TargetKind.SCRIPT)
         request = Request(target=target, settings=Settings(env=(("TOKEN", "s3cret"),)))
         assert "s3cret" not in render_json(audit(request=request), PLAIN)

@@ -40,7 +40,7 @@ from tests.support.audits import (
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "text"
 UPDATE = "UPDATE_GOLDEN"
-"""Set it to write the golden files anew; then read them as a tired engineer would."""
+"""Set it to write the golden files again; then read them as a tired engineer would."""
 
 TRAIN = Location(path="train.py", line=120)
 
@@ -65,7 +65,7 @@ def set_order() -> Audit:
         deterministic_note="",
         compared_ops=12,
     )
-    guilty = cause(
+    smallest_sets = cause(
         code="RC511",
         cause="str-set-order",
         message="the order of a set of strings decides the data",
@@ -80,7 +80,7 @@ def set_order() -> Audit:
         divergence=divergence(
             stage="data", step=0, kind="batch", tensors=(), names=("input[0]",), note="", location=TRAIN
         ),
-        findings=(place_finding(code="RC302"), guilty, warning()),
+        findings=(place_finding(code="RC302"), smallest_sets, warning()),
         explanation=explanation(
             origin=begun,
             attribution=attribution(
@@ -138,7 +138,7 @@ def generator() -> Audit:
 
 def written() -> Audit:
     begun = origin(kind="written", argument="argument 1 (weight)", other_form="float32[63, 64]", deterministic_note="")
-    guilty = cause(
+    smallest_sets = cause(
         code="RC531",
         cause="stale-file",
         message="a later run reads what an earlier one wrote",
@@ -148,10 +148,10 @@ def written() -> Audit:
         help="write to a new folder",
     )
     why = attribution(kind="leftover", arms=(arm("control", 0, 1), arm("fresh folder", 1, 0)))
-    found = divergence(tensors=(), names=(), note="", location=guilty.location)
+    found = divergence(tensors=(), names=(), note="", location=smallest_sets.location)
     return explained(
         divergence=found,
-        findings=(place_finding(), guilty),
+        findings=(place_finding(), smallest_sets),
         explanation=explanation(origin=begun, attribution=why),
     )
 
@@ -218,7 +218,7 @@ def hostile(kind: str = HOSTILE, other_form: str = "") -> Audit:
     )
 
 
-SCENES: dict[str, Any] = {
+CANDIDATE_LINES: dict[str, Any] = {
     "race": explained,
     "set-order": set_order,
     "extra": extra,
@@ -237,21 +237,21 @@ def why(**changes: Any) -> str:
 
 
 class TestGolden:
-    @pytest.mark.parametrize("name", SCENES)
+    @pytest.mark.parametrize("name", CANDIDATE_LINES)
     def test_the_text_is_as_it_was_judged(self, name: str) -> None:
         path = GOLDEN / f"{name}.txt"
-        text = text_of(SCENES[name]())
+        text = text_of(CANDIDATE_LINES[name]())
         if os.environ.get(UPDATE):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         assert text == path.read_text(encoding="utf-8")
 
     def test_no_golden_file_is_left_over(self) -> None:
-        assert {path.stem for path in GOLDEN.iterdir()} == set(SCENES)
+        assert {path.stem for path in GOLDEN.iterdir()} == set(CANDIDATE_LINES)
 
-    @pytest.mark.parametrize("name", SCENES)
+    @pytest.mark.parametrize("name", CANDIDATE_LINES)
     def test_lines_fit_a_wide_terminal_and_are_ascii(self, name: str) -> None:
-        text = text_of(SCENES[name]())
+        text = text_of(CANDIDATE_LINES[name]())
         assert text.isascii()
         assert max(map(len, text.splitlines())) <= 120
 
@@ -279,11 +279,11 @@ class TestOrigin:
         assert text.count("state = torch.load(path)") == 1
         assert "line     in `GCN.forward` at gcn.py:41: h = x[source]" in text
 
-    def test_an_operation_that_was_not_found_is_said(self) -> None:
-        words = "= note: the first operation that differs was not found"
-        assert words in text_of(explained(explanation=explanation(origin=None)))
-        assert words in text_of(explained(explanation=explanation(origin=None, replays=(0, 0))))
-        assert words not in text_of(explained())
+    def test_an_operation_that_was_not_found_is_stated(self) -> None:
+        arguments = "= note: the first operation that differs was not found"
+        assert arguments in text_of(explained(explanation=explanation(origin=None)))
+        assert arguments in text_of(explained(explanation=explanation(origin=None, replays=(0, 0))))
+        assert arguments not in text_of(explained())
 
     def test_the_source_of_the_finding_serves_where_the_origin_has_none(self) -> None:
         finding = place_finding(location=TRAIN, source="loss.backward()")
@@ -291,7 +291,7 @@ class TestOrigin:
         assert "\n120 | loss.backward()\n" in text
 
     @pytest.mark.parametrize(
-        ("changes", "words"),
+        ("changes", "arguments"),
         [
             ({"kind": "op"}, "inputs   equal in both runs: the difference arises in this operation"),
             ({"kind": "generator", "argument": "torch cpu"}, "inputs   the generator (torch cpu) was in another state"),
@@ -303,8 +303,8 @@ class TestOrigin:
             ),
         ],
     )
-    def test_what_went_in_is_told(self, changes: Any, words: str) -> None:
-        assert words in text_of(explained(explanation=explanation(origin=origin(**changes))))
+    def test_what_went_in_is_reported(self, changes: Any, arguments: str) -> None:
+        assert arguments in text_of(explained(explanation=explanation(origin=origin(**changes))))
 
     def test_only_equal_inputs_are_called_equal(self) -> None:
         for kind in ("generator", "outside", "written", "extra"):
@@ -315,7 +315,7 @@ class TestOrigin:
     def test_the_other_run_may_have_ended(self) -> None:
         assert "s0t0    executed nothing more" in text_of(extra(other=None))
 
-    def test_only_library_code_on_the_stack_is_said(self) -> None:
+    def test_only_library_code_on_the_stack_is_stated(self) -> None:
         begun = origin(call=call(frames=()))
         text = text_of(explained(divergence=divergence(location=None), explanation=explanation(origin=begun)))
         assert "line     unknown: only library code was on the stack" in text
@@ -323,7 +323,7 @@ class TestOrigin:
     def test_a_thread_is_named(self) -> None:
         assert "step 3, thread 2" in text_of(explained(explanation=explanation(origin=origin(call=call(thread=2)))))
 
-    def test_another_step_in_the_replay_is_said(self) -> None:
+    def test_another_step_in_the_replay_is_stated(self) -> None:
         text = text_of(explained(explanation=explanation(origin=origin(call=call(step=5)))))
         assert "= note: in the traced replay the runs diverge at step 5" in text
         assert "in the traced replay the runs diverge" not in text_of(explained())
@@ -333,7 +333,7 @@ class TestOrigin:
         text = text_of(explained(explanation=explanation(origin=begun)))
         assert "differs  float32[64, 64]; values not compared: more than 64 MiB" in text
 
-    def test_a_table_of_tensors_stays_short_beside_an_origin(self) -> None:
+    def test_a_table_of_tensors_stays_short_next_to_an_origin(self) -> None:
         many = divergence(tensors=tuple(tensor(f"w{number}") for number in range(10)))
         text = text_of(explained(divergence=many))
         assert "w2 " in text
@@ -342,13 +342,13 @@ class TestOrigin:
 
 
 class TestWhy:
-    def test_an_ambient_factor(self) -> None:
+    def test_an_environment_factor(self) -> None:
         arms = (arm("control", 2, 0), arm("hash seed", 0, 2))
         assert (
             "agrees with every environment factor equal (2 of 2); differs when only the hash seed is changed (2 of 2)\n"
         ) in why(kind="ambient", factors=("hash seed",), arms=arms, rate=(0, 2))
 
-    def test_of_an_ambient_factor_only_what_was_shown_is_said(self) -> None:
+    def test_of_an_environment_factor_only_what_was_shown_is_stated(self) -> None:
         text = why(kind="ambient", factors=("hash seed", "heap contents"), arms=(arm("control", 1, 1),), rate=(0, 0))
         assert "= note: depends on the hash seed and the heap contents\n" in text
         assert "agrees with every" not in text
@@ -357,7 +357,7 @@ class TestWhy:
         assert "differs when only" not in text
 
     @pytest.mark.parametrize(
-        ("changes", "words"),
+        ("changes", "arguments"),
         [
             ({"kind": "frozen", "factors": ("clock",), "lines": (TRAIN,), "arms": (arm("frozen clock", 2, 0),)},
              "   = note: differs with every environment factor equal (3 of 4)\n"
@@ -375,10 +375,10 @@ class TestWhy:
             ({"kind": "unclear", "note": "the budget ended"}, "= note: the budget ended"),
         ],
     )  # fmt: skip
-    def test_every_kind_is_a_sentence(self, changes: Any, words: str) -> None:
-        assert words in why(**changes)
+    def test_every_kind_is_a_sentence(self, changes: Any, arguments: str) -> None:
+        assert arguments in why(**changes)
 
-    def test_factors_that_were_changed_together_are_not_told_apart(self) -> None:
+    def test_factors_that_were_changed_together_are_not_distinguished(self) -> None:
         arms = (arm("control", 2, 0), arm("hash seed and heap contents", 0, 1))
         text = why(kind="ambient", factors=("hash seed", "heap contents"), arms=arms, rate=(0, 2))
         assert "(2 of 2); differs when only the hash seed and the heap contents is changed (1 of 1)" in text
@@ -406,7 +406,7 @@ class TestWhy:
         text = text_of(explained(findings=(place_finding(), elsewhere)))
         assert "  --> gcn.py:7\n   |\n 7 | torch.set_num_threads(2)\n   |\n" in text
 
-    def test_a_cause_is_told_once(self) -> None:
+    def test_a_cause_is_reported_once(self) -> None:
         named = place_finding(cause="index-backward-race")
         assert text_of(explained(findings=(named, cause()))).count("cause: index-backward-race") == 1
         assert text_of(explained(findings=(named,))).count("cause: index-backward-race") == 1
@@ -424,7 +424,7 @@ class TestTrials:
         text = text_of(explained(explanation=explanation(trials=trials)))
         return text[text.index("fixes tried") :].split("\n\n")[0].splitlines()[1:]
 
-    def test_what_mends_comes_first_with_its_price(self) -> None:
+    def test_what_works_comes_first_with_its_price(self) -> None:
         lines = self.lines(trial("--threads 1", agreed=1), trial("a", "b", agreed=3, runs=3, time=1.034))
         assert lines == [
             "  works      `a` and `b`    3 of 3 runs    time x1.03",
@@ -443,7 +443,7 @@ class TestTrials:
     def test_one_run_is_no_answer(self) -> None:
         assert self.lines(trial("a", agreed=1, runs=1))[0].startswith("  no answer")
 
-    def test_a_failure_is_told(self) -> None:
+    def test_a_failure_is_reported(self) -> None:
         lines = self.lines(trial("a", agreed=0, runs=0, failed="the target raised"))
         assert lines == ["  no answer  `a`", "    = note: the target raised"]
 
@@ -468,7 +468,7 @@ class TestSuggestion:
     def test_it_is_called_a_suggestion_and_not_tried(self) -> None:
         assert "   = help: suggestion for data.py:12, not tried\n" in self.text()
 
-    def test_a_trial_of_it_is_told(self) -> None:
+    def test_a_trial_of_it_is_reported(self) -> None:
         assert "data.py:12, tried in memory: 2 of 2 runs agreed\n" in self.text(trial("x", edits=(edit(),)))
         assert "tried in memory: 1 of 2 runs agreed\n" in self.text(trial("x", agreed=1, edits=(edit(),)))
         assert "tried in memory together with others: 2 of 2 runs" in self.text(trial("x", "y", edits=(edit(),)))
@@ -506,7 +506,7 @@ class TestHarmless:
                 assert not [char for char in text if not char.isprintable() and char != "\n"]
                 render_text(made, Style(ascii=True)).encode("ascii")
 
-    @pytest.mark.parametrize("make", [*SCENES.values(), hostile])
+    @pytest.mark.parametrize("make", [*CANDIDATE_LINES.values(), hostile])
     def test_colour_adds_nothing_but_colour(self, make: Any) -> None:
         coloured = render_text(make(), Style(colour=True))
         assert re.sub(r"\x1b\[\d+m", "", coloured) == text_of(make())
@@ -529,11 +529,11 @@ class TestJson:
 
     def test_every_field_is_there(self) -> None:
         plain = json.loads(render_json(set_order(), PLAIN))
-        told = plain["explanation"]
-        assert told.keys() == {"seed", "attribution", "origin", "trials", "replays", "runs", "excluded", "further",
+        reported = plain["explanation"]
+        assert reported.keys() == {"seed", "attribution", "origin", "trials", "replays", "runs", "excluded", "further",
                                "not_done"}  # fmt: skip
-        assert told["replays"] == {"diverged": 2, "pairs": 2}
-        assert told["attribution"] == {
+        assert reported["replays"] == {"diverged": 2, "pairs": 2}
+        assert reported["attribution"] == {
             "kind": "ambient",
             "factors": ["hash seed"],
             "lines": [],
@@ -549,7 +549,7 @@ class TestJson:
             "excluded": [],
             "sure": True,
         }  # fmt: skip
-        assert told["origin"]["call"] == {
+        assert reported["origin"]["call"] == {
             "op": "aten::embedding",
             "step": 0,
             "phase": "forward",
@@ -557,19 +557,19 @@ class TestJson:
             "frames": [{"location": {"path": "train.py", "line": 120}, "function": "train", "code": "y = model(x)"}],
             "thread": 0,
         }
-        assert told["origin"]["values"]["samples"] == [
+        assert reported["origin"]["values"]["samples"] == [
             {"index": [0], "a": "4", "b": "9"},
             {"index": [1], "a": "2", "b": "0"},
         ]
-        assert told["origin"]["is_batch"] is True
+        assert reported["origin"]["is_batch"] is True
         change = {
             "path": "data.py",
             "line": 12,
             "before": "    for name in set(names):",
             "after": "    for name in sorted(set(names)):",
         }
-        assert told["trials"][3]["remedies"][0]["edits"] == [change]
-        assert told["trials"][3]["mends"] is True
+        assert reported["trials"][3]["remedies"][0]["edits"] == [change]
+        assert reported["trials"][3]["mends"] is True
         assert plain["findings"][1]["edit"] == change
         assert plain["findings"][1]["source"] == "for name in set(names):"
         assert plain["findings"][0]["edit"] is None
@@ -580,16 +580,16 @@ class TestJson:
     def test_no_field_of_the_model_is_forgotten(self, name: str) -> None:
         from reprocheck.model import explanation as model
 
-        told = to_plain(set_order())["explanation"]
+        reported = to_plain(set_order())["explanation"]
         shown = {
-            "Explanation": told,
-            "Attribution": told["attribution"],
-            "Arm": told["attribution"]["arms"][0],
-            "Origin": told["origin"],
-            "OpCall": told["origin"]["call"],
-            "Frame": told["origin"]["call"]["frames"][0],
-            "Trial": told["trials"][0],
-            "Remedy": told["trials"][0]["remedies"][0],
+            "Explanation": reported,
+            "Attribution": reported["attribution"],
+            "Arm": reported["attribution"]["arms"][0],
+            "Origin": reported["origin"],
+            "OpCall": reported["origin"]["call"],
+            "Frame": reported["origin"]["call"]["frames"][0],
+            "Trial": reported["trials"][0],
+            "Remedy": reported["trials"][0]["remedies"][0],
         }
         left_out = {
             "seconds_ratio",
@@ -613,17 +613,17 @@ class TestJson:
         assert other.pop("volatile")["explanation"]["trials"][0]["time_ratio"] == 0.75
         assert one == other
 
-    def test_a_remedy_tells_settings_and_no_secret(self) -> None:
+    def test_a_remedy_reports_settings_and_no_secret(self) -> None:
         remedy: dict[str, Any] = {
             "settings": (("deterministic", Deterministic.WARN), ("env", (("TOKEN", "s3cret"),))),
             "environment": (("PYTHONHASHSEED", "0"),),
             "overrides": (("loader_workers", 0),),
         }
         made = explained(explanation=explanation(trials=(trial("x", **remedy),)))
-        told = to_plain(made)["explanation"]["trials"][0]["remedies"][0]
-        assert told["settings"] == {"deterministic": "warn", "env": ["TOKEN"]}
-        assert told["environment"] == {"PYTHONHASHSEED": "0"}
-        assert told["overrides"] == {"loader_workers": 0}
+        reported = to_plain(made)["explanation"]["trials"][0]["remedies"][0]
+        assert reported["settings"] == {"deterministic": "warn", "env": ["TOKEN"]}
+        assert reported["environment"] == {"PYTHONHASHSEED": "0"}
+        assert reported["overrides"] == {"loader_workers": 0}
         assert "s3cret" not in render_json(made, PLAIN)
 
     def test_paths_below_the_current_directory_are_relative(
@@ -644,7 +644,7 @@ class TestJson:
         assert str(tmp_path) not in text_of(made)
         assert to_plain(made)["explanation"]["attribution"]["lines"] == [{"path": "a.py", "line": 3}]
 
-    @pytest.mark.parametrize("make", [*SCENES.values(), hostile])
+    @pytest.mark.parametrize("make", [*CANDIDATE_LINES.values(), hostile])
     def test_it_is_valid_ascii_sorted_and_always_the_same(self, make: Any) -> None:
         text = render_json(make(), PLAIN)
         plain = json.loads(text, parse_constant=lambda word: pytest.fail(word))

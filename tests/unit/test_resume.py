@@ -153,7 +153,7 @@ def test_a_schedule_that_begins_to_differ_later() -> None:
         ("numbers in the outputs", "best", "other-state"),
     ],
 )
-def test_what_is_kept_beside_the_steps(kind: str, detail: str, slug: str) -> None:
+def test_what_is_kept_next_to_the_steps(kind: str, detail: str, slug: str) -> None:
     (found,) = causes(resumed(), step=None, kind=kind, detail=detail)
     assert (found.slug, found.confidence) == (slug, "medium")
 
@@ -166,8 +166,8 @@ def test_the_step_that_it_goes_on_from() -> None:
     found = align(THROUGH, other, AT + 2)
     assert found is not None
     assert (found.step, found.by) == (AT, "optimizer state")
-    anew = resumed(start={"parameters": "initial", "state": "none", "entries": 0}, steps=STEPS - AT)
-    found = align(THROUGH, anew, AT + 2)
+    again = resumed(start={"parameters": "initial", "state": "none", "entries": 0}, steps=STEPS - AT)
+    found = align(THROUGH, again, AT + 2)
     assert found is not None
     assert (found.step, found.by) == (AT, "steps left")
     unknown = resumed(start={"parameters": "others", "state": "x", "entries": 1})
@@ -179,7 +179,7 @@ def begun(state: dict[str, str], **first: Any) -> History:
     return replace(resumed(loss="x", **first), passes=(Pass(step=0, generators=state),))
 
 
-def test_an_order_that_is_drawn_anew_from_restored_generators_is_no_lost_generator() -> None:
+def test_an_order_that_is_drawn_again_from_restored_generators_is_no_lost_generator() -> None:
     (found,) = causes(begun(SAVED, batch="x", generators=TORCH))
     assert (found.slug, found.confidence) == ("loader-position", "high")
     back = {"torch": "torch9", "numpy": "numpy4"}  # as it is when the next pass begins
@@ -233,7 +233,7 @@ def test_equal_batches_and_generators_that_were_restored() -> None:
     assert "in the same state after step 4" in found.evidence[0]
 
 
-def parted_later(index: int, *, met_at: int = 0) -> History:
+def diverged_later(index: int, *, met_at: int = 0) -> History:
     """The averaged model differs from this step after the resumption on; it is first called in step `met_at`."""
     steps = list(resumed().steps)
     for i, one in enumerate(steps):
@@ -243,11 +243,11 @@ def parted_later(index: int, *, met_at: int = 0) -> History:
 
 
 def test_averaged_weights_that_part_later() -> None:
-    (found,) = causes(parted_later(2))
+    (found,) = causes(diverged_later(2))
     assert (found.slug, found.confidence) == ("averaging", "high")
     assert found.evidence[1] == "equal for 2 steps after the resumption"
     assert "n_averaged" in found.help
-    unmet = parted_later(2, met_at=2)
+    unmet = diverged_later(2, met_at=2)
     (found,) = causes(unmet)
     assert (found.slug, found.confidence) == ("ema", "medium")
     (found,) = causes(replace(unmet, given=frozenset({"e"})))

@@ -113,8 +113,8 @@ class TestSubmodules:
         inner = project.folder / "library"
         wanted = project.git("rev-parse", "HEAD:library")
         library.commit("newer", {"train.py": "newer = True\n"})
-        for words in (["fetch", "-q"], ["checkout", "-q", "origin/main"]):
-            subprocess.run(["git", "-C", str(inner), *words], check=True)
+        for arguments in (["fetch", "-q"], ["checkout", "-q", "origin/main"]):
+            subprocess.run(["git", "-C", str(inner), *arguments], check=True)
         project.commit("newer library", {})
         revision = check_out("HEAD~1", project.folder, worktree)
         assert "newer" not in (worktree / "library/train.py").read_text()

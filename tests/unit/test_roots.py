@@ -12,7 +12,7 @@ from torch import nn
 
 from reprocheck.protocol import EVIDENCE_FILE
 from reprocheck.worker.observe.module_tree import ModuleTree
-from reprocheck.worker.observe.roots import Roots
+from reprocheck.worker.observe.top_models import TopModels
 from reprocheck.worker.observe.weights import _lines
 from reprocheck.worker.recorder import Recorder
 
@@ -30,7 +30,7 @@ def plain() -> nn.Module:
 @pytest.mark.parametrize("make", [plain, scripted])
 def test_buffers_are_those_of_now(make: Any, tmp_path: Path) -> None:
     model = make()
-    root = Roots(Recorder(tmp_path)).add(model)
+    root = TopModels(Recorder(tmp_path)).add(model)
     assert root is not None
     before = [buffer.clone() for buffer in root.live_buffers()]
     model(torch.ones(2, 4) * 3)
@@ -65,14 +65,14 @@ class Holder(nn.Module):
 def initial_of(folder: Path, *models: nn.Module) -> dict[str, list[str]]:
     """What is recorded when an optimizer steps before its models are called, as it does with a closure."""
     recorder = Recorder(folder)
-    roots = Roots(recorder)
+    top_models = TopModels(recorder)
     parameters = [parameter for model in models for parameter in model.parameters()]
     bare = torch.ones(2)
-    roots.record_initial("step", [(f"optimizer.{n}", p) for n, p in enumerate([*parameters, bare])])
+    top_models.record_initial("step", [(f"optimizer.{n}", p) for n, p in enumerate([*parameters, bare])])
     for model in models:
-        roots.add(model)  # the closure calls it
-    roots.step = 1
-    roots.record_rest()
+        top_models.add(model)  # the closure calls it
+    top_models.step = 1
+    top_models.record_rest()
     recorder.flush()
     lines = [json.loads(line) for line in (folder / EVIDENCE_FILE).read_text().splitlines()]
     found: dict[str, list[str]] = {}
@@ -90,7 +90,7 @@ def test_a_model_that_an_optimizer_calls_first_has_its_names_once(tmp_path: Path
     assert sorted(found["Net"]) == sorted(net.state_dict())
 
 
-def test_two_of_one_class_are_told_apart(tmp_path: Path) -> None:
+def test_two_of_one_class_are_distinguished(tmp_path: Path) -> None:
     one, two = Net(), Net()
     found = initial_of(tmp_path, one, two)
     assert sorted(found) == ["", "Net", "Net#2"]

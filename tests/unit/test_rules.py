@@ -12,7 +12,7 @@ from reprocheck.diagnosis.rules import diagnose, pages, remedies
 from reprocheck.diagnosis.rules.registry import RULES
 from reprocheck.model import Deterministic, Edit, Seeding, Settings
 from reprocheck.model.explanation import Arm, Attribution, Case, Frame, Remedy, SeedPlace
-from tests.support.cases import FILE, INTRINSIC, LEFTOVER, ambient, at, case, differs, frozen, hit, origin, tap
+from tests.support.cases import FILE, INTRINSIC, LEFTOVER, ambient, at, case, differs, entry, frozen, hit, origin
 from tests.support.rule_cases import CASES, HASH, HEAP, LISTING, LOADER
 
 TARGETS = Path(__file__).parent.parent / "targets"
@@ -78,26 +78,26 @@ def test_the_line_nearest_to_the_origin_is_the_likelier() -> None:
 
 
 def test_without_an_experiment_one_line_is_medium() -> None:
-    (finding,) = diagnose(case(attribution=INTRINSIC, taps=(tap("unseeded", "random.Random"),)))
+    (finding,) = diagnose(case(attribution=INTRINSIC, entries=(entry("unseeded", "random.Random"),)))
     assert finding.confidence == "medium"
 
 
 def test_lines_that_an_experiment_named_are_the_only_ones() -> None:
-    made = (tap("unseeded", "random.Random", 10), tap("unseeded", "random.Random", 20))
-    (finding,) = diagnose(case(attribution=frozen("unseeded", lines=(20,)), taps=made))
+    made = (entry("unseeded", "random.Random", 10), entry("unseeded", "random.Random", 20))
+    (finding,) = diagnose(case(attribution=frozen("unseeded", lines=(20,)), entries=made))
     assert (finding.location, finding.confidence) == (at(20), "high")
-    assert diagnose(case(attribution=frozen("unseeded", lines=(77,)), taps=made)) == ()
+    assert diagnose(case(attribution=frozen("unseeded", lines=(77,)), entries=made)) == ()
 
 
 def test_what_a_frozen_arm_excluded_is_not_claimed() -> None:
     arm = Arm(name="frozen unseeded and clock", question="", runs=2, agreed=0, differed=1)
     attribution = Attribution(kind="intrinsic", rate=(2, 2), arms=(arm,))
-    assert diagnose(case(attribution=attribution, taps=(tap("unseeded", "random.Random"),))) == ()
+    assert diagnose(case(attribution=attribution, entries=(entry("unseeded", "random.Random"),))) == ()
 
 
-def test_what_comes_after_the_difference_is_not_guilty() -> None:
-    late = tap("unseeded", "random.Random", step=7)
-    assert diagnose(case(divergence=differs("step", step=3), attribution=frozen("unseeded"), taps=(late,))) == ()
+def test_what_comes_after_the_difference_is_not_responsible() -> None:
+    late = entry("unseeded", "random.Random", step=7)
+    assert diagnose(case(divergence=differs("step", step=3), attribution=frozen("unseeded"), entries=(late,))) == ()
 
 
 def test_the_surer_cause_comes_first_and_the_unsure_are_left_out() -> None:
@@ -105,25 +105,27 @@ def test_the_surer_cause_comes_first_and_the_unsure_are_left_out() -> None:
         case(
             attribution=INTRINSIC,
             origin=origin("aten::_index_put_impl_", phase="backward"),
-            taps=(tap("pool", "concurrent.futures.as_completed", 20), tap("pool", "x.as_completed", 21)),
+            entries=(entry("pool", "concurrent.futures.as_completed", 20), entry("pool", "x.as_completed", 21)),
         )
     )
     assert [(one.cause, one.confidence) for one in found] == [("cpu-index-accumulate", "high")]
 
 
 def test_of_equally_sure_causes_the_more_particular_comes_first_and_takes_the_line() -> None:
-    made = tap("unseeded", "numpy.random.default_rng", step=5)
-    found = diagnose(case(divergence=differs("metric", step=None), attribution=frozen("unseeded"), taps=(made,)))
+    made = entry("unseeded", "numpy.random.default_rng", step=5)
+    found = diagnose(case(divergence=differs("metric", step=None), attribution=frozen("unseeded"), entries=(made,)))
     assert [one.cause for one in found] == ["eval-sampling"]
 
 
 def test_no_more_than_three_causes_and_two_notes() -> None:
     made = tuple(
-        tap("unseeded", f"numpy.random.{name}", 10 + i) for i, name in enumerate(("default_rng", "RandomState"))
+        entry("unseeded", f"numpy.random.{name}", 10 + i) for i, name in enumerate(("default_rng", "RandomState"))
     )
-    more = (tap("seed", "torch.seed", 20, value="entropy"), tap("unseeded", "scipy.stats.Sobol", 21))
+    more = (entry("seed", "torch.seed", 20, value="entropy"), entry("unseeded", "scipy.stats.Sobol", 21))
     hits = (hit("functional-dropout", 30), hit("constant-init", 31))
-    found = diagnose(case(taps=(*made, *more, tap("unseeded", "torch.Generator", 32, value="default seed")), hits=hits))
+    found = diagnose(
+        case(entries=(*made, *more, entry("unseeded", "torch.Generator", 32, value="default seed")), hits=hits)
+    )
     assert [one.severity for one in found].count("error") == 3
     assert len(found) == 5
 
@@ -132,23 +134,23 @@ def test_where_nothing_differed_there_is_no_error() -> None:
     for make, _ in CASES.values():
         of = make()
         without = case(
-            settings=of.request.settings, divergence=None, attribution=of.attribution, taps=of.taps, hits=of.hits
+            settings=of.request.settings, divergence=None, attribution=of.attribution, entries=of.entries, hits=of.hits
         )
         assert all(finding.severity != "error" for finding in diagnose(without))
 
 
 def test_what_nobody_seeds_is_a_warning_where_nothing_differed() -> None:
-    drawn = (tap("draw", "normal", generator="numpy"),)
-    (finding,) = diagnose(case(divergence=None, settings=Settings(seeding=Seeding.NONE), taps=drawn))
+    drawn = (entry("draw", "normal", generator="numpy"),)
+    (finding,) = diagnose(case(divergence=None, settings=Settings(seeding=Seeding.NONE), entries=drawn))
     assert (finding.cause, finding.severity) == ("no-seed", "warning")
-    assert not diagnose(case(divergence=None, settings=Settings(seeding=Seeding.ALL), taps=drawn))
+    assert not diagnose(case(divergence=None, settings=Settings(seeding=Seeding.ALL), entries=drawn))
 
 
 def test_a_file_that_one_run_alone_has_is_not_left_over_to_the_other() -> None:
     def of(other: str) -> Case:
-        own = (tap("write", "open", value="/tmp/a/best.pt"), tap("read", "torch.load", value="/tmp/a/best.pt"))
+        own = (entry("write", "open", value="/tmp/a/best.pt"), entry("read", "torch.load", value="/tmp/a/best.pt"))
         others = tuple(replace(one, value=other) for one in own)
-        return case(divergence=differs("metric", step=None), attribution=INTRINSIC, taps=own, other_taps=others)
+        return case(divergence=differs("metric", step=None), attribution=INTRINSIC, entries=own, other_entries=others)
 
     assert "best-file" not in [finding.cause for finding in diagnose(of("/tmp/b/best.pt"))]
     assert "best-file" in [finding.cause for finding in diagnose(of("/tmp/a/best.pt"))]
@@ -188,7 +190,7 @@ def test_memory_is_tried_in_two_arms() -> None:
 def test_races_are_tried_with_one_thread() -> None:
     assert texts(case(attribution=INTRINSIC))[0] == "--threads 1"
     assert "--threads 1" not in texts(case(attribution=INTRINSIC, manifest={"threads": 1}))
-    assert "num_workers=0 in every DataLoader" in texts(case(attribution=INTRINSIC, taps=(LOADER,)))
+    assert "num_workers=0 in every DataLoader" in texts(case(attribution=INTRINSIC, entries=(LOADER,)))
 
 
 def test_a_kernel_s_own_order_is_not_tried_with_what_cannot_change_it() -> None:
@@ -202,7 +204,7 @@ def test_a_kernel_s_own_order_is_not_tried_with_what_cannot_change_it() -> None:
 
 
 def test_listings_are_tried_sorted() -> None:
-    of = case(attribution=LISTING, taps=(tap("listing", "os.listdir"),), hits=(hit("listdir"),))
+    of = case(attribution=LISTING, entries=(entry("listing", "os.listdir"),), hits=(hit("listdir"),))
     assert texts(of) == ["sorted directory listings"]
 
 
@@ -214,52 +216,52 @@ def test_remedies_come_once_and_the_cheapest_first() -> None:
     for make, _ in CASES.values():
         found = remedies(make())
         assert len({(r.settings, r.environment, r.overrides, r.edits) for r in found}) == len(found)
-        mending = [remedy.cost for remedy in found if not remedy.hides]
-        assert mending == sorted(mending)
+        working_fixes = [remedy.cost for remedy in found if not remedy.hides]
+        assert working_fixes == sorted(working_fixes)
 
 
 def test_nothing_is_tried_where_nothing_differed() -> None:
     assert remedies(case(divergence=None, attribution=HASH)) == ()
 
 
-def test_a_file_that_the_run_wrote_itself_is_no_guilty_line() -> None:
-    own = tap("read", "torch.load", 10, value="last.pt", generator="own")
-    (finding,) = diagnose(case(attribution=LEFTOVER, taps=(own, tap("write", "torch.save", 20, value="last.pt"))))
+def test_a_file_that_the_run_wrote_itself_is_no_responsible_line() -> None:
+    own = entry("read", "torch.load", 10, value="last.pt", generator="own")
+    (finding,) = diagnose(case(attribution=LEFTOVER, entries=(own, entry("write", "torch.save", 20, value="last.pt"))))
     assert (finding.confidence, finding.location) == ("low", None)
     assert finding.evidence[-1] == "no line of the source stands out"
 
 
 def test_a_generator_that_a_library_makes_is_the_library_s() -> None:
-    made = tap("unseeded", "numpy.random.default_rng", library="scipy")
-    (finding,) = diagnose(case(attribution=frozen("unseeded"), taps=(made,)))
+    made = entry("unseeded", "numpy.random.default_rng", library="scipy")
+    (finding,) = diagnose(case(attribution=frozen("unseeded"), entries=(made,)))
     assert finding.cause == "third-party-rng"
 
 
-def test_torch_draws_of_threads_are_not_guilty_where_another_operation_is_the_origin() -> None:
-    drawn = tap("draw", "torch.nn.init.kaiming_uniform_", 20, generator="torch", threads=4)
-    of = case(attribution=INTRINSIC, taps=(drawn,), origin=origin("aten::add_", kind="outside"))
+def test_torch_draws_of_threads_are_not_responsible_where_another_operation_is_the_origin() -> None:
+    drawn = entry("draw", "torch.nn.init.kaiming_uniform_", 20, generator="torch", threads=4)
+    of = case(attribution=INTRINSIC, entries=(drawn,), origin=origin("aten::add_", kind="outside"))
     assert diagnose(of) == ()
-    assert causes(case(attribution=INTRINSIC, taps=(drawn,))) == ["threads-share-rng"]
+    assert causes(case(attribution=INTRINSIC, entries=(drawn,))) == ["threads-share-rng"]
 
 
 def test_a_help_never_repeats_the_line_as_it_stands() -> None:
     code = "self.rng = np.random.default_rng(seed)"
-    made = tap("unseeded", "numpy.random.default_rng", generator="numpy.random.Generator", code=code)
-    [found] = diagnose(case(attribution=frozen("unseeded", lines=(10,)), taps=(made,)))
+    made = entry("unseeded", "numpy.random.default_rng", generator="numpy.random.Generator", code=code)
+    [found] = diagnose(case(attribution=frozen("unseeded", lines=(10,)), entries=(made,)))
     assert "default_rng(seed)" not in found.help
     assert found.help
 
 
 def test_a_missing_seed_is_put_down_to_who_could_have_given_it() -> None:
     edit = Edit(path=FILE, line=20, before="augment = Noise()", after="augment = Noise(seed=0)")
-    place = SeedPlace(location=at(20), code="augment = Noise()", words="`seed` is not given here", edit=edit)
+    place = SeedPlace(location=at(20), code="augment = Noise()", message="`seed` is not given here", edit=edit)
     frames = tuple(Frame(location=at(line), function="f") for line in (10, 20))
-    made = tap("unseeded", "numpy.random.default_rng", frames=frames, seed_place=place)
-    [found] = diagnose(case(attribution=frozen("unseeded", lines=(10,)), taps=(made,)))
+    made = entry("unseeded", "numpy.random.default_rng", frames=frames, seed_place=place)
+    [found] = diagnose(case(attribution=frozen("unseeded", lines=(10,)), entries=(made,)))
     assert (found.location, found.edit, found.calls) == (at(20), edit, (at(10), at(20)))
     assert found.help == "give it the run's seed: `augment = Noise(seed=0)`"
     assert "train.py:10, called from train.py:20" in " ".join(found.evidence)
-    [remedy] = [one for one in remedies(case(attribution=frozen("unseeded"), taps=(made,))) if one.edits]
+    [remedy] = [one for one in remedies(case(attribution=frozen("unseeded"), entries=(made,))) if one.edits]
     assert remedy.edits == (edit,)
 
 
@@ -270,13 +272,13 @@ def test_a_race_of_equal_inputs_is_no_matter_of_memory() -> None:
     assert not {"empty-buffer", "fill-masks-cause"} & set(found)
 
 
-def test_what_is_added_up_from_a_queue_is_no_race_of_producers_beside_it() -> None:
-    taps = (tap("thread", "threading.Thread.start", 8, count=4), tap("pool", "queue.Queue.get", 20))
+def test_what_is_added_up_from_a_queue_is_no_race_of_producers_next_to_it() -> None:
+    entries = (entry("thread", "threading.Thread.start", 8, count=4), entry("pool", "queue.Queue.get", 20))
     marks = (hit("queue-sum", 20), hit("thread-producer", 8))
-    assert causes(case(attribution=INTRINSIC, taps=taps, hits=marks)) == ["arrival-order-sum"]
+    assert causes(case(attribution=INTRINSIC, entries=entries, hits=marks)) == ["arrival-order-sum"]
 
 
-def test_an_unsure_cause_whose_changed_line_mends_is_told() -> None:
+def test_an_unsure_cause_whose_changed_line_works_is_reported() -> None:
     marks = (hit("set-iteration", 10, edit=True), hit("hash-call", 40, function="other", edit=True))
     one = case(attribution=HASH, hits=marks, origin=origin("aten::embedding", 10, kind="outside"))
     edit = marks[1].edit

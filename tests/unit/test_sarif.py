@@ -31,12 +31,12 @@ from tests.support.audits import (
 from tests.support.formats import check_sarif, hostile, no_verdict, unjudged, with_baseline
 
 
-def told(answer: Audit) -> Any:
+def shown(answer: Audit) -> Any:
     return check_sarif(json.loads(render_sarif(answer, PLAIN)))
 
 
 def fingerprints(answer: Audit) -> list[str]:
-    return [result["partialFingerprints"][FINGERPRINT] for result in told(answer)["results"]]
+    return [result["partialFingerprints"][FINGERPRINT] for result in shown(answer)["results"]]
 
 
 def with_edit() -> Audit:
@@ -62,17 +62,17 @@ def test_the_shape_is_that_of_the_schema(make: Callable[[], Audit]) -> None:
 
 class TestVerdict:
     def test_a_reproducible_audit_is_a_success_without_results(self) -> None:
-        run = told(audit())
+        run = shown(audit())
         assert run["invocations"][0]["executionSuccessful"] is True
         assert run["invocations"][0]["exitCode"] == 0
         assert run["results"] == []
 
-    def test_what_was_not_compared_is_said_beside_a_success(self) -> None:
-        (note,) = told(audit())["invocations"][0]["toolExecutionNotifications"]
+    def test_what_was_not_compared_is_stated_next_to_a_success(self) -> None:
+        (note,) = shown(audit())["invocations"][0]["toolExecutionNotifications"]
         assert (note["level"], note["message"]["text"]) == ("note", "loss not compared: never seen")
 
     def test_no_verdict_is_a_failed_invocation_that_says_why(self) -> None:
-        (invocation,) = told(replace(no_verdict(), not_compared=()))["invocations"]
+        (invocation,) = shown(replace(no_verdict(), not_compared=()))["invocations"]
         assert invocation["executionSuccessful"] is False
         assert invocation["exitCode"] == 3
         (note,) = invocation["toolExecutionNotifications"]
@@ -81,16 +81,16 @@ class TestVerdict:
 
     def test_no_verdict_for_no_seed_is_a_failed_invocation_too(self) -> None:
         answer = audit(verdict=Verdict.NO_VERDICT, exit_code=3, summary="nothing was run", seeds=())
-        assert told(answer)["invocations"][0]["executionSuccessful"] is False
+        assert shown(answer)["invocations"][0]["executionSuccessful"] is False
 
-    def test_a_seed_without_verdict_beside_a_difference_is_not_forgotten(self) -> None:
+    def test_a_seed_without_verdict_next_to_a_difference_is_not_forgotten(self) -> None:
         answer = explained()
-        run = told(replace(answer, seeds=(*answer.seeds, unjudged(1))))
+        run = shown(replace(answer, seeds=(*answer.seeds, unjudged(1))))
         assert run["invocations"][0]["executionSuccessful"] is False
         assert len(run["results"]) == 2
 
     def test_a_baseline_that_could_not_be_compared_with_is_a_failure_of_the_invocation(self) -> None:
-        (invocation,) = told(with_baseline(Verdict.NO_VERDICT, audit(not_compared=())))["invocations"]
+        (invocation,) = shown(with_baseline(Verdict.NO_VERDICT, audit(not_compared=())))["invocations"]
         assert invocation["executionSuccessful"] is False
         (note,) = invocation["toolExecutionNotifications"]
         assert note["message"]["text"] == "not compared with baseline base.toml: it holds no results"
@@ -98,7 +98,7 @@ class TestVerdict:
 
 class TestResults:
     def test_a_difference_stands_at_its_line(self) -> None:
-        first, second = told(explained())["results"]
+        first, second = shown(explained())["results"]
         assert (first["ruleId"], first["kind"], first["level"]) == ("RC303", "fail", "error")
         assert first["locations"][0]["physicalLocation"]["region"] == {"startLine": 41, "snippet": {"text": CODE}}
         assert "first at step 3 in gradients" in first["message"]["text"]
@@ -108,21 +108,21 @@ class TestResults:
     def test_the_worst_comes_first_and_every_severity_has_its_level(self) -> None:
         severities = ("note", "warning", "error")
         found = tuple(cause(code=f"RC90{n}", severity=severity) for n, severity in enumerate(severities))
-        results = told(explained(findings=found))["results"]
+        results = shown(explained(findings=found))["results"]
         assert [result["level"] for result in results] == ["error", "warning", "note"]
 
     def test_the_lines_that_called_it_are_related(self) -> None:
-        (related,) = told(explained())["results"][0]["relatedLocations"]
+        (related,) = shown(explained())["results"][0]["relatedLocations"]
         assert related["physicalLocation"]["region"]["startLine"] == 88
 
     def test_a_suggestion_replaces_the_whole_line(self) -> None:
-        (change,) = told(with_edit())["results"][1]["fixes"][0]["artifactChanges"]
+        (change,) = shown(with_edit())["results"][1]["fixes"][0]["artifactChanges"]
         (replacement,) = change["replacements"]
         assert replacement["deletedRegion"] == {"startLine": 12, "startColumn": 1, "endLine": 12, "endColumn": 28}
         assert replacement["insertedContent"]["text"] == edit().after
 
     def test_a_rule_has_its_page(self) -> None:
-        (rule,) = told(explained(findings=(place_finding(),)))["tool"]["driver"]["rules"]
+        (rule,) = shown(explained(findings=(place_finding(),)))["tool"]["driver"]["rules"]
         assert rule["id"] == "RC303"
         assert rule["name"].isalnum()
         assert rule["shortDescription"]["text"] == "training step differs"
@@ -130,34 +130,34 @@ class TestResults:
         assert "How to fix it" in rule["help"]["text"]
 
     def test_a_code_without_a_page_is_still_a_rule(self) -> None:
-        (rule,) = told(explained(findings=(cause(code="RC999"),)))["tool"]["driver"]["rules"]
+        (rule,) = shown(explained(findings=(cause(code="RC999"),)))["tool"]["driver"]["rules"]
         assert rule["id"] == "RC999"
         assert rule["shortDescription"]["text"] == cause().message
 
     def test_no_text_is_a_placeholder_or_a_link(self) -> None:
-        (result,) = told(explained(findings=(cause(message="{0} [see](3)"),)))["results"]
+        (result,) = shown(explained(findings=(cause(message="{0} [see](3)"),)))["results"]
         assert result["message"]["text"].startswith("{{0}} [see] (3)\n")
 
 
 class TestPlaces:
     def test_paths_are_relative_to_the_repository_and_encoded(self, repository: Path) -> None:
         place = Location(path=str(repository / "train ü" / "a.py"), line=3)
-        (result,) = told(explained(findings=(cause(location=place),)))["results"]
+        (result,) = shown(explained(findings=(cause(location=place),)))["results"]
         artifact = result["locations"][0]["physicalLocation"]["artifactLocation"]
         assert artifact == {"uri": "train%20%C3%BC/a.py", "uriBaseId": "%SRCROOT%"}
 
     def test_a_relative_path_starts_where_the_audit_did(self, repository: Path) -> None:
-        (result,) = told(explained(findings=(cause(location=Location(path="a.py", line=3)),)))["results"]
+        (result,) = shown(explained(findings=(cause(location=Location(path="a.py", line=3)),)))["results"]
         assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "train%20%C3%BC/a.py"
 
     def test_a_file_outside_has_a_whole_uri(self, repository: Path) -> None:
-        (result,) = told(explained(findings=(cause(location=Location(path="/opt/a.py", line=3)),)))["results"]
+        (result,) = shown(explained(findings=(cause(location=Location(path="/opt/a.py", line=3)),)))["results"]
         assert result["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "file:///opt/a.py"}
 
     def test_without_a_line_the_file_of_the_target_is_named_and_no_line(self, repository: Path) -> None:
         target = Target(text="t.py", kind=TargetKind.SCRIPT, path=repository / "t.py")
         answer = audit(request=Request(target=target), findings=(cause(location=None, source=""),))
-        (result,) = told(answer)["results"]
+        (result,) = shown(answer)["results"]
         place = result["locations"][0]["physicalLocation"]
         assert place == {"artifactLocation": {"uri": "t.py", "uriBaseId": "%SRCROOT%"}}
 
@@ -196,7 +196,7 @@ class TestFingerprints:
         )
         assert fingerprints(one) != fingerprints(other)
 
-    def test_equal_findings_in_one_report_are_told_apart(self) -> None:
+    def test_equal_findings_in_one_report_are_distinguished(self) -> None:
         one, other = fingerprints(explained(findings=(cause(), cause(location=Location(path="gcn.py", line=50)))))
         assert one != other
 

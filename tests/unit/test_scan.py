@@ -276,7 +276,7 @@ def test_left_alone(tmp_path: Path, pattern: str, source: str) -> None:
     assert pattern not in [hit.pattern for hit in scanned(tmp_path, source)]
 
 
-MENDED = {
+WORKS = {
     "vocab = list(set(words))": "vocab = sorted(set(words))",
     "for m in set(model.modules()):\n    init(m)": "for m in dict.fromkeys(model.modules()):",
     "import os\nx = os.listdir('.')": "x = sorted(os.listdir('.'))",
@@ -305,10 +305,10 @@ MENDED = {
 }
 
 
-@pytest.mark.parametrize("source", MENDED)
+@pytest.mark.parametrize("source", WORKS)
 def test_the_changed_line(tmp_path: Path, source: str) -> None:
     edits = [hit.edit for hit in scanned(tmp_path, source) if hit.edit is not None]
-    assert MENDED[source] in [edit.after for edit in edits]
+    assert WORKS[source] in [edit.after for edit in edits]
 
 
 def test_there_is_no_change_where_none_is_mechanical(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.model import Ambient, RunSpec, Settings, Target, TargetKind
+from reprocheck.model import EnvironmentFactors, RunSpec, Settings, Target, TargetKind
 from reprocheck.protocol import decode_spec, encode_kept, encode_spec, has_secret_arguments
 from reprocheck.protocol.secrets import (
     KEY_FILE,
@@ -17,10 +17,10 @@ from reprocheck.protocol.secrets import (
     key_of,
     make_key,
     mask_arguments,
+    mask_argv,
     mask_file,
     mask_text,
     mask_values,
-    mask_words,
     secrets_of,
 )
 
@@ -89,8 +89,8 @@ def test_a_url_keeps_all_but_who_asks() -> None:
     )
 
 
-def test_words_of_a_command_line() -> None:
-    words = (
+def test_arguments_of_a_command_line() -> None:
+    args_ = (
         "--lr",
         "0.1",
         "--api-key",
@@ -103,7 +103,7 @@ def test_words_of_a_command_line() -> None:
         "--x",
         "abc",
     )
-    assert mask_words(words) == (
+    assert mask_argv(args_) == (
         *(
             "--lr",
             "0.1",
@@ -144,7 +144,7 @@ def spec(**environment: str) -> RunSpec:
             arguments=(("api_key", "letmein1"), ("lr", 0.1)),
         ),
         settings=Settings(env=(("HF_TOKEN", "opensesame"),)),
-        ambient=Ambient(),
+        ambient=EnvironmentFactors(),
         environment=environment,
         cwd=Path("/w"),
         directory=Path("/e"),

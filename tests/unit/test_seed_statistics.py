@@ -104,7 +104,7 @@ def test_equal_values_have_no_spread_at_all() -> None:
     assert found.notes == ("the same in all seeds",)
 
 
-def test_few_seeds_are_said_to_be_few() -> None:
+def test_few_seeds_are_stated_to_be_few() -> None:
     few, enough = (summary(*([float(seed)] * 2 for seed in range(n))) for n in (4, 5))
     assert few.notes == ("4 seeds are few: the interval is wide, and holds only if seeds scatter normally",)
     assert enough.notes == ()

@@ -147,7 +147,7 @@ class TestLoad:
 
 
 class TestMerge:
-    def test_without_words_everything_is_the_models_default(self) -> None:
+    def test_without_arguments_everything_is_the_models_default(self) -> None:
         target = Target(text="a.py", kind=TargetKind.SCRIPT)
         assert build_request(target, merge({}, {})) == Request(target=target)
 

@@ -42,10 +42,10 @@ def test_frames_of_ours_are_left_out_wherever_they_are(
     with pytest.raises((ValueError, KeyError)) as caught:
         wrapper("call()")(lambda: wrapper("call()")(call))
     run._print_target_traceback(caught.value)
-    said = capsys.readouterr().err
-    assert run._OWN not in said
-    assert f"in {call.__name__}" in said
-    assert "in <lambda>" in said
+    output = capsys.readouterr().err
+    assert run._OWN not in output
+    assert f"in {call.__name__}" in output
+    assert "in <lambda>" in output
 
 
 def test_an_error_of_our_own_keeps_its_frames(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,6 +62,6 @@ def test_a_replaced_traceback_module_hides_nothing(
         wrapper("call()")(fail)
     monkeypatch.setattr(traceback, "print_exception", None)
     run._print_target_traceback(caught.value)
-    said = capsys.readouterr().err
-    assert "ValueError: inner" in said
-    assert run._OWN not in said
+    output = capsys.readouterr().err
+    assert "ValueError: inner" in output
+    assert run._OWN not in output

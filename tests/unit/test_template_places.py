@@ -64,7 +64,7 @@ def test_a_run_in_another_environment_shares_no_template() -> None:
         (Probe(ledger=False, calls=2), False),
         (Probe(weights=True), False),
         (Probe(times=True), False),
-        (Probe(checkup=True), False),
+        (Probe(doctor_report=True), False),
         (Probe(states=True), False),
     ],
 )

@@ -20,7 +20,7 @@ def beyond(a: torch.Tensor, b: torch.Tensor, tolerance: Tolerance) -> int:
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("arguments", "expected"),
     [
         ([], Tolerance()),
         (["bitwise"], Tolerance(measure=Measure.BITWISE)),
@@ -32,13 +32,13 @@ def beyond(a: torch.Tensor, b: torch.Tensor, tolerance: Tolerance) -> int:
         (["close", "eval.*=1"], Tolerance(measure=Measure.CLOSE, metrics=(("eval.*", Margin(absolute=1.0)),))),
     ],
 )
-def test_words_and_back(words: list[str], expected: Tolerance) -> None:
-    assert parse(words) == expected
-    assert parse(expected.words) == expected
+def test_arguments_and_back(arguments: list[str], expected: Tolerance) -> None:
+    assert parse(arguments) == expected
+    assert parse(expected.options) == expected
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         [""],
         ["near"],
@@ -60,16 +60,16 @@ def test_words_and_back(words: list[str], expected: Tolerance) -> None:
         ["loss=1", "loss=2"],
     ],
 )
-def test_words_that_are_none(words: list[str]) -> None:
+def test_arguments_that_are_none(arguments: list[str]) -> None:
     with pytest.raises(ValueError, match="must"):
-        parse(words)
+        parse(arguments)
 
 
-def test_what_is_said_later_counts_and_the_rest_stays() -> None:
+def test_what_is_stated_later_counts_and_the_rest_stays() -> None:
     written = parse(["close", "loss=1", "accuracy=2%"])
     assert parse(["loss=3"]).over(written) == parse(["close", "loss=3", "accuracy=2%"])
     assert parse(["bitwise"]).over(written).is_exact
-    assert parse(["ulp=2"]).over(written).words[0] == "ulp=2"
+    assert parse(["ulp=2"]).over(written).options[0] == "ulp=2"
     assert not Tolerance().over(written).is_exact
 
 
@@ -167,8 +167,8 @@ def test_a_complex_number_has_two_parts_for_ulp() -> None:
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.uint8])
 def test_integers_are_never_near_another(dtype: torch.dtype) -> None:
     a, b = torch.tensor([0, 1], dtype=dtype), torch.tensor([0, 0], dtype=dtype)
-    for words in (["close"], ["ulp=100"]):
-        assert beyond(a, b, parse(words)) == 1
+    for arguments in (["close"], ["ulp=100"]):
+        assert beyond(a, b, parse(arguments)) == 1
 
 
 def test_many_elements_in_blocks() -> None:
@@ -187,7 +187,7 @@ def test_bytes_that_cannot_be_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "dtype", "words", "near"),
+    ("value", "dtype", "arguments", "near"),
     [
         (1.0 + 2**-52, "float64", ["ulp=1"], True),
         (1.0 + 2**-51, "float64", ["ulp=1"], False),
@@ -203,5 +203,5 @@ def test_bytes_that_cannot_be_compared() -> None:
         (1.0 + 1e-15, "float64", [], False),
     ],
 )
-def test_numbers(value: float, dtype: str, words: list[str], near: bool) -> None:
-    assert number_is_near(value, 1.0, "m", dtype, parse(words)) is near
+def test_numbers(value: float, dtype: str, arguments: list[str], near: bool) -> None:
+    assert number_is_near(value, 1.0, "m", dtype, parse(arguments)) is near

@@ -79,8 +79,8 @@ def test_kept_bytes_read_back(tensors: Tensors, writer: TraceWriter, tmp_path: P
     data = trace.value(place, digest, known)
     assert data is not None
     stored = tensor if known.order is None else tensor.permute(known.order)
-    words = stored.resolve_conj().contiguous().view(torch.uint8 if tensor.dim() else tensor.dtype)
-    assert data == words.numpy().tobytes()
+    arguments = stored.resolve_conj().contiguous().view(torch.uint8 if tensor.dim() else tensor.dtype)
+    assert data == arguments.numpy().tobytes()
 
 
 def test_a_transposed_weight_costs_no_further_bytes(tensors: Tensors) -> None:

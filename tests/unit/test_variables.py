@@ -93,7 +93,7 @@ def test_what_the_clock_says_and_what_is_observed_elsewhere_is_not(put: Put) -> 
     assert put(**hidden) == []
 
 
-def test_a_variable_without_end_is_said_to_be_cut_off(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_without_end_is_stated_be_cut_off(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_VALUES", 100)
     found = put(table=[[n, "a"] for n in range(200)], small=1.5)
     assert ("table", "opaque", "") in found

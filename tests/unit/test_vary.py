@@ -1,4 +1,4 @@
-"""The pure parts of `vary`: which questions are asked, what words mean, what the rows come to."""
+"""The pure parts of `vary`: which questions are asked, what names mean, what the rows come to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from reprocheck.cli.app import app
 from reprocheck.commands.vary.flags import flags_of
 from reprocheck.commands.vary.model import Change, Facts, InForce
-from reprocheck.commands.vary.narrow import guilty
+from reprocheck.commands.vary.narrow import smallest_sets
 from reprocheck.commands.vary.runs import merge
 from reprocheck.commands.vary.variations import VARIATIONS, choose
 from reprocheck.errors import UsageError
@@ -32,15 +32,15 @@ class Asked:
 @pytest.mark.parametrize("which", "abcdefgh")
 def test_one_of_eight_is_found_in_few_questions(which: str) -> None:
     asked = Asked(which)
-    assert guilty("abcdefgh", asked) == [[which]]
+    assert smallest_sets("abcdefgh", asked) == [[which]]
     assert asked.count <= 5  # three halvings, one to be sure, and one for all the others
 
 
 def test_several_and_sets_that_act_together_are_found() -> None:
-    assert sorted(map(sorted, guilty("abcdefgh", Asked("b", "g")))) == [["b"], ["g"]]
-    assert [sorted(one) for one in guilty("abcdefgh", Asked("bg"))] == [["b", "g"]]
-    assert sorted(map(sorted, guilty("abcdefgh", Asked("a", "ceh")))) == [["a"], ["c", "e", "h"]]
-    assert guilty("a", Asked("a")) == [["a"]]
+    assert sorted(map(sorted, smallest_sets("abcdefgh", Asked("b", "g")))) == [["b"], ["g"]]
+    assert [sorted(one) for one in smallest_sets("abcdefgh", Asked("bg"))] == [["b", "g"]]
+    assert sorted(map(sorted, smallest_sets("abcdefgh", Asked("a", "ceh")))) == [["a"], ["c", "e", "h"]]
+    assert smallest_sets("a", Asked("a")) == [["a"]]
 
 
 def test_names_are_unique_and_each_says_what_it_stands_for() -> None:
@@ -53,9 +53,10 @@ def test_names_are_unique_and_each_says_what_it_stands_for() -> None:
     assert all(name in text for name in names)
 
 
-def test_words_are_names_or_groups() -> None:
+def test_arguments_are_names_or_groups() -> None:
     assert choose("--only", ["threads,heap"]) == {"threads-1", "threads-2", "threads-all", "heap"}
-    assert choose("--only", ["surroundings"]) == {one.name for one in VARIATIONS if one.is_ambient}
+    assert choose("--only", ["surroundings"]) == choose("--only", ["environment"])
+    assert choose("--only", ["environment"]) == {one.name for one in VARIATIONS if one.is_environment}
     assert choose("--only", []) == frozenset()
     with pytest.raises(UsageError, match="there is no variation 'treads'") as caught:
         choose("--require", ["treads"])
@@ -63,14 +64,14 @@ def test_words_are_names_or_groups() -> None:
 
 
 def test_changes_add_up() -> None:
-    merged = merge([one.change for one in VARIATIONS if one.is_ambient and isinstance(one.change, Change)])
+    merged = merge([one.change for one in VARIATIONS if one.is_environment and isinstance(one.change, Change)])
     assert dict(merged.environment)["TZ"]
     assert dict(merged.ambient)["hash_seed"]
     assert dict(merged.overrides) == {"umask": 0o077}
     assert merged.elsewhere
 
 
-def test_what_was_not_in_force_is_told() -> None:
+def test_what_was_not_in_force_is_reported() -> None:
     by_name = {one.name: one for one in VARIATIONS}
     seen = InForce(
         manifest={"threads": 4, "cpu_capability": "AVX512"},
@@ -91,7 +92,7 @@ def test_what_was_not_in_force_is_told() -> None:
         assert not by_name[name].not_in_force(seen), name
 
 
-def test_numpy_is_told_what_it_can_be_told() -> None:
+def test_numpy_is_reported_what_it_can_be_reported() -> None:
     def facts(manifest: dict[str, object]) -> Facts:
         request = Request(target=Target(text="", kind=TargetKind.SCRIPT))
         return Facts(request=request, manifest=manifest, settings={}, is_copied=False)

@@ -1,12 +1,12 @@
-"""The words of `reprocheck cost` → a bill; its formats."""
+"""The options of `reprocheck cost` → a cost report; its formats."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reprocheck.commands.cost.bill import price
 from reprocheck.commands.cost.json import render_cost_json
-from reprocheck.commands.cost.model import Bill
+from reprocheck.commands.cost.model import CostReport
+from reprocheck.commands.cost.prices import price
 from reprocheck.commands.cost.rows import choose_rows
 from reprocheck.commands.cost.text import render_cost_text
 from reprocheck.config import checks
@@ -19,7 +19,7 @@ from reprocheck.report.formats import formats_of
 FORMATS = formats_of("cost", text=render_cost_text, json=render_cost_json)
 
 
-def answer(request: Request, rounds: int, only: Sequence[str], progress: Progress) -> Bill:
+def answer(request: Request, rounds: int, only: Sequence[str], progress: Progress) -> CostReport:
     """Check what only this command takes, then make the bill. Raises UsageError."""
     try:
         checks.integer(2, 1000)(rounds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from reprocheck.commands.cost.model import Bill, Price, Ratio
+from reprocheck.commands.cost.model import CostReport, Price, Ratio
 from reprocheck.engine.console import Style
 from reprocheck.protocol.plain_json import Scrub, plain
 from reprocheck.report.json.difference import plain_divergence
@@ -14,30 +14,30 @@ from reprocheck.report.wording import shown_path, shown_target
 VERSION = 1
 
 
-def render_cost_json(bill: Bill, style: Style) -> str:
+def render_cost_json(costs: CostReport, style: Style) -> str:
     """ASCII JSON: keys sorted, a newline at the end. What was measured is in `volatile`."""
     stable = {
         "cost_version": VERSION,
-        "exit_code": int(bill.exit_code),
-        "target": shown_target(bill.request.target),
-        "seed": bill.request.seeds[0],
-        "rounds": bill.rounds,
-        "settings": [_setting(price) for price in bill.prices],
-        "not_run": [{"name": item.what, "reason": item.reason} for item in bill.not_run],
+        "exit_code": int(costs.exit_code),
+        "target": shown_target(costs.request.target),
+        "seed": costs.request.seeds[0],
+        "rounds": costs.rounds,
+        "settings": [_setting(price) for price in costs.prices],
+        "not_run": [{"name": item.what, "reason": item.reason} for item in costs.not_run],
     }
     volatile: dict[str, Any] = {
-        "summary": bill.summary,
-        "cheapest": bill.cheapest or None,
-        "coverage": bill.coverage,
-        "per": bill.per,
-        "memory_of": bill.memory_of,
-        "fill": _ratio(bill.fill),
-        "prices": {price.row.name: _price(price) for price in bill.prices},
-        "seconds": bill.seconds,
-        "directory": shown_path(bill.directory),
-        "last_words": bill.last_words,
+        "summary": costs.summary,
+        "cheapest": costs.cheapest or None,
+        "coverage": costs.coverage,
+        "per": costs.per,
+        "memory_of": costs.memory_of,
+        "fill": _ratio(costs.fill),
+        "prices": {price.row.name: _price(price) for price in costs.prices},
+        "seconds": costs.seconds,
+        "directory": shown_path(costs.directory),
+        "last_words": costs.stderr_tail,
     }
-    clean = Scrub(bill.directory).clean(plain(stable))
+    clean = Scrub(costs.directory).clean(plain(stable))
     return json.dumps({**clean, "volatile": plain(volatile)}, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 

@@ -16,7 +16,7 @@ class Row:
     name: str
     """Short, unique; as `--only` takes it."""
     what: str
-    """In words or as an option."""
+    """As text or as an option."""
     seeded: bool = True
     """reprocheck seeds the generators; without it the target runs as it is."""
     settings: tuple[tuple[str, object], ...] = ()
@@ -65,7 +65,7 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bill:
+class CostReport:
     """The whole answer: what reports are made of."""
 
     request: Request
@@ -86,7 +86,7 @@ class Bill:
     """Time with the fill of uninitialized memory against that without, both with deterministic algorithms."""
     not_run: tuple[NotCompared, ...] = ()
     """Rows that cannot apply here, and why."""
-    last_words: str = ""
+    stderr_tail: str = ""
     """Of the plain run that failed."""
     directory: Path = Path()
     seconds: float = 0.0

@@ -84,7 +84,8 @@ def why_not(row: Row, manifest: Mapping[str, Any]) -> NotCompared | None:
 
 
 def settings_of(asked: Settings, row: Row) -> Settings:
-    """What the runs of a row are told. Of what was asked only the place counts (threads, devices, environment, limits):
+    """What the runs of a row are given. Of what was asked only the place counts (threads, devices, environment,
+    limits):
     a determinism setting of the configuration would be in every row, plain ones, too.
     """
     base = Settings(

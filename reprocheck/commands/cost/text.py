@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reprocheck.commands.cost.model import Bill, Price, Ratio
+from reprocheck.commands.cost.model import CostReport, Price, Ratio
 from reprocheck.commands.cost.rows import AGAIN, UNFILLED
 from reprocheck.engine.console import Pen, Style, aligned
 from reprocheck.errors import ExitCode
@@ -15,50 +15,50 @@ ENOUGH = 0.9
 _INDENT = "  "
 
 
-def render_cost_text(bill: Bill, style: Style) -> str:
+def render_cost_text(costs: CostReport, style: Style) -> str:
     """The whole bill, a newline at its end."""
     pen = Pen(style)
     sections = [
-        _opening(bill, pen),
-        _table(bill, pen),
-        _worth_knowing(bill),
-        _presets(bill),
-        _legend(bill) if bill.exit_code is ExitCode.OK else [],
-        [f"{item.what}: not run: {pen.text(item.reason)}" for item in bill.not_run],
-        [f"evidence: {pen.text(shown_path(bill.directory))}"],
+        _opening(costs, pen),
+        _table(costs, pen),
+        _worth_knowing(costs),
+        _presets(costs),
+        _legend(costs) if costs.exit_code is ExitCode.OK else [],
+        [f"{item.what}: not run: {pen.text(item.reason)}" for item in costs.not_run],
+        [f"evidence: {pen.text(shown_path(costs.directory))}"],
     ]
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
 
-def _opening(bill: Bill, pen: Pen) -> list[str]:
-    target = pen.text(shown_target(bill.request.target))
-    if bill.exit_code is not ExitCode.OK:
+def _opening(costs: CostReport, pen: Pen) -> list[str]:
+    target = pen.text(shown_target(costs.request.target))
+    if costs.exit_code is not ExitCode.OK:
         lines = [pen.paint("fatal: no verdict reached", "red"), f"{_INDENT}--> {target}"]
-        lines.append(f"{_INDENT} = why: {pen.text(bill.summary)}")
-        words = [line.rstrip() for line in bill.last_words.splitlines() if line.strip()]
-        return [*lines, *(f"{_INDENT}   | {pen.text(line)}" for line in words[-MOST_LINES:])]
-    found = pen.paint("REPRODUCES", "green") if bill.cheapest else pen.paint("NEVER REPRODUCES", "red")
-    return [f"{found}  {target}  {pen.text(bill.summary)}"]
+        lines.append(f"{_INDENT} = why: {pen.text(costs.summary)}")
+        tail = [line.rstrip() for line in costs.stderr_tail.splitlines() if line.strip()]
+        return [*lines, *(f"{_INDENT}   | {pen.text(line)}" for line in tail[-MOST_LINES:])]
+    found = pen.paint("REPRODUCES", "green") if costs.cheapest else pen.paint("NEVER REPRODUCES", "red")
+    return [f"{found}  {target}  {pen.text(costs.summary)}"]
 
 
-def _table(bill: Bill, pen: Pen) -> list[str]:
-    if bill.exit_code is not ExitCode.OK:
+def _table(costs: CostReport, pen: Pen) -> list[str]:
+    if costs.exit_code is not ExitCode.OK:
         return []
-    rows = [["setting", "reproduces", f"time of a {bill.per}", "", "peak memory", ""]]
+    rows = [["setting", "reproduces", f"time of a {costs.per}", "", "peak memory", ""]]
     colours = {}
-    for y, price in enumerate(bill.prices, start=1):
+    for y, price in enumerate(costs.prices, start=1):
         colours[y, 1] = "green" if price.reproduces else "red"
         time, memory = price.time_ratio, price.memory_ratio
         seconds = "-" if price.seconds is None else _seconds(price.seconds)
         peak = "-" if price.memory is None else size(price.memory)
         rows.append([price.row.name, _reproduces(price), seconds, _ratio(time), peak, _ratio(memory)])
     lines = [_INDENT + line for line in aligned(rows, right=(2, 4), colours=colours, pen=pen)]
-    return [*lines, *_remarks(bill, pen)]
+    return [*lines, *_remarks(costs, pen)]
 
 
-def _remarks(bill: Bill, pen: Pen) -> list[str]:
+def _remarks(costs: CostReport, pen: Pen) -> list[str]:
     lines = []
-    for price in bill.prices:
+    for price in costs.prices:
         if price.divergence is not None:
             lines.append(f"{price.row.name} differs first {pen.text(where(price.divergence))}")
         elif price.reason:
@@ -66,40 +66,40 @@ def _remarks(bill: Bill, pen: Pen) -> list[str]:
     return [*([""] if lines else []), *lines]
 
 
-def _worth_knowing(bill: Bill) -> list[str]:
+def _worth_knowing(costs: CostReport) -> list[str]:
     """The noise, and the fill apart from deterministic algorithms."""
-    if bill.exit_code is not ExitCode.OK:
+    if costs.exit_code is not ExitCode.OK:
         return []
-    again = next(price for price in bill.prices if price.row is AGAIN)
+    again = next(price for price in costs.prices if price.row is AGAIN)
     found = [("time", again.time_ratio), ("peak memory", again.memory_ratio)]
     seen = [f"x{ratio.high:.3f} in {what}" for what, ratio in found if ratio is not None]
     lines = [f"noise: two plain runs of one round come out up to {' and '.join(seen)} apart"] if seen else []
-    if bill.fill is not None:
-        lines.append(f"fill of uninitialized memory alone: {_ratio(bill.fill)} in time, on top of {UNFILLED}")
+    if costs.fill is not None:
+        lines.append(f"fill of uninitialized memory alone: {_ratio(costs.fill)} in time, on top of {UNFILLED}")
     return lines
 
 
-def _presets(bill: Bill) -> list[str]:
+def _presets(costs: CostReport) -> list[str]:
     """What stands behind the names."""
-    rows = [[price.row.name, price.row.what + (" (preset)" if price.row.preset else "")] for price in bill.prices]
-    if bill.exit_code is not ExitCode.OK:
+    rows = [[price.row.name, price.row.what + (" (preset)" if price.row.preset else "")] for price in costs.prices]
+    if costs.exit_code is not ExitCode.OK:
         return []
     return ["what each setting is", *(_INDENT + line for line in aligned(rows, colours={}, pen=Pen(Style())))]
 
 
-def _legend(bill: Bill) -> list[str]:
-    held = f"the median over {bill.rounds} rounds against both plain runs, and an interval that holds it"
-    lines = [f"ratios: {held} with {100 * bill.coverage:.0f} %"]
+def _legend(costs: CostReport) -> list[str]:
+    held = f"the median over {costs.rounds} rounds against both plain runs, and an interval that holds it"
+    lines = [f"ratios: {held} with {100 * costs.coverage:.0f} %"]
     lines.append("no difference: the interval contains 1, or it is within the noise of two plain runs")
     lines.append("every setting but plain comes on top of seeded generators, as in `reprocheck run`")
-    if bill.coverage < ENOUGH:
-        lines.append(f"note: {bill.rounds} rounds are too few: try --rounds 5 or more")
+    if costs.coverage < ENOUGH:
+        lines.append(f"note: {costs.rounds} rounds are too few: try --rounds 5 or more")
     return lines
 
 
 def _reproduces(price: Price) -> str:
-    words = {True: f"yes, {price.runs} runs", False: "no", None: "not known"}
-    return "failed" if price.reproduces is None and price.seconds is None else words[price.reproduces]
+    tail = {True: f"yes, {price.runs} runs", False: "no", None: "not known"}
+    return "failed" if price.reproduces is None and price.seconds is None else tail[price.reproduces]
 
 
 def _ratio(ratio: Ratio | None) -> str:

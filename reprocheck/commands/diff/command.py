@@ -1,4 +1,4 @@
-"""`reprocheck diff A B`: words → sides → answer → report."""
+"""`reprocheck diff A B`: arguments → sides → answer → report."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ FORMATS = formats_of("diff", text=render_diff_text, json=render_diff_json)
 
 
 def diff_audits(a: str, b: str, evidence: Path, tolerance: Tolerance) -> Diff:
-    """Compare what two words name. Raises UsageError."""
+    """Compare what two arguments name. Raises UsageError."""
     return diff_sides(*best_pair(open_sides(a, evidence), open_sides(b, evidence)), tolerance)

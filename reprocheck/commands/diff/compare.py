@@ -24,7 +24,7 @@ _CODES = {
 def diff_sides(a: Side, b: Side, tolerance: Tolerance) -> Diff:
     """Seed by seed. Bits are compared between any two machines, but where a tolerance was asked for."""
     other_class = a.numerical_class != b.numerical_class
-    no_bits = OTHER_CLASS if other_class and tolerance.words else ""
+    no_bits = OTHER_CLASS if other_class and tolerance.options else ""
     common = [seed for seed in a.seeds if seed in b.seeds]
     seeds = tuple(compare_snapshots(seed, a.seeds[seed], b.seeds[seed], tolerance, no_bits) for seed in common)
     verdict = _verdict(seeds)
@@ -74,14 +74,15 @@ def _manifests(a: Side, b: Side) -> tuple[Fact, ...]:
     partial = "baseline" in (a.kind, b.kind)
     decides = _facts(a.numerical_class, b.numerical_class, both=False)
     left, right = (
-        dict(_flat({key: value for key, value in side.manifest.items() if key not in _told(side)})) for side in (a, b)
+        dict(_flat({key: value for key, value in side.manifest.items() if key not in _secondary(side)}))
+        for side in (a, b)
     )
     rest = _facts(left, right, both=partial)
     found = [*decides, *rest]
     return tuple(sorted(found, key=lambda fact: not fact.differs))
 
 
-def _told(side: Side) -> set[str]:
+def _secondary(side: Side) -> set[str]:
     return {"numerical_class", "imported", "volatile", *side.numerical_class}
 
 

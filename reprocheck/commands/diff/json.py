@@ -25,7 +25,7 @@ def render_diff_json(diff: Diff, style: Style) -> str:
         "a": _side(diff.a),
         "b": _side(diff.b),
         "other_class": diff.other_class,
-        "tolerance": diff.tolerance.words,
+        "tolerance": diff.tolerance.options,
         "seeds": [plain_seed_comparison(one) for one in diff.seeds],
         "asked": [_fact(fact) for fact in diff.asked],
         "manifest": [_fact(fact) for fact in diff.manifest],

@@ -1,4 +1,4 @@
-"""What the words of a user name → sides to compare. Reads files; executes nothing in them."""
+"""What the arguments of a user name → sides to compare. Reads files; executes nothing in them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reprocheck.compare.baseline.snapshot import snapshot_of
 from reprocheck.engine.store import AUDITS, REPORT_FILE
 from reprocheck.errors import UsageError
 from reprocheck.evidence.run import EvidenceUnreadable, load_evidence, readable
-from reprocheck.model import Ambient, Outcome, RunSpec, Settings, Status, Target, TargetKind
+from reprocheck.model import EnvironmentFactors, Outcome, RunSpec, Settings, Status, Target, TargetKind
 from reprocheck.model.baseline import Snapshot
 from reprocheck.protocol import EVIDENCE_FILE, STEPS_FILE
 
@@ -126,7 +126,7 @@ def _of_folder(word: str, folder: Path) -> Side:
 
 
 def _fitting(folder: Path, read: Snapshot, reported: Snapshot) -> Snapshot:
-    """What was read, if it is what the report of its audit tells. Raises UsageError."""
+    """What was read, if it is what the report of its audit says. Raises UsageError."""
     pairs = {
         "initial parameters": (read.init_digest, reported.init_digest),
         "steps": (read.steps.digest, reported.steps.digest),
@@ -152,7 +152,7 @@ def _read_run(folder: Path, run: str, seed: int, files: Mapping[str, str]) -> Sn
         repeat=0,
         target=Target(text="", kind=TargetKind.SCRIPT),
         settings=Settings(),
-        ambient=Ambient(),
+        ambient=EnvironmentFactors(),
         environment={},
         cwd=folder,
         directory=folder,

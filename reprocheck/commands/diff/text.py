@@ -36,7 +36,7 @@ def _opening(diff: Diff, pen: Pen) -> list[str]:
     }[diff.verdict]
     lines = [f"{head}  {pen.text(diff.summary)}"]
     lines += [f"{_INDENT}{letter}: {_side(side, pen)}" for letter, side in (("A", diff.a), ("B", diff.b))]
-    if diff.other_class and diff.tolerance.words:
+    if diff.other_class and diff.tolerance.options:
         lines.append(f"{_INDENT}= note: the numerical classes differ: only metrics are compared")
     elif diff.other_class:
         lines.append(f"{_INDENT}= note: the numerical classes differ: the same training may give other bits there")

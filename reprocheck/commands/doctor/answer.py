@@ -7,16 +7,16 @@ from pathlib import Path
 
 from reprocheck.commands.doctor import memory as growing
 from reprocheck.commands.doctor import start
-from reprocheck.commands.doctor.model import Checkup
-from reprocheck.commands.doctor.read import read_checkup, with_roots
+from reprocheck.commands.doctor.model import DoctorReport
+from reprocheck.commands.doctor.read import read_doctor_report, with_top_models
 from reprocheck.commands.doctor.seeds import generators_of
 from reprocheck.commands.params.findings import find
 from reprocheck.commands.params.model import ERROR, NOTE, WARNING
 from reprocheck.commands.params.read import read_start
 from reprocheck.commands.params.rows import rows_of
-from reprocheck.commands.params.told import told
+from reprocheck.commands.params.to_findings import to_findings
 from reprocheck.diagnosis.generators import drawn_before_seeded
-from reprocheck.diagnosis.ledger_file import load_taps
+from reprocheck.diagnosis.ledger_file import load_entries
 from reprocheck.diagnosis.rules import examine
 from reprocheck.diagnosis.source.scan import scan
 from reprocheck.engine.plan import HEAP_BYTES
@@ -25,7 +25,7 @@ from reprocheck.engine.session import session
 from reprocheck.errors import ExitCode, UsageError
 from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
 from reprocheck.model import AmbientMode, Evidence, Outcome, Probe, Request, Seeding, Status
-from reprocheck.model.explanation import Attribution, Case, Tap
+from reprocheck.model.explanation import Attribution, Case, LedgerEntry
 from reprocheck.protocol import count_steps
 from reprocheck.report.wording import count, ending_of
 
@@ -34,14 +34,14 @@ DOCTOR = "doctor"
 HEAP_BYTE = next(byte for byte in HEAP_BYTES if byte is not None)
 
 
-def examine_training(request: Request, snapshot: Path | None, progress: Progress) -> Checkup:
+def examine_training(request: Request, snapshot: Path | None, progress: Progress) -> DoctorReport:
     """Make the run and the answer. Raises UsageError, NoVerdictError or Interrupted."""
     if snapshot is not None and not snapshot.parent.is_dir():
         raise UsageError(f"--memory-snapshot: {snapshot.parent} is no folder")
     request = replace(request, seeds=request.seeds[:1], ambient=AmbientMode.FIXED)
     with session(request, progress, DOCTOR) as one:
         ambient = replace(one.planner.ambient(0), heap_byte=HEAP_BYTE)  # shows uninitialized memory
-        probe = Probe(checkup=True, memory_snapshot=None if snapshot is None else snapshot.absolute())
+        probe = Probe(doctor_report=True, memory_snapshot=None if snapshot is None else snapshot.absolute())
         progress.started(1)
         (outcome,) = one.launch([one.planner.spec(f"s{request.seeds[0]}", request.seeds[0], 0, ambient, probe=probe)])
         answer = replace(_answer(request, outcome), directory=one.folder, seconds=one.seconds)
@@ -51,22 +51,22 @@ def examine_training(request: Request, snapshot: Path | None, progress: Progress
     return answer
 
 
-def _answer(request: Request, outcome: Outcome) -> Checkup:
+def _answer(request: Request, outcome: Outcome) -> DoctorReport:
     if outcome.status is not Status.COMPLETED:
         return _failed(request, outcome)
     try:
         evidence = load_evidence(outcome)
         begun, _ = read_start(outcome)
-        layers, memory = read_checkup(outcome)
+        layers, memory = read_doctor_report(outcome)
     except EvidenceUnreadable as error:
-        return Checkup(request=request, exit_code=ExitCode.NO_VERDICT, summary=error.message)
-    taps = load_taps(outcome.spec.directory)
+        return DoctorReport(request=request, exit_code=ExitCode.NO_VERDICT, summary=error.message)
+    entries = load_entries(outcome.spec.directory)
     rows = rows_of([begun])
-    layers = with_roots(layers, {row.tensor.root: None for row in rows})
+    layers = with_top_models(layers, {row.tensor.root: None for row in rows})
     trained_elsewhere = any(item.kind and item.is_result for item in evidence.unobserved)
     if not count_steps(evidence.steps) and (trained_elsewhere or not (rows or layers.activations)):
         return _nothing_seen(request, evidence, has_model=bool(rows))
-    wrong = told(
+    wrong = to_findings(
         (
             *find(rows, request.seeds),
             *start.unwritten(rows, HEAP_BYTE),
@@ -77,10 +77,10 @@ def _answer(request: Request, outcome: Outcome) -> Checkup:
             *growing.leaks(memory),
         )
     )
-    seen = (*examine(_case(request, evidence, taps)), *wrong)
+    seen = (*examine(_case(request, evidence, entries)), *wrong)
     findings = tuple(sorted(seen, key=lambda finding: (ERROR, WARNING, NOTE).index(finding.severity)))
     found = [finding.severity for finding in findings]
-    return Checkup(
+    return DoctorReport(
         request=request,
         exit_code=ExitCode.DIFFERENT if ERROR in found else ExitCode.OK,
         summary=_summary(evidence, found),
@@ -88,43 +88,43 @@ def _answer(request: Request, outcome: Outcome) -> Checkup:
         rows=rows,
         stage=begun.stage,
         layers=layers,
-        generators=generators_of(taps),
+        generators=generators_of(entries),
         memory=memory,
         steps=count_steps(evidence.steps),
         notes=(*evidence.notes, *(f"not looked at: {item.what}: {item.reason}" for item in evidence.unobserved)),
     )
 
 
-def _nothing_seen(request: Request, evidence: Evidence, *, has_model: bool) -> Checkup:
+def _nothing_seen(request: Request, evidence: Evidence, *, has_model: bool) -> DoctorReport:
     """Without a model and a step there is nothing that could be healthy, nor where other processes took the steps."""
     elsewhere = [item for item in evidence.unobserved if item.is_result]
     why = "no optimizer step was seen" if has_model else "no model and no optimizer step was seen"
     if elsewhere:
         why += "; not looked at: " + "; ".join(f"{item.what} ({item.reason})" for item in elsewhere)
-    return Checkup(request=request, exit_code=ExitCode.NO_VERDICT, summary=why, notes=evidence.notes)
+    return DoctorReport(request=request, exit_code=ExitCode.NO_VERDICT, summary=why, notes=evidence.notes)
 
 
-def _failed(request: Request, outcome: Outcome) -> Checkup:
-    return Checkup(
+def _failed(request: Request, outcome: Outcome) -> DoctorReport:
+    return DoctorReport(
         request=request,
         exit_code=ExitCode.NO_VERDICT,
         summary=f"the run {ending_of(outcome)}",
-        last_words=outcome.last_words,
+        stderr_tail=outcome.stderr_tail,
         out_of_memory=outcome.out_of_memory,
     )
 
 
-def _case(request: Request, evidence: Evidence, taps: tuple[Tap, ...]) -> Case:
+def _case(request: Request, evidence: Evidence, entries: tuple[LedgerEntry, ...]) -> Case:
     """What the rules are asked. As if reprocheck had seeded nothing: the target's own seeding is looked at."""
     # What a library draws for names and ids while it is imported is its own business.
-    taps = tuple(tap for tap in taps if not (tap.kind == "draw" and tap.in_import and tap.library))
-    drawn = drawn_before_seeded(taps, Seeding.NONE)
+    entries = tuple(entry for entry in entries if not (entry.kind == "draw" and entry.in_import and entry.library))
+    drawn = drawn_before_seeded(entries, Seeding.NONE)
     return Case(
         request=replace(request, settings=replace(request.settings, seeding=Seeding.NONE)),
         divergence=None,
         alone=True,
         attribution=Attribution(kind="seeding", factors=tuple(drawn)) if drawn else None,
-        taps=taps,
+        entries=entries,
         hits=scan(Path(path) for path in evidence.sources),
         settings_at_end=evidence.settings_at_end,
         manifest=evidence.manifest,

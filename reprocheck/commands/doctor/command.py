@@ -1,4 +1,4 @@
-"""The words of `reprocheck doctor` → an answer; its formats."""
+"""The options of `reprocheck doctor` → an answer; its formats."""
 
 from __future__ import annotations
 

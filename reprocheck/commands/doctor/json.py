@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from reprocheck.commands.doctor.memory import growth
-from reprocheck.commands.doctor.model import Checkup, Layers, Memory, Use
+from reprocheck.commands.doctor.model import DoctorReport, Layers, Memory, Use
 from reprocheck.commands.params.json import plain_row
 from reprocheck.engine.console import Style
 from reprocheck.protocol.plain_json import Scrub, plain
@@ -17,7 +17,7 @@ from reprocheck.report.wording import shown_path, shown_target
 VERSION = 1
 
 
-def render_doctor_json(answer: Checkup, style: Style) -> str:
+def render_doctor_json(answer: DoctorReport, style: Style) -> str:
     """ASCII JSON: keys sorted, a newline at the end."""
     stable = {
         "doctor_version": VERSION,
@@ -33,7 +33,7 @@ def render_doctor_json(answer: Checkup, style: Style) -> str:
         "generators": [
             {
                 "name": one.name,
-                "told": one.told,
+                "told": one.seed_text,
                 "seeded": [_use(use) for use in one.seeded],
                 "drawn": None if one.drawn is None else _use(one.drawn),
             }
@@ -44,7 +44,7 @@ def render_doctor_json(answer: Checkup, style: Style) -> str:
     volatile = {
         "seconds": answer.seconds,
         "directory": shown_path(answer.directory),
-        "last_words": answer.last_words,
+        "last_words": answer.stderr_tail,
         "memory": _memory(answer.memory),
         "out_of_memory": None if answer.out_of_memory is None else plain_out_of_memory(answer.out_of_memory),
     }

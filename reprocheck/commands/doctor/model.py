@@ -53,8 +53,8 @@ class Generator:
     """By the target itself, in order."""
     drawn: Use | None
     """The first draw."""
-    told: str
-    """How that stands, in words."""
+    seed_text: str
+    """How that stands, as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkup:
+class DoctorReport:
     """The answer of the command."""
 
     request: Request
@@ -125,7 +125,7 @@ class Checkup:
     memory: Memory = field(default_factory=Memory)
     steps: int = 0
     notes: tuple[str, ...] = ()
-    last_words: str = ""
+    stderr_tail: str = ""
     out_of_memory: OutOfMemory | None = None
     seconds: float = 0.0
     directory: Path = field(default_factory=Path)

@@ -12,18 +12,20 @@ from reprocheck.model import Outcome
 from reprocheck.protocol import LAYERS_RECORD, MEMORY_RECORD
 
 
-def read_checkup(outcome: Outcome) -> tuple[Layers, Memory]:
-    """What the run wrote beside its ordinary evidence. Raises EvidenceUnreadable."""
+def read_doctor_report(outcome: Outcome) -> tuple[Layers, Memory]:
+    """What the run wrote besides its ordinary evidence. Raises EvidenceUnreadable."""
     with readable(outcome.spec.directory):
         one = {line["record"]: line for line in whole_lines(outcome)}
         return _layers(one.get(LAYERS_RECORD, {})), _memory(one.get(MEMORY_RECORD, {}))
 
 
-def with_roots(layers: Layers, roots: Collection[str]) -> Layers:
-    """The same, by the models that the weights are told by: a part that was called by itself belongs to its whole."""
+def with_top_models(layers: Layers, top_models: Collection[str]) -> Layers:
+    """The same, by the models that the weights are named by: a part that was called by itself belongs to its whole."""
 
     def place(root: str, name: str) -> tuple[str, str]:
-        whole = "" if root in roots else next((one for one in roots if one and root.startswith(f"{one}.")), "")
+        whole = (
+            "" if root in top_models else next((one for one in top_models if one and root.startswith(f"{one}.")), "")
+        )
         if not whole:
             return root, name
         own = root.removeprefix(f"{whole}.")

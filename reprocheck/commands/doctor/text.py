@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reprocheck.commands.doctor.memory import growth
-from reprocheck.commands.doctor.model import Checkup, Generator, Memory, Phase, Use
+from reprocheck.commands.doctor.model import DoctorReport, Generator, Memory, Phase, Use
 from reprocheck.commands.params.model import WARNING
 from reprocheck.commands.params.text import table_lines
 from reprocheck.engine.console import Pen, Style, aligned
@@ -14,12 +14,12 @@ from reprocheck.report.text.diagnostics import finding_lines
 from reprocheck.report.text.memory import out_of_memory
 from reprocheck.report.wording import shown_path, shown_target, size
 
-MOST_WORDS = 15
+MOST_TAIL_LINES = 15
 MOST_LINES = 50
 _INDENT = "  "
 
 
-def render_doctor_text(answer: Checkup, style: Style) -> str:
+def render_doctor_text(answer: DoctorReport, style: Style) -> str:
     """The whole answer, a newline at its end."""
     pen = Pen(style)
     sections = [
@@ -35,14 +35,14 @@ def render_doctor_text(answer: Checkup, style: Style) -> str:
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
 
-def _opening(answer: Checkup, pen: Pen) -> list[str]:
+def _opening(answer: DoctorReport, pen: Pen) -> list[str]:
     target = pen.text(shown_target(answer.request.target))
     if answer.exit_code is ExitCode.NO_VERDICT:
         lines = [pen.paint("fatal: no examination", "red"), f"{_INDENT}--> {target}"]
         lines.append(f"{_INDENT} = why: {pen.text(answer.summary)}")
         lines += [] if answer.out_of_memory is None else out_of_memory(answer.out_of_memory, pen)
-        words = [line.rstrip() for line in answer.last_words.splitlines() if line.strip()]
-        return [*lines, *(f"{_INDENT}   | {pen.text(line)}" for line in words[-MOST_WORDS:])]
+        tail = [line.rstrip() for line in answer.stderr_tail.splitlines() if line.strip()]
+        return [*lines, *(f"{_INDENT}   | {pen.text(line)}" for line in tail[-MOST_TAIL_LINES:])]
     warned = any(finding.severity == WARNING for finding in answer.findings)
     word, colour = ("LOOK AT THIS", "yellow") if warned else ("HEALTHY", "green")
     if answer.exit_code is ExitCode.DIFFERENT:
@@ -54,11 +54,11 @@ def _section(name: str, lines: list[str], pen: Pen) -> list[str]:
     return [f"{name}:", *lines] if lines else []
 
 
-def _weights(answer: Checkup, pen: Pen) -> list[str]:
+def _weights(answer: DoctorReport, pen: Pen) -> list[str]:
     return _shortened(table_lines(answer.rows, answer.request.seeds, pen), "`reprocheck params` shows all", pen)
 
 
-def _layers(answer: Checkup, pen: Pen) -> list[str]:
+def _layers(answer: DoctorReport, pen: Pen) -> list[str]:
     """One row for each layer that was called, with the gradient of its weight."""
     layers = answer.layers
     weights = {(row.tensor.root, row.tensor.name): row for row in answer.rows if row.tensor.kind == "parameter"}
@@ -104,7 +104,7 @@ def _generators(generators: Sequence[Generator], pen: Pen) -> list[str]:
         first = one.seeded[:1]
         more = f" and {len(one.seeded) - 1} more" if len(one.seeded) > 1 else ""
         seeded = "".join(_use(use, pen, value=True) for use in first) + more or "-"
-        rows.append([pen.text(one.name), one.told, seeded, "-" if one.drawn is None else _use(one.drawn, pen)])
+        rows.append([pen.text(one.name), one.seed_text, seeded, "-" if one.drawn is None else _use(one.drawn, pen)])
     return [_INDENT + line for line in aligned(rows, right=(), colours={}, pen=pen)]
 
 

@@ -29,7 +29,7 @@ from reprocheck.commands.gpu_info.device import (
     text,
 )
 from reprocheck.commands.gpu_info.text import render_text
-from reprocheck.engine.console import Style, say
+from reprocheck.engine.console import Style, print_message
 from reprocheck.errors import ExitCode
 from reprocheck.report.formats import formats_of
 
@@ -104,7 +104,7 @@ def refuse_without_gpu(info: GpuInfo) -> ExitCode:
     """For --require: no GPU is an exit code and a line on stderr."""
     if info.availability.state is GpuState.AVAILABLE:
         return ExitCode.OK
-    say(f"error: no GPU is available: {info.availability.reason}")
+    print_message(f"error: no GPU is available: {info.availability.reason}")
     return ExitCode.NO_VERDICT
 
 
@@ -125,7 +125,7 @@ def to_json(info: GpuInfo) -> str:
 
 
 def import_torch() -> Any:
-    """PyTorch, or ImportError where something else has its name (a folder beside the script is enough)."""
+    """PyTorch, or ImportError where something else has its name (a folder next to the script is enough)."""
     torch = import_module("torch")
     if not hasattr(torch, "version") or not hasattr(torch, "cuda"):
         raise ImportError(f"the module `torch` at {getattr(torch, '__file__', None)} is not PyTorch")
@@ -194,7 +194,7 @@ def _backend(torch: Any, probe: Probe) -> tuple[str | None, str | None]:
 def _start(
     torch: Any, backend: str | None, environment: Mapping[str, str], driver: Driver, notes: list[str]
 ) -> Availability:
-    """Start CUDA, as only that tells whether it works; what it warns of is kept."""
+    """Start CUDA, as only that shows whether it works; what it warns of is kept."""
     if backend is None:
         hint = f"an NVIDIA driver is loaded ({driver.version}): install a CUDA build of PyTorch, {_INSTALL}"
         return Availability(
@@ -267,9 +267,9 @@ def _read_driver(binding: Any | None, file: Path) -> Driver:
     return Driver(version=version or answer(lambda: _driver_in(file.read_text("utf-8"))), devices=devices)
 
 
-def _driver_in(words: str) -> str | None:
+def _driver_in(driver_output: str) -> str | None:
     """`NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.14  Release Build` → 550.54.14."""
-    found = re.search(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)", words)
+    found = re.search(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)", driver_output)
     return found[1] if found else None
 
 

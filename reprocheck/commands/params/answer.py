@@ -41,13 +41,13 @@ def _answer(request: Request, outcomes: Sequence[Outcome]) -> Params:
     notes: dict[str, None] = {}
     for outcome in outcomes:
         if outcome.status is not Status.COMPLETED:
-            return _nothing(request, f"the run with seed {outcome.spec.seed} {ending_of(outcome)}", outcome.last_words)
+            return _nothing(request, f"the run with seed {outcome.spec.seed} {ending_of(outcome)}", outcome.stderr_tail)
         try:
-            start, heard = read_start(outcome)
+            start, read_notes = read_start(outcome)
         except EvidenceUnreadable as error:
             return _nothing(request, error.message)
         starts.append(start)
-        notes |= dict.fromkeys(heard)
+        notes |= dict.fromkeys(read_notes)
     rows = rows_of(starts)
     if not rows:
         why = (
@@ -68,8 +68,8 @@ def _answer(request: Request, outcomes: Sequence[Outcome]) -> Params:
     )
 
 
-def _nothing(request: Request, summary: str, last_words: str = "") -> Params:
-    return Params(request=request, exit_code=ExitCode.NO_VERDICT, summary=summary, last_words=last_words)
+def _nothing(request: Request, summary: str, stderr_tail: str = "") -> Params:
+    return Params(request=request, exit_code=ExitCode.NO_VERDICT, summary=summary, stderr_tail=stderr_tail)
 
 
 def _summary(rows: Sequence[Row], starts: Sequence[Start]) -> str:

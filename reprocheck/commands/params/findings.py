@@ -1,6 +1,6 @@
 """What is wrong with initial weights for certain, from their values alone. Pure.
 
-An error only where training cannot mend it: numbers that are no numbers, and a model whose units are all alike. What
+An error only where training cannot repair it: numbers that are no numbers, and a model whose units are all alike. What
 people do on purpose (a last layer of zeros, weights from a file, layers that PyTorch copies) is a note at most.
 """
 
@@ -112,7 +112,7 @@ def equal_layers(rows: Sequence[Row]) -> Iterator[Remark]:
 
 
 def equal_over_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> Iterator[Remark]:
-    """Drawn, and yet the same for every seed. From the values alone it cannot be told from weights of a file."""
+    """Drawn, and yet the same for every seed. By value alone, weights from a file look the same."""
     drawn = [row for row in rows if row.tensor.kind == "parameter" and row.tensor.digest and _is_drawn(row.tensor)]
     drawn = [row for row in drawn if len(row.digests) == len(seeds) > 1 and not row.tensor.loaded]
     same = [row for row in drawn if len(set(row.digests.values())) == 1]

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from reprocheck.commands.params.model import Params, Row
-from reprocheck.commands.params.told import told
+from reprocheck.commands.params.to_findings import to_findings
 from reprocheck.engine.console import Style
 from reprocheck.model.initializers import Answer
 from reprocheck.protocol.plain_json import Scrub, plain
@@ -29,14 +29,14 @@ def render_params_json(answer: Params, style: Style) -> str:
         "findings": [
             {**plain_finding(finding), "tensors": remark.names}
             for remark in answer.remarks
-            for finding in told((remark,))
+            for finding in to_findings((remark,))
         ],
         "notes": answer.notes,
     }
     volatile = {
         "seconds": answer.seconds,
         "directory": shown_path(answer.directory),
-        "last_words": answer.last_words,
+        "last_words": answer.stderr_tail,
     }
     clean = Scrub(answer.directory).clean(plain(stable))
     return json.dumps({**clean, "volatile": plain(volatile)}, indent=2, sort_keys=True, allow_nan=False) + "\n"

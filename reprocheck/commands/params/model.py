@@ -103,6 +103,6 @@ class Params:
     rows: tuple[Row, ...] = ()
     remarks: tuple[Remark, ...] = ()
     notes: tuple[str, ...] = ()
-    last_words: str = ""
+    stderr_tail: str = ""
     seconds: float = 0.0
     directory: Path = field(default_factory=Path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reprocheck.commands.params.model import Params, Row
-from reprocheck.commands.params.told import told
+from reprocheck.commands.params.to_findings import to_findings
 from reprocheck.engine.console import Pen, Style, aligned
 from reprocheck.errors import ExitCode
 from reprocheck.model.initializers import Confidence, Family
@@ -29,7 +29,7 @@ def render_params_text(answer: Params, style: Style) -> str:
     pen = Pen(style)
     sections = [
         _opening(answer, pen),
-        *(finding_lines(finding, pen) for finding in told(answer.remarks)),
+        *(finding_lines(finding, pen) for finding in to_findings(answer.remarks)),
         table_lines(answer.rows, answer.request.seeds, pen),
         _legend(answer),
         [f"note: {pen.text(note)}" for note in answer.notes],
@@ -43,8 +43,8 @@ def _opening(answer: Params, pen: Pen) -> list[str]:
     if answer.exit_code is ExitCode.NO_VERDICT:
         lines = [pen.paint("fatal: no verdict reached", "red"), f"{_INDENT}--> {target}"]
         lines.append(f"{_INDENT} = why: {pen.text(answer.summary)}")
-        words = [line.rstrip() for line in answer.last_words.splitlines() if line.strip()]
-        return [*lines, *(f"{_INDENT}   | {pen.text(line)}" for line in words[-MOST_LINES:])]
+        tail = [line.rstrip() for line in answer.stderr_tail.splitlines() if line.strip()]
+        return [*lines, *(f"{_INDENT}   | {pen.text(line)}" for line in tail[-MOST_LINES:])]
     bad = answer.exit_code is ExitCode.DIFFERENT
     found = pen.paint("BAD INITIAL WEIGHTS", "red") if bad else pen.paint("INITIAL WEIGHTS", "green")
     return [f"{found}  {target}  {answer.summary}", _STAGES.get(answer.stage, "")]
@@ -75,7 +75,7 @@ def _row(row: Row, seeds: Sequence[int], pen: Pen) -> list[str]:
         digests.append("same" if same == len(others) else "differ" if not same else f"{same} same")
     shape = "x".join(str(size) for size in tensor.shape) or "scalar"
     figures = [_number(figure) for figure in (tensor.mean, tensor.std, tensor.low, tensor.high)]
-    told, confidence = _initialiser(row, pen)
+    description, confidence = _initialiser(row, pen)
     return [
         pen.text(row.name) + kind,
         shape,
@@ -83,14 +83,14 @@ def _row(row: Row, seeds: Sequence[int], pen: Pen) -> list[str]:
         pen.text(tensor.device),
         *digests,
         *figures,
-        told,
+        description,
         confidence,
     ]
 
 
 def _initialiser(row: Row, pen: Pen) -> tuple[str, str]:
-    told, confidence = _recognised(row, pen)
-    return (f"loaded; looks like {told}", confidence) if row.tensor.loaded else (told, confidence)
+    description, confidence = _recognised(row, pen)
+    return (f"loaded; looks like {description}", confidence) if row.tensor.loaded else (description, confidence)
 
 
 def _recognised(row: Row, pen: Pen) -> tuple[str, str]:
@@ -101,14 +101,14 @@ def _recognised(row: Row, pen: Pen) -> tuple[str, str]:
         near = f" (nearest: {pen.text(answer.nearest)})" if answer.nearest else f": {pen.text(answer.shape)}"
         return f"unknown{near}", ""
     if not answer.schemes:
-        told = pen.text(answer.shape) + (f" ({pen.text(answer.note)})" if answer.note else "")
-        return told, answer.confidence.value
+        description = pen.text(answer.shape) + (f" ({pen.text(answer.note)})" if answer.note else "")
+        return description, answer.confidence.value
     same = [pen.text(scheme) for scheme in answer.schemes[: max(1, answer.equal)]]
-    told = " = ".join(same[:MOST_SCHEMES]) + (f" = {pen.dots}" if len(same) > MOST_SCHEMES else "")
+    description = " = ".join(same[:MOST_SCHEMES]) + (f" = {pen.dots}" if len(same) > MOST_SCHEMES else "")
     others = len(answer.schemes) - len(same)
     if others and answer.confidence is not Confidence.HIGH:
-        told += f", or {others} other{'s' if others > 1 else ''}"
-    return told + (f"; {pen.text(answer.note)}" if answer.note else ""), answer.confidence.value
+        description += f", or {others} other{'s' if others > 1 else ''}"
+    return description + (f"; {pen.text(answer.note)}" if answer.note else ""), answer.confidence.value
 
 
 def _legend(answer: Params) -> list[str]:

@@ -65,16 +65,16 @@ def resume(order: ResumeOrder, progress: Progress) -> Answer:
 
 @dataclass
 class _Seen:
-    """What there is to tell, however far it goes."""
+    """What there is to report, however far it goes."""
 
     runs: list[ResumeRun] = field(default_factory=list)
     at: int | None = None
     files: tuple[tuple[str, int], ...] = ()
     loads: tuple[str, ...] = ()
 
-    def add(self, name: str, outcome: Outcome, history: History, first: int | None, words: str = "") -> None:
-        words = words or outcome.status.value.replace("-", " ")
-        one = ResumeRun(name=name, outcome=outcome, words=words, first=first, steps=len(history.steps))
+    def add(self, name: str, outcome: Outcome, history: History, first: int | None, how: str = "") -> None:
+        how = how or outcome.status.value.replace("-", " ")
+        one = ResumeRun(name=name, outcome=outcome, how=how, first=first, steps=len(history.steps))
         self.runs.append(one)
 
 
@@ -112,13 +112,13 @@ def _ask(order: ResumeOrder, runs: Runs, seen: _Seen) -> Answer:
     verdict = Verdict.REPRODUCIBLE if found.difference is None else Verdict.DIFFERENT
     again = max(0, len(cut.steps) - alignment.step)
     where = where_resumed(len(cut.steps), alignment.step, again)
-    said = what_was_found(found, alignment.step, min(len(resumed.steps), len(a.history.steps) - alignment.step))
+    result = what_was_found(found, alignment.step, min(len(resumed.steps), len(a.history.steps) - alignment.step))
     return Answer(
         order=order,
         verdict=verdict,
         exit_code=CODES[verdict],
-        summary=f"{where}; {said}",
-        headline=said,
+        summary=f"{where}; {result}",
+        headline=result,
         where=where,
         alignment=alignment,
         again=again,
@@ -154,7 +154,7 @@ def _how_it_ended(outcome: Outcome, cut: History) -> str:
 def _nothing_more(order: ResumeOrder, through: History, cut: History) -> Answer:
     left = len(through.steps) - len(cut.steps)
     detail = f"it took none, where {left} were left"
-    where, said = (
+    where, result = (
         f"stopped after {count(len(cut.steps), 'step')}",
         f"the resumed run took no step, where {left} were left",
     )
@@ -167,8 +167,8 @@ def _nothing_more(order: ResumeOrder, through: History, cut: History) -> Answer:
         order=order,
         verdict=Verdict.DIFFERENT,
         exit_code=CODES[Verdict.DIFFERENT],
-        summary=f"{where}; {said}",
-        headline=said,
+        summary=f"{where}; {result}",
+        headline=result,
         where=where,
         found=found,
     )
@@ -176,7 +176,7 @@ def _nothing_more(order: ResumeOrder, through: History, cut: History) -> Answer:
 
 def _unknown_state(order: ResumeOrder, at: int) -> Answer:
     shown = "they are those of no step of the run that was not stopped, up to the cut"
-    where, said = f"stopped after {count(at, 'step')}", "it resumed with parameters that the other run never had"
+    where, result = f"stopped after {count(at, 'step')}", "it resumed with parameters that the other run never had"
     found = Compared(
         difference=Difference(step=None, kind="parameters right after the resumption", detail=shown),
         causes=(cause("parameters", "high", "the parameters are not restored as they were", shown),),
@@ -186,8 +186,8 @@ def _unknown_state(order: ResumeOrder, at: int) -> Answer:
         order=order,
         verdict=Verdict.DIFFERENT,
         exit_code=CODES[Verdict.DIFFERENT],
-        summary=f"{where}; {said}",
-        headline=said,
+        summary=f"{where}; {result}",
+        headline=result,
         where=where,
         found=found,
     )
@@ -198,7 +198,7 @@ def _check_control(runs: Runs, seen: _Seen, a: Ran, found: Difference) -> None:
     outcome = runs.through("control")
     seen.add("control", outcome, read_history(outcome.spec.directory), 0)
     refuse_failed(outcome, "the control run, which was not stopped,")
-    parted = control_difference(a, read_whole(outcome))
-    if parted is not None and is_earlier(parted, found):
-        reason = f"two uninterrupted runs differ, too, {place_of(parted)}"
+    has_diverged = control_difference(a, read_whole(outcome))
+    if has_diverged is not None and is_earlier(has_diverged, found):
+        reason = f"two uninterrupted runs differ, too, {place_of(has_diverged)}"
         raise NoAnswer("not-reproducible", reason, "`reprocheck run` finds the cause")

@@ -98,10 +98,10 @@ def _data(a: History, b: History, k: int, difference: Difference, count_decides:
     """Batches: another place of the loader, another step or epoch number, or another state of a generator."""
     place = next((i for i, (x, y) in enumerate(zip(a.steps[k:], b.steps, strict=False)) if x.batch != y.batch), None)
     if place is None:
-        parted = 0 if difference.step is None else min(difference.step - k, len(b.steps) - 1)
-        off = generators_off(a.steps[k + parted], b.steps[parted])
+        has_diverged = 0 if difference.step is None else min(difference.step - k, len(b.steps) - 1)
+        off = generators_off(a.steps[k + has_diverged], b.steps[has_diverged])
         if difference.step is not None and off and not _explained(a, b, k):
-            yield _drawn(a, b, k, parted, off)
+            yield _drawn(a, b, k, has_diverged, off)
         return
     off = generators_off(a.steps[k + place], b.steps[place])
     ours = b.steps[place]
@@ -150,12 +150,12 @@ def _new_batch(a: History, b: History, k: int, place: int, off: list[str], rewou
         yield cause("loader-position", "high", text, *filter(None, (shown, more, moved)))
 
 
-def _drawn(a: History, b: History, k: int, parted: int, off: list[str]) -> Cause:
+def _drawn(a: History, b: History, k: int, has_diverged: int, off: list[str]) -> Cause:
     """Equal batches, and generators in another state."""
     if _lost(a, b, k, off):
-        return _generators(a, b, k, parted, off)
-    if parted and not generators_off(a.steps[k], b.steps[0]):
-        shown = f"{_names(off)} is in the same state after step {k}, and in another one after step {k + parted}"
+        return _generators(a, b, k, has_diverged, off)
+    if has_diverged and not generators_off(a.steps[k], b.steps[0]):
+        shown = f"{_names(off)} is in the same state after step {k}, and in another one after step {k + has_diverged}"
         return cause("other-state", "low", "what decides how much is drawn at random is not restored", shown)
     shown = f"{_names(off)} was set back to its state before step {k}, and was used before the step"
     new = any(one.step == 0 for one in b.passes) and not any(one.step == k for one in a.passes)
@@ -304,9 +304,9 @@ def _remaining(a: History, b: History, k: int, difference: Difference) -> Cause:
 def _was_given(a: History, b: History, k: int, difference: Difference) -> bool:
     """Whether a module was loaded with all that was saved under the names that differ, when it was saved last."""
     saved = [save for save in a.saves if save.step == k]
-    words = difference.detail.split(" saved")[0].split(" and ")[0].split(", ")
-    # NOTE: another file may have other names: the averaged model is told by the word that its names have in common.
-    heads = {name.split(".")[0].split("[")[0] for name in words if name}
+    names = difference.detail.split(" saved")[0].split(" and ")[0].split(", ")
+    # NOTE: another file may have other names: the averaged model is named by the word that its names have in common.
+    heads = {name.split(".")[0].split("[")[0] for name in names if name}
     found = [
         leaf.digest
         for save in saved

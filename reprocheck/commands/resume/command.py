@@ -1,4 +1,4 @@
-"""The words of `reprocheck resume` → an order; the formats of its answer."""
+"""The options of `reprocheck resume` → an order; the formats of its answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_resume_order(request: Request, at: int | None, kill: bool, grace: float
             raise UsageError(f"--resume-arg {error.message}", "the target is a function") from None
         return ResumeOrder(request=request, at=at, kill=kill, grace=grace, arguments=arguments)
     try:
-        words = tuple(word for text in extra for word in shlex.split(text))
+        extra_argv = tuple(word for text in extra for word in shlex.split(text))
     except ValueError as error:
         raise UsageError(f"--resume-arg: {str(error).lower()}", "quote it as for a shell") from None
-    return ResumeOrder(request=request, at=at, kill=kill, grace=grace, words=words)
+    return ResumeOrder(request=request, at=at, kill=kill, grace=grace, extra_argv=extra_argv)

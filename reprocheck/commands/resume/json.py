@@ -62,7 +62,7 @@ def render_resume_json(answer: Answer, style: Style) -> str:
         "seconds": answer.seconds,
         "directory": shown_path(answer.directory),
         "runs": {
-            run.name: {"seconds": run.outcome.seconds, "last_words": run.outcome.last_words} for run in answer.runs
+            run.name: {"seconds": run.outcome.seconds, "last_words": run.outcome.stderr_tail} for run in answer.runs
         },
     }
     return json.dumps({**clean, "volatile": plain(volatile)}, indent=2, sort_keys=True, allow_nan=False) + "\n"
@@ -72,7 +72,7 @@ def _run(run: ResumeRun) -> dict[str, Any]:
     return {
         "name": run.name,
         "status": run.outcome.status,
-        "how": run.words,
+        "how": run.how,
         "first_step": run.first,
         "steps": run.steps,
     }

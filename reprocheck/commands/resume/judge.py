@@ -49,9 +49,9 @@ def refuse_cut(through: History, cut: History, outcome: Outcome, at: int) -> Non
     if not cut.handler:
         reason = f"run B {outcome.reason or outcome.status.value} after {count(len(cut.steps), 'step')}, before the cut"
         raise NoAnswer("not-reproducible", reason, "`reprocheck run` says whether it reproduces when it is not stopped")
-    parted = _starts_part(through, cut) or first_difference(through.steps[:at], cut.steps[:at], 0)
-    if parted is not None:
-        reason = f"two runs differ before anything is stopped: first at step {parted.step} in {parted.kind}"
+    has_diverged = _starts_part(through, cut) or first_difference(through.steps[:at], cut.steps[:at], 0)
+    if has_diverged is not None:
+        reason = f"two runs differ before anything is stopped: first at step {has_diverged.step} in {has_diverged.kind}"
         raise NoAnswer("not-reproducible", reason, "`reprocheck run` finds the cause")
     if len(cut.steps) >= len(through.steps):
         hint = "end it for good with --kill, or earlier with --at"
@@ -80,9 +80,9 @@ def refuse_restart(resumed: History, files: Sequence[tuple[str, int]], cut: Hist
 
 def control_difference(a: Ran, control: Ran) -> Difference | None:
     """Where two uninterrupted runs differ."""
-    parted = first_difference(a.history.steps, control.history.steps, 0)
-    if parted is not None:
-        return parted
+    has_diverged = first_difference(a.history.steps, control.history.steps, 0)
+    if has_diverged is not None:
+        return has_diverged
     if len(a.history.steps) != len(control.history.steps):
         steps = min(len(a.history.steps), len(control.history.steps))
         return Difference(step=steps, kind="number of steps")
@@ -114,7 +114,7 @@ def what_was_found(found: Compared, first: int, steps: int) -> str:
 
 
 def place_of(difference: Difference) -> str:
-    """Where a difference is, in words."""
+    """Where a difference is, as text."""
     detail = f" ({difference.detail})" if difference.detail else ""
     if difference.step is None:
         return f"in the {difference.kind.removeprefix('the ')}{detail}"

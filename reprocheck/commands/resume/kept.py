@@ -1,4 +1,4 @@
-"""What a training keeps beside the state of its steps: what it saves, and what it returns at the end."""
+"""What a training keeps besides the state of its steps: what it saves, and what it returns at the end."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _is_length(record: TensorRecord) -> bool:
 
 
 def _elements(records: Sequence[TensorRecord], values: Path) -> list[bytes]:
-    """What tells the items of one list apart: bytes of numbers, else digests. Empty where they were not kept."""
+    """What distinguishes the items of one list: bytes of numbers, else digests. Empty where they were not kept."""
     records = [record for record in records if not _is_length(record)]
     if len(records) == 1 and records[0].shape and not _PLACE.fullmatch(records[0].name):
         (record,) = records

@@ -20,7 +20,7 @@ class ResumeOrder:
     kill: bool = False
     grace: float = 5.0
     """Seconds from SIGTERM to SIGKILL."""
-    words: tuple[str, ...] = ()
+    extra_argv: tuple[str, ...] = ()
     """What a script or module gets besides when it is resumed."""
     arguments: tuple[tuple[str, object], ...] = ()
     """The same for a function."""
@@ -138,7 +138,7 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """One kind of state at the resumption, beside that of the run that was not stopped."""
+    """One kind of state at the resumption, and that of the run that was not stopped."""
 
     what: str
     same: bool | None
@@ -187,7 +187,7 @@ class ResumeRun:
     name: str
     """through, cut, resumed or control."""
     outcome: Outcome
-    words: str
+    how: str
     """How it ended."""
     first: int | None
     """Its first step in the count of run A; None where that is not known or it took none."""

@@ -1,6 +1,6 @@
 """The runs of `reprocheck resume`: A goes through; B is ended on the way and started again where it was.
 
-All work at the same path, one after the other, so that no path tells them apart: A in a copy of the folder, B in a
+All work at the same path, one after the other, so that no path distinguishes them: A in a copy of the folder, B in a
 fresh copy. Every environment factor is equal.
 """
 
@@ -18,7 +18,7 @@ from reprocheck.commands.resume.model import ResumeOrder
 from reprocheck.engine.session import Session
 from reprocheck.engine.workdir import LEFT_OUT
 from reprocheck.evidence.run import load_evidence
-from reprocheck.model import Ambient, Cut, Outcome, Probe, RunSpec, Status
+from reprocheck.model import Cut, EnvironmentFactors, Outcome, Probe, RunSpec, Status
 
 MORE_STEPS = 20
 """That a run may take after SIGTERM before it is killed."""
@@ -52,7 +52,7 @@ class Runs:
         spec = self._spec("resumed", Probe(ledger=False, states=True))
         target = spec.target
         given = dict(target.arguments) | dict(self._order.arguments)
-        target = replace(target, argv=(*target.argv, *self._order.words), arguments=tuple(given.items()))
+        target = replace(target, argv=(*target.argv, *self._order.extra_argv), arguments=tuple(given.items()))
         return self._run(replace(spec, target=target, copy_of=None))
 
     def files(self) -> tuple[tuple[str, int], ...]:
@@ -68,7 +68,7 @@ class Runs:
         return tuple((name, size) for name, (size, _) in newest)
 
     def _spec(self, name: str, probe: Probe) -> RunSpec:
-        ambient = Ambient(hash_seed=self._planner.ambient(0).hash_seed)
+        ambient = EnvironmentFactors(hash_seed=self._planner.ambient(0).hash_seed)
         seed = self._order.request.seeds[0]
         spec = self._planner.spec(name, seed, 0, ambient, probe=probe, fresh=True, work=self._folder)
         return replace(spec, environment={**spec.environment, "TMPDIR": str(self._temporary)})

@@ -10,7 +10,7 @@ from reprocheck.report.wording import count, duration, shown_path, shown_target,
 MOST_FILES = 5
 MOST_LINES = 15
 _INDENT = "  "
-_WORDS = {True: "restored", False: "NOT restored", None: "not seen"}
+_STATES = {True: "restored", False: "NOT restored", None: "not seen"}
 _OBSERVED = {True: "same", False: "DIFFERS", None: "not seen"}
 _OF_THE_DATA = ("batch", "generators", "steps left")
 """What is not a state that is loaded, but what follows from one."""
@@ -35,18 +35,18 @@ def _opening(answer: Answer, pen: Pen) -> list[str]:
     if answer.verdict is Verdict.NO_VERDICT:
         lines = [pen.paint("fatal: no verdict reached", "red"), f"{_INDENT}--> {target}"]
         lines.append(f"{_INDENT} = why: {pen.text(answer.summary)}")
-        lines += _last_words(answer, pen)
+        lines += _stderr_tail(answer, pen)
         return [*lines, *(f"{_INDENT} = help: {pen.text(hint)}" for hint in answer.help)]
-    words, colour = ("RESUMES EXACTLY", "green") if answer.verdict is Verdict.REPRODUCIBLE else ("DIFFERENT", "red")
-    return [f"{pen.paint(words, colour)}  {target}  {pen.text(answer.headline)}", f"{_INDENT}{pen.text(answer.where)}"]
+    tail, colour = ("RESUMES EXACTLY", "green") if answer.verdict is Verdict.REPRODUCIBLE else ("DIFFERENT", "red")
+    return [f"{pen.paint(tail, colour)}  {target}  {pen.text(answer.headline)}", f"{_INDENT}{pen.text(answer.where)}"]
 
 
-def _last_words(answer: Answer, pen: Pen) -> list[str]:
+def _stderr_tail(answer: Answer, pen: Pen) -> list[str]:
     """Of the run that gave no evidence; that of the cut is meant to have none."""
     for run in answer.runs:
         if run.name != "cut" and run.outcome.status is not Status.COMPLETED:
-            words = [line.rstrip() for line in run.outcome.last_words.splitlines() if line.strip()]
-            return ["", *(f"{_INDENT}   | {pen.text(line)}" for line in words[-MOST_LINES:]), ""] if words else []
+            tail = [line.rstrip() for line in run.outcome.stderr_tail.splitlines() if line.strip()]
+            return ["", *(f"{_INDENT}   | {pen.text(line)}" for line in tail[-MOST_LINES:]), ""] if tail else []
     return []
 
 
@@ -59,7 +59,7 @@ def _runs(answer: Answer, pen: Pen) -> list[str]:
         "control": "A once more",
     }
     for run in answer.runs:
-        rows.append([named[run.name], pen.text(run.words), _span(run), duration(run.outcome.seconds)])
+        rows.append([named[run.name], pen.text(run.how), _span(run), duration(run.outcome.seconds)])
     lines = aligned(rows, right=(3,), colours={}, pen=pen) if answer.runs else []
     if answer.files:
         shown = [f"{pen.text(name)} ({size(number)})" for name, number in answer.files[:MOST_FILES]]
@@ -83,7 +83,7 @@ def _table(answer: Answer, pen: Pen) -> list[str]:
         return []
     rows, colours = [], {}
     for y, item in enumerate(answer.found.restored):
-        word = (_OBSERVED if item.what in _OF_THE_DATA else _WORDS)[item.same]
+        word = (_OBSERVED if item.what in _OF_THE_DATA else _STATES)[item.same]
         if item.same is not None:
             colours[y, 1] = "green" if item.same else "red"
         rows.append([item.what, word, pen.text(item.detail)])

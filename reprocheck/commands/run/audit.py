@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reprocheck.commands.params.beside import weights_findings
+from reprocheck.commands.params.audit_findings import weights_findings
 from reprocheck.commands.run.against import (
     compare_sides,
     evidence_pair,
@@ -73,7 +73,7 @@ def _audit(session: Session, known: Baseline | None) -> Audit:
     started = datetime.datetime.now().astimezone()
     here, against, why, cached = _run_and_explain(session)
     verdict, code = overall_against(*overall(here.seeds), against)
-    manifest = make_manifest(request.target, Path.cwd(), _said_of_itself(here.runs))
+    manifest = make_manifest(request.target, Path.cwd(), _own_manifest(here.runs))
     firsts = {one.spec.seed: snapshot_of(one, request.ignore) for one in _whole_firsts(here)}
     baseline = check_baseline(known, request, verdict, firsts, manifest)
     verdict, code = overall_baseline(verdict, code, baseline)
@@ -113,7 +113,7 @@ def _audit(session: Session, known: Baseline | None) -> Audit:
     return answer
 
 
-def _run_and_explain(session: Session) -> tuple[_Side, Against | None, _Why, Reuse]:
+def _run_and_explain(session: Session) -> tuple[_Side, Against | None, _Explained, Reuse]:
     """All runs, of the other revision too, and why they differ or what they depend on."""
     request, planner, progress = session.request, session.planner, session.progress
     with Templates(request.isolation) as templates, _other_revision(planner) as (revision, base_planner):
@@ -128,7 +128,7 @@ def _run_and_explain(session: Session) -> tuple[_Side, Against | None, _Why, Reu
         why = (
             _explain(here, base, against, revision, progress, templates)
             if request.explain
-            else _Why(self_seeding=unasked(request))
+            else _Explained(self_seeding=unasked(request))
         )
         against = against and placed_against(against, why.explanation)
     return here, against, why, cached
@@ -197,10 +197,10 @@ def _summary(
     missing: Sequence[NotCompared],
 ) -> str:
     results = list(dict.fromkeys(item.what for item in missing if item.is_result))
-    said = [summarize(overall(here.seeds)[0], here.seeds, varied, results)]
+    parts = [summarize(overall(here.seeds)[0], here.seeds, varied, results)]
     if against is not None:  # what moved comes first
-        said.insert(0 if against.verdict is Verdict.DIFFERENT else 1, summarize_against(against))
-    return "; ".join(said if baseline is None else [*said, summarize_baseline(baseline)])
+        parts.insert(0 if against.verdict is Verdict.DIFFERENT else 1, summarize_against(against))
+    return "; ".join(parts if baseline is None else [*parts, summarize_baseline(baseline)])
 
 
 def _first_divergence(seeds: Sequence[SeedAudit], against: Against | None) -> Divergence | None:
@@ -209,7 +209,7 @@ def _first_divergence(seeds: Sequence[SeedAudit], against: Against | None) -> Di
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Why:
+class _Explained:
     """The second half of an audit."""
 
     explanation: Explanation | None = None
@@ -226,7 +226,7 @@ class _Why:
         explanation: Explanation,
         causes: tuple[Finding, ...],
         placed: Callable[..., Divergence],
-    ) -> _Why:
+    ) -> _Explained:
         """What an explanation adds to the audit."""
         return cls(
             explanation=explanation,
@@ -243,7 +243,7 @@ def _explain(
     revision: Revision | None,
     progress: Progress,
     templates: Templates,
-) -> _Why:
+) -> _Explained:
     """Why the first seed that differs does; else where the revisions part; else what the seeds do.
 
     A bug of ours here costs no verdict.
@@ -261,7 +261,7 @@ def _explain(
                 explanation, causes = explain_difference(
                     here.planner, progress, first, other, seed.divergence, templates
                 )
-                return _Why.of(seed.divergence, explanation, causes, placed)
+                return _Explained.of(seed.divergence, explanation, causes, placed)
         firsts = _whole_firsts(here)
         if against is not None and against.divergence is not None and base is not None and revision is not None:
             pair = evidence_pair(against, base.runs, here.runs)
@@ -270,17 +270,17 @@ def _explain(
                 here.planner, base.planner, progress, pair, against.divergence, revision, templates
             )
             unknown = SelfSeeding(seeds_itself=None, reason="the runs were needed for --against")
-            return _Why(explanation=explanation, not_done=explanation.not_done, self_seeding=unknown)
+            return _Explained(explanation=explanation, not_done=explanation.not_done, self_seeding=unknown)
         if firsts:
             found = explain_agreement(here.planner, progress, firsts, equal_seeds(firsts), templates)
-            return _Why(findings=found.findings, not_done=found.not_done, self_seeding=found.self_seeding)
+            return _Explained(findings=found.findings, not_done=found.not_done, self_seeding=found.self_seeding)
     except Interrupted:
         raise
     except Exception as error:
         reason = f"a bug in reprocheck, please report it: {type(error).__name__}: {error}"
         unknown = SelfSeeding(seeds_itself=None, reason=reason)
-        return _Why(not_done=(NotCompared(what="explanation", reason=reason),), self_seeding=unknown)
-    return _Why()
+        return _Explained(not_done=(NotCompared(what="explanation", reason=reason),), self_seeding=unknown)
+    return _Explained()
 
 
 def _refuse_unusable(outcomes: Sequence[Outcome], folder: Path, against: str | None) -> None:
@@ -319,7 +319,7 @@ def _findings(
     return (*found, *causes, *lost)
 
 
-def _said_of_itself(runs: Sequence[SeedRuns]) -> Mapping[str, Any]:
+def _own_manifest(runs: Sequence[SeedRuns]) -> Mapping[str, Any]:
     return next((evidence.manifest for one in runs for evidence in one.evidence), {})
 
 

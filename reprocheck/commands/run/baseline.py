@@ -1,4 +1,4 @@
-"""An audit beside its baseline file: opened before anything is run, compared and perhaps written after."""
+"""An audit and its baseline file: opened before anything is run, compared and perhaps written after."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reprocheck.errors import ExitCode, UsageError
 from reprocheck.model import Request, Target, TargetKind, Verdict
 from reprocheck.model.baseline import OTHER_CLASS, Baseline, BaselineAnswer, Entry, SeedComparison, Snapshot, State
 from reprocheck.protocol.plain_json import plain
-from reprocheck.protocol.secrets import MASK, is_secret_name, mask_arguments, mask_words
+from reprocheck.protocol.secrets import MASK, is_secret_name, mask_arguments, mask_argv
 
 
 def open_baseline(request: Request) -> Baseline | None:
@@ -140,7 +140,7 @@ def _without_secrets(target: Mapping[str, Any]) -> dict[str, Any]:
     argv, arguments = target.get("argv"), target.get("arguments")
     found = dict(target)
     if isinstance(argv, list) and all(isinstance(word, str) for word in argv):
-        found["argv"] = list(mask_words(argv))
+        found["argv"] = list(mask_argv(argv))
     if isinstance(arguments, Mapping):
         found["arguments"] = {name: _masked(name, value) for name, value in arguments.items()}
     return found
@@ -177,7 +177,7 @@ def _target(target: Target, baseline: Path) -> dict[str, Any]:
     text = f"-m {what}" if target.kind is TargetKind.MODULE else what
     found = {
         "target": text + (f":{target.function}" if target.function else ""),
-        "argv": list(mask_words(target.argv)),
+        "argv": list(mask_argv(target.argv)),
         "arguments": {name: repr(value) for name, value in sorted(mask_arguments(dict(target.arguments)).items())},
     }
     return dict(plain(found))
@@ -188,7 +188,7 @@ def _folder(path: Path) -> str:
 
 
 def _settings(request: Request) -> dict[str, Any]:
-    """The settings that numbers may hang on; those that are left alone are left out."""
+    """The settings that numbers may depend on; those that are left alone are left out."""
     settings = request.settings
     found = {
         "seeding": settings.seeding,

@@ -85,7 +85,7 @@ def _in_file(revision: Revision, name: str) -> Iterator[Change]:
         return
     old, new = before.splitlines(), after.splitlines()
     for tag, i, i_end, j, j_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal" or not any(map(_says_something, [*old[i:i_end], *new[j:j_end]])):
+        if tag == "equal" or not any(map(_has_content, [*old[i:i_end], *new[j:j_end]])):
             continue
         i, j = i + _silent(old[i:i_end]), j + _silent(new[j:j_end])
         yield Change(
@@ -96,13 +96,13 @@ def _in_file(revision: Revision, name: str) -> Iterator[Change]:
         )
 
 
-def _says_something(line: str) -> bool:
+def _has_content(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
 def _silent(lines: Sequence[str]) -> int:
     """How many lines at the start are blank or comments."""
-    return next((number for number, line in enumerate(lines) if _says_something(line)), len(lines))
+    return next((number for number, line in enumerate(lines) if _has_content(line)), len(lines))
 
 
 def _text(path: Path) -> str:

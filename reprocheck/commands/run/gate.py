@@ -1,4 +1,4 @@
-"""An audit and switches → the exit code, and why, in words. The decision is pure; only `load_known` reads a file."""
+"""An audit and switches → the exit code, and why, as text. The decision is pure; only `load_known` reads a file."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def load_known(path: Path) -> Known:
 
 
 def ruled(audit: Audit, switches: Switches) -> Audit:
-    """The audit with the exit code that the switches give it, and with their words in its summary."""
+    """The audit with the exit code that the switches give it, and with their reasons in its summary."""
     decision = decide(audit, switches)
     return replace(audit, exit_code=decision.exit_code, summary="; ".join([audit.summary, *decision.notes]))
 
@@ -149,7 +149,7 @@ def _counts(finding: Finding, fail_on: FailOn) -> bool:
 def _fails_as_new(
     audit: Audit, counted: Sequence[Finding], known: Known, differs: bool
 ) -> tuple[bool, tuple[str, ...]]:
-    """Whether something counts that the earlier report does not hold. A difference is known by the finding that tells
+    """Whether something counts that the earlier report does not hold. A difference is known by the finding that shows
     of it; those of further seeds, which have none, by themselves."""
     found = identify(to_plain(audit))
     pairs = zip(audit.findings, found.findings, strict=True)

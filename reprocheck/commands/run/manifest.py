@@ -55,10 +55,10 @@ def _git(folder: Path) -> Mapping[str, Any] | None:
     return {"revision": revision, "dirty": bool(changes)}
 
 
-def _ask_git(folder: Path, *words: str) -> str | None:
+def _ask_git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "--no-optional-locks", *words],
+            ["git", "--no-optional-locks", *arguments],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -106,8 +106,8 @@ def _cpu() -> Mapping[str, str]:
 def _driver() -> str | None:
     """The version of NVIDIA's driver, without asking a GPU."""
     try:
-        told = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8", errors="replace")
+        driver = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    found = re.search(r"\b(\d+\.\d+[.\d]*)\b", told)
+    found = re.search(r"\b(\d+\.\d+[.\d]*)\b", driver)
     return found[1] if found else None

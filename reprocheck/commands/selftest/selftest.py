@@ -24,7 +24,7 @@ from reprocheck.report.formats import formats_of
 from reprocheck.report.text.difference import where
 from reprocheck.report.wording import count, duration
 
-PLANTED = Path(__file__).parent / "planted"
+FIXTURES = Path(__file__).parent / "planted"
 SCHEMA_VERSION = 1
 _SECONDS = 300.0
 """That one run may take: none takes more than a few, but the machine may be busy."""
@@ -121,10 +121,10 @@ def render_text(answer: SelfTest, style: Style) -> str:
     rows = [["planted", "expected", "seen", "", "time", "where"]]
     colours: dict[tuple[int, int], str] = {}
     for y, one in enumerate(seen, start=1):
-        words = "ok" if one.as_expected else "WRONG"
+        result = "ok" if one.as_expected else "WRONG"
         colours[y, 3] = "green" if one.as_expected else "red"
-        verdicts = (_words(verdict) for verdict in (one.case.expected, one.verdict))
-        rows.append([one.case.family, *verdicts, words, duration(one.seconds), pen.text(one.detail) or "-"])
+        verdicts = (_verdict_text(verdict) for verdict in (one.case.expected, one.verdict))
+        rows.append([one.case.family, *verdicts, result, duration(one.seconds), pen.text(one.detail) or "-"])
     lines = aligned(rows, right=(4,), colours=colours, pen=pen)
     lines += ["", *(f"not tried: {item.what}: {item.reason}" for item in skipped)] if skipped else []
     right = sum(one.as_expected for one in seen)
@@ -189,7 +189,7 @@ def _detail(answer: Audit, case: Case) -> str:
     return "" if pinned is None else f"{pinned.what} does not vary: {pinned.reason}"
 
 
-def _words(verdict: Verdict) -> str:
+def _verdict_text(verdict: Verdict) -> str:
     return verdict.value.replace("_", " ")
 
 
@@ -204,7 +204,7 @@ def _folder() -> Iterator[Path]:
     with temporary_folder() as made:
         folder = made.resolve()
         for name in ("faults.py", "clean.py"):
-            shutil.copy(PLANTED / name, folder)
+            shutil.copy(FIXTURES / name, folder)
         (folder / "samples").mkdir()
         for number in range(32):
             (folder / "samples" / f"sample-{number}").touch()

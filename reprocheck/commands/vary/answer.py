@@ -1,4 +1,4 @@
-"""`reprocheck vary`, as one page: control pair → surroundings → settings → all at once → words and exit code."""
+"""`reprocheck vary`, as one page: control pair → environment factors → settings → all at once → text and exit code."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from reprocheck.commands.vary.experiment import ControlDiffers, Experiment, NoCo
 from reprocheck.commands.vary.model import Answer, Row, Status, Variation
 from reprocheck.commands.vary.resumed import resumed
 from reprocheck.commands.vary.runs import Runs
+from reprocheck.commands.vary.summary import summarize
 from reprocheck.commands.vary.variations import VARIATIONS
 from reprocheck.commands.vary.variations.again import RESUME
-from reprocheck.commands.vary.words import in_words
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.session import session
 from reprocheck.errors import ExitCode
@@ -57,7 +57,7 @@ def vary(order: VaryOrder, progress: Progress) -> Answer:
                 exit_code=ExitCode.NO_VERDICT,
                 summary=found.reason,
                 reason=found.reason,
-                last_words=found.last_words,
+                stderr_tail=found.stderr_tail,
             )
         return replace(answer, runs=runs.count, directory=one.folder, seconds=one.seconds)
 
@@ -74,13 +74,13 @@ def _answer(order: VaryOrder, runs: Runs, progress: Progress) -> Answer:
     left_out = tuple(NotCompared(what=name, reason=reason) for name, reason in reasons.items() if reason)
     possible = [one for one in _chosen(order) if not reasons[one.name]]
     # A second run in one folder needs the folder as the control left it.
-    settings = sorted((one for one in possible if not one.is_ambient), key=lambda one: one.name != "same-folder")
+    settings = sorted((one for one in possible if not one.is_environment), key=lambda one: one.name != "same-folder")
     by_name = {one.name: experiment.setting(one) for one in settings if one.name != RESUME}
     if any(one.name == RESUME for one in settings):
         by_name[RESUME] = resumed(experiment.facts.request, progress)
-    surroundings = experiment.surroundings([one for one in possible if one.is_ambient])
-    rows = [*surroundings, *(by_name[one.name] for one in possible if one.name in by_name)]
-    joint = experiment.together(_innocent(possible, rows))
+    environment = experiment.environment([one for one in possible if one.is_environment])
+    rows = [*environment, *(by_name[one.name] for one in possible if one.name in by_name)]
+    joint = experiment.together(_without_effect(possible, rows))
     control = experiment.control
     broken = _broken(order, rows, left_out)
     answer = Answer(
@@ -96,10 +96,10 @@ def _answer(order: VaryOrder, runs: Runs, progress: Progress) -> Answer:
         spread=experiment.spread,
         seeds=len(order.request.seeds),
     )
-    return replace(answer, summary=in_words(answer, broken))
+    return replace(answer, summary=summarize(answer, broken))
 
 
-def _innocent(possible: Sequence[Variation], rows: Sequence[Row]) -> list[Variation]:
+def _without_effect(possible: Sequence[Variation], rows: Sequence[Row]) -> list[Variation]:
     """One of each group that changes nothing alone."""
     same = {name for row in rows if row.status is Status.SAME for name in row.names}
     found = {

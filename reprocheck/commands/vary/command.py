@@ -1,4 +1,4 @@
-"""The words of `reprocheck vary` → an order; the formats of its answer."""
+"""The options of `reprocheck vary` → an order; the formats of its answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The experiments: control pair → surroundings, all in one run → settings one by one → all at once."""
+"""The experiments: control pair → environment factors, all in one run → settings one by one → all at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reprocheck.commands.vary.flags import flags_of
 from reprocheck.commands.vary.model import Change, Facts, InForce, Row, Shift, Status, Variation
-from reprocheck.commands.vary.narrow import guilty
+from reprocheck.commands.vary.narrow import smallest_sets
 from reprocheck.commands.vary.runs import Runs
 from reprocheck.compare.runs import compare
 from reprocheck.compare.seed_statistics import summarize_metric
@@ -32,10 +32,10 @@ class ControlDiffers(Exception):
 class NoControl(Exception):
     """A run as the target is gave no evidence, or nothing to compare."""
 
-    def __init__(self, reason: str, last_words: str = "") -> None:
+    def __init__(self, reason: str, stderr_tail: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
-        self.last_words = last_words
+        self.stderr_tail = stderr_tail
 
 
 class Experiment:
@@ -72,7 +72,7 @@ class Experiment:
     def _whole(ran: Ran) -> Evidence:
         if isinstance(ran, Evidence):
             return ran
-        raise NoControl(f"the control run {ran.spec.id} {_ended(ran)}", ran.last_words)
+        raise NoControl(f"the control run {ran.spec.id} {_ended(ran)}", ran.stderr_tail)
 
     def _make_spread(self) -> Mapping[str, float | None]:
         """The standard deviation of every metric over the seeds that were asked for."""
@@ -87,11 +87,11 @@ class Experiment:
         seeds = len(self._request.seeds)
         return {name: summarize_metric(name, values, seeds, seeds).std for name, values in found.items()}
 
-    def surroundings(self, variations: Sequence[Variation]) -> list[Row]:
+    def environment(self, variations: Sequence[Variation]) -> list[Row]:
         """All in one run; if that differs, those that do it alone are found, and the others cleared together."""
         if not variations:
             return []
-        row, ran = self._try("surroundings", variations)
+        row, ran = self._try("environment", variations)
         if row.status is not Status.DIFFERS and row.status is not Status.FAILED:
             return [replace(row, names=(one.name,), group=one.group) for one in variations]
         tried: dict[tuple[str, ...], tuple[Row, Ran]] = {row.names: (row, ran)}
@@ -99,31 +99,31 @@ class Experiment:
         def differs(some: Sequence[Variation]) -> bool:
             key = tuple(one.name for one in some)
             if key not in tried:
-                tried[key] = self._try(f"surroundings-{len(tried) + 1}", some)
+                tried[key] = self._try(f"environment-{len(tried) + 1}", some)
             return tried[key][0].status in (Status.DIFFERS, Status.FAILED)
 
         rows = []
-        for some in guilty(variations, differs):
+        for some in smallest_sets(variations, differs):
             names = tuple(one.name for one in some)
             if names not in tried:
-                tried[names] = self._try(f"surroundings-{len(tried) + 1}", some)
-            rows.append(self._told(*tried[names], _changes(some, self.facts)))
+                tried[names] = self._try(f"environment-{len(tried) + 1}", some)
+            rows.append(self._checked(*tried[names], _changes(some, self.facts)))
         blamed = {name for row in rows for name in row.names}
-        innocent = replace(row, status=Status.SAME, divergence=None, shift=None, reason="", runs=row.runs)
+        without_effect = replace(row, status=Status.SAME, divergence=None, shift=None, reason="", runs=row.runs)
         for one in variations:
             if one.name not in blamed:
-                rows.append(replace(innocent, names=(one.name,), group=one.group))
+                rows.append(replace(without_effect, names=(one.name,), group=one.group))
         order = [one.name for one in variations]
         return sorted(rows, key=lambda row: order.index(row.names[0]))
 
     def setting(self, variation: Variation) -> Row:
         """One run."""
         row, ran = self._try(variation.name, [variation])
-        return self._told(row, ran, _changes([variation], self.facts))
+        return self._checked(row, ran, _changes([variation], self.facts))
 
     def together(self, variations: Sequence[Variation]) -> list[Row]:
         """All at once that change nothing alone; what differs then takes some of them together."""
-        if len(variations) < 2 or all(one.is_ambient for one in variations):  # those were varied together already
+        if len(variations) < 2 or all(one.is_environment for one in variations):  # those were varied together already
             return []
         row, ran = self._try("together", variations)
         if row.status is not Status.DIFFERS:
@@ -139,11 +139,11 @@ class Experiment:
             return tried[key][0].status is Status.DIFFERS
 
         rows = []
-        for some in guilty(variations, differs)[:1]:
+        for some in smallest_sets(variations, differs)[:1]:
             names = tuple(one.name for one in some)
             if names not in tried:
                 tried[names] = self._try(f"together-{len(tried) + 1}", some)
-            rows.append(self._told(*tried[names], _changes(some, self.facts)))
+            rows.append(self._checked(*tried[names], _changes(some, self.facts)))
         return rows
 
     def _try(self, name: str, variations: Sequence[Variation]) -> tuple[Row, Ran]:
@@ -170,7 +170,7 @@ class Experiment:
             return replace(row, status=Status.NOT_COMPARED, reason="nothing was compared"), ran
         return row, ran
 
-    def _told(self, row: Row, ran: Ran, changes: Sequence[Change]) -> Row:
+    def _checked(self, row: Row, ran: Ran, changes: Sequence[Change]) -> Row:
         """With the operation at which it parts from the control."""
         if row.divergence is None or isinstance(ran, Outcome):
             return row

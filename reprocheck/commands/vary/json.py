@@ -35,7 +35,7 @@ def render_vary_json(answer: Answer, style: Style) -> str:
     volatile: dict[str, Any] = {
         "seconds": answer.seconds,
         "directory": shown_path(answer.directory),
-        "last_words": answer.last_words,
+        "last_words": answer.stderr_tail,
         "control": {"seconds": answer.seconds_of_control, "memory": answer.memory_of_control},
         "rows": {"+".join(row.names): {"seconds": row.seconds, "memory": row.memory} for row in answer.rows},
     }
@@ -46,7 +46,7 @@ def render_vary_json(answer: Answer, style: Style) -> str:
 def render_list_json(style: Style) -> str:
     """Every variation."""
     rows = [
-        {"name": one.name, "group": one.group, "emulates": one.emulates, "ambient": one.is_ambient}
+        {"name": one.name, "group": one.group, "emulates": one.emulates, "ambient": one.is_environment}
         for one in VARIATIONS
     ]
     return json.dumps({"vary_version": VERSION, "variations": rows}, indent=2, sort_keys=True) + "\n"

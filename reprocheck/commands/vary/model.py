@@ -14,7 +14,7 @@ from reprocheck.model import Divergence, NotCompared, Request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a run is told other than the control."""
+    """What a run is given other than the control."""
 
     settings: tuple[tuple[str, object], ...] = ()
     """Fields of Settings."""
@@ -74,7 +74,7 @@ class Variation:
     emulates: str
     """What in the world it stands for."""
     change: Change | Callable[[Facts], Change]
-    is_ambient: bool = False
+    is_environment: bool = False
     """Nobody promises that it stays as it is: all of these are varied in one run first."""
     why_not: Callable[[Facts], str] = _always
     """Why it cannot apply here; empty where it does."""
@@ -133,15 +133,15 @@ class Answer:
     request: Request
     exit_code: ExitCode
     summary: str
-    """In words."""
+    """As text."""
     control: Divergence | None = None
     """Two equal runs differ: then nothing can be said of variations."""
     reason: str = ""
     """Why there is no answer."""
-    last_words: str = ""
+    stderr_tail: str = ""
     rows: tuple[Row, ...] = ()
     joint: tuple[Row, ...] = ()
-    """All at once, and what of it is guilty together."""
+    """All at once, and what of it is responsible together."""
     not_varied: tuple[NotCompared, ...] = ()
     required: tuple[str, ...] = ()
     runs: int = 0

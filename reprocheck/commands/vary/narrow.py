@@ -9,10 +9,10 @@ T = TypeVar("T")
 Differs = Callable[[Sequence[T]], bool]
 
 
-def guilty(items: Sequence[T], differs: Differs[T]) -> list[list[T]]:
+def smallest_sets(items: Sequence[T], differs: Differs[T]) -> list[list[T]]:
     """Sets, none of which can be made smaller by a half; `items` all together are known to make a difference.
 
-    One guilty of n takes about log2(n) questions, and one more for all the others.
+    One responsible item of n takes about log2(n) questions, and one more for all the others.
     """
     found: list[list[T]] = []
     left = list(items)
@@ -26,7 +26,7 @@ def guilty(items: Sequence[T], differs: Differs[T]) -> list[list[T]]:
 
 
 def _smallest(items: Sequence[T], differs: Differs[T], always: Sequence[T]) -> list[T]:
-    """Of `items`, which make a difference beside `always`: as few as it takes.
+    """Of `items`, which make a difference together with `always`: as few as it takes.
 
     Where one half makes no difference the other one is believed to, and only what is left in the end is asked.
     """

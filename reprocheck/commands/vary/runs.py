@@ -1,6 +1,6 @@
 """The runs of `reprocheck vary`: each is the control's with something changed, one after the other.
 
-All work in a copy of the folder, made anew at the same path: no path and no file of an earlier run tells them apart.
+All work in a copy of the folder, made again at the same path: no path and no file of an earlier run distinguishes them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.commands.vary.model import Change
-from reprocheck.commands.vary.variations.surroundings import HOME
+from reprocheck.commands.vary.variations.environment import HOME
 from reprocheck.engine.session import Session
 from reprocheck.engine.workdir import too_much
 from reprocheck.evidence.run import Ran
@@ -45,7 +45,7 @@ class Runs:
         (ran,) = self._session.run([spec])
         self.count += 1
         if isinstance(ran, Outcome):
-            return replace(ran, reason=self._own(ran.reason), last_words=self._own(ran.last_words))
+            return replace(ran, reason=self._own(ran.reason), stderr_tail=self._own(ran.stderr_tail))
         return ran
 
     def place(self, location: Location) -> Location:

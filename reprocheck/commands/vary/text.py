@@ -1,4 +1,4 @@
-"""The answer of `reprocheck vary` for a person: what the result depends on, in words and as a table."""
+"""The answer of `reprocheck vary` for a person: what the result depends on, as text and as a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reprocheck.report.text.difference import where
 from reprocheck.report.wording import count, duration, first_of, shown_path, shown_target, size
 
 MOST_LINES = 15
-SURROUNDING_GROUPS = {one.group for one in VARIATIONS if one.is_ambient}
+SURROUNDING_GROUPS = {one.group for one in VARIATIONS if one.is_environment}
 _INDENT = "  "
 _COLOURS = {Status.SAME: "green", Status.DIFFERS: "red", Status.FAILED: "red"}
 _HEAD = ["variation", "", "first difference", "metric that moves most", "time", "peak memory"]
@@ -45,8 +45,8 @@ def _opening(answer: Answer, pen: Pen) -> list[str]:
     if answer.exit_code is ExitCode.NO_VERDICT:
         lines = [pen.paint("fatal: no verdict reached", "red"), f"{_INDENT}--> {target}"]
         lines.append(f"{_INDENT} = why: {pen.text(answer.summary)}")
-        words = [line.rstrip() for line in answer.last_words.splitlines() if line.strip()]
-        return [*lines, *(f"{_INDENT}   | {pen.text(line)}" for line in words[-MOST_LINES:])]
+        tail = [line.rstrip() for line in answer.stderr_tail.splitlines() if line.strip()]
+        return [*lines, *(f"{_INDENT}   | {pen.text(line)}" for line in tail[-MOST_LINES:])]
     if answer.control is not None:
         at = _place(answer.control, pen)
         return [f"{pen.paint('DIFFERENT', 'red')}  {target}  {pen.text(answer.summary)}", f"{_INDENT}{at}"]
@@ -72,7 +72,7 @@ def _table(answer: Answer, pen: Pen) -> list[str]:
 
 
 def _cleared_together(answer: Answer) -> list[Row]:
-    """Rows of one run in which all of them were varied and nothing changed: told as one."""
+    """Rows of one run in which all of them were varied and nothing changed: shown as one."""
     same = [row for row in answer.rows if row.status is Status.SAME and row.group in SURROUNDING_GROUPS]
     return [row for row in same if row.runs == same[0].runs] if len(same) > 1 else []
 
@@ -118,10 +118,10 @@ def _joint(answer: Answer, pen: Pen) -> list[str]:
     row = answer.joint[0]
     if row.status is Status.DIFFERS:
         names = ", ".join(row.names)
-        told = "" if row.divergence is None else f" {_place(row.divergence, pen)}"
-        return [f"together {names} make a difference{told}, though none of them does alone"]
-    words = {Status.SAME: "changes no bit", Status.FAILED: f"could not be seen: {pen.text(row.reason)}"}
-    return [f"all at once of what changes nothing alone ({len(row.names)}): {words.get(row.status, row.status.value)}"]
+        place = "" if row.divergence is None else f" {_place(row.divergence, pen)}"
+        return [f"together {names} make a difference{place}, though none of them does alone"]
+    tail = {Status.SAME: "changes no bit", Status.FAILED: f"could not be seen: {pen.text(row.reason)}"}
+    return [f"all at once of what changes nothing alone ({len(row.names)}): {tail.get(row.status, row.status.value)}"]
 
 
 def _remarks(answer: Answer, pen: Pen) -> list[str]:

@@ -43,14 +43,14 @@ def compare_snapshots(seed: int, a: Snapshot, b: Snapshot, tolerance: Tolerance,
     )
     parts = [init_part, steps_part, *([own_part] if a.checkpoints or b.checkpoints else []), out_part]
     parts += [_metrics_part(metrics)] if metrics else []
-    told = [(init_pairs, init_part), (own_pairs, own_part), (out_pairs, out_part)]
+    shown = [(init_pairs, init_part), (own_pairs, own_part), (out_pairs, out_part)]
     first = _first(init_part, init_pairs, steps_part, steps_first, out_part, out_pairs, metrics)
     if own_part.state is State.DIFFERENT and (first is None or first.stage in ("output", "metric")):
         first = First(stage="checkpoint", kind=CHECKPOINTS, names=_differing(own_pairs))
     return SeedComparison(
         seed=seed,
         parts=tuple(parts),
-        tensors=tuple(pair for pairs, part in told for pair in _shown(pairs, part, no_bits)),
+        tensors=tuple(pair for pairs, part in shown for pair in _shown(pairs, part, no_bits)),
         metrics=metrics,
         first=first,
     )

@@ -30,7 +30,7 @@ from reprocheck.protocol import FINGERPRINT_VERSION
 from reprocheck.protocol.plain_json import plain
 
 MARK = "reprocheck_baseline"
-"""The key that holds the version, and that tells a baseline from other JSON."""
+"""The key that holds the version, and that distinguishes a baseline from other JSON."""
 VERSION = FINGERPRINT_VERSION
 """The file's form has not changed since the first; the fingerprints in it have."""
 
@@ -68,11 +68,11 @@ def parse_baseline(content: dict[str, Any]) -> Baseline:
     if version != VERSION:
         age = "a newer" if version > VERSION else "an older"
         raise Outdated(f"it was written by {age} reprocheck (version {version}, this one reads {VERSION})")
-    words = content.get("tolerance", [])
-    if not isinstance(words, list):
+    options = content.get("tolerance", [])
+    if not isinstance(options, list):
         raise Malformed("tolerance must be a list")
     try:
-        tolerance = parse([text(word, "tolerance") for word in words])
+        tolerance = parse([text(word, "tolerance") for word in options])
     except ValueError as error:
         raise Malformed(f"tolerance {error}") from error
     classes = part(content, "classes")
@@ -90,7 +90,7 @@ def render_baseline(baseline: Baseline) -> str:
         MARK: VERSION,
         "target": dict(sorted(baseline.target.items())),
         "settings": dict(sorted(baseline.settings.items())),
-        "tolerance": baseline.tolerance.words,
+        "tolerance": baseline.tolerance.options,
         "classes": {name: _plain_entry(entry) for name, entry in sorted(baseline.entries.items())},
     }
     return json.dumps(plain(content), indent=2, allow_nan=False) + "\n"

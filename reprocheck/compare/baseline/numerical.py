@@ -10,12 +10,12 @@ from reprocheck.model.baseline import Entry
 
 
 def class_name(numerical_class: Mapping[str, Any]) -> str:
-    """A name to read, and a digest that tells apart what reads the same."""
+    """A name to read, and a digest that distinguishes what reads the same."""
     from xxhash import xxh3_64_hexdigest
 
     facts = numerical_class.get
     gpus, threads = facts("gpus"), facts("threads")
-    words = [
+    parts = [
         f"torch {facts('torch')}" if facts("torch") else "no torch",
         str(facts("cpu") or facts("platform") or "unknown CPU"),
         str(facts("cpu_capability") or ""),
@@ -23,7 +23,7 @@ def class_name(numerical_class: Mapping[str, Any]) -> str:
         f"{threads} thread{'' if threads == 1 else 's'}" if threads else "",
     ]
     digest = xxh3_64_hexdigest(json.dumps(numerical_class, sort_keys=True).encode())[:8]
-    return ", ".join([*filter(None, words), digest])
+    return ", ".join([*filter(None, parts), digest])
 
 
 def class_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:

@@ -78,7 +78,7 @@ def whole(value: Any, where: str) -> int:
 
 
 def number(value: Any, where: str) -> float:
-    """A number, or one of the words for what is not finite."""
+    """A number, or one of the strings for what is not finite."""
     if isinstance(value, str) and value in ("nan", "inf", "-inf"):
         return float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):

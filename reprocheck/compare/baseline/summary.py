@@ -1,4 +1,4 @@
-"""What a comparison with a baseline came to, in words and as a finding. Pure."""
+"""What a comparison with a baseline came to, as text and as a finding. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def find_baseline_moved(answer: BaselineAnswer | None) -> list[Finding]:
     """The finding for numbers that are not those of the baseline."""
     if answer is None or answer.updated or answer.verdict is not Verdict.DIFFERENT:
         return []
-    told = [f"seed {one.seed}: {where_first(one.first)}" for one in answer.seeds if one.first is not None]
+    lines = [f"seed {one.seed}: {where_first(one.first)}" for one in answer.seeds if one.first is not None]
     moved = [pair for one in answer.seeds[:1] for pair in one.metrics if pair.state is State.DIFFERENT]
     values = [f"{pair.name} {fact_number(pair.a)} -> {fact_number(pair.b)}" for pair in moved[:5]]
     return [
@@ -24,7 +24,7 @@ def find_baseline_moved(answer: BaselineAnswer | None) -> list[Finding]:
             severity="error",
             confidence="high",
             message=f"the results are not those of baseline {answer.file}",
-            evidence=(*told[:5], *values),
+            evidence=(*lines[:5], *values),
             help="if they are meant to change, write them down with --update-baseline",
         )
     ]
@@ -44,7 +44,7 @@ def where_first(first: First) -> str:
 
 
 def fact_number(value: float | None) -> str:
-    """All digits that tell a number from its neighbours; a dash for none."""
+    """All digits that distinguish a number from its neighbours; a dash for none."""
     return "-" if value is None else repr(value)
 
 

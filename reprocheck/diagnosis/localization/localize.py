@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from reprocheck.diagnosis.localization.candidates import CandidateSearch
+from reprocheck.diagnosis.localization.describe import UNSURE, OriginDescriber
 from reprocheck.diagnosis.localization.pairs import Keys, Side, first_difference, pairs_from, threads_of
-from reprocheck.diagnosis.localization.suspects import Court
-from reprocheck.diagnosis.localization.tell import UNSURE, Teller
 from reprocheck.evidence.trace_file import load_trace
 from reprocheck.model.explanation import Origin
 
@@ -31,10 +31,10 @@ def locate(a: Path, b: Path, runs: tuple[str, str], across: bool = False) -> Ori
             unsure += 1
             continue
         streams.append(pairs_from(x, y, number))
-    suspect = Court(left, right).judge(streams)
-    if suspect is None:
+    candidate = CandidateSearch(left, right).judge(streams)
+    if candidate is None:
         return None
-    origin = Teller(left, right, runs, across).tell(suspect)
+    origin = OriginDescriber(left, right, runs, across).describe(candidate)
     if unsure:
         note = f"the operations of {unsure} threads were not compared: their order depends on scheduling"
         origin = replace(origin, note="; ".join(filter(None, (origin.note, note))))

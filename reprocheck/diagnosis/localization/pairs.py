@@ -74,7 +74,7 @@ class Pair:
 class Keys:
     """Numbers that mean the same event or form in both traces.
 
-    `across`: they are of two revisions: places are told apart by function and text of the line, for its number moves.
+    `across`: they are of two revisions: function and text of a line distinguish places: its number moves.
     """
 
     def __init__(self, across: bool = False) -> None:

@@ -9,9 +9,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reprocheck.diagnosis.localization.describe import UNSURE
 from reprocheck.diagnosis.localization.localize import locate
 from reprocheck.diagnosis.localization.pairs import Keys
-from reprocheck.diagnosis.localization.tell import UNSURE
 from reprocheck.evidence.run import EvidenceUnreadable
 from reprocheck.evidence.trace_file import Tables, map_records
 from reprocheck.model import RunSpec
@@ -29,7 +29,7 @@ ENOUGH = 4000
 
 
 class TraceWatch:
-    """Watches two traces while they are written, or one beside another that is whole."""
+    """Watches two traces while they are written, or one against another that is whole."""
 
     reason = "ended at the first difference of the traces"
 
@@ -46,8 +46,8 @@ class TraceWatch:
     def started(self, spec: RunSpec) -> None:
         """Nothing has to be known of a run but its folder."""
 
-    def parted(self) -> bool:
-        """Whether the runs certainly parted, and enough is written that both can be ended. Reads only what is new."""
+    def has_diverged(self) -> bool:
+        """Whether the runs certainly diverged, and enough is written that both can be ended. Reads only what is new."""
         try:
             for half in self._halves:
                 half.read()

@@ -59,12 +59,12 @@ def find_divergence(divergence: Divergence, settings: Settings, causes: Sequence
         severity="error",
         confidence=confidence,
         message=f"{phrase} between {divergence.runs[0]} and {divergence.runs[1]}",
-        evidence=tuple(item for item in (note, divergence.note, *map(_told, divergence.tensors[:3])) if item),
+        evidence=tuple(item for item in (note, divergence.note, *map(_tensor_text, divergence.tensors[:3])) if item),
         help=advice,
     )
 
 
-def _told(tensor: TensorDifference) -> str:
+def _tensor_text(tensor: TensorDifference) -> str:
     if tensor.values is None:
         return ""
     values = tensor.values
@@ -113,11 +113,11 @@ def _shift(shift: MetricShift) -> str:
     spread = (
         "" if shift.in_std is None else f", {abs(shift.in_std):.2g} of one standard deviation over {shift.seeds} seeds"
     )
-    base, here = _told_apart(shift.base, shift.here)
+    base, here = _distinct_text(shift.base, shift.here)
     return f"{shift.name} {base} -> {here}{spread}"
 
 
-def _told_apart(a: float, b: float) -> tuple[str, str]:
+def _distinct_text(a: float, b: float) -> tuple[str, str]:
     """Two numbers with as many digits as it takes to see that they differ."""
     return next(
         (pair for digits in range(4, 17) if (pair := (f"{a:.{digits}g}", f"{b:.{digits}g}"))[0] != pair[1]),

@@ -1,20 +1,20 @@
-"""What to try whatever the cause is: the settings that commonly mend a difference of this kind."""
+"""What to try whatever the cause is: the settings that commonly fix a difference of this kind."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
+from reprocheck.diagnosis.rules.candidate_lines import changed_line, entries, on_cuda, with_hits
 from reprocheck.diagnosis.rules.kernels.cuda import CONVOLUTIONS, CUDNN_DETERMINISTIC, CUDNN_NO_BENCHMARK, RNNS
 from reprocheck.diagnosis.rules.kernels.operations import DETERMINISTIC, ONE_THREAD, op_name
 from reprocheck.diagnosis.rules.leftovers.tmpdir_dependence import FIXED_FOLDER
 from reprocheck.diagnosis.rules.memory.heap_contents import FILLED
 from reprocheck.diagnosis.rules.order.hash_order import FIXED_HASHES
 from reprocheck.diagnosis.rules.order.listing_order import SORTED
-from reprocheck.diagnosis.rules.scene import changed_line, on_cuda, taps, with_hits
 from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING
 from reprocheck.diagnosis.rules.seeds.worker_init_entropy import NO_WORKERS
-from reprocheck.diagnosis.rules.standing import RACE, Standing, standing
+from reprocheck.diagnosis.rules.support import RACE, Support, support_of
 from reprocheck.model.explanation import Case, Remedy
 
 _BY_SOURCE = {
@@ -32,10 +32,10 @@ def generic_remedies(case: Case) -> tuple[Remedy, ...]:
         return ()
     found: list[Remedy] = []
     for source, remedies in _BY_SOURCE.items():
-        if standing(case, source) is Standing.SHOWN:
+        if support_of(case, source) is Support.SHOWN:
             found += remedies
     found += _constant(case)
-    if standing(case, *RACE) is not Standing.AGAINST:
+    if support_of(case, *RACE) is not Support.AGAINST:
         found += _against_races(case)
     return tuple(found)
 
@@ -67,9 +67,9 @@ def _against_races(case: Case) -> list[Remedy]:
         found.append(ONE_THREAD)
     if case.origin is None or case.origin.kind == "op" or on_cuda(case):
         found.append(DETERMINISTIC)
-    pools = with_hits(case, taps(case, "pool", names=("ThreadPoolExecutor", "Pool")), "pool-workers")
+    pools = with_hits(case, entries(case, "pool", names=("ThreadPoolExecutor", "Pool")), "pool-workers")
     found += [replace(changed_line(hit.edit), cost=2) for hit in pools if hit.edit is not None]
-    if any("num_workers=0" not in tap.value for tap in taps(case, "loader")):
+    if any("num_workers=0" not in entry.value for entry in entries(case, "loader")):
         found.append(NO_WORKERS)
     if on_cuda(case) and (not is_on_device or op_name(case) in CONVOLUTIONS | RNNS):
         found.append(CUDNN_DETERMINISTIC)

@@ -57,10 +57,10 @@ class Rule:
     match: Callable[[Case], Match | None]
     rank: int
     """Of equally sure causes the lowest comes first. Hundreds by kind: 1 operations, 2 seeds, 3 orders, memory and
-    leftovers, 4 clocks, 5 races and what only the source shows, 6 notes beside a cause, 7 the training loop."""
+    leftovers, 4 clocks, 5 races and what only the source shows, 6 notes next to a cause, 7 the training loop."""
     always: bool = False
     """It is also asked where nothing differed."""
     alone: bool = False
     """It is also asked of a run that is compared with nothing (`reprocheck doctor`)."""
     is_cause: bool = True
-    """Of a difference; else it tells something else that is wrong."""
+    """Of a difference; else it names something else that is wrong."""

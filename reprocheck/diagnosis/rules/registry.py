@@ -1,4 +1,4 @@
-"""All rules, the causes of a case, and what may mend it."""
+"""All rules, the causes of a case, and what may fix it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from importlib import import_module
 from pathlib import Path
 
 from reprocheck.diagnosis.rules import difference_pages, start_pages
+from reprocheck.diagnosis.rules.candidate_lines import origin_place
 from reprocheck.diagnosis.rules.generic import generic_remedies
 from reprocheck.diagnosis.rules.model import CONFIDENCES, ERROR, HIGH, LOW, MEDIUM, NOTE, WARNING, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import origin_place
 from reprocheck.model import Edit, Finding
 from reprocheck.model.explanation import Case, Remedy
 
@@ -26,7 +26,7 @@ _RANK = (ERROR, WARNING, NOTE)
 
 
 def _load() -> Iterator[Rule]:
-    """Every `RULE` in the modules of the families: a family is a folder beside this file, a rule one file in it."""
+    """Every `RULE` in the modules of the families: a family is a folder next to this file, a rule one file in it."""
     here = Path(__file__).parent
     for family in sorted(entry.name for entry in here.iterdir() if (entry / "__init__.py").is_file()):
         for module in sorted(file.stem for file in (here / family).glob("*.py")):
@@ -63,16 +63,16 @@ def nearest(name: str) -> str:
 
 
 def diagnose(case: Case, proved: Collection[Edit] = ()) -> tuple[Finding, ...]:
-    """The causes that fit, the likeliest first; empty when none does. `proved`: changed lines that mend, alone or
-    together: their causes are told, however unsure they were."""
+    """The causes that fit, the likeliest first; empty when none does. `proved`: changed lines that work, alone or
+    together: their causes are reported, however unsure they were."""
     matches = _matches(case)
     causes = [pair for pair in matches if _is_cause(pair[0])]
-    beside = sorted(
+    notes = sorted(
         (pair for pair in matches if not _is_cause(pair[0])), key=lambda pair: _RANK.index(pair[0].page.severity)
     )
     if causes and causes[0][1].confidence != LOW:
         causes = [pair for pair in causes if pair[1].confidence != LOW or pair[1].edit in proved]
-    kept = (*_distinct(causes)[:MOST_CAUSES], *_distinct(beside)[:MOST_NOTES])
+    kept = (*_distinct(causes)[:MOST_CAUSES], *_distinct(notes)[:MOST_NOTES])
     return tuple(_finding(case, rule.page, match) for rule, match in kept)
 
 
@@ -80,12 +80,12 @@ def examine(case: Case) -> tuple[Finding, ...]:
     """Everything that is wrong with one run, the worst first: nothing is compared, and nothing is left out."""
     matches = _matches(case, alone=True)
     causes = _distinct([pair for pair in matches if _is_cause(pair[0])])
-    beside = [pair for pair in matches if not _is_cause(pair[0])]
-    told = [
+    notes = [pair for pair in matches if not _is_cause(pair[0])]
+    findings = [
         replace(_finding(case, rule.page, match), severity=_severity_alone(case, rule))
-        for rule, match in (*causes, *beside)
+        for rule, match in (*causes, *notes)
     ]
-    return tuple(sorted(told, key=lambda finding: _RANK.index(finding.severity)))
+    return tuple(sorted(findings, key=lambda finding: _RANK.index(finding.severity)))
 
 
 def _severity_alone(case: Case, rule: Rule) -> str:
@@ -100,7 +100,7 @@ def _is_cause(rule: Rule) -> bool:
 
 
 def remedies(case: Case) -> tuple[Remedy, ...]:
-    """What may mend the difference, the cheapest first."""
+    """What may fix the difference, the cheapest first."""
     from_causes = [remedy for _, match in _matches(case) for remedy in match.remedies]
     found: dict[tuple[object, ...], Remedy] = {}
     for remedy in (*from_causes, *generic_remedies(case)):

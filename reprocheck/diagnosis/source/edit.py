@@ -1,4 +1,4 @@
-"""One-line changes of source that would mend a pattern. Each one compiles and keeps the number of lines."""
+"""One-line changes of source that would fix a pattern. Each one compiles and keeps the number of lines."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def _counts(node: ast.expr) -> bool:
 
 
 def _keyed_constants(loop: ast.For | ast.AsyncFor) -> bool:
-    """`for w in words: x[w] = 1`: the order leaves no trace."""
+    """`for w as text: x[w] = 1`: the order leaves no trace."""
     return all(
         isinstance(statement, ast.Assign)
         and isinstance(statement.targets[0], ast.Subscript)

@@ -171,7 +171,7 @@ def keyword(call: ast.Call, *names: str) -> ast.expr | None:
 
 
 def has_spread(call: ast.Call) -> bool:
-    """Whether arguments come from `*` or `**`, so that nobody can tell what is missing."""
+    """Whether arguments come from `*` or `**`, so that it is unknown what is missing."""
     return any(item.arg is None for item in call.keywords) or any(isinstance(arg, ast.Starred) for arg in call.args)
 
 

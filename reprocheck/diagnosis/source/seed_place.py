@@ -98,7 +98,7 @@ def _text(item: Mapping[str, Any], name: str) -> str:
 
 
 def seed_place(stack: Sequence[Call], name: str, *, is_draw: bool = False) -> SeedPlace | None:
-    """Where the seed of a generator could be given that `name` made without one; None where that cannot be told.
+    """Where the seed of a generator could be given that `name` made without one; None where that is not known.
 
     `is_draw`: from a generator that processes share. Then it is a library that could seed it, if it takes a seed.
     """
@@ -149,7 +149,7 @@ def _in_library(stack: Sequence[Call], inner: int) -> SeedPlace | None:
 
 
 def _is_called(user: Call, library: Call) -> bool:
-    """Whether a line of the user's calls this function of a library, as far as its name tells."""
+    """Whether a line of the user's calls this function of a library, as far as its name shows."""
     source = source_at(user.path)
     call = None if source is None else _call_at(source, user)
     if call is None:
@@ -226,7 +226,7 @@ class _Search:
         if is_none(argument):
             return _place(source, call, replace(source, argument, seed), "None is given here")
         text = text_of(source, argument)
-        words = f"`{text}` is None here" if text else "the seed is None here"
+        message = f"`{text}` is None here" if text else "the seed is None here"
         if isinstance(argument, ast.Name) and argument.id in frame.parameters:
             outer = self._outwards(number, frame, argument.id)
             if outer is not None:
@@ -235,8 +235,8 @@ class _Search:
         made = _defined(source, argument, seed, [one.path for one in self._stack if not one.library])
         if made is not None:
             edit, where = made
-            return _place(source, call, edit or fallback, f"{words}: {where}")
-        return _place(source, call, fallback, words)
+            return _place(source, call, edit or fallback, f"{message}: {where}")
+        return _place(source, call, fallback, message)
 
     def _outwards(self, number: int, frame: Call, parameter: str) -> SeedPlace | None:
         """Whoever called the function of this frame could have given it, if that is the user's code."""
@@ -280,8 +280,8 @@ def _defined(source: Source, argument: ast.expr, seed: str, paths: Sequence[str]
     found = [one for path in dict.fromkeys((source.path, *paths)) for one in _definitions(source_at(path), name)]
     if len(found) != 1:
         return None
-    of, node, edit, words = found[0]
-    return edit, f"{words} at {_where(of, node)}"
+    of, node, edit, message = found[0]
+    return edit, f"{message} at {_where(of, node)}"
 
 
 def _key(node: ast.expr) -> str:
@@ -335,11 +335,11 @@ def _where(source: Source, node: ast.AST) -> str:
     return f"{Path(source.path).name}:{getattr(node, 'lineno', 0)}"
 
 
-def _place(source: Source, node: ast.expr, edit: Edit | None, words: str) -> SeedPlace:
+def _place(source: Source, node: ast.expr, edit: Edit | None, message: str) -> SeedPlace:
     return SeedPlace(
         location=Location(path=source.path, line=node.lineno),
         code=source.line(node.lineno).strip(),
-        words=words,
+        message=message,
         edit=edit,
     )
 

@@ -83,7 +83,7 @@ def _seeds_others(source: Source, call: ast.Call, name: str) -> Iterator[SourceH
     seed, text = text_of(source, call.args[0]), text_of(source, call)
     for generator, also in _ALSO.items():
         if generator != own and seed:
-            yield source.hit(f"seed-beside-{generator}", call, replace(source, call, f"{text}; {also.format(seed)}"))
+            yield source.hit(f"seed-also-{generator}", call, replace(source, call, f"{text}; {also.format(seed)}"))
 
 
 _GENERATOR_OF = {

@@ -1,4 +1,4 @@
-"""What outlives a run or depends on its surroundings: files of earlier runs, clocks, paths."""
+"""What outlives a run or depends on its environment: files of earlier runs, clocks, paths."""
 
 from __future__ import annotations
 

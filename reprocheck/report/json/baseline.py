@@ -22,7 +22,7 @@ def plain_baseline(answer: BaselineAnswer | None) -> Plain | None:
         "compared_class": answer.compared_class or None,
         "class_differences": [_sides("fact", row) for row in answer.class_differences],
         "packages": [_sides("name", row) for row in answer.packages],
-        "tolerance": answer.tolerance.words,
+        "tolerance": answer.tolerance.options,
         "seeds": [plain_seed_comparison(one) for one in answer.seeds],
         "kept": answer.kept,
     }

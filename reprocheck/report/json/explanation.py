@@ -105,7 +105,7 @@ def _trial(trial: Trial) -> Plain:
         "remedies": [_remedy(remedy) for remedy in trial.remedies],
         "agreed": trial.agreed,
         "runs": trial.runs,
-        "mends": trial.mends,
+        "mends": trial.works,
         "failed": trial.failed,
     }
 

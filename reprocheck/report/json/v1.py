@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 from reprocheck.compare.verdict import results_not_compared
 from reprocheck.engine.console import Style
-from reprocheck.model import Audit, Beside, MetricSummary, Request, RunSummary, SeedAudit, SelfSeeding, Target
+from reprocheck.model import Audit, Informational, MetricSummary, Request, RunSummary, SeedAudit, SelfSeeding, Target
 from reprocheck.protocol import FINGERPRINT_VERSION
 from reprocheck.protocol.plain_json import Scrub, plain
-from reprocheck.protocol.secrets import mask_arguments, mask_words
+from reprocheck.protocol.secrets import mask_arguments, mask_argv
 from reprocheck.report.headline import headline
 from reprocheck.report.json.against import plain_against
 from reprocheck.report.json.baseline import plain_baseline
@@ -76,7 +76,8 @@ def _volatile(audit: Audit) -> Plain:
         "run_again": {str(seed): reason for seed, reason in audit.run_again.items()},
         "explanation": plain_times(audit.explanation),
         "beside": {
-            str(seed.seed): {item.what: item.detail for item in seed.beside if not item.same} for seed in audit.seeds
+            str(seed.seed): {item.what: item.detail for item in seed.informational if not item.same}
+            for seed in audit.seeds
         },
     }
 
@@ -93,7 +94,7 @@ def _run_volatile(run: RunSummary) -> Plain:
         "directory": run.directory,
         "reused_from": run.reused_from or None,
         "ambient": run.ambient,
-        "last_words": run.last_words,
+        "last_words": run.stderr_tail,
         "files": dict(run.digests),
         **({} if run.out_of_memory is None else {"out_of_memory": plain_out_of_memory(run.out_of_memory)}),
     }
@@ -106,7 +107,7 @@ def _target(target: Target) -> Plain:
         "path": None if target.path is None else shown_path(target.path),
         "module": target.module,
         "function": target.function,
-        "argv": mask_words(target.argv),
+        "argv": mask_argv(target.argv),
         "arguments": mask_arguments(dict(target.arguments)),
     }
 
@@ -120,7 +121,7 @@ def _asked(request: Request) -> Plain:
         "ambient": request.ambient,
         "compare": request.compare,
         "ignore": request.ignore,
-        "tolerance": request.tolerance.words,
+        "tolerance": request.tolerance.options,
         "settings": {
             "seeding": settings.seeding,
             "cudnn_deterministic": settings.cudnn_deterministic,
@@ -145,7 +146,7 @@ def _seed(seed: SeedAudit) -> Plain:
         "reason": seed.reason,
         "runs": [_run(run) for run in seed.runs],
         "divergence": plain_divergence(seed.divergence),
-        "beside": [_beside(item) for item in seed.beside],
+        "beside": [_informational(item) for item in seed.informational],
         "notes": seed.notes,
     }
 
@@ -165,8 +166,8 @@ def _run(run: RunSummary) -> Plain:
     }
 
 
-def _beside(item: Beside) -> Plain:
-    """What differed is told in `volatile`: such text may hold times and paths."""
+def _informational(item: Informational) -> Plain:
+    """What differed is kept in `volatile`: such text may hold times and paths."""
     detail = item.detail if item.same else ""
     return {"what": item.what, "same": item.same, "detail": detail, "decides": item.decides}
 

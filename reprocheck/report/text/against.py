@@ -9,10 +9,10 @@ from reprocheck.engine.console import Pen
 from reprocheck.model import Against, Audit, Change, Divergence, Location, SeedAudit, Verdict
 from reprocheck.model.explanation import Frame
 from reprocheck.report.text.diagnostics import Margin, head, place
-from reprocheck.report.text.difference import MOST_TENSORS, origin_lines, said_of, tensor_lines, where
+from reprocheck.report.text.difference import MOST_TENSORS, origin_lines, origin_notes, tensor_lines, where
 from reprocheck.report.wording import count, first_of
 
-_MOST_BESIDE_AN_ORIGIN = 3
+_MOST_WITH_AN_ORIGIN = 3
 _MOST_CHANGES = 5
 
 
@@ -42,13 +42,13 @@ def moved_lines(audit: Audit, pen: Pen, whys: Sequence[str]) -> list[str]:
     lines += [margin.bar(line) for line in _difference(audit, divergence, pen)]
     lines += [margin.note(pen.text(shift)) for shift in finding.evidence]
     origin = None if audit.explanation is None else audit.explanation.origin
-    notes = [divergence.note, *([] if origin is None else said_of(origin, divergence)), *_changes(against)]
+    notes = [divergence.note, *([] if origin is None else origin_notes(origin, divergence)), *_changes(against)]
     lines += [margin.note(pen.text(note)) for note in notes if note]
     lines += [margin.note(why) for why in whys]
     return lines + [margin.help(pen.text(line)) for line in finding.help.splitlines() if line.strip()]
 
 
-def opening_words(audit: Audit, pen: Pen) -> str:
+def opening(audit: Audit, pen: Pen) -> str:
     """What stands behind the verdict; empty without another revision, or where this side speaks for itself."""
     against = audit.against
     if against is None or audit.verdict is Verdict.NO_VERDICT or any(seed.divergence for seed in audit.seeds):
@@ -103,7 +103,7 @@ def _difference(audit: Audit, divergence: Divergence, pen: Pen) -> list[str]:
         return tensor_lines(divergence.tensors, MOST_TENSORS, pen) or ([names] if names else [])
     shown = "" if divergence.tensors else names
     lines = origin_lines(origin, divergence.location, shown, pen)
-    return lines + tensor_lines(divergence.tensors, _MOST_BESIDE_AN_ORIGIN, pen)
+    return lines + tensor_lines(divergence.tensors, _MOST_WITH_AN_ORIGIN, pen)
 
 
 def _changes(against: Against) -> list[str]:
@@ -113,7 +113,9 @@ def _changes(against: Against) -> list[str]:
         return ["it is the only change in the code that ran"]
     notes = []
     if code:
-        notes.append(f"changed in the code that ran: {first_of([_told(change) for change in code], _MOST_CHANGES)}")
+        notes.append(
+            f"changed in the code that ran: {first_of([_change_text(change) for change in code], _MOST_CHANGES)}"
+        )
     if against.other_files:
         notes.append(f"also changed or new: {first_of(list(against.other_files), _MOST_CHANGES)}")
     if not code:
@@ -121,6 +123,6 @@ def _changes(against: Against) -> list[str]:
     return notes
 
 
-def _told(change: Change) -> str:
+def _change_text(change: Change) -> str:
     name = change.base.path.split(":", 1)[-1]
     return f"{name}:{change.here.line}"

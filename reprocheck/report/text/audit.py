@@ -1,6 +1,6 @@
 """The text report, for somebody with a deadline: the verdict first, then what it rests on.
 
-Aligned plain lines, nothing cut to the width of a terminal. Colour repeats what words and `*` say already.
+Aligned plain lines, nothing cut to the width of a terminal. Colour repeats what the text and `*` say already.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from reprocheck.diagnosis.rules.difference import MOVED
 from reprocheck.engine.console import Pen, Style, aligned
 from reprocheck.model import Audit, Finding, RunSummary, SeedAudit, Settings, Status, Verdict
 from reprocheck.report.headline import qualification
-from reprocheck.report.text.against import against_lines, moved_lines, opening_words
+from reprocheck.report.text.against import against_lines, moved_lines, opening
 from reprocheck.report.text.baseline import baseline_lines
 from reprocheck.report.text.diagnostics import finding_lines
 from reprocheck.report.text.difference import DIVERGENCE_CODES, difference_lines, where
@@ -35,7 +35,7 @@ from reprocheck.report.wording import (
 MOST_LINES = 15
 MOST_ITEMS = 20
 _INDENT = "  "
-_LAST_WORDS = 64_000
+_STDERR_TAIL = 64_000
 _LONGEST_MESSAGE = 200
 """Characters of an error's last line by which it is known again."""
 
@@ -51,7 +51,7 @@ def render_text(audit: Audit, style: Style) -> str:
         *_other_findings(audit, pen),
         baseline_lines(audit.baseline, pen),
         metrics_lines(audit, pen),
-        _beside(audit, pen),
+        _informational(audit, pen),
         _settings(audit, pen),
         _coverage(audit, pen),
         [pen.text(audit.summary), f"evidence: {pen.text(shown_path(audit.directory))}"],
@@ -61,7 +61,7 @@ def render_text(audit: Audit, style: Style) -> str:
 
 def _opening(audit: Audit, pen: Pen) -> list[str]:
     target = pen.text(shown_target(audit.request.target))
-    against = opening_words(audit, pen)
+    against = opening(audit, pen)
     if audit.verdict is Verdict.NO_VERDICT:
         return [
             pen.paint("fatal: no verdict reached", "red"),
@@ -94,9 +94,9 @@ def _why_none(audit: Audit, pen: Pen) -> list[str]:
             lines.append(f"{_INDENT} = why: seed {seed.seed}: {pen.text(seed.reason)}")
     reason = audit.summary if audit.against is None or not audit.against.reason else audit.against.reason
     lines += [f"{_INDENT} = why: {pen.text(reason)}"] if not lines else []
-    told: set[str] = set()
+    already: set[str] = set()
     for run in (run for seed in _all_seeds(audit) for run in seed.runs if run.status is not Status.COMPLETED):
-        lines += ["", *_failed_run(run, told, pen)]
+        lines += ["", *_failed_run(run, already, pen)]
     return [*lines, "", *(f"{_INDENT} = help: {hint}" for hint in _what_to_try(audit))]
 
 
@@ -105,22 +105,22 @@ def _all_seeds(audit: Audit) -> tuple[SeedAudit, ...]:
     return audit.seeds if audit.against is None else (*audit.seeds, *audit.against.seeds)
 
 
-def _failed_run(run: RunSummary, told: set[str], pen: Pen) -> list[str]:
-    lines = [f"{_INDENT}run {pen.text(run.id)} {_words(run.status)}: {pen.text(run.reason) or 'reason unknown'}"]
+def _failed_run(run: RunSummary, already: set[str], pen: Pen) -> list[str]:
+    lines = [f"{_INDENT}run {pen.text(run.id)} {_status_text(run.status)}: {pen.text(run.reason) or 'reason unknown'}"]
     # A hostile or huge end of a log is cut before it is looked at.
-    words = [line.rstrip() for line in run.last_words[-_LAST_WORDS:].splitlines() if line.strip()]
-    if run.out_of_memory is not None and run.last_words not in told:
+    tail = [line.rstrip() for line in run.stderr_tail[-_STDERR_TAIL:].splitlines() if line.strip()]
+    if run.out_of_memory is not None and run.stderr_tail not in already:
         lines += out_of_memory(run.out_of_memory, pen)
-    if not words:
+    if not tail:
         return lines
-    if run.reason.startswith(words[-1].strip()[:_LONGEST_MESSAGE]):  # it stands in the line above
-        words.pop()
-    if run.last_words in told:
+    if run.reason.startswith(tail[-1].strip()[:_LONGEST_MESSAGE]):  # it stands in the line above
+        tail.pop()
+    if run.stderr_tail in already:
         return [*lines, f"{_INDENT}   | the same last output"]
-    told.add(run.last_words)
-    left_out = len(words) - MOST_LINES
+    already.add(run.stderr_tail)
+    left_out = len(tail) - MOST_LINES
     lines += [f"{_INDENT}   | ({count(left_out, 'line')} left out)"] if left_out > 0 else []
-    return lines + [f"{_INDENT}   | {pen.text(line)}" for line in words[-MOST_LINES:]]
+    return lines + [f"{_INDENT}   | {pen.text(line)}" for line in tail[-MOST_LINES:]]
 
 
 def _what_to_try(audit: Audit) -> Iterator[str]:
@@ -175,7 +175,9 @@ def _run_rows(runs: Sequence[RunSummary], pen: Pen) -> tuple[list[list[str]], di
                 colours[y, x + 2] = "red"
         if run.status is not Status.COMPLETED:
             colours[y, 1] = "red"
-        status = _words(run.status) + ("" if run.stopped_at is None else f" (stopped after step {run.stopped_at})")
+        status = _status_text(run.status) + (
+            "" if run.stopped_at is None else f" (stopped after step {run.stopped_at})"
+        )
         rows.append([pen.text(run.id), status, *cells, duration(run.seconds), pen.text(_memory(run))])
     return rows, colours
 
@@ -240,10 +242,10 @@ def _other_findings(audit: Audit, pen: Pen) -> Iterator[list[str]]:
     yield from (finding_lines(finding, pen) for finding in others if finding not in causes)
 
 
-def _beside(audit: Audit, pen: Pen) -> list[str]:
+def _informational(audit: Audit, pen: Pen) -> list[str]:
     rows = []
     for seed in audit.seeds:
-        for item in seed.beside:
+        for item in seed.informational:
             same = "same" if item.same else "differ"
             decides = "decides" if item.decides else "does not decide"
             rows.append([f"seed {seed.seed}", pen.text(item.what), same, decides, pen.text(item.detail)])
@@ -295,7 +297,7 @@ def _reasons(title: str, items: Sequence[Any], pen: Pen) -> list[str]:
     return [f"{title}:", *lines, *([f"{_INDENT}and {left_out} more"] if left_out > 0 else [])]
 
 
-def _words(status: Status) -> str:
+def _status_text(status: Status) -> str:
     return status.value.replace("-", " ")
 
 

@@ -1,4 +1,4 @@
-"""The comparison with a baseline, or of two audits, as the text report tells it: what differs first."""
+"""The comparison with a baseline, or of two audits, as the text report shows it: what differs first."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def baseline_lines(answer: BaselineAnswer | None, pen: Pen) -> list[str]:
     if answer is None:
         return []
     file = pen.text(shown_path(answer.file))
-    said = "written" if answer.updated else _VERDICTS[answer.verdict]
+    label = "written" if answer.updated else _VERDICTS[answer.verdict]
     if answer.verdict is Verdict.REPRODUCIBLE and answer.compared_class != answer.class_name and not answer.updated:
-        said = "metrics as they were"
-    lines = [f"baseline {file}: {said}" + (f" ({pen.text(answer.reason)})" if answer.reason else "")]
+        label = "metrics as they were"
+    lines = [f"baseline {file}: {label}" + (f" ({pen.text(answer.reason)})" if answer.reason else "")]
     lines += [_INDENT + line for line in _classes(answer, pen)]
-    if answer.tolerance.words:
-        lines.append(f"{_INDENT}tolerance: {pen.text(', '.join(answer.tolerance.words))}")
+    if answer.tolerance.options:
+        lines.append(f"{_INDENT}tolerance: {pen.text(', '.join(answer.tolerance.options))}")
     for one in answer.seeds:
         lines += [_INDENT + line for line in seed_lines(one, "baseline", "now", pen)]
     if answer.packages:
@@ -61,17 +61,19 @@ def seed_lines(one: SeedComparison, a: str, b: str, pen: Pen) -> list[str]:
 
 def _tensors(pairs: Sequence[TensorPair], a: str, b: str, pen: Pen) -> list[str]:
     """Those that differ or were not compared, by name; of the others how many."""
-    told = [pair for pair in _sorted(pairs) if pair.state in (State.DIFFERENT, State.NOT_COMPARED)]
-    if not told:
+    shown_pairs = [pair for pair in _sorted(pairs) if pair.state in (State.DIFFERENT, State.NOT_COMPARED)]
+    if not shown_pairs:
         return []
-    length = prefix_length(digest for pair in told for digest in (pair.a, pair.b))
+    length = prefix_length(digest for pair in shown_pairs for digest in (pair.a, pair.b))
     rows = [["tensor", "of", "form", "", a, b]]
-    for pair in told[:MOST]:
+    for pair in shown_pairs[:MOST]:
         sides = [short(pen, side, length) if side else "-" for side in (pair.a, pair.b)]
         rows.append([pen.text(pair.name), pair.part, pen.text(pair.form), pair.state.value, *sides])
-    lines = aligned(rows, colours={(y, 3): _COLOURS[pair.state] for y, pair in enumerate(told[:MOST], 1)}, pen=pen)
-    lines += [f"and {len(told) - MOST} more"] if len(told) > MOST else []
-    same = len(pairs) - len(told)
+    lines = aligned(
+        rows, colours={(y, 3): _COLOURS[pair.state] for y, pair in enumerate(shown_pairs[:MOST], 1)}, pen=pen
+    )
+    lines += [f"and {len(shown_pairs) - MOST} more"] if len(shown_pairs) > MOST else []
+    same = len(pairs) - len(shown_pairs)
     return [*lines, f"{count(same, 'other')} equal"] if same else lines
 
 
@@ -82,9 +84,9 @@ def _metrics(pairs: Sequence[MetricPair], a: str, b: str, pen: Pen) -> list[str]
     shown = _sorted(pairs)[:MOST]
     for pair in shown:
         gap = "-" if pair.a is None or pair.b is None else f"{pair.b - pair.a:.3g}"
-        said = pair.state.value + (f" ({pen.text(pair.reason)})" if pair.reason else "")
+        label = pair.state.value + (f" ({pen.text(pair.reason)})" if pair.reason else "")
         allowed = pen.text(pair.allowed) or "-"
-        rows.append([pen.text(pair.name), fact_number(pair.a), fact_number(pair.b), gap, allowed, said])
+        rows.append([pen.text(pair.name), fact_number(pair.a), fact_number(pair.b), gap, allowed, label])
     colours = {(y, 5): _COLOURS[pair.state] for y, pair in enumerate(shown, 1)}
     lines = aligned(rows, right=(1, 2, 3), colours=colours, pen=pen)
     return lines + ([f"and {len(pairs) - MOST} more"] if len(pairs) > MOST else [])

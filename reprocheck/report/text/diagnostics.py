@@ -96,7 +96,7 @@ def finding_lines(
 
 
 def suggestion(edit: Edit, trials: Sequence[Trial], margin: Margin, pen: Pen) -> list[str]:
-    """A changed line that nobody wrote anywhere, and what became of it when it was tried."""
+    """A changed line that is in no file, and what became of it when it was tried."""
     where = place(Location(path=edit.path, line=edit.line), pen)
     return [margin.help(f"suggestion for {where}, {_tried(edit, trials, pen)}"), *margin.change(edit, pen)]
 
@@ -105,7 +105,7 @@ def _tried(edit: Edit, trials: Sequence[Trial], pen: Pen) -> str:
     tried = [trial for trial in trials if any(edit in remedy.edits for remedy in trial.remedies)]
     if not tried:
         return "not tried"
-    best = next((trial for trial in tried if trial.mends), tried[0])
+    best = next((trial for trial in tried if trial.works), tried[0])
     among_others = len(best.remedies) > 1 or len(best.remedies[0].edits) > 1
     together = " together with others" if among_others else ""
     if best.failed:

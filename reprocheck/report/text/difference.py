@@ -1,4 +1,4 @@
-"""The first difference, told in full: its line, its operation, what went into it and how far its values lie apart."""
+"""The first difference in full: its line, its operation, what went into it and how far its values lie apart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reprocheck.report.wording import count, first_of, percent, prefix_length, s
 
 DIVERGENCE_CODES = {code for code, _, _ in DIVERGENCES.values()}
 MOST_TENSORS = 10
-_MOST_BESIDE_AN_ORIGIN = 3
+_MOST_WITH_AN_ORIGIN = 3
 _MOST_SAMPLES = 3
 MOST_ULP = 2**20
 """Steps between floats that still say something of rounding."""
@@ -39,10 +39,10 @@ def difference_lines(
     """The first difference in full, those of other seeds in a line. `whys` is what experiments showed, said here where
     no cause says it; where they or the causes answer, the advice that only the stage gave is left out. `shown`: places
     whose source line the reader has just seen."""
-    told = _told(audit)
-    if told is None:
+    located = _locate(audit)
+    if located is None:
         return []
-    first, origin, finding = told
+    first, origin, finding = located
     location, code = _line(audit, first, origin)
     margin = Margin() if location is None else Margin.behind(location.line)
     lines = _head(first, location, origin, margin, pen)
@@ -52,9 +52,9 @@ def difference_lines(
         lines += [margin.bar(line) for line in origin_lines(origin, location, names, pen)]
     elif names:
         lines.append(margin.bar(names))
-    most = MOST_TENSORS if origin is None else _MOST_BESIDE_AN_ORIGIN
+    most = MOST_TENSORS if origin is None else _MOST_WITH_AN_ORIGIN
     lines += [margin.bar(line) for line in tensor_lines(first.tensors, most, pen)]
-    notes = [first.note, *([] if origin is None else said_of(origin, first))]
+    notes = [first.note, *([] if origin is None else origin_notes(origin, first))]
     notes += [] if finding is None else _diagnosis(finding, origin, causes)
     lines += [margin.note(pen.text(note)) for note in notes if note]
     lines += [] if causes else [margin.note(why) for why in whys]
@@ -79,8 +79,8 @@ def where(divergence: Divergence) -> str:
     return f"in {divergence.kind or divergence.stage}"
 
 
-def _told(audit: Audit) -> tuple[Divergence, Origin | None, Finding | None] | None:
-    """The difference to tell, the operation it began at, and the finding that says where it is."""
+def _locate(audit: Audit) -> tuple[Divergence, Origin | None, Finding | None] | None:
+    """The difference to show, the operation it began at, and the finding that says where it is."""
     first = next((seed.divergence for seed in audit.seeds if seed.divergence is not None), audit.divergence)
     if first is None:
         return None
@@ -157,7 +157,7 @@ def _operation(origin: Origin, pen: Pen) -> list[list[str]]:
 
 
 def _extra(origin: Origin, pen: Pen) -> list[list[str]]:
-    """An operation that only one run executed, beside what the other did there."""
+    """An operation that only one run executed, and what the other did there."""
     other = next((run for run in origin.runs if run != origin.only_in), "")
     instead = "executed nothing more"
     if origin.other is not None:
@@ -204,8 +204,8 @@ def _distance(values: ValueDifference) -> str:
     return text + (f", at most {values.max_ulp} ULP" if is_rounding(values.max_ulp) else "")
 
 
-def said_of(origin: Origin, divergence: Divergence) -> list[str]:
-    """What is known beside the operation itself."""
+def origin_notes(origin: Origin, divergence: Divergence) -> list[str]:
+    """What is known besides the operation itself."""
     moved = divergence.step is not None and origin.call.step != divergence.step
     at = f"in the traced replay the runs diverge at step {origin.call.step}" if moved else ""
     return [at, origin.deterministic_note, origin.note]

@@ -31,7 +31,7 @@ def why_notes(explanation: Explanation, pen: Pen) -> list[str]:
     attribution = explanation.attribution
     notes = [] if attribution is None else [*_shown(attribution, pen), pen.text(attribution.note)]
     for one in explanation.further:
-        notes += [f"with that held constant, it still differs; {said}" for said in _shown(one, pen)[-1:]]
+        notes += [f"with that held constant, it still differs; {why}" for why in _shown(one, pen)[-1:]]
     left_out = len(explanation.excluded) - _MOST
     excluded = [pen.text(item) for item in explanation.excluded[:_MOST]]
     notes.append("; ".join([*excluded, *([f"and {left_out} more"] if left_out > 0 else [])]))
@@ -43,8 +43,8 @@ def why_notes(explanation: Explanation, pen: Pen) -> list[str]:
     return [note for note in notes if note]
 
 
-def trial_lines(explanation: Explanation, told: tuple[Edit, ...], pen: Pen) -> list[str]:
-    """What was tried, what mends first. `told` are the changed lines that stand in a finding already."""
+def trial_lines(explanation: Explanation, shown: tuple[Edit, ...], pen: Pen) -> list[str]:
+    """What was tried, what works first. `shown` are the changed lines that stand in a finding already."""
     trials = sorted(explanation.trials, key=_rank)
     if not trials:
         return []
@@ -64,7 +64,7 @@ def trial_lines(explanation: Explanation, told: tuple[Edit, ...], pen: Pen) -> l
         lines += [f"{_INDENT * 2}= note: {pen.text(reason)}" for reason in _reasons(trial)]
     lines += [f"{_INDENT}and {len(trials) - _MOST} more"] if len(trials) > _MOST else []
     edits = (edit for trial in trials for remedy in trial.remedies for edit in remedy.edits)
-    for edit in dict.fromkeys(edit for edit in edits if edit not in told):
+    for edit in dict.fromkeys(edit for edit in edits if edit not in shown):
         lines += suggestion(edit, explanation.trials, Margin.behind(edit.line), pen)
     return lines
 
@@ -93,7 +93,7 @@ def _shown(attribution: Attribution, pen: Pen) -> list[str]:
     lines = [place(line, pen) for line in attribution.lines]
     alone = f" at {_and(lines)} alone" if lines else ""
     sentences: dict[str, Callable[[], str]] = {
-        "ambient": lambda: _ambient(attribution, pen),
+        "ambient": lambda: _environment(attribution, pen),
         "frozen": lambda: (
             f"agrees with {_and([_OUTSIDE.get(factor, factor) for factor in factors])} held constant"
             f"{alone}{_agreed(attribution, 'frozen')}"
@@ -117,7 +117,7 @@ def _leftover(attribution: Attribution) -> str:
     return f"agrees when every run has a copy of the folder{_agreed(attribution, 'fresh folder')}"
 
 
-def _ambient(attribution: Attribution, pen: Pen) -> str:
+def _environment(attribution: Attribution, pen: Pen) -> str:
     """Factors that no honest repeat shares: equal in the control pair, then changed one or a few at a time."""
     control = next((arm for arm in attribution.arms if arm.name == "control" and arm.same), None)
     parts = [] if control is None else [f"agrees with every environment factor equal{_of(control.agreed, control)}"]
@@ -125,12 +125,12 @@ def _ambient(attribution: Attribution, pen: Pen) -> str:
     names = (together,) if any(arm.name == together for arm in attribution.arms) else attribution.factors
     bare = []
     for name in names:
-        words = f"the {pen.text(name).replace(' and ', ' and the ')}"
+        label = f"the {pen.text(name).replace(' and ', ' and the ')}"
         alone = next((arm for arm in attribution.arms if arm.name == name and arm.differed), None)
         if alone is None:
-            bare.append(words)
+            bare.append(label)
         else:
-            parts.append(f"differs when only {words} is changed{_of(alone.differed, alone)}")
+            parts.append(f"differs when only {label} is changed{_of(alone.differed, alone)}")
     filled = _agreed(attribution, "filled heap")
     if filled:
         return f"agrees when fresh memory is filled with one byte in all runs{filled}"
@@ -151,10 +151,10 @@ def _of(part: int, arm: Arm) -> str:
 
 
 def _rank(trial: Trial) -> int:
-    """Index into _VERDICTS: a setting that only hides the cause mends nothing, however well its runs agree."""
+    """Index into _VERDICTS: a setting that only hides the cause fixes nothing, however well its runs agree."""
     if trial.failed or trial.runs < 2:
         return 3
-    if not trial.mends:
+    if not trial.works:
         return 1
     return 2 if any(remedy.hides for remedy in trial.remedies) else 0
 
@@ -165,7 +165,7 @@ def _remedies(trial: Trial, pen: Pen) -> str:
 
 def _outcome(trial: Trial, pen: Pen) -> tuple[str, str]:
     """How many runs agreed, and the price where it bought something."""
-    if trial.mends:
+    if trial.works:
         time = "" if trial.time_ratio is None else f"time x{trial.time_ratio:.2f}"
         return f"{trial.agreed} of {count(trial.runs, 'run')}", time
     return ("" if trial.failed else f"{count(trial.runs, 'run')} differ"), ""
@@ -173,7 +173,7 @@ def _outcome(trial: Trial, pen: Pen) -> tuple[str, str]:
 
 def _reasons(trial: Trial) -> list[str]:
     """Why a trial is not what it looks like: it had no end, or it only hides the cause."""
-    hides = [remedy.hides for remedy in trial.remedies if remedy.hides] if trial.mends else []
+    hides = [remedy.hides for remedy in trial.remedies if remedy.hides] if trial.works else []
     return list(dict.fromkeys([trial.failed] if trial.failed else hides))
 
 

@@ -52,12 +52,12 @@ def metrics_lines(audit: Audit, pen: Pen) -> list[str]:
 
 
 def one_seed_cells(metric: MetricSummary) -> list[str]:
-    """Beside the name, under ONE_SEED."""
+    """next to the name, under ONE_SEED."""
     return [str(metric.seeds), f"{metric.mean:.6g}", number(metric.std), f"{metric.within:.4g}"]
 
 
 def over_seeds_cells(metric: MetricSummary) -> list[str]:
-    """Beside the name, under SEEDS."""
+    """next to the name, under SEEDS."""
     interval = "-" if metric.interval is None else " to ".join(f"{end:.6g}" for end in metric.interval)
     return [
         f"{metric.mean:.6g}",

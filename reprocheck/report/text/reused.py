@@ -1,4 +1,4 @@
-"""Which runs an audit took from earlier ones, and why it made the others anew (--cached)."""
+"""Which runs an audit took from earlier ones, and why it made the others again (--cached)."""
 
 from __future__ import annotations
 

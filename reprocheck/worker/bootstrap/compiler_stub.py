@@ -1,7 +1,7 @@
 """Keep PyTorch's compiler from being imported until it is needed: that takes as long as the import of torch itself.
 
-Every optimizer imports `torch._dynamo` at its first use, only to tell the compiler what to leave alone. As long as
-nothing is compiled there is nothing to tell. So a stand-in takes the module's place: it answers these two calls,
+Every optimizer imports `torch._dynamo` at its first use, only to register what the compiler leaves alone. As long as
+nothing is compiled there is nothing to register. So a stand-in takes the module's place: it answers these two calls,
 and becomes the real module as soon as anything else of it is asked for.
 """
 
@@ -84,7 +84,7 @@ def load() -> Any:
     except BaseException:
         sys.modules[NAME] = stand_in
         raise
-    for fn, call in _waiting:  # torch asks anew, and gets what the compiler makes
+    for fn, call in _waiting:  # torch asks again, and gets what the compiler makes
         if getattr(fn, "__dynamo_disable", None) is call:
             del fn.__dynamo_disable  # type: ignore[attr-defined]
     _waiting.clear()

@@ -16,7 +16,7 @@ FULL_STEPS = 10
 EVERY = 8
 
 
-class HeapPoison:
+class HeapFill:
     """Switches the allocator's poison; does nothing where there is none to switch."""
 
     def __init__(self, byte: int | None) -> None:

@@ -1,6 +1,6 @@
 """The ways out of a process that Python's own end never sees: `os._exit`, and another program in its place.
 
-A script that starts itself anew (to pin its hash seed, say) is still the target: its run begins again.
+A script that starts itself again (to pin its hash seed, say) is still the target: its run begins again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def watch_exits(
     """Call `ended` (exit status, error) right before this process ends or becomes another program, `starts_again`
     before it becomes another run of the same script.
 
-    Only for scripts: a function that never comes back has not ended well. `is_ours` tells this process from its
+    Only for scripts: a function that never comes back has not ended well. `is_ours` distinguishes this process from its
     forked children.
     """
     if spec.target.kind not in _SCRIPTS:
@@ -37,12 +37,12 @@ def watch_exits(
 
     def replace(name: str, path: Any, args: Sequence[Any], *env: Any) -> None:
         if is_ours():
-            anew = _started_anew(spec, path, args)
-            if anew is None and _can_run(path):
+            restarted = _restarted(spec, path, args)
+            if restarted is None and _can_run(path):
                 ended(1, f"it became another program ({os.path.basename(os.fsdecode(path))})")
-            if anew is not None:
+            if restarted is not None:
                 starts_again()
-            args = anew or args
+            args = restarted or args
         originals[name](path, args, *env)
 
     def execv(path: Any, argv: Sequence[Any]) -> None:
@@ -60,27 +60,27 @@ def watch_exits(
 
 
 def command_line(spec: RunSpec) -> list[str]:
-    """The words after `python` that would start the target."""
+    """The arguments after `python` that would start the target."""
     argv = [argument.replace("{seed}", str(spec.seed)) for argument in spec.target.argv]
     head = ["-m", str(spec.target.module)] if spec.target.kind is TargetKind.MODULE else [spec.target.text]
     return [*head, *argv]
 
 
-def _started_anew(spec: RunSpec, path: Any, args: Sequence[Any]) -> list[str] | None:
-    """The words that start this run again, where `args` start its target again; else None."""
+def _restarted(spec: RunSpec, path: Any, args: Sequence[Any]) -> list[str] | None:
+    """The command line that starts this run again, where `args` start its target again; else None."""
     if isinstance(path, int) or not os.path.basename(os.fsdecode(path)).startswith("python"):
         return None
-    words = [os.fsdecode(word) for word in args]
+    command = [os.fsdecode(word) for word in args]
     own = command_line(spec)
-    at = len(words) - len(own)
-    flags = words[1:at]
-    if at < 1 or words[at + 1 :] != own[1:] or any(not flag.startswith("-") for flag in flags):
+    at = len(command) - len(own)
+    flags = command[1:at]
+    if at < 1 or command[at + 1 :] != own[1:] or any(not flag.startswith("-") for flag in flags):
         return None
     if spec.target.kind is TargetKind.MODULE:
-        same = words[at] == own[0]
+        same = command[at] == own[0]
     else:
-        same = os.path.realpath(words[at]) == os.path.realpath(str(spec.target.path))
-    return [*words[:at], _WORKER, str(spec.directory)] if same else None
+        same = os.path.realpath(command[at]) == os.path.realpath(str(spec.target.path))
+    return [*command[:at], _WORKER, str(spec.directory)] if same else None
 
 
 def _can_run(path: Any) -> bool:
@@ -89,6 +89,6 @@ def _can_run(path: Any) -> bool:
 
 
 def show_command_line(spec: RunSpec) -> None:
-    """`sys.orig_argv` as plain Python would have it: scripts start themselves anew with it."""
+    """`sys.orig_argv` as plain Python would have it: scripts start themselves again with it."""
     if spec.target.kind in _SCRIPTS:
         sys.orig_argv[1:] = command_line(spec)

@@ -27,10 +27,10 @@ _LIBRARIES = {
 def libraries(torch: Any) -> Mapping[str, str]:
     """The numerical libraries that PyTorch was built with, by version."""
     try:
-        told = str(torch.__config__.show())
+        text = str(torch.__config__.show())
     except (AttributeError, RuntimeError):
         return {}
-    found = {name: pattern.search(told) for name, pattern in _LIBRARIES.items()}
+    found = {name: pattern.search(text) for name, pattern in _LIBRARIES.items()}
     return {name: match[1] for name, match in found.items() if match}
 
 
@@ -48,7 +48,7 @@ def imported() -> list[str]:
 
 def thread_pools() -> dict[str, int]:
     """The most threads of each pool that is loaded (openblas, mkl, openmp, numba), where threadpoolctl is installed;
-    numba tells of its own."""
+    numba names its own."""
     found: dict[str, int] = {}
     numba: Any = sys.modules.get("numba")
     with suppress(AttributeError):

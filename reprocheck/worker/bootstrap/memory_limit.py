@@ -44,7 +44,7 @@ def cap_process(settings: Settings) -> None:
 
 
 def lift() -> None:
-    """Let the process tell what happened."""
+    """Let the process report what happened."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 

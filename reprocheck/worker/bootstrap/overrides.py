@@ -40,7 +40,7 @@ def _torch() -> Any:
 
 
 def _give_implementation(word: str | None) -> None:
-    """Optimizers are told by their defaults, which each hands to the constructor of the base class."""
+    """Optimizers are named by their defaults, which each hands to the constructor of the base class."""
     base: Any = _torch().optim.Optimizer
     original = base.__init__
 

@@ -16,7 +16,7 @@ from reprocheck.worker.bootstrap.importing import after_import
 GENERATORS = ("python", "numpy", "torch", "cuda")
 """In the order of the `rng` kinds of a step record."""
 MT19937_BYTES = 4 * 624 + 4
-"""624 words and the position in them."""
+"""624 integers and the position in them."""
 
 
 def seed_before_import(seed: int, seeding: Seeding) -> None:
@@ -60,25 +60,25 @@ def state_digest(generator: str) -> bytes | None:
 
 
 def _python_state() -> bytes:
-    """Position and words of the generator, and the gauss that it keeps."""
+    """Position and integers of the generator, and the gauss that it keeps."""
     generator: Any = getattr(random, "_inst", None)
-    memory = _python_words(generator)
+    memory = _python_values(generator)
     if memory is None:
-        version, words, gauss = random.getstate()
-        memory = array("I", [words[-1], *words[:-1]]).tobytes()
+        version, values, gauss = random.getstate()
+        memory = array("I", [values[-1], *values[:-1]]).tobytes()
         return memory + repr((version, gauss)).encode()
     return memory + repr((generator.VERSION, generator.gauss_next)).encode()
 
 
-def _python_words(generator: Any) -> bytes | None:
+def _python_values(generator: Any) -> bytes | None:
     """What it has in memory: getstate() makes an integer of every word. None where it lies elsewhere than expected."""
     if type(generator) is not random.Random:
         return None
     if _layout.is_known is None:
         try:
-            words = generator.getstate()[1]
+            values = generator.getstate()[1]
             found = ctypes.string_at(id(generator) + object.__basicsize__, MT19937_BYTES)
-            _layout.is_known = found == array("I", [words[-1], *words[:-1]]).tobytes()
+            _layout.is_known = found == array("I", [values[-1], *values[:-1]]).tobytes()
         except Exception:
             _layout.is_known = False
     return ctypes.string_at(id(generator) + object.__basicsize__, MT19937_BYTES) if _layout.is_known else None
@@ -97,20 +97,20 @@ def _numpy_state() -> bytes | None:
     numpy: Any = sys.modules.get("numpy")
     if numpy is None or "numpy.random" not in sys.modules:
         return None
-    words = _mt19937_words(numpy)
-    if words and words == _numpy_last.words:
+    values = _mt19937_values(numpy)
+    if values and values == _numpy_last.values:
         return _numpy_last.state
     state = numpy.random.get_state(legacy=False)
     if state["bit_generator"] != "MT19937":
         return repr(state).encode()
     tail = (state["state"]["pos"], state["has_gauss"], state["gauss"])
     found = bytes(state["state"]["key"].tobytes()) + repr(tail).encode()
-    # NOTE: with a gauss kept, the next draw would use it up and leave the words as they are.
-    _numpy_last.words, _numpy_last.state = (b"" if state["has_gauss"] else words), found
+    # NOTE: with a gauss kept, the next draw would use it up and leave the integers as they are.
+    _numpy_last.values, _numpy_last.state = (b"" if state["has_gauss"] else values), found
     return found
 
 
-def _mt19937_words(numpy: Any) -> bytes:
+def _mt19937_values(numpy: Any) -> bytes:
     """What numpy's global generator has in memory; asking for its state copies it word by word. Empty if unknown."""
     generator: Any = numpy.random.get_bit_generator() if hasattr(numpy.random, "get_bit_generator") else None
     if type(generator).__name__ != "MT19937":
@@ -119,9 +119,9 @@ def _mt19937_words(numpy: Any) -> bytes:
 
 
 class _Numpy:
-    """The state that was read last, and the words that it belongs to."""
+    """The state that was read last, and the integers that it belongs to."""
 
-    words = state = b""
+    values = state = b""
 
 
 _numpy_last = _Numpy()

@@ -18,7 +18,7 @@ from reprocheck.protocol import GRACE_SECONDS
 LAST_SECONDS = 5.0
 """For the end of everything that was killed."""
 LOOK_SECONDS = 1.0
-"""Between two looks at whether the parent still lives, where no signal tells of its end."""
+"""Between two looks at whether the parent still lives, where no signal reports its end."""
 _ROUND_SECONDS = 0.01
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
@@ -49,11 +49,11 @@ def end_with_parent(parent: int, number: signal.Signals) -> None:
 
 
 def _look_after(run: int, parent: int) -> None:
-    heard = {signal.SIGCHLD, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, {*heard, signal.SIGINT, signal.SIGHUP})
+    awaited = {signal.SIGCHLD, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*awaited, signal.SIGINT, signal.SIGHUP})
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     while (status := _reap(run)) is None and os.getppid() == parent:
-        if _next_signal(heard, LOOK_SECONDS) == signal.SIGTERM:
+        if _next_signal(awaited, LOOK_SECONDS) == signal.SIGTERM:
             break
     if status is None:
         _signal_group(run, signal.SIGTERM)

@@ -98,10 +98,10 @@ def _import() -> list[_Kept]:
 
 
 def _fork_runs(channel: socket.socket, kept: list[_Kept]) -> str:
-    _tell(channel, "ready", os.getpid())
+    _report(channel, "ready", os.getpid())
     asked = b""
     template = os.getpid()
-    with _Children(lambda *ended: _tell(channel, "ended", *ended)) as children:
+    with _Children(lambda *ended: _report(channel, "ended", *ended)) as children:
         while True:
             if not children.wait(channel):
                 continue
@@ -116,7 +116,7 @@ def _fork_runs(channel: socket.socket, kept: list[_Kept]) -> str:
                     channel.close()
                     supervise(template)
                     return _become(json.loads(line), kept)
-                _tell(channel, "forked", pid)
+                _report(channel, "forked", pid)
 
 
 class _Children:
@@ -154,8 +154,8 @@ class _Children:
         return channel.fileno() in readable
 
 
-def _tell(channel: socket.socket, *words: Any) -> None:
-    channel.sendall(json.dumps(words).encode() + b"\n")
+def _report(channel: socket.socket, *message: Any) -> None:
+    channel.sendall(json.dumps(message).encode() + b"\n")
 
 
 def _become(folder: str, kept: list[_Kept]) -> str:
@@ -182,7 +182,7 @@ def _become(folder: str, kept: list[_Kept]) -> str:
         one.reseed()
     random.seed()
     if _is_shadowed(spec):
-        start_anew(spec)
+        start_again(spec)
     return folder
 
 
@@ -208,7 +208,7 @@ def _is_shadowed(spec: RunSpec) -> bool:
     return bool(there & (imported - AT_START - {"reprocheck"}))
 
 
-def start_anew(spec: RunSpec) -> None:
+def start_again(spec: RunSpec) -> None:
     """Begin the run again in an interpreter of its own."""
     os.chdir(spec.cwd)
     for name in (LEDGER_FILE, TRACE_FILE, TRACE_TABLE_FILE, TRACE_VALUES_FILE):
@@ -252,9 +252,9 @@ class _Kept:
         return self._module
 
     def exec_module(self, module: ModuleType) -> None:
-        """The import, as far as the target can tell."""
+        """The import, as far as the target can see."""
         if self.spec is not None and _changed(self.spec):
-            start_anew(self.spec)
+            start_again(self.spec)
         sys.meta_path.remove(self)
         module.__spec__ = self._own
         if self._name == HIDDEN[-1]:

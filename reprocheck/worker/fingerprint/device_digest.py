@@ -1,6 +1,6 @@
 """Digests of tensors on a CUDA device, taken there: only 16 bytes a tensor come to the host, together, and later.
 
-The bytes of a tensor are read as 64-bit words, the last one filled up with zeros. Each is mixed with its place, and
+The bytes of a tensor are read as 64-bit integers, the last one filled up with zeros. Each is mixed with its place, and
 two sums modulo 2^64 are taken over all of them. Integers add up to the same in any order, so the digest hangs neither
 on the device nor on scheduling. `reference` computes the same on the CPU. Form and length belong to the header.
 
@@ -21,13 +21,13 @@ from reprocheck.worker.fingerprint.nvrtc import load
 if TYPE_CHECKING:
     import numpy as np
 
-    Words = np.ndarray[tuple[int], np.dtype[np.uint64]]
+    Lanes = np.ndarray[tuple[int], np.dtype[np.uint64]]
 
 PLACE = 0x9E3779B97F4A7C15
 FIRST = 0xD6E8FEB86659FD93
 SECOND = 0xA0761D6478BD642F
 CHUNK = 8192
-"""Words that a block of threads reads."""
+"""64-bit integers that a block of threads reads."""
 THREADS = 256
 SIZE = 16
 
@@ -45,12 +45,12 @@ extern "C" __global__ void __launch_bounds__({THREADS})
 digest(const word *addresses, const word *sizes, const word *owners, const word *firsts, word *sums) {{
     const word tensor = owners[blockIdx.x], first = firsts[blockIdx.x];
     const unsigned char *bytes = (const unsigned char *)addresses[tensor];
-    const word *words = (const word *)bytes;
+    const word *lanes = (const word *)bytes;
     const word size = sizes[tensor], count = size >> 3;
     const word end = first + {CHUNK} < count ? first + {CHUNK} : count;
     word a = 0, b = 0;
     if (((word)bytes & 15) == 0 && end == first + {CHUNK}) {{
-        const ulonglong2 *pairs = (const ulonglong2 *)(words + first);
+        const ulonglong2 *pairs = (const ulonglong2 *)(lanes + first);
         #pragma unroll 8
         for (int k = 0; k < {CHUNK // 2 // THREADS}; k++) {{
             const int at = k * {THREADS} + threadIdx.x;
@@ -59,7 +59,7 @@ digest(const word *addresses, const word *sizes, const word *owners, const word 
             mix(pair.y, first + 2 * at + 1, a, b);
         }}
     }} else {{
-        for (word at = first + threadIdx.x; at < end; at += {THREADS}) mix(words[at], at, a, b);
+        for (word at = first + threadIdx.x; at < end; at += {THREADS}) mix(lanes[at], at, a, b);
         if (threadIdx.x == 0 && (size & 7) && count < first + {CHUNK}) {{
             word last = 0;
             for (int k = 0; k < (int)(size & 7); k++) last |= (word)bytes[8 * count + k] << (8 * k);
@@ -88,16 +88,16 @@ def reference(data: bytes) -> bytes:
     """The 16 bytes that the kernel computes, on the CPU."""
     import numpy as np
 
-    words: Words = np.frombuffer(data + bytes(-len(data) % 8), dtype="<u8")
-    if not len(words):
+    lanes: Lanes = np.frombuffer(data + bytes(-len(data) % 8), dtype="<u8")
+    if not len(lanes):
         return bytes(SIZE)
-    x = words ^ (np.arange(1, len(words) + 1, dtype=np.uint64) * np.uint64(PLACE))
+    x = lanes ^ (np.arange(1, len(lanes) + 1, dtype=np.uint64) * np.uint64(PLACE))
     r = (x * np.uint64(FIRST)) ^ _high(x, FIRST)
     second = ((r ^ (r >> np.uint64(32))) * np.uint64(SECOND)) ^ x
     return np.array([r.sum(dtype=np.uint64), second.sum(dtype=np.uint64)], dtype="<u8").tobytes()
 
 
-def _high(x: Words, factor: int) -> Words:
+def _high(x: Lanes, factor: int) -> Lanes:
     """The upper 64 bits of each product."""
     import numpy as np
 
@@ -106,7 +106,7 @@ def _high(x: Words, factor: int) -> Words:
     x_low, x_high = x & mask, x >> half
     middle = x_high * low + ((x_low * low) >> half)
     other = x_low * high + (middle & mask)
-    product: Words = x_high * high + (middle >> half) + (other >> half)
+    product: Lanes = x_high * high + (middle >> half) + (other >> half)
     return product
 
 
@@ -216,7 +216,7 @@ def _launch(device: int, tensors: list[torch.Tensor]) -> None:
         return
     with torch.cuda.device(device):
         stream = torch.cuda.current_stream()
-        for tensor in tensors:  # one made on another stream must not be used anew before it is read here
+        for tensor in tensors:  # one made on another stream must not be used again before it is read here
             tensor.record_stream(stream)
         sizes, owners, firsts = _tables(device, stream.cuda_stream, tuple(tensor.nbytes for tensor in tensors))
         addresses = _sent([tensor.data_ptr() for tensor in tensors])
@@ -227,7 +227,7 @@ def _launch(device: int, tensors: list[torch.Tensor]) -> None:
         here.results.add(device, sums, stream)
 
 
-def tables(sizes: tuple[int, ...]) -> tuple[Words, Words, Words]:
+def tables(sizes: tuple[int, ...]) -> tuple[Lanes, Lanes, Lanes]:
     """Of tensors of so many bytes: their sizes, and for each block of threads its tensor and its first word."""
     import numpy as np
 

@@ -74,7 +74,7 @@ _OBSERVERS = _key_set(
 """Everything that could see, record or redirect an operation on its way to the kernel."""
 
 
-class Undigestible(Exception):
+class UnsupportedTensor(Exception):
     """There are no bytes to read, or none with a meaning."""
 
     def __init__(self, reason: str) -> None:
@@ -190,7 +190,7 @@ def bytes_digest(data: bytes) -> bytes:
     return xxh3_128_digest(data)
 
 
-class Later:
+class DeferredDigest:
     """A digest that a device has yet to do its part for."""
 
     __slots__ = ("_slots", "_stream")
@@ -212,7 +212,7 @@ class Later:
         return xxh3_128_digest(self._stream + b"".join(s.results.row(s.device, s.number) for s in self._slots))
 
 
-class Combined:
+class DigestBuilder:
     """One digest over many tensors and bytes, in order.
 
     Each contribution starts with a header that gives its length and form, so no other sequence of
@@ -231,13 +231,13 @@ class Combined:
 
     def digest(self) -> builtins.bytes:
         """The digest of all contributions so far. Waits for the device if a tensor lies on one."""
-        later = self.later()
-        return later if isinstance(later, builtins.bytes) else later.digest()
+        deferred = self.deferred()
+        return deferred if isinstance(deferred, builtins.bytes) else deferred.digest()
 
-    def later(self) -> builtins.bytes | Later:
+    def deferred(self) -> builtins.bytes | DeferredDigest:
         """The same, without waiting."""
         digest = self._state.digest()
-        return Later(digest, self._slots.copy()) if self._slots else digest
+        return DeferredDigest(digest, self._slots.copy()) if self._slots else digest
 
     def bytes(self, label: builtins.bytes) -> None:
         """Add plain bytes, such as a name or a generator's state."""
@@ -257,7 +257,7 @@ class Combined:
                 other = _special(tensor)  # kept until the end: an address alone keeps no tensor alive
                 found = (_PARTS, other) if isinstance(other, builtins.bytes) else _contents(other)
             header, data = found
-        except Undigestible as error:
+        except UnsupportedTensor as error:
             self.skipped += 1
             header, data = _header(f"undigestible {error.reason}"), b""
         self._state.update(header)
@@ -342,7 +342,7 @@ def _contents(tensor: torch.Tensor) -> tuple[bytes, Buffer]:
         return header, b""
     # NOTE: a storage can be freed or shrunk under a tensor (FSDP does); reading on would crash the process.
     if tensor.storage_offset() * itemsize + size > tensor.untyped_storage().nbytes():
-        raise Undigestible(_NO_DATA)
+        raise UnsupportedTensor(_NO_DATA)
     return header, buffer_at(_address(tensor))
 
 
@@ -351,11 +351,11 @@ def _readable(tensor: torch.Tensor) -> Iterator[None]:
     """Turn whatever a special tensor raises into Undigestible, by type only: messages may hold addresses."""
     try:
         yield
-    except Undigestible:
+    except UnsupportedTensor:
         raise
     except Exception as error:
         reason = f"{type(tensor).__name__} cannot be read: {type(error).__name__}"
-        raise Undigestible(reason) from error
+        raise UnsupportedTensor(reason) from error
 
 
 def _special(tensor: torch.Tensor) -> torch.Tensor | bytes:
@@ -398,11 +398,11 @@ def _digest_of_parts(text: str, parts: Iterable[torch.Tensor]) -> bytes:
 def _refuse_placeholder(tensor: torch.Tensor) -> None:
     """Some tensors can be read, but not to find the values that they stand for, or not now."""
     if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
-        raise Undigestible("it stands for many values inside a torch.func transform")
+        raise UnsupportedTensor("it stands for many values inside a torch.func transform")
     if is_lazy(tensor):
-        raise Undigestible("it is not initialized yet")
+        raise UnsupportedTensor("it is not initialized yet")
     if tensor.is_cuda and _capturing():
-        raise Undigestible("a CUDA graph is being captured")
+        raise UnsupportedTensor("a CUDA graph is being captured")
 
 
 def _capturing() -> bool:
@@ -471,7 +471,7 @@ def _dense(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.layout is torch._mkldnn:  # type: ignore[attr-defined]
         tensor = tensor.to_dense()
     if tensor.layout is not torch.strided or tensor.is_nested or tensor.is_quantized:
-        raise Undigestible("it is not a dense tensor")
+        raise UnsupportedTensor("it is not a dense tensor")
     if tensor._is_zerotensor():
         tensor = tensor.clone()
     _refuse_without_data(tensor)
@@ -479,34 +479,34 @@ def _dense(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.is_contiguous():
         return tensor.detach()  # of a subclass, the plain tensor
     # Copied as integers: not every dtype has a copy kernel, and integers keep every bit.
-    words = _SAME_SIZE.get(tensor.dtype.itemsize)
-    if words is None:
+    same_size = _SAME_SIZE.get(tensor.dtype.itemsize)
+    if same_size is None:
         return tensor.detach().contiguous()
-    return tensor.view(words).contiguous().view(tensor.dtype)
+    return tensor.view(same_size).contiguous().view(tensor.dtype)
 
 
 def _refuse_without_data(tensor: torch.Tensor) -> None:
     """Kernels do not check this: they would read at a null or freed address."""
     if not torch._C._has_storage(tensor):
         if tensor.device.type in ("cpu", "cuda", "meta"):
-            raise Undigestible(f"{type(tensor).__name__} has no storage")
+            raise UnsupportedTensor(f"{type(tensor).__name__} has no storage")
         return  # an XLA tensor and its like: values are to be had through the device only
     storage = tensor.untyped_storage()
     if storage.device.type == "meta":
-        raise Undigestible("it is a meta or fake tensor, without data")
+        raise UnsupportedTensor("it is a meta or fake tensor, without data")
     if not tensor.numel():
         return
     sizes_and_strides = zip(tensor.shape, tensor.stride(), strict=True)
     last = tensor.storage_offset() + sum((size - 1) * stride for size, stride in sizes_and_strides)
     if (last + 1) * tensor.dtype.itemsize > storage.nbytes() or not _address(tensor):
-        raise Undigestible(_NO_DATA)
+        raise UnsupportedTensor(_NO_DATA)
 
 
 def _feed_array(update: Callable[[Any], None], array: np.ndarray[Any, Any]) -> None:
     import numpy as np
 
     if array.dtype.hasobject:
-        raise Undigestible("it holds Python objects")
+        raise UnsupportedTensor("it holds Python objects")
     dtype = array.dtype.newbyteorder("<")
     if dtype.names is not None:  # field by field, for what lies between fields is noise
         update(_header(f"record {array.shape} {len(dtype.names)}"))

@@ -30,7 +30,7 @@ LONGEST_TEXT = 200
 OPAQUE = "opaque"
 """Kind of a leaf that could not be read."""
 REFERENCE = "reference"
-"""Kind of a leaf that stands for a part of the surroundings (a logger, a lock, a clock's reading), not for a result."""
+"""Kind of a leaf that stands for a part of the environment (a logger, a lock, a clock's reading), not for a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +123,11 @@ def packed_numbers(path: str, values: Any) -> Leaf | None:
 
 
 def _guarded(read: Callable[[], Leaf], path: str, kind: str) -> Leaf:
-    from reprocheck.worker.fingerprint.digest import Undigestible
+    from reprocheck.worker.fingerprint.digest import UnsupportedTensor
 
     try:
         return read()
-    except Undigestible as error:
+    except UnsupportedTensor as error:
         return Leaf(path, kind, reason=error.reason)
     except Exception as error:  # by type only: a message may hold an address
         return Leaf(path, kind, reason=f"it cannot be read: {type(error).__name__}")

@@ -1,4 +1,4 @@
-"""What objects hold beside their contents: which attributes are data, and which belong to the surroundings."""
+"""What objects hold besides their contents: which attributes are data, and which belong to the environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STARTED = _wall(), _counter(), _monotonic()
 _HEAP_TYPE = 1 << 9
 _POINTER = 8
 
-_SURROUNDINGS = (
+_ENVIRONMENT_NAMES = (
     "_asyncio",
     "_io",
     "_queue",
@@ -113,7 +113,7 @@ def is_surrounding(kind: type) -> bool:
     """Whether objects of this type belong to the process, not to what it computed."""
     if issubclass(kind, (types.ModuleType, types.FrameType, types.TracebackType, types.CodeType)):
         return True
-    return any(_is_of(base.__module__, _SURROUNDINGS) for base in kind.__mro__)
+    return any(_is_of(base.__module__, _ENVIRONMENT_NAMES) for base in kind.__mro__)
 
 
 def contents_of(value: Any) -> Any:
@@ -149,7 +149,7 @@ def may_hold_anything(kind: type) -> bool:
 
 
 def surrounding_leaf(path: str, name: str, value: Any) -> Leaf | None:
-    """The leaf of an attribute that tells of the surroundings: the time, or how long something took."""
+    """The leaf of an attribute that describes the environment: the time, or how long something took."""
     kind = type(value)
     if kind is float:
         if is_reading(value):
@@ -175,7 +175,7 @@ def is_reading(value: float) -> bool:
 
 
 def reference_leaf(path: str, value: Any) -> Leaf:
-    """A part of the surroundings, or of a library that may hold anything."""
+    """A part of the environment, or of a library that may hold anything."""
     kind = type(value)
     return Leaf(path, REFERENCE, kind.__qualname__, reason=f"a {type_name(kind)} is not looked into")
 

@@ -301,7 +301,7 @@ class _Walk:
         return Leaf(path, "set", "set", (len(parts),), xxh3_128_hexdigest(data))
 
     def members(self, path: str, found: Mapping[str, Any], depth: int) -> Iterator[Leaf]:
-        """The attributes of an object, without what tells of the surroundings only."""
+        """The attributes of an object, without what only describes the environment."""
         self._objects += 1
         try:
             for name in sorted(found):

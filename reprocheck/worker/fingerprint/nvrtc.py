@@ -32,8 +32,8 @@ def load(source: str, name: str, capability: tuple[int, int]) -> Callable[[int, 
     _check("cuModuleGetFunction", driver.cuModuleGetFunction(ctypes.byref(kernel), module, name.encode()))
 
     def start(blocks: int, threads: int, stream: int, arguments: Sequence[int]) -> None:
-        words = [ctypes.c_uint64(argument) for argument in arguments]
-        places = (Handle * len(words))(*(ctypes.addressof(word) for word in words))
+        values = [ctypes.c_uint64(argument) for argument in arguments]
+        places = (Handle * len(values))(*(ctypes.addressof(word) for word in values))
         shape = (ctypes.c_uint(blocks), 1, 1, ctypes.c_uint(threads), 1, 1, 0)
         _check("cuLaunchKernel", driver.cuLaunchKernel(kernel, *shape, Handle(stream), places, None))
 

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 MOST_TESTED = 100_000
 """Elements whose distribution is compared as a whole; mean, spread and ends are those of all."""
 FITTED_PENALTY = 5.0
-"""Nats that a figure costs that is fitted and not known beforehand, beside what the size of the sample makes of it."""
+"""Nats that a figure costs that is fitted and not known beforehand, besides what the size of the sample makes of it."""
 _LOG_2_PI = math.log(2 * math.pi)
 
 

@@ -58,9 +58,9 @@ def _by_gate(values: Array, place: Place) -> Answer | None:
     blocks = values.reshape(gates, -1)
     if not bool((blocks == blocks[:, :1]).all()):
         return None
-    told = "a constant for each gate: " + ", ".join(f"{value:.4g}" for value in blocks[:, 0])
+    text = "a constant for each gate: " + ", ".join(f"{value:.4g}" for value in blocks[:, 0])
     sure = Confidence.HIGH if values.size >= 2 * SURE else Confidence.MEDIUM
-    return Answer(family=Family.CONSTANT, confidence=sure, shape=told, schemes=(told,), equal=1)
+    return Answer(family=Family.CONSTANT, confidence=sure, shape=text, schemes=(text,), equal=1)
 
 
 def _unit(values: Array, place: Place) -> Answer | None:
@@ -112,14 +112,14 @@ def _orthogonal(values: Array, place: Place, precision: float) -> Answer | None:
             )
     if norm is None:
         return None
-    close = [told for gain, told in _GAINS if abs(norm / gain - 1) < max(1e-4, 4 * precision)]
-    told = close[0] if close else f"gain={norm:.4g}"
+    close = [text for gain, text in _GAINS if abs(norm / gain - 1) < max(1e-4, 4 * precision)]
+    text = close[0] if close else f"gain={norm:.4g}"
     small = values.size < 2 * SURE
     return Answer(
         family=Family.ORTHOGONAL,
         confidence=Confidence.LOW if small and not close else Confidence.MEDIUM if small else Confidence.HIGH,
         shape=f"orthogonal, gain {norm:.4g}",
-        schemes=(f"orthogonal_({told}){suffix}",),
+        schemes=(f"orthogonal_({text}){suffix}",),
         equal=1,
     )
 
@@ -141,7 +141,7 @@ def _norm_if_orthogonal(matrix: Array, precision: float) -> float | None:
     gram = chosen @ chosen.T
     squares = np.diag(gram)
     mean = float(squares.mean())
-    # Rounding errors of independent elements add up as a walk: the longer the vectors, the smaller beside their length.
+    # Rounding errors of independent elements add up as a walk: relative to their length they shrink.
     allowed = max(20 * precision / math.sqrt(chosen.shape[1]), 1e-5) * mean
     if not mean > 0 or not math.isfinite(mean) or bool((np.abs(squares - mean) > allowed).any()):
         return None

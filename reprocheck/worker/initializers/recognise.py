@@ -1,7 +1,7 @@
 """From a tensor's values to the initialiser that drew them, with a stated confidence.
 
-Patterns first. Then every scheme that the shape and the layer allow is weighed by its likelihood, beside distributions
-whose figures are fitted; what fits is told as one set, because values cannot part what draws alike.
+Patterns first. Then every scheme that the shape and the layer allow is weighed by its likelihood, with distributions
+whose figures are fitted; what fits is shown as one set, because values cannot separate what draws alike.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ EXCLUDED = 7.0
 CERTAIN = 12.0
 """Nats that must lie between the answer and anything else for high confidence."""
 ENOUGH = 256
-"""Values below which no draw is told with high confidence."""
+"""Values below which no draw is named with high confidence."""
 SOME = 64
 """Values below which all confidence is low."""
 NEAR = 1e-3
-"""Relative difference up to which two scales are told as one."""
+"""Relative difference up to which two scales are shown as one."""
 MOST_MISFIT = 2.5
 MOST_TAILS = 8.0
 """Standard errors by which the tails of a normal sample may be off; with high confidence, CERTAIN_TAILS."""
 CERTAIN_TAILS = 4.0
 MOST_CHANCE = 0.05
-"""Chance that some scheme fits a scale that comes from none, up to which a scheme is told with high confidence."""
+"""Chance that some scheme fits a scale that comes from none, up to which a scheme is named with high confidence."""
 LEAST_DISTINCT = 0.6
 """Share of different values below which they are copies of one another, where the dtype has room for many."""
 SMALLEST = 1e-60

@@ -99,13 +99,13 @@ def _by_fans(fan_in: int, fan_out: int, suffix: str) -> Iterator[Scheme]:
     weight = 1.0 if not suffix else 0.5
     for word, gain in _GAINS:
         std = gain * math.sqrt(2 / (fan_in + fan_out))
-        told = f"gain={word}" if word else ""
-        yield from _both("xavier", told, std, weight * (4 if not word else 1), suffix)
+        arguments = f"gain={word}" if word else ""
+        yield from _both("xavier", arguments, std, weight * (4 if not word else 1), suffix)
     for mode, fan in (("fan_in", fan_in), ("fan_out", fan_out)):
-        told = "" if mode == "fan_in" else "fan_out"
+        arguments = "" if mode == "fan_in" else "fan_out"
         for word, slope in _SLOPES:
             usual = 4 if word == "relu" else 2 if word == "a=sqrt(5)" and mode == "fan_in" else 0.5
-            parts = [part for part in (told, word) if part]
+            parts = [part for part in (arguments, word) if part]
             std = math.sqrt(2 / ((1 + slope**2) * fan))
             yield from _both("kaiming", ", ".join(parts), std, weight * usual, suffix)
         for word, gain in (("lecun_normal", 1.0), ("he_normal", math.sqrt(2))):
@@ -113,17 +113,17 @@ def _by_fans(fan_in: int, fan_out: int, suffix: str) -> Iterator[Scheme]:
             text = f"{word} ({mode}, cut at 2 std){suffix}"
             yield Scheme(text, Family.TRUNCATED, std, weight * 0.3, 0, 2 * std)
         for word, gain in (("linear", 1.0), ("tanh", 5 / 3), ("selu", 0.75)):
-            parts = [part for part in (told, word) if part]
+            parts = [part for part in (arguments, word) if part]
             yield from _both("kaiming", ", ".join(parts), gain / math.sqrt(fan), weight * 0.5, suffix)
 
 
-def _both(name: str, told: str, std: float, prior: float, suffix: str) -> Iterator[Scheme]:
-    yield Scheme(f"{name}_uniform_({told}){suffix}", Family.UNIFORM, math.sqrt(3) * std, prior)
-    yield Scheme(f"{name}_normal_({told}){suffix}", Family.NORMAL, std, prior)
+def _both(name: str, arguments: str, std: float, prior: float, suffix: str) -> Iterator[Scheme]:
+    yield Scheme(f"{name}_uniform_({arguments}){suffix}", Family.UNIFORM, math.sqrt(3) * std, prior)
+    yield Scheme(f"{name}_normal_({arguments}){suffix}", Family.NORMAL, std, prior)
 
 
 def figures(scheme: Scheme) -> str:
-    """The distribution in words."""
+    """The distribution as text."""
     if scheme.family is Family.UNIFORM:
         return f"uniform, {scheme.centre - scheme.scale:.4g} to {scheme.centre + scheme.scale:.4g}"
     centre = "" if scheme.centre == 0 else f"mean {scheme.centre:.3g}, "

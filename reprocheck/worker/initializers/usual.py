@@ -37,14 +37,14 @@ def _cuts(seen: Sample) -> list[Scheme]:
     within = 1 + 5 / math.sqrt(2 * seen.count)
     for std in round_figures(spread / within, 1.2 * spread * within):
         cuts = [(2.0, ""), (2 * std, "cut at 2 std"), (3 * std, "cut at 3 std")]
-        for cut, told in cuts:
-            if seen.reach > cut * (1 + seen.slack) or (told and cut == 2.0):
+        for cut, text in cuts:
+            if seen.reach > cut * (1 + seen.slack) or (text and cut == 2.0):
                 continue
-            words = [f"std={std:g}"] if std != 1 else []
-            words += [told] if told else []
-            prior = 1.0 if std == 1 or told == "cut at 2 std" else 0.5
+            parts = [f"std={std:g}"] if std != 1 else []
+            parts += [text] if text else []
+            prior = 1.0 if std == 1 or text == "cut at 2 std" else 0.5
             family = Family.TRUNCATED if cut < 6 * std else Family.NORMAL
-            found.append(Scheme(f"trunc_normal_({', '.join(words)})", family, std, prior, 0, cut))
+            found.append(Scheme(f"trunc_normal_({', '.join(parts)})", family, std, prior, 0, cut))
     return found
 
 

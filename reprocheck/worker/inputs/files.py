@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reprocheck.worker.observe.children import Children
 
 MAX_FILES = 10_000
-_UNHEARD: dict[str, tuple[tuple[str, str, int], ...]] = {
+_NATIVE: dict[str, tuple[tuple[str, str, int], ...]] = {
     "safetensors.torch": (("", "save_file", 1), ("", "save_model", 1)),
     "safetensors.numpy": (("", "save_file", 1),),
     "torch": (("jit", "save", 1), ("jit.ScriptModule", "save", 1), ("jit._script.RecursiveScriptModule", "save", 1)),
@@ -48,7 +48,7 @@ _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|[^\s;&|()]+|[;&|()]+")
 _OF_LIBRARIES = re.compile(
     r"-packages/|multiprocessing\.|-m\s+(?:pip|torch|venv|ensurepip|site|sysconfig|platform)\b|--version\b"
 )
-"""In the words of Python programs that libraries start to do their work: compilers, trackers, launchers."""
+"""In the command lines of Python programs that libraries start to do their work: compilers, trackers, launchers."""
 _LEAVES_SOMETHING = re.compile(r"open\(|write|save|dump|to_\w+\(|run|exec|spawn|import\(|main\(|train|fit")
 """In code that stands on the command line (`python -c`): it may make a result. Other such code only asks something."""
 
@@ -56,10 +56,10 @@ _LEAVES_SOMETHING = re.compile(r"open\(|write|save|dump|to_\w+\(|run|exec|spawn|
 def runs_python(event: str, args: tuple[Any, ...]) -> bool:
     """Whether a program that is started is Python, and code of the target's rather than of a library."""
     command = args[0] if event == "os.system" else args[1]
-    words = [command] if isinstance(command, (str, bytes, os.PathLike)) else list(command)
+    command_line = [command] if isinstance(command, (str, bytes, os.PathLike)) else list(command)
     if event == "subprocess.Popen" and args[0] is not None:
-        words[:1] = [args[0], *words[1:]] if len(words) > 1 else [args[0], *words]
-    text = " ".join(os.fsdecode(word) for word in words)
+        command_line[:1] = [args[0], *command_line[1:]] if len(command_line) > 1 else [args[0], *command_line]
+    text = " ".join(os.fsdecode(word) for word in command_line)
     plain = [word.strip("'\"") for word in _WORD.findall(text)]
     for before, word in itertools.pairwise(plain):
         program = before.rpartition("/")[2]
@@ -86,22 +86,22 @@ class WrittenFiles:
         self._inputs: Inputs | None = None
 
     def watch(self, ledger: Ledger | None = None, inputs: Inputs | None = None) -> None:
-        """From now on. The other hears its events from here: a second hook would slow down the whole process."""
+        """From now on. The other gets its events from here: a second hook would slow down the whole process."""
         self._inputs = inputs
         other = inputs if ledger is None else ledger
         if other is None:
-            sys.addaudithook(self._heard)
+            sys.addaudithook(self._on_event)
         else:
-            events, heard = other.events, other.heard
+            events, forward = other.events, other.on_event
 
-            def hear(event: str, args: tuple[Any, ...]) -> None:
+            def listen(event: str, args: tuple[Any, ...]) -> None:
                 if event in events:
-                    self._heard(event, args)
-                    heard(event, args)
+                    self._on_event(event, args)
+                    forward(event, args)
 
-            sys.addaudithook(hear)
+            sys.addaudithook(listen)
         after_import("torch", self._watch_torch)
-        for module in _UNHEARD:
+        for module in _NATIVE:
             after_import(module, functools.partial(self._watch_writers, module))
 
     def found(self, cwd: Path, read_checkpoints: bool) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class WrittenFiles:
             missing.append({"what": "files", "reason": reason, "is_result": read_checkpoints, "help": ""})
         return {"files": sorted(files.values(), key=lambda file: str(file["path"])), "not_compared": missing}
 
-    def _heard(self, event: str, args: tuple[Any, ...]) -> None:
+    def _on_event(self, event: str, args: tuple[Any, ...]) -> None:
         if event == "open" and len(args) == 3:
             path, mode, flags = args
             writes = any(c in mode for c in "wax+") if isinstance(mode, str) else flags & (os.O_WRONLY | os.O_RDWR)
@@ -169,7 +169,7 @@ class WrittenFiles:
 
     def _watch_writers(self, module: str) -> None:
         """Functions that open their file in code that raises no event."""
-        for owner, name, argument in _UNHEARD[module]:
+        for owner, name, argument in _NATIVE[module]:
             found: Any = sys.modules[module]
             for part in owner.split(".") if owner else ():
                 found = getattr(found, part, None)

@@ -1,7 +1,7 @@
-"""What a run takes in beside its order: files, listings, answers on what is there, modules, packages, machine.
+"""What a run takes in besides its order: files, listings, answers on what is there, modules, packages, machine.
 
-Written down in every plain run, so that `--cached` can tell whether it would be the same run today. What cannot be
-seen is an obstacle, in words: such a run is never used again. Forked children add what they take in to a file.
+Written down in every plain run, so that `--cached` can decide whether it would be the same run today. What cannot be
+seen is an obstacle, as text: such a run is never used again. Forked children add what they take in to a file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _OPENS_IN_PYTHON = frozenset(
 )
 """Packages with native code that leave the opening of files to Python, where it is heard."""
 _CODE = (".pyc", ".py")
-_READS_UNHEARD = frozenset(("_gdbm", "_dbm"))
+_READS_NATIVELY = frozenset(("_gdbm", "_dbm"))
 _UNFOLLOWED = ("multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver")
 _ASK_FOR_THEMSELVES = frozenset(("reprocheck", "importlib"))
 _PROGRAMS = ("subprocess.Popen", "os.system", "os.posix_spawn", "os.exec")
@@ -79,7 +79,7 @@ class Inputs:
 
     @property
     def events(self) -> frozenset[str]:
-        """The audit events that it wants to hear."""
+        """The audit events that it wants."""
         return frozenset(self._actions)
 
     def watch(self) -> None:
@@ -93,7 +93,7 @@ class Inputs:
             setattr(pathlib.Path, name, self._probing(getattr(pathlib.Path, name)))
         after_import("torch", self._watch_torch)
 
-    def heard(self, event: str, args: tuple[Any, ...]) -> None:
+    def on_event(self, event: str, args: tuple[Any, ...]) -> None:
         """An audit event. Raises nothing: that would end what the target is doing."""
         if not self._closed:
             with suppress(Exception):
@@ -102,7 +102,7 @@ class Inputs:
     def listed(self, folder: Any) -> None:
         """The target asked for the names in a folder."""
         with suppress(Exception):
-            if _module(sys._getframe(2)) not in _ASK_FOR_THEMSELVES:  # what imports find is told by `modules`
+            if _module(sys._getframe(2)) not in _ASK_FOR_THEMSELVES:  # what imports find is named by `modules`
                 self._path("listed", "." if folder is None else folder)
 
     def found(self) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class Inputs:
                 yield f"it loaded the native library {path}"
         if any(name in sys.modules for name in _UNFOLLOWED):
             yield "it started processes that reprocheck does not follow"
-        yield from _unheard()
+        yield from _native_packages()
 
     def _open(self, args: tuple[Any, ...]) -> None:
         path, mode, flags = args
@@ -169,24 +169,24 @@ class Inputs:
             return
         text = mode if isinstance(mode, str) else ""
         if not (any(c in text for c in "wax+") or (not text and flags & (os.O_WRONLY | os.O_RDWR))):
-            # Most of what is opened is the code of libraries: the packages tell of it.
+            # Most of what is opened is the code of libraries: the packages stand for it.
             if not (isinstance(path, str) and path.endswith(_CODE) and not self._sites.is_user_file(path)):
                 self._path("read", path)
             return
-        anew = "w" in text or "x" in text or bool(flags & (os.O_TRUNC | os.O_EXCL))
-        self._wrote(path, anew=anew)
-        if not anew and ("+" in text or flags & os.O_RDWR):
+        from_empty = "w" in text or "x" in text or bool(flags & (os.O_TRUNC | os.O_EXCL))
+        self._wrote(path, from_empty=from_empty)
+        if not from_empty and ("+" in text or flags & os.O_RDWR):
             self._path("read", path)
 
-    def _wrote(self, path: Any, *, anew: bool) -> None:
-        """A file written anew is no input when it is read after that."""
+    def _wrote(self, path: Any, *, from_empty: bool) -> None:
+        """A file written again is no input when it is read after that."""
         path = _absolute(path)
         if "__pycache__" not in path and path not in self._seen["own"]:
-            self._path("own" if anew and path not in self._seen["read"] else "changed", path)
+            self._path("own" if from_empty and path not in self._seen["read"] else "changed", path)
 
     def _rename(self, args: tuple[Any, ...]) -> None:
         source = _absolute(args[0])
-        self._wrote(args[1], anew=source in self._seen["own"])
+        self._wrote(args[1], from_empty=source in self._seen["own"])
         if source not in self._seen["own"]:
             self._path("removed", source)
 
@@ -256,19 +256,19 @@ class Inputs:
                 setattr(owner, name, reading(getattr(owner, name), place))
 
     def wrote_in_torch(self, path: Any) -> None:
-        """torch's own writer makes a file: no event tells of it."""
+        """torch's own writer makes a file: no event reports it."""
         with suppress(Exception):
-            self._wrote(path, anew=True)
+            self._wrote(path, from_empty=True)
 
 
-def _unheard() -> Iterator[str]:
+def _native_packages() -> Iterator[str]:
     """Packages that may read files without a word to Python."""
     named = set()
     for name, module in list(sys.modules.items()):
         top = name.partition(".")[0]
         known = top in sys.stdlib_module_names or top in _OPENS_IN_PYTHON
         file = getattr(module, "__file__", None)
-        if name in _READS_UNHEARD or (not known and isinstance(file, str) and file.endswith((".so", ".pyd"))):
+        if name in _READS_NATIVELY or (not known and isinstance(file, str) and file.endswith((".so", ".pyd"))):
             named.add(top)
     for top in sorted(named):
         yield f"{top} has native code that may read files unheard"

@@ -43,11 +43,11 @@ def _name(entry: Any) -> bytes:
 
 
 def rearrange(
-    key: int | None, evidence: str, *, in_order: bool = False, heard: Callable[[Any], None] | None = None
+    key: int | None, evidence: str, *, in_order: bool = False, on_listing: Callable[[Any], None] | None = None
 ) -> None:
     """Shuffle all later listings of this process with `key` (None: the file system's order); hide `evidence`.
 
-    `in_order`: they come sorted instead. `heard` is told of the folders that os.listdir was asked for: the audit event
+    `in_order`: they come sorted instead. `on_listing` gets the folders that os.listdir was asked for: the audit event
     of that name comes from every import, too.
     """
     parent, own = os.path.split(os.path.realpath(evidence))
@@ -66,8 +66,8 @@ def rearrange(
         return entries
 
     def listdir(path: Any = ".") -> list[Any]:
-        if heard is not None:
-            heard(path)
+        if on_listing is not None:
+            on_listing(path)
         return arranged([name for name in _listdir(path) if not is_ours(path, name)])
 
     def scandir(path: Any = ".") -> _Listing:

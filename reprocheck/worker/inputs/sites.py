@@ -29,9 +29,9 @@ class Sites:
     def __init__(self, spec: RunSpec) -> None:
         # NOTE: not real paths: a virtual environment's packages are named by the path they were imported from.
         paths = sysconfig.get_paths()
-        roots = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib") if name in paths}
-        roots |= {os.path.realpath(root) for root in roots}
-        self._library = tuple(root + os.sep for root in roots)
+        top_models = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib") if name in paths}
+        top_models |= {os.path.realpath(root) for root in top_models}
+        self._library = tuple(root + os.sep for root in top_models)
         self._own = PACKAGE_FOLDER + os.sep
         self._target = target_folder(spec)
         # NOTE: by identity: to hash a code object is to hash all that it holds, which takes longer than the walk.

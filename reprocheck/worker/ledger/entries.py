@@ -54,7 +54,7 @@ class Entry:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Source:
-    """What a tap takes down, and what a frozen call answers."""
+    """What a wrapper records, and what a frozen call answers."""
 
     kind: str
     name: str

@@ -31,7 +31,7 @@ MOST_ENTRIES = 10_000
 MOST_VALUES = 64
 """Distinct values (paths) taken down from one place."""
 MOST_CALLERS = 3
-"""Lines of the user's code, from the inside out, by which uses are told apart."""
+"""Lines of the user's code, from the inside out, by which uses are distinguished."""
 MOST_WALKS = 1_000
 """Calls of one library instruction whose way back to the user's code is looked at; later ones are only counted."""
 MOST_CHARACTERS = 300
@@ -45,8 +45,8 @@ class Ledger:
         self.frozen = frozen
         self.steps = steps
         self.writes = True
-        self.heard: Callable[[str, tuple[Any, ...]], None] = lambda event, args: None
-        """What is to hear these audit events of this process."""
+        self.on_event: Callable[[str, tuple[Any, ...]], None] = lambda event, args: None
+        """What handles these audit events of this process."""
         self.events: frozenset[str] = frozenset()
         self.at_close: list[Callable[[], None]] = []
         """What has a last word, before the counts are written."""
@@ -180,11 +180,11 @@ class Ledger:
         return self._entries.setdefault(key, entry)
 
     def _is_of_interest(self, source: Source, owner: str) -> bool:
-        """Whether the calls that led to it may tell what to change; a library that draws may take a seed itself."""
+        """Whether the calls that led to it may show what to change; a library that draws may take a seed itself."""
         return source.by_caller or source.kind == "order" or (source.kind == "draw" and owner != USER)
 
     def _callers_of(self, user: FrameType | None) -> Any:
-        """What tells apart the ways to a line of the user's code: the next lines outwards."""
+        """What distinguishes the ways to a line of the user's code: the next lines outwards."""
         places: list[tuple[int, int | None]] = []
         while user is not None and len(places) < MOST_CALLERS:
             user, _ = self.callers.user_frame(user.f_back)
@@ -241,7 +241,7 @@ class Ledger:
             lines.append(json.dumps(plain) + "\n")
         if not lines:
             return
-        with contextlib.suppress(OSError):  # opened anew each time: a target may close every descriptor
+        with contextlib.suppress(OSError):  # opened again each time: a target may close every descriptor
             append(self._file, "".join(lines).encode("utf-8", "backslashreplace"))
 
     def become_child(self) -> None:

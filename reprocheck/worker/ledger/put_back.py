@@ -16,7 +16,7 @@ from reprocheck.worker.ledger.entries import Entry
 MOST_STATES = 100_000
 MOST_USES = 10_000
 _MOST_PARTS = 100
-"""Longer tuples are words of a state."""
+"""Longer tuples are integers of a state."""
 
 
 class PutBack:

@@ -50,14 +50,14 @@ def _install_in_child(folder: str) -> None:
         sys.path.insert(0, os.path.abspath(os.path.join(__file__, *[os.pardir] * 4)))
         from reprocheck.protocol import SPEC_FILE, decode_spec
         from reprocheck.worker.inputs.sites import Sites
-        from reprocheck.worker.ledger.taps_install import install
+        from reprocheck.worker.ledger.install import install
 
         spec = decode_spec((Path(folder) / SPEC_FILE).read_text(encoding="utf-8"))
         ledger = install(spec, Sites(spec), lambda: 0, lambda text: None)
         if ledger is not None:
             ledger.become_child()
-            events, heard = ledger.events, ledger.heard
-            sys.addaudithook(lambda event, args: heard(event, args) if event in events else None)
+            events, on_event = ledger.events, ledger.on_event
+            sys.addaudithook(lambda event, args: on_event(event, args) if event in events else None)
     finally:
         sys.path[:] = path
 

@@ -1,7 +1,7 @@
 """The calls that led to a generator without a seed: where each stands in the source, and which arguments are None.
 
 A seed is often missing only at run time: the line that makes the generator passes on what it was given, and nobody
-gave anything. The calls on the stack tell where it could have been given.
+gave anything. The calls on the stack show where it could have been given.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _plain(frame: FrameType, owner: str, folder: str) -> Plain:
 
 
 def _position(code: CodeType, instruction: int) -> list[int]:
-    """First line, last line, first and last column of the call; empty where Python does not tell."""
+    """First line, last line, first and last column of the call; empty where Python does not say."""
     positions = getattr(code, "co_positions", None)
     if positions is None or instruction < 0:
         return []

@@ -32,7 +32,7 @@ def checkpoint(name: str, value: object) -> None:
     """Have `value` compared between the runs of an audit. Outside an audit this does nothing, at next to no cost.
 
     `value` is anything that a training may return: a tensor, an array, a number, a module, or a nesting of them. It is
-    fingerprinted at once, and never changed or kept. Calls under one name are told apart by their number. In a function
+    fingerprinted at once, and never changed or kept. Calls under one name are numbered. In a function
     that torch.compile compiles the call is left out.
     """
     observer = _active
@@ -112,7 +112,7 @@ class Checkpoints:
 
     def _write_row(self, row: _Row) -> None:
         self._line(row.name, row.first, row.calls, row.last, row.digest(), row.unread)
-        row.start_anew()
+        row.start_again()
 
     def _line(
         self,
@@ -171,7 +171,7 @@ class _Row:
         """Over the calls of the row."""
         return self._chain.hexdigest() if self.is_ordered else f"{self._sum:032x}"
 
-    def start_anew(self) -> None:
+    def start_again(self) -> None:
         """The next row, behind this one."""
         self.first += self.calls
         self.calls = self.unread = self._sum = 0

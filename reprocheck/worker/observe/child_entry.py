@@ -1,4 +1,4 @@
-"""In a fresh interpreter that multiprocessing started below a run: make the child tell of itself.
+"""In a fresh interpreter that multiprocessing started below a run: make the child register itself.
 
 Run by its path, because the child may not find this package: only for these imports is its folder on the path.
 """
@@ -29,5 +29,5 @@ def install(folder: str) -> None:
 if __name__ == "reprocheck_marks":
     try:
         install(globals()["RUN_FOLDER"])
-    except Exception as error:  # a child that does not tell of itself is still the user's child
+    except Exception as error:  # a child that does not register itself is still the user's child
         print(f"reprocheck: this child is not followed: {error}", file=sys.stderr)

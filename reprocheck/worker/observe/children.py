@@ -29,7 +29,7 @@ class Children:
     def __init__(self, folder: Path, *, is_child: bool = False) -> None:
         self._path = os.path.abspath(folder / CHILDREN_FILE)
         self._own = None if is_child else os.getpid()
-        self._told: set[tuple[int, str]] = set()
+        self._reported: set[tuple[int, str]] = set()
         self._programs = 0
         self.is_over = False
         """The run itself has reached its end, and its evidence is closed."""
@@ -44,9 +44,9 @@ class Children:
             if how != TRAINED or not self.is_over:
                 return
             how = LATE
-        if (pid, how) in self._told or _is_loader_worker():
+        if (pid, how) in self._reported or _is_loader_worker():
             return
-        self._told.add((pid, how))
+        self._reported.add((pid, how))
         mark(self._path, pid, how, _rank())
 
     def wrote(self) -> None:
@@ -65,7 +65,7 @@ class Children:
         mark(self._path, os.getpid(), AGAIN)
 
     def have_trained(self) -> bool:
-        """Whether a child of the run has told that it trains."""
+        """Whether a child of the run has registered that it trains."""
         with suppress(OSError):
             number = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
@@ -76,7 +76,7 @@ class Children:
 
 
 def follow_children(folder: Path) -> None:
-    """Children that multiprocessing starts from now on in fresh interpreters tell of themselves."""
+    """Children that multiprocessing starts from now on in fresh interpreters register themselves."""
     from reprocheck.worker.bootstrap.importing import after_import
 
     for name in _SPAWN:
@@ -120,7 +120,7 @@ def _is_loader_worker() -> bool:
 
 
 def watch_torch(children: Children) -> None:
-    """In a fresh interpreter: hear of backward passes and optimizer steps."""
+    """In a fresh interpreter: count backward passes and optimizer steps."""
     import torch
     from torch.optim.optimizer import register_optimizer_step_pre_hook
 
@@ -131,9 +131,9 @@ def watch_torch(children: Children) -> None:
     backward = torch.autograd.backward
 
     @functools.wraps(backward)
-    def heard(*args: Any, **kwargs: Any) -> Any:
+    def counted_backward(*args: Any, **kwargs: Any) -> Any:
         trains()
         return backward(*args, **kwargs)
 
-    torch.autograd.backward = heard
+    torch.autograd.backward = counted_backward
     register_optimizer_step_pre_hook(lambda *_: trains())

@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
-from reprocheck.worker.fingerprint.digest import Undigestible, Unobserved, tensor_digest
+from reprocheck.worker.fingerprint.digest import Unobserved, UnsupportedTensor, tensor_digest
 from reprocheck.worker.fingerprint.leaf_objects import attributes_of, is_library, is_of_library
-from reprocheck.worker.observe.roots import is_main_thread, is_uninitialized
+from reprocheck.worker.observe.top_models import is_main_thread, is_uninitialized
 from reprocheck.worker.observe.variables import globals_of_target
 
 MOST_FINGERPRINTS = 500_000
@@ -60,10 +60,10 @@ class Endings:
             gone(optimizer, self._optimizer_gone)
 
         classes: tuple[tuple[Any, Any], ...] = ((torch.nn.Module, of_module), (torch.optim.Optimizer, of_optimizer))
-        for kind, heard in classes:
+        for kind, finalizer in classes:
             if "__del__" not in vars(kind):
-                heard.__name__ = heard.__qualname__ = "__del__"
-                kind.__del__ = heard
+                finalizer.__name__ = finalizer.__qualname__ = "__del__"
+                kind.__del__ = finalizer
         gc.callbacks.append(self._collects)
 
     def step_taken(self) -> None:
@@ -150,7 +150,7 @@ def _digests(tensors: Any) -> Iterator[bytes]:
         try:
             if not is_uninitialized(tensor):
                 yield tensor_digest(tensor)
-        except Undigestible:
+        except UnsupportedTensor:
             continue
 
 

@@ -13,7 +13,7 @@ import torch
 
 from reprocheck.protocol import LAYERS_RECORD
 from reprocheck.worker.fingerprint.digest import Unobserved
-from reprocheck.worker.observe.roots import Root, Roots
+from reprocheck.worker.observe.top_models import TopModel, TopModels
 from reprocheck.worker.observe.weights import layer_of
 from reprocheck.worker.recorder import Recorder
 
@@ -50,25 +50,25 @@ SELU_SCALE = 1.05
 class Layers:
     """The evidence of the first batch of every model of one run."""
 
-    def __init__(self, recorder: Recorder, roots: Roots, label: Callable[[Root], str]) -> None:
+    def __init__(self, recorder: Recorder, top_models: TopModels, label: Callable[[TopModel], str]) -> None:
         """`label`: the name of a model, the same as with its weights."""
         self._recorder = recorder
-        self._roots = roots
+        self._top_models = top_models
         self._label = label
         self._names: dict[int, tuple[weakref.ref[torch.Tensor], str, str]] = {}
         """Of parameters, from when their model was called: it may be gone by the end."""
-        self._seen: set[Root] = set()
+        self._seen: set[TopModel] = set()
         self._hooks: list[Any] = []
         self._activations: list[Line] = []
         self._gradients: dict[int, tuple[torch.Tensor, float | None]] = {}
         self._followed: dict[int, tuple[torch.Tensor, str, float | None]] = {}
         self._passes = 0
 
-    def called(self, root: Root, module: torch.nn.Module) -> None:
+    def called(self, root: TopModel, module: torch.nn.Module) -> None:
         """Before a forward with gradients: of the first one every layer is listened to."""
         compiled = hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
         if root in self._seen or compiled or isinstance(module, torch.jit.ScriptModule):
-            return  # to listen to a compiled model would compile it anew
+            return  # to listen to a compiled model would compile it again
         self._seen.add(root)
         for name, parameter in _parameters(root):
             known = self._names.get(id(parameter))
@@ -86,7 +86,7 @@ class Layers:
         self._hooks.clear()
 
     def backward_begins(self, losses: Iterable[torch.Tensor]) -> None:
-        """The graph of a loss tells which function takes in the product with each weight."""
+        """The graph of a loss shows which function takes in the product with each weight."""
         self._passes += 1
         if self._passes <= MOST_PASSES:
             for parameter, kind, slope in followed_by(losses):
@@ -99,7 +99,7 @@ class Layers:
 
     def backward_ended(self) -> None:
         """Of a training without any optimizer."""
-        for root in self._roots:
+        for root in self._top_models:
             self._take([parameter for _, parameter in _parameters(root)])
 
     def _take(self, parameters: Iterable[torch.Tensor]) -> None:
@@ -126,8 +126,8 @@ class Layers:
         known = self._names.get(id(parameter))
         return None if known is None or known[0]() is not parameter else {"root": known[1], "name": known[2]}
 
-    def _listen(self, root: Root, name: str, met: set[str]) -> Callable[..., None]:
-        def heard(module: torch.nn.Module, inputs: Any, output: Any) -> None:
+    def _listen(self, root: TopModel, name: str, met: set[str]) -> Callable[..., None]:
+        def on_forward(module: torch.nn.Module, inputs: Any, output: Any) -> None:
             if name in met or torch.compiler.is_compiling():
                 return
             met.add(name)
@@ -150,10 +150,10 @@ class Layers:
             except (RuntimeError, TypeError, NotImplementedError):  # a tensor without plain values
                 return
 
-        return heard
+        return on_forward
 
 
-def _parameters(root: Root) -> Iterator[tuple[str, torch.Tensor]]:
+def _parameters(root: TopModel) -> Iterator[tuple[str, torch.Tensor]]:
     module = root.module()
     if module is not None:
         for name, parameter in module.named_parameters():
@@ -210,7 +210,7 @@ def _products(leaf: Node, users: dict[Node, list[Node]]) -> Iterator[Node]:
 
 
 def _after(product: Node, users: dict[Node, list[Node]]) -> Iterator[tuple[str, float | None]]:
-    """The functions that take in a product, through what carries it on. Another use of it is told as ``."""
+    """The functions that take in a product, through what carries it on. Another use of it is shown as ``."""
     waiting, seen = [*users.get(product, ())], set()
     while waiting:
         node = waiting.pop()

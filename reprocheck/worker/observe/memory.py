@@ -171,7 +171,7 @@ def _peak() -> int:
 
 
 def _reset_peaks() -> bool:
-    """Count the next phase anew. Whether the process's own peak can be."""
+    """Count the next phase again. Whether the process's own peak can be."""
     for device in _devices():
         torch.cuda.reset_peak_memory_stats(device)
     try:

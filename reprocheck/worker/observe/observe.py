@@ -20,12 +20,12 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from reprocheck.protocol.child_marks import CALLED, TRAINED
-from reprocheck.worker.bootstrap.heap import HeapPoison
+from reprocheck.worker.bootstrap.heap import HeapFill
 from reprocheck.worker.fingerprint.digest import Unobserved
 from reprocheck.worker.inputs.sites import Sites
-from reprocheck.worker.observe.conduct import Conduct
-from reprocheck.worker.observe.roots import Roots, is_main_thread
+from reprocheck.worker.observe.loop_checks import LoopChecks
 from reprocheck.worker.observe.steps import Pending, StepWriter, graph_leaves, key_text, names_in
+from reprocheck.worker.observe.top_models import TopModels, is_main_thread
 from reprocheck.worker.private import error_text
 from reprocheck.worker.recorder import Recorder
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 MOST_FAILURES = 20
-"""Failures of observation that are told; the others are like them."""
+"""Failures of observation that are reported; the others are like them."""
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 HELP = "see what the training overrides or replaces: attributes of tensors, methods of models and optimizers"
 
@@ -52,10 +52,10 @@ class Observer:
     """Feeds the step writer from inside the target's own calls."""
 
     def __init__(
-        self, recorder: Recorder, poison: HeapPoison, max_steps: int | None, leave: Callable[[], None], sites: Sites
+        self, recorder: Recorder, heap_fill: HeapFill, max_steps: int | None, leave: Callable[[], None], sites: Sites
     ) -> None:
         self._recorder = recorder
-        self._poison = poison
+        self._fill = heap_fill
         self._max_steps = max_steps
         self._leave = leave
         self._pending = Pending()
@@ -70,9 +70,9 @@ class Observer:
         self._layers: Layers | None = None
         self._memory: Memory | None = None
         self._own_seconds = 0.0
-        self.roots = Roots(recorder)
-        self._conduct = Conduct(recorder, self.roots, sites)
-        self.steps = StepWriter(recorder, self.roots)
+        self.top_models = TopModels(recorder)
+        self._loop_checks = LoopChecks(recorder, self.top_models, sites)
+        self.steps = StepWriter(recorder, self.top_models)
         self.stopped_at: int | None = None
         self.is_evaluating = False
         """The last call of a model was one without gradients."""
@@ -128,10 +128,10 @@ class Observer:
     def _finish(self) -> None:
         if self._has_optimizer and not self.steps.count and not self._ends_at_step:
             self._recorder.line("note", text="an optimizer was made, but no step of it was seen (a compiled one?)")
-        gc.collect()  # which models are still there must not hang on when garbage was last collected
+        gc.collect()  # which models are still there must not depend on when garbage was last collected
         self.steps.tail(self._pending)
-        self.roots.record_rest()
-        self._conduct.finish(was_stopped=self.stopped_at is not None)
+        self.top_models.record_rest()
+        self._loop_checks.finish(was_stopped=self.stopped_at is not None)
         if self._weights is not None:
             self._weights.write("forward")
             self._weights.write_rest()
@@ -166,13 +166,13 @@ class Observer:
         return __call__
 
     def _label_of(self, module: torch.nn.Module) -> str | None:
-        root = self.roots.find(module)
+        root = self.top_models.find(module)
         return None if root is None else root.label
 
     def _called(self, module: torch.nn.Module, args: Any, kwargs: Any) -> bool:
-        root = self.roots.find(module)
+        root = self.top_models.find(module)
         if root is None:
-            root = self.roots.add(module)
+            root = self.top_models.add(module)
             if root is None:
                 return False
             if self._weights is not None:
@@ -181,15 +181,15 @@ class Observer:
                 self._pending.take()
         self.is_evaluating = not torch.is_grad_enabled()
         if self.is_evaluating:
-            self._poison.wake()
+            self._fill.wake()
         made = self._pending.is_made
         given = tensors_in((args, kwargs))
         if _transforming():
             given = map(_unwrapped, given)
         inputs = [t for t in given if t.grad_fn is None and not made(_storage(t))]
-        self._pending.roots[root] = None
+        self._pending.top_models[root] = None
         if is_main_thread():
-            self._conduct.model_called(root, module)
+            self._loop_checks.model_called(root, module)
             if self._layers is not None and not self.is_evaluating:
                 self._layers.called(root, module)
             if self._memory is not None:
@@ -231,7 +231,7 @@ class Observer:
             with Unobserved():
                 self._guarded(self._before_backward, losses, of="a loss")
                 if is_main_thread():
-                    self._guarded(self._conduct.backward_begins)
+                    self._guarded(self._loop_checks.backward_begins)
             if self._by_hand:
                 self._leave_before_step("backward", lambda: graph_leaves(losses) if self._has_no_model else [])
             leaves = [leaf for _, leaf in graph_leaves(losses)] if self._has_no_model else []
@@ -239,7 +239,7 @@ class Observer:
                 result = backward(tensors, *args, **kwargs)
             with Unobserved():
                 if is_main_thread():
-                    self._guarded(self._conduct.backward_ended)
+                    self._guarded(self._loop_checks.backward_ended)
                 self._guarded(self._after_backward, leaves, of="a backward pass")
             self._stop_if_done()
             return result
@@ -255,7 +255,7 @@ class Observer:
             with self._traced_backward():
                 result = grad(outputs, inputs, *args, **kwargs)
             if is_main_thread() and not torch.compiler.is_compiling():
-                self._conduct.gradients_taken()
+                self._loop_checks.gradients_taken()
             if not self._recorder.is_open:
                 self._trains_elsewhere()
             if torch.compiler.is_compiling() or not self._recorder.is_open or _transforming():
@@ -301,7 +301,7 @@ class Observer:
     @property
     def _has_no_model(self) -> bool:
         """Whether its parameters are bare tensors at that: only the autograd graph knows them."""
-        return self._by_hand and not self.roots.changes
+        return self._by_hand and not self.top_models.changes
 
     def _before_backward(self, losses: list[torch.Tensor]) -> None:
         if self._layers is not None:
@@ -311,7 +311,7 @@ class Observer:
         self._pending.followed(losses)
         self._pending.feed("loss", b"", losses)
         if self._by_hand:
-            self.roots.record_initial("forward", graph_leaves(losses) if self._has_no_model else [])
+            self.top_models.record_initial("forward", graph_leaves(losses) if self._has_no_model else [])
 
     def _after_backward(self, leaves: list[torch.Tensor]) -> None:
         if self._by_hand:
@@ -329,7 +329,7 @@ class Observer:
             self._has_optimizer = True
             original(optimizer, *args, **kwargs)
             if is_main_thread() and not torch.compiler.is_compiling():
-                self._guarded(self._conduct.optimizer_made, optimizer)
+                self._guarded(self._loop_checks.optimizer_made, optimizer)
 
         def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             if torch.compiler.is_compiling() or not self._recorder.is_open:
@@ -341,7 +341,7 @@ class Observer:
             self._leave_before_step("step", lambda: names_in(optimizer))
             if is_main_thread():
                 closure = args[1] if len(args) > 1 else kwargs.get("closure")
-                self._guarded(self._conduct.step_begins, optimizer, closure is not None)
+                self._guarded(self._loop_checks.step_begins, optimizer, closure is not None)
             if self._layers is not None:
                 self._guarded(self._layers.at_step, optimizer)
             if self._tracer is not None:
@@ -354,7 +354,7 @@ class Observer:
             with Unobserved():
                 self._guarded(self.steps.after, optimizer, self._pending, of="an optimizer step")
                 if is_main_thread():
-                    self._guarded(self._conduct.step_ended, optimizer)
+                    self._guarded(self._loop_checks.step_ended, optimizer)
                 if self._layers is not None:
                     self._guarded(self._layers.at_step, optimizer)
             self._step_taken()
@@ -365,8 +365,8 @@ class Observer:
         register_optimizer_step_post_hook(after)
 
     def _step_taken(self) -> None:
-        """Tell of a step, of whatever kind: all that count steps must hear of each."""
-        self._poison.after_step(self.steps.count)
+        """Announce a step, of whatever kind: all that count steps must see each."""
+        self._fill.after_step(self.steps.count)
         if self._tracer is not None:
             self._tracer.step_ends(self.steps.count)
         if self._times is not None:

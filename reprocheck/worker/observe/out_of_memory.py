@@ -29,7 +29,7 @@ _UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _ON_CUDA = re.compile(r"Tried to allocate ([0-9.]+) (bytes|KiB|MiB|GiB)")
 _ON_CPU = re.compile(r"[Yy]ou tried to allocate ([0-9]+) bytes")
 _DEVICE = re.compile(r"\bGPU ([0-9]+)\b")
-_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
+_MESSAGES = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 def memory_error(error: BaseException | None) -> BaseException | None:
@@ -39,7 +39,7 @@ def memory_error(error: BaseException | None) -> BaseException | None:
         met.add(id(error))
         if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
             return error
-        if isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS):
+        if isinstance(error, RuntimeError) and any(message in str(error) for message in _MESSAGES):
             return error
         error = error.__cause__ or error.__context__
     return None
@@ -108,7 +108,7 @@ def _module(frames: list[FrameType], observer: Observer | None) -> str:
         return ""
     kind = type(at_work[-1]).__name__
     for root in at_work:
-        known = None if observer is None else observer.roots.find(root)
+        known = None if observer is None else observer.top_models.find(root)
         if known is not None:
             path = next((name for name, part in root.named_modules() if part is at_work[-1]), "")
             return f"{known.label}.{path} ({kind})" if path else known.label
@@ -128,7 +128,7 @@ class _Names:
 
     def __init__(self, frames: Iterable[FrameType], observer: Observer | None, sites: Sites) -> None:
         self._names: dict[int, str] = {}
-        for root in () if observer is None else observer.roots:
+        for root in () if observer is None else observer.top_models:
             module = root.module()
             for kind in ("parameters", "buffers"):
                 for name, tensor in getattr(module, f"named_{kind}")() if module is not None else ():

@@ -95,9 +95,9 @@ def _mappings() -> list[tuple[int, int]]:
     page = resource.getpagesize()
     found = []
     for line in _read("/proc/self/maps").splitlines():
-        words = line.split(maxsplit=5)
-        if words[4] != b"0":  # the inode
-            start, end = (int(word, 16) // page for word in words[0].split(b"-"))
+        fields = line.split(maxsplit=5)
+        if fields[4] != b"0":  # the inode
+            start, end = (int(word, 16) // page for word in fields[0].split(b"-"))
             found.append((start, end - start))
     return found
 

@@ -22,7 +22,7 @@ from reprocheck.model import Cut
 from reprocheck.protocol import STATES_FILE
 from reprocheck.worker.bootstrap.importing import after_import
 from reprocheck.worker.bootstrap.seeding import GENERATORS, state_digest
-from reprocheck.worker.fingerprint.digest import Combined, Unobserved
+from reprocheck.worker.fingerprint.digest import DigestBuilder, Unobserved
 from reprocheck.worker.fingerprint.leaves import leaves_of, line_of
 from reprocheck.worker.inputs.own_file import OwnFile
 from reprocheck.worker.recorder import Recorder
@@ -107,11 +107,11 @@ class States:
             return
         with Unobserved():
             lines = [line_of(leaf, lambda data: None) for leaf in leaves_of(dict(module.state_dict()))]
-            combined = Combined()
+            builder = DigestBuilder()
             for parameter in module.parameters():
-                combined.tensor(parameter)
-            later = combined.later()
-            whole = later if isinstance(later, bytes) else later.digest()
+                builder.tensor(parameter)
+            deferred = builder.deferred()
+            whole = deferred if isinstance(deferred, bytes) else deferred.digest()
         digests = [line["digest"] for line in lines if line.get("digest")]
         self.write("given", digests=[*digests, whole.hex()])
 
@@ -201,14 +201,14 @@ def _name(place: Any) -> str:
         return ""
 
 
-def _after(function: Any, heard: Callable[..., Any]) -> Any:
-    """The same function; its positional arguments are told once it has come back. A bug of ours ends no target."""
+def _after(function: Any, then: Callable[..., Any]) -> Any:
+    """The same function; its positional arguments are passed on once it has returned. A bug of ours ends no target."""
 
     @functools.wraps(function)
     def watched(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
         with suppress(Exception):
-            heard(*args, *kwargs.values())
+            then(*args, *kwargs.values())
         return result
 
     return watched

@@ -26,7 +26,7 @@ from reprocheck.protocol import (
 )
 from reprocheck.worker.bootstrap.seeding import GENERATORS, state_digest
 from reprocheck.worker.fingerprint import device_digest
-from reprocheck.worker.fingerprint.digest import Combined, Later, bytes_digest
+from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder, bytes_digest
 from reprocheck.worker.fingerprint.leaves import (
     OF_OPTIMIZER,
     OPAQUE,
@@ -39,7 +39,7 @@ from reprocheck.worker.fingerprint.leaves import (
     optimizer_members,
 )
 from reprocheck.worker.observe.endings import Endings
-from reprocheck.worker.observe.roots import Root, Roots, is_main_thread, is_uninitialized
+from reprocheck.worker.observe.top_models import TopModel, TopModels, is_main_thread, is_uninitialized
 from reprocheck.worker.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ MOST_WAITING = 64
 """Steps whose record may wait for a device."""
 
 Named = list[tuple[str, torch.Tensor]]
-Digests = dict[str, bytes | Later]
+Digests = dict[str, bytes | DeferredDigest]
 
 
 class Call:
@@ -67,7 +67,7 @@ class Call:
 
     __slots__ = ("digest", "nodes")
 
-    def __init__(self, nodes: frozenset[int], digest: bytes | Later) -> None:
+    def __init__(self, nodes: frozenset[int], digest: bytes | DeferredDigest) -> None:
         self.nodes = nodes
         self.digest = digest
 
@@ -82,12 +82,12 @@ class Pending(threading.local):
 
     def __init__(self) -> None:
         self.depth = 0
-        self.kinds: dict[str, Combined] = {}
+        self.kinds: dict[str, DigestBuilder] = {}
         self.evaluated: dict[str, bytes] = {}
         """By kind, what was last seen where no gradient is taken."""
         self.skipped = 0
         """Tensors fed so far that had no readable data."""
-        self.roots: dict[Root, None] = {}
+        self.top_models: dict[TopModel, None] = {}
         """Models called since the last step."""
         self._made: dict[int, StorageWeakRef] = {}
         """Memory of what models gave lately."""
@@ -96,14 +96,14 @@ class Pending(threading.local):
 
     def called(self, outputs: list[torch.Tensor]) -> None:
         """What a model gave where gradients are taken: an observation, unless a backward pass makes one of it."""
-        combined = Combined()
+        builder = DigestBuilder()
         for tensor in outputs:
-            combined.tensor(tensor)
-        self.skipped += combined.skipped
+            builder.tensor(tensor)
+        self.skipped += builder.skipped
         nodes = frozenset(number for tensor in outputs if (number := _node_number(tensor.grad_fn)) is not None)
         if len(self._calls) >= MOST_CALLS:
             self._observe(self._calls.popleft())
-        self._calls.append(Call(nodes, combined.later()))
+        self._calls.append(Call(nodes, builder.deferred()))
         if not nodes:
             self._observe(self._calls.pop())
 
@@ -146,24 +146,24 @@ class Pending(threading.local):
 
     def feed(self, kind: str, label: bytes, tensors: Iterable[torch.Tensor]) -> None:
         """Add tensors to the digest of a kind."""
-        combined = self.kinds.get(kind)
-        if combined is None:
-            combined = self.kinds[kind] = Combined()
-        combined.bytes(label)
+        builder = self.kinds.get(kind)
+        if builder is None:
+            builder = self.kinds[kind] = DigestBuilder()
+        builder.bytes(label)
         for tensor in tensors:
-            combined.tensor(tensor)
+            builder.tensor(tensor)
 
     def feed_evaluation(self, kind: str, label: bytes, tensors: Iterable[torch.Tensor]) -> None:
         """The same, of a call without gradients: one that repeats the last adds nothing.
 
         How often a latency benchmark calls its model depends on the clock, and changes no number.
         """
-        combined = Combined()
-        combined.bytes(label)
+        builder = DigestBuilder()
+        builder.bytes(label)
         for tensor in tensors:
-            combined.tensor(tensor)
-        self.skipped += combined.skipped
-        digest = combined.digest()
+            builder.tensor(tensor)
+        self.skipped += builder.skipped
+        digest = builder.digest()
         if self.evaluated.get(kind) != digest:
             self.evaluated[kind] = digest
             self.feed(kind, digest, ())
@@ -173,13 +173,13 @@ class Pending(threading.local):
         return bytes_digest(b"".join(kind.encode() + self.kinds[kind].digest() for kind in sorted(self.kinds)))
 
     def take(self) -> Digests:
-        """The digests of all kinds fed; they start anew."""
+        """The digests of all kinds fed; they start again."""
         while self._calls:
             self._observe(self._calls.popleft())
-        digests = {kind: combined.later() for kind, combined in self.kinds.items()}
-        self.skipped += sum(combined.skipped for combined in self.kinds.values())
+        digests = {kind: builder.deferred() for kind, builder in self.kinds.items()}
+        self.skipped += sum(builder.skipped for builder in self.kinds.values())
         self.kinds, self.evaluated = {}, {}
-        self.roots = {}
+        self.top_models = {}
         return digests
 
 
@@ -195,9 +195,9 @@ class Plan:
 class StepWriter:
     """Turns the state after a step into a record."""
 
-    def __init__(self, recorder: Recorder, roots: Roots) -> None:
+    def __init__(self, recorder: Recorder, top_models: TopModels) -> None:
         self._recorder = recorder
-        self._roots = roots
+        self._top_models = top_models
         self._plans: weakref.WeakKeyDictionary[torch.optim.Optimizer, Plan] = weakref.WeakKeyDictionary()
         self._owned: dict[int, weakref.ref[torch.Tensor]] = {}
         self._models_met = 0
@@ -207,13 +207,13 @@ class StepWriter:
         self._waiting: deque[tuple[int, int, int, Digests]] = deque()
         """Number, optimizer, flags and digests of steps that are not written yet."""
         self._lock = threading.Lock()
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._shapes: set[tuple[int, ...]] = set()
         """Of what is trained. Those of single numbers are not among them."""
         self._bare: list[torch.Tensor] = []
         """Tensors that the last backward pass trained without any optimizer: they are held, and updated after it."""
         self._bare_forms: list[tuple[int, int, int]] = []
-        self._bare_before: bytes | Later = EMPTY_DIGEST
+        self._bare_before: bytes | DeferredDigest = EMPTY_DIGEST
         self._replaced: set[tuple[int, ...]] = set()
         """Shapes of those that nobody updated in place: what took their place was not seen."""
         self.endings = Endings(lambda: recorder.is_open, self.is_trained)
@@ -230,14 +230,14 @@ class StepWriter:
         with self._lock:
             self._plans[optimizer] = plan = Plan(self._optimizers)
             self._optimizers += 1
-            self._roots.record_initial("step", names_in(optimizer, plan.index))
+            self._top_models.record_initial("step", names_in(optimizer, plan.index))
             self._arrange(plan, optimizer)
             key = ""
             if plan.index < KEYED_OPTIMIZERS:
-                combined = Combined(on_host=True)
+                builder = DigestBuilder(on_host=True)
                 for parameter in plan.parameters:
-                    combined.tensor(parameter)
-                key = combined.digest().hex()
+                    builder.tensor(parameter)
+                key = builder.digest().hex()
             self._recorder.line("optimizer", index=plan.index, key=key, type=type(optimizer).__name__)
         if self.states is not None and is_main_thread():
             self.states.write("start", **self._state_of(optimizer, plan))
@@ -251,13 +251,13 @@ class StepWriter:
         signature = tuple(len(group["params"]) for group in optimizer.param_groups)
         if signature != plan.signature:
             with self._lock:
-                self._roots.record_initial("step", names_in(optimizer, plan.index))
+                self._top_models.record_initial("step", names_in(optimizer, plan.index))
                 self._arrange(plan, optimizer)
-        called, roots = pending.roots, self._roots_of_step(pending)
+        called, top_models = pending.top_models, self._top_models_of_step(pending)
         kinds = self._take(pending)
-        kinds["gradients"] = self._later(parameter.grad for parameter in plan.parameters)
+        kinds["gradients"] = self._deferred(parameter.grad for parameter in plan.parameters)
         kinds["hyperparameters"] = _hyperparameters(optimizer)
-        kinds["parameters"], kinds["buffers"] = self._parameters_and_buffers(plan, roots, called)
+        kinds["parameters"], kinds["buffers"] = self._parameters_and_buffers(plan, top_models, called)
         kinds["optimizer state"] = self._state(optimizer, plan)
         if self.states is not None and is_main_thread():
             known = {kind: digest if isinstance(digest, bytes) else digest.digest() for kind, digest in kinds.items()}
@@ -284,7 +284,7 @@ class StepWriter:
     def _models(self) -> list[dict[str, Any]]:
         """Each model by itself: a run that was started again has not met all of them yet."""
         models = []
-        for root in self._roots:
+        for root in self._top_models:
             module = root.module()
             if root.in_main_thread and module is not None:
                 parameters = [p for p in module.parameters() if not is_uninitialized(p)]
@@ -305,18 +305,18 @@ class StepWriter:
         self, leaves: list[torch.Tensor], pending: Pending, gradients: list[torch.Tensor] | None = None
     ) -> None:
         """A backward pass of a target without any optimizer counts as its step. `gradients`: not those in `.grad`."""
-        roots = self._roots_of_step(pending)
+        top_models = self._top_models_of_step(pending)
         kinds = self._take(pending)
-        parameters = [parameter for root in roots for parameter in self._unowned(root)] or leaves
+        parameters = [parameter for root in top_models for parameter in self._unowned(root)] or leaves
         if leaves:
             self._bare, self._bare_forms = leaves, [_form(leaf) for leaf in leaves]
             self._shapes.update(_shape(leaf) for leaf in leaves)
-        kinds["gradients"] = self._later(
+        kinds["gradients"] = self._deferred(
             (parameter.grad for parameter in parameters) if gradients is None else gradients
         )
-        kinds["parameters"] = self._later(parameters)
+        kinds["parameters"] = self._deferred(parameters)
         self._bare_before = kinds["parameters"] if parameters is leaves else EMPTY_DIGEST
-        kinds["buffers"] = self._buffers(roots)
+        kinds["buffers"] = self._buffers(top_models)
         self._write(kinds, 0, FLAG_BACKWARD)
 
     def tail(self, pending: Pending) -> None:
@@ -325,11 +325,11 @@ class StepWriter:
         passed: set[int] = set()
         trained: list[torch.Tensor] = []
         buffers: list[torch.Tensor] = []
-        for root in self._roots:
+        for root in self._top_models:
             module = root.module()
             if module is not None and root.is_in_use:
                 passed.update(id(part) for part in module.modules())
-                self._tell(f"the end of {root.label}", "the thread that uses it still runs")
+                self._report(f"the end of {root.label}", "the thread that uses it still runs")
             elif module is not None:
                 parameters, buffers = list(module.parameters()), [*buffers, *module.buffers()]
                 self._shapes.update(_shape(parameter) for parameter in parameters)
@@ -345,7 +345,7 @@ class StepWriter:
         left = self.endings.finish(trained, buffers, self._shapes, passed)
         self.found_again(self.endings.in_globals)
         if self.endings.is_full:
-            self._tell("models that were gone at the end", "there were too many of them")
+            self._report("models that were gone at the end", "there were too many of them")
         for kind, digests in left.items():
             kinds[kind] = bytes_digest(b"".join(sorted(digests))) if digests else EMPTY_DIGEST
         self._write(kinds, 0, FLAG_TAIL)
@@ -355,7 +355,7 @@ class StepWriter:
         """What is left at the end, or returned, has these shapes."""
         self._replaced.difference_update(shapes)
 
-    def tell_updates(self) -> None:
+    def report_updates(self) -> None:
         """Of tensors that were trained by hand, each step in the place of the last, and are gone at the end."""
         if self._replaced:
             what = "the last update of tensors trained by hand"
@@ -366,11 +366,11 @@ class StepWriter:
         """Whether an optimizer or a backward pass of the main thread trained it: then its end is a result."""
         if self.is_owned(tensor) or id(tensor) in self.endings.unreachable:
             return True
-        name = self._roots.name_of(tensor)
+        name = self._top_models.name_of(tensor)
         return name is not None and THREAD_MARK not in name
 
     def _in_any_order(self, groups: Iterable[list[torch.Tensor]]) -> bytes:
-        """Of models: which was called first may hang on a set, and means nothing."""
+        """Of models: which was called first may depend on a set, and means nothing."""
         found = sorted(self._digest(t for t in group if not is_uninitialized(t)) for group in groups if group)
         return bytes_digest(b"".join(found)) if found else EMPTY_DIGEST
 
@@ -379,27 +379,30 @@ class StepWriter:
         self.skipped, pending.skipped = self.skipped + pending.skipped, 0
         return kinds
 
-    def _roots_of_step(self, pending: Pending) -> list[Root]:
+    def _top_models_of_step(self, pending: Pending) -> list[TopModel]:
         """The models that belong to a step: in the main thread all of its own, elsewhere those just called.
 
         A thread of a pool serves one task after the other; which models it met before depends on scheduling.
         """
         if not is_main_thread():
-            return list(pending.roots)
+            return list(pending.top_models)
         self._collect_old_models()
-        return [root for root in self._roots if root.in_main_thread]
+        return [root for root in self._top_models if root.in_main_thread]
 
     def _collect_old_models(self) -> None:
         """A model in a reference cycle (the last fold's) is there until garbage is collected, and that is chance."""
-        if self._models_met != self._roots.changes:
-            self._models_met = self._roots.changes
-            if self._roots.changes <= MOST_COLLECTIONS and sum(root.module() is not None for root in self._roots) > 1:
+        if self._models_met != self._top_models.changes:
+            self._models_met = self._top_models.changes
+            if (
+                self._top_models.changes <= MOST_COLLECTIONS
+                and sum(root.module() is not None for root in self._top_models) > 1
+            ):
                 gc.collect()
 
     def _arrange(self, plan: Plan, optimizer: torch.optim.Optimizer) -> None:
         plan.signature = tuple(len(group["params"]) for group in optimizer.param_groups)
         parameters = {id(p): p for group in optimizer.param_groups for p in group["params"]}
-        plan.parameters = sorted(parameters.values(), key=lambda p: self._roots.name_of(p) or "")
+        plan.parameters = sorted(parameters.values(), key=lambda p: self._top_models.name_of(p) or "")
         for parameter in plan.parameters:
             self._own(parameter)
             self._shapes.add(_shape(parameter))
@@ -416,9 +419,9 @@ class StepWriter:
         if not self.is_owned(parameter):
             self._owned[number] = weakref.ref(parameter, gone)
 
-    def _unowned(self, root: Root) -> list[torch.Tensor]:
+    def _unowned(self, root: TopModel) -> list[torch.Tensor]:
         """Parameters of a model that no optimizer holds: frozen, averaged or updated by hand."""
-        signature = (self._roots.changes, len(self._owned))
+        signature = (self._top_models.changes, len(self._owned))
         if root.unowned_at != signature or not is_main_thread():
             root.forget_layout()
             module = root.module()
@@ -429,14 +432,14 @@ class StepWriter:
         return [parameter for parameter in alive if parameter is not None]
 
     def _parameters_and_buffers(
-        self, plan: Plan, roots: list[Root], called: dict[Root, None]
-    ) -> tuple[bytes | Later, bytes | Later]:
+        self, plan: Plan, top_models: list[TopModel], called: dict[TopModel, None]
+    ) -> tuple[bytes | DeferredDigest, bytes | DeferredDigest]:
         """After a step. A model that is as it was after the last one adds nothing: it may be garbage by now."""
-        parameters, buffers = Combined(), Combined()
+        parameters, buffers = DigestBuilder(), DigestBuilder()
         for parameter in plan.parameters:
             parameters.tensor(parameter)
         has_buffers, always = False, not is_main_thread()
-        for root in roots:
+        for root in top_models:
             unowned, own = self._unowned(root), list(root.live_buffers())
             is_on_device = any(tensor.is_cuda for tensor in (*unowned, *own))  # to wait for its digest is too dear
             if is_on_device:
@@ -449,61 +452,63 @@ class StepWriter:
             if not adds:
                 continue
             has_buffers = has_buffers or bool(own)
-            for combined, tensors, digest in ((parameters, unowned, mark[0]), (buffers, own, mark[1])):
+            for builder, tensors, digest in ((parameters, unowned, mark[0]), (buffers, own, mark[1])):
                 if is_on_device:
                     for tensor in tensors:
-                        combined.tensor(tensor)
+                        builder.tensor(tensor)
                 elif tensors:
-                    combined.bytes(digest)
+                    builder.bytes(digest)
         self.skipped += parameters.skipped + buffers.skipped
-        return parameters.later(), buffers.later() if has_buffers else EMPTY_DIGEST
+        return parameters.deferred(), buffers.deferred() if has_buffers else EMPTY_DIGEST
 
     def _digest(self, tensors: Iterable[torch.Tensor | None]) -> bytes:
-        later = self._later(tensors)
-        return later if isinstance(later, bytes) else later.digest()
+        deferred = self._deferred(tensors)
+        return deferred if isinstance(deferred, bytes) else deferred.digest()
 
-    def _later(self, tensors: Iterable[torch.Tensor | None]) -> bytes | Later:
-        combined = Combined()
+    def _deferred(self, tensors: Iterable[torch.Tensor | None]) -> bytes | DeferredDigest:
+        builder = DigestBuilder()
         for tensor in tensors:
             if tensor is None:
-                combined.bytes(b"none")
+                builder.bytes(b"none")
             else:
-                combined.tensor(tensor)
-        self.skipped += combined.skipped
-        return combined.later()
+                builder.tensor(tensor)
+        self.skipped += builder.skipped
+        return builder.deferred()
 
-    def _state(self, optimizer: torch.optim.Optimizer, plan: Plan) -> bytes | Later:
+    def _state(self, optimizer: torch.optim.Optimizer, plan: Plan) -> bytes | DeferredDigest:
         """With what else an optimizer holds: entries of its state for no parameter, attributes of its own."""
-        combined = Combined()
+        builder = DigestBuilder()
         try:
             held = 0
             for parameter in plan.parameters:
                 state = optimizer.state.get(parameter)
                 held += state is not None
                 if state:
-                    _feed(combined, state, 0)
+                    _feed(builder, state, 0)
             if len(optimizer.state) > held:
-                self._feed_others(combined, optimizer, plan)
+                self._feed_others(builder, optimizer, plan)
             if any(name not in OF_OPTIMIZER and not name.startswith("_optimizer_") for name in vars(optimizer)):
                 leaves = list(member_leaves(optimizer_members(optimizer), self._is_known))
-                _feed_leaves(combined, leaves)
-                self._tell_unread(optimizer, leaves)
+                _feed_leaves(builder, leaves)
+                self._report_unread(optimizer, leaves)
         except Exception as error:
-            self._tell(f"the state of {type(optimizer).__name__}", f"its own code raises {type(error).__name__}", True)
-        self.skipped += combined.skipped
-        return combined.later()
+            self._report(
+                f"the state of {type(optimizer).__name__}", f"its own code raises {type(error).__name__}", True
+            )
+        self.skipped += builder.skipped
+        return builder.deferred()
 
-    def _feed_others(self, combined: Combined, optimizer: torch.optim.Optimizer, plan: Plan) -> None:
+    def _feed_others(self, builder: DigestBuilder, optimizer: torch.optim.Optimizer, plan: Plan) -> None:
         known = {id(parameter) for parameter in plan.parameters}
         others = []
         for key, value in optimizer.state.items():
             if id(key) not in known:
                 is_tensor = isinstance(key, torch.Tensor)
-                name = (self._roots.name_of(key) or f"tensor {tuple(key.shape)}") if is_tensor else key_name(key)
+                name = (self._top_models.name_of(key) or f"tensor {tuple(key.shape)}") if is_tensor else key_name(key)
                 others.append((name, value))
         for name, value in sorted(others, key=lambda pair: pair[0]):
-            combined.bytes(f"other {name}".encode("utf-8", "surrogatepass"))
-            _feed(combined, value, 0)
+            builder.bytes(f"other {name}".encode("utf-8", "surrogatepass"))
+            _feed(builder, value, 0)
 
     def _is_known(self, value: Any) -> bool:
         """Whether an attribute is seen elsewhere, or no data: a trained parameter, another optimizer, a function."""
@@ -519,19 +524,19 @@ class StepWriter:
         owned = self._owned.get(id(tensor))
         return owned is not None and owned() is tensor
 
-    def _tell_unread(self, optimizer: torch.optim.Optimizer, leaves: list[Leaf]) -> None:
+    def _report_unread(self, optimizer: torch.optim.Optimizer, leaves: list[Leaf]) -> None:
         for leaf in leaves:
             if leaf.kind == OPAQUE:
-                self._tell(f"{type(optimizer).__name__}.{leaf.name}", leaf.reason)
+                self._report(f"{type(optimizer).__name__}.{leaf.name}", leaf.reason)
 
-    def _tell(self, what: str, reason: str, is_result: bool = False) -> None:
-        if what not in self._told and len(self._told) < 100:
-            self._told.add(what)
+    def _report(self, what: str, reason: str, is_result: bool = False) -> None:
+        if what not in self._reported and len(self._reported) < 100:
+            self._reported.add(what)
             self._recorder.unobserved(what, reason, is_result=is_result)
 
-    def _buffers(self, roots: list[Root]) -> bytes | Later:
-        buffers = [buffer for root in roots for buffer in root.live_buffers()]
-        return self._later(buffers) if buffers else EMPTY_DIGEST
+    def _buffers(self, top_models: list[TopModel]) -> bytes | DeferredDigest:
+        buffers = [buffer for root in top_models for buffer in root.live_buffers()]
+        return self._deferred(buffers) if buffers else EMPTY_DIGEST
 
     def _write(self, kinds: Digests, optimizer: int, flags: int) -> None:
         if is_main_thread():
@@ -539,7 +544,7 @@ class StepWriter:
                 kinds[f"rng {generator}"] = state_digest(generator) or EMPTY_DIGEST
         else:
             flags |= FLAG_THREAD
-        if any(isinstance(digest, Later) for digest in kinds.values()):
+        if any(isinstance(digest, DeferredDigest) for digest in kinds.values()):
             flags |= FLAG_DEVICE
             device_digest.send()
         while device_digest.problems:
@@ -550,14 +555,14 @@ class StepWriter:
             if not flags & FLAG_TAIL:
                 self.count += 1
                 self.endings.step_taken()
-                self._roots.step = self.count
+                self._top_models.step = self.count
 
     def _write_waiting(self, wait: bool) -> None:
         """Write the records of steps whose digests are there, in order; or wait for all."""
         while self._waiting:
             number, optimizer, flags, kinds = self._waiting[0]
             must = wait or self.waits or self.states is not None or len(self._waiting) > MOST_WAITING
-            if not must and any(isinstance(digest, Later) and not digest.is_here for digest in kinds.values()):
+            if not must and any(isinstance(digest, DeferredDigest) and not digest.is_here for digest in kinds.values()):
                 return
             self._waiting.popleft()
             digests = [self._ready(kinds.get(kind, EMPTY_DIGEST)) for kind in STEP_KINDS]
@@ -568,7 +573,7 @@ class StepWriter:
             header = STEP_HEADER.pack(number & 0xFFFFFFFF, optimizer, flags, 0)
             self._recorder.step(header + b"".join(digests) + self._chain)
 
-    def _ready(self, digest: bytes | Later) -> bytes:
+    def _ready(self, digest: bytes | DeferredDigest) -> bytes:
         if isinstance(digest, bytes):
             return digest
         try:
@@ -591,46 +596,46 @@ def names_in(optimizer: torch.optim.Optimizer, index: int = 0) -> Named:
 
 
 def _state_digest(state: Any) -> bytes:
-    combined = Combined()
-    _feed(combined, state, 0)
-    return combined.digest()
+    builder = DigestBuilder()
+    _feed(builder, state, 0)
+    return builder.digest()
 
 
 def key_text(pair: tuple[Any, Any]) -> str:
-    """By what a dict's items are put in order: that of insertion may hang on a set, and means nothing."""
+    """By what a dict's items are put in order: that of insertion may depend on a set, and means nothing."""
     return str(pair[0]) if isinstance(pair[0], (str, int)) else ""
 
 
 def _hyperparameters(optimizer: torch.optim.Optimizer) -> bytes:
-    combined = Combined()
+    builder = DigestBuilder()
     for group in optimizer.param_groups:
         for name, value in group.items():
             if name not in ("params", "param_names"):
-                combined.bytes(key_name(name).encode("utf-8", "surrogatepass"))
-                _feed(combined, value, 0)
-    return combined.digest()
+                builder.bytes(key_name(name).encode("utf-8", "surrogatepass"))
+                _feed(builder, value, 0)
+    return builder.digest()
 
 
 _PLAIN = frozenset({type(None), bool, int, float, str})
 
 
-def _feed(combined: Combined, value: Any, depth: int) -> None:
+def _feed(builder: DigestBuilder, value: Any, depth: int) -> None:
     """Tensors and plain values of a nested state; anything else by its leaves, as a returned value."""
     kind = type(value)
     if kind in _ORDINARY_TENSORS:
-        combined.tensor(value)
+        builder.tensor(value)
     elif kind in _PLAIN:
-        combined.bytes(repr(value).encode("utf-8", "surrogatepass"))
+        builder.bytes(repr(value).encode("utf-8", "surrogatepass"))
     elif kind in (dict, defaultdict, OrderedDict) and depth < 8:
         for key, item in sorted(((_key(key), item) for key, item in value.items()), key=lambda pair: pair[0]):
-            combined.bytes(key)
-            _feed(combined, item, depth + 1)
+            builder.bytes(key)
+            _feed(builder, item, depth + 1)
     elif kind in (list, tuple, deque) and depth < 8:
-        combined.bytes(b"list%d" % len(value))
+        builder.bytes(b"list%d" % len(value))
         for item in value:
-            _feed(combined, item, depth + 1)
+            _feed(builder, item, depth + 1)
     else:
-        _feed_leaves(combined, leaves_of(value))
+        _feed_leaves(builder, leaves_of(value))
 
 
 def _form(tensor: torch.Tensor) -> tuple[int, int, int]:
@@ -651,10 +656,10 @@ def _key(key: Any) -> bytes:
     return f"{type(key).__name__} {key_name(key)}".encode("utf-8", "surrogatepass")
 
 
-def _feed_leaves(combined: Combined, leaves: Iterable[Leaf]) -> None:
+def _feed_leaves(builder: DigestBuilder, leaves: Iterable[Leaf]) -> None:
     for leaf in leaves:
         if leaf.kind != REFERENCE:
-            combined.bytes(leaf_key(leaf).encode("utf-8", "surrogatepass"))
+            builder.bytes(leaf_key(leaf).encode("utf-8", "surrogatepass"))
 
 
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:

@@ -15,12 +15,12 @@ import torch
 
 from reprocheck.model.initializers import Place
 from reprocheck.protocol import WEIGHTS_RECORD
-from reprocheck.worker.fingerprint.digest import Undigestible, dtype_name, tensor_digest
+from reprocheck.worker.fingerprint.digest import UnsupportedTensor, dtype_name, tensor_digest
 from reprocheck.worker.initializers.recognise import recognise
 from reprocheck.worker.initializers.schemes import NORMS, RNN, fans
 from reprocheck.worker.observe.loads import Loads
 from reprocheck.worker.observe.module_tree import ModuleTree
-from reprocheck.worker.observe.roots import Root, is_uninitialized
+from reprocheck.worker.observe.top_models import TopModel, is_uninitialized
 from reprocheck.worker.recorder import Recorder
 
 Line = dict[str, Any]
@@ -29,7 +29,7 @@ CHUNK = 1 << 22
 """Elements whose sums are taken at a time."""
 MOST_VALUES = 1 << 22
 """Elements of one tensor that its initialiser is recognised from; of larger ones some rows or columns are."""
-MOST_BESIDE = 1 << 20
+MOST_INFORMATIONAL = 1 << 20
 """Elements of all models of an ordinary run, in which it must not be felt."""
 _LAYERS = frozenset(
     {
@@ -52,11 +52,11 @@ class Weights:
         """`most`: elements of all models together above which none is looked at. `tree`: names come from it, too."""
         self._recorder = recorder
         self._tree = tree
-        self._labels: dict[Root, str] = {}
-        self._beside: dict[int, tuple[torch.Tensor, Line]] = {}
+        self._labels: dict[TopModel, str] = {}
+        self._informational: dict[int, tuple[torch.Tensor, Line]] = {}
         """What an optimizer holds of models that nobody has called so far."""
         self._left = most
-        self._met: dict[Root, list[Line]] = {}
+        self._met: dict[TopModel, list[Line]] = {}
         self._seen: set[int] = set()
         self._loads = Loads()
         self._stage = ""
@@ -64,17 +64,17 @@ class Weights:
         self.ends_here = False
         """The run ends once they are written."""
 
-    def met(self, root: Root) -> None:
+    def met(self, root: TopModel) -> None:
         """A model at its first forward. It may be gone by the end, where no optimizer ends the run early."""
         module = root.module()
         if module is None or not self._is_affordable(module.parameters()):
             return
         if self._tree is not None:
             self._labels[root] = self._tree.label(module, root.label)
-        known = self._claimed(module) if self._beside else {}
+        known = self._claimed(module) if self._informational else {}
         self._met[root] = list(_lines(module, known, self._loads, self._seen if self.is_written else None))
 
-    def label(self, root: Root) -> str:
+    def label(self, root: TopModel) -> str:
         """The name of a model."""
         return self._labels.get(root, root.label)
 
@@ -82,10 +82,10 @@ class Weights:
         """A model is called after an optimizer took its step: what was taken down of it then, under its own names."""
         known = {}
         for name, parameter in module.named_parameters():
-            if id(parameter) in self._beside:
+            if id(parameter) in self._informational:
                 self._seen.discard(id(parameter))
                 shown = name.replace("_orig_mod.", "")
-                known[shown] = {**self._beside.pop(id(parameter))[1], "name": shown, "first": True}
+                known[shown] = {**self._informational.pop(id(parameter))[1], "name": shown, "first": True}
         return known
 
     def _is_affordable(self, tensors: Iterable[torch.Tensor]) -> bool:
@@ -96,7 +96,7 @@ class Weights:
         return self._left >= 0
 
     def write(self, stage: str, extra: Iterable[tuple[str, torch.Tensor]] = ()) -> None:
-        """All that is known by now. `stage`: step, backward or forward; `extra`: what an optimizer holds beside."""
+        """All that is known by now. `stage`: step, backward or forward; `extra`: what an optimizer holds besides."""
         if self.is_written:
             return
         self.is_written = True
@@ -106,26 +106,26 @@ class Weights:
             now = known if module is None else list(_lines(module, by_name, self._loads, self._seen))
             self._recorder.line(WEIGHTS_RECORD, stage=stage, root=self.label(root), tensors=now)
         self._met.clear()
-        beside = [(name, tensor) for name, tensor in extra if id(tensor) not in self._seen]
-        beside = beside if self._is_affordable(tensor for _, tensor in beside) else []
+        others = [(name, tensor) for name, tensor in extra if id(tensor) not in self._seen]
+        others = others if self._is_affordable(tensor for _, tensor in others) else []
         self._stage = stage
-        owners = self._tree.owners([tensor for _, tensor in beside]) if self._tree is not None and beside else {}
-        for name, tensor in beside:
+        owners = self._tree.owners([tensor for _, tensor in others]) if self._tree is not None and others else {}
+        for name, tensor in others:
             line = _owned(tensor, *owners[id(tensor)]) if id(tensor) in owners else None
             line = line or _describe(name, "parameter", tensor, Place(name=name), "", None)
             self._seen.add(id(tensor))
-            self._beside[id(tensor)] = tensor, line
+            self._informational[id(tensor)] = tensor, line
         if self.ends_here:
             self.write_rest()
 
     def write_rest(self) -> None:
         """Models that were called only after the first step, as they were at their first forward."""
         groups: dict[str, list[Line]] = {}
-        for _, line in self._beside.values():
+        for _, line in self._informational.values():
             groups.setdefault(line.pop("root", ""), []).append(line)
         for root, lines in groups.items():
             self._recorder.line(WEIGHTS_RECORD, stage=self._stage, root=root, tensors=lines)
-        self._beside.clear()
+        self._informational.clear()
         for met, known in self._met.items():
             if known:
                 self._recorder.line(WEIGHTS_RECORD, stage="forward", root=self.label(met), tensors=known)
@@ -134,7 +134,7 @@ class Weights:
 def _lines(
     module: torch.nn.Module, known: dict[str, Line], loads: Loads | None = None, seen: set[int] | None = None
 ) -> Iterator[Line]:
-    """`known`: what was seen at the first forward; `seen`: tensors that need not be told again."""
+    """`known`: what was seen at the first forward; `seen`: tensors that need not be reported again."""
     parts = dict(module.named_modules(remove_duplicate=False))  # scripted modules have no get_submodule
     stacks = tuple(f"{name}." if name else "" for name, part in module.named_modules() if isinstance(part, _COPYING))
     for kind, named in (("parameter", module.named_parameters()), ("buffer", module.named_buffers())):
@@ -204,7 +204,7 @@ def _describe(name: str, kind: str, tensor: torch.Tensor, place: Place, module: 
         values, eps = _values(plain)
         line["answer"] = asdict(recognise(values, place, eps, tuple(tensor.shape)))
         line["equal_units"] = _equal_units(plain, place.layer)
-    except Undigestible as error:
+    except UnsupportedTensor as error:
         line["reason"] = error.reason
     except (RuntimeError, TypeError, NotImplementedError) as error:  # a layout or a subclass that has no plain values
         line["reason"] = f"its values cannot be read: {type(error).__name__}"

@@ -40,7 +40,7 @@ _OVERWRITES = frozenset(
 _RATES = frozenset({"p", "dropout_p", "dropout"})
 _SWITCHES = frozenset({"train", "training"})
 _NAMESPACES_PASSED_BY = frozenset({"profiler", "debug", "_c10d_functional_autograd"})
-_TOLD_TAGS = ("nondeterministic_seeded", "nondeterministic_bitwise")
+_REPORTED_TAGS = ("nondeterministic_seeded", "nondeterministic_bitwise")
 _TENSOR_TYPES = frozenset({"Tensor", "Optional[Tensor]", "List[Tensor]", "List[Optional[Tensor]]"})
 _NO_ARGUMENT = object()
 
@@ -119,7 +119,7 @@ def _make_plan(operation: Any) -> Plan | None:
     return Plan(
         name=schema.name,
         arguments=tuple(argument.name for argument in schema.arguments),
-        tags=tuple(tag for tag in _TOLD_TAGS if tag in tags),
+        tags=tuple(tag for tag in _REPORTED_TAGS if tag in tags),
         read=tuple(read),
         scalars=tuple(scalars),
         written=tuple(written),
@@ -191,7 +191,7 @@ def scalars_of(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
 def scalar_bytes(values: list[Any]) -> bytes:
     """Equal for equal values, in every process."""
     try:
-        return marshal.dumps(values, 2)  # from version 3 on it tells objects that are used twice
+        return marshal.dumps(values, 2)  # from version 3 on it marks objects that are used twice
     except ValueError:
         return "\0".join(map(_text, values)).encode("utf-8", "backslashreplace")
 

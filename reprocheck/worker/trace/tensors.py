@@ -1,6 +1,6 @@
 """Tensors as the trace sees them: digest, form, memory and bytes, at the least cost.
 
-A dense CPU tensor is read where it lies, also when its dimensions are permuted: then the form tells their order. All
+A dense CPU tensor is read where it lies, also when its dimensions are permuted: then the form records their order. All
 others go the long way of `digest`.
 """
 
@@ -19,8 +19,8 @@ from reprocheck.protocol.trace_format import LARGEST_VALUE, seed_of
 from reprocheck.worker.fingerprint.digest import (
     _ORDINARY,
     _ORDINARY_TYPES,
-    Undigestible,
     Unobserved,
+    UnsupportedTensor,
     _address,
     _keys_of,
     raw_bytes,
@@ -144,7 +144,7 @@ class Tensors:
                     return serial, digest, form, value
                 digest = int.from_bytes(tensor_digest(tensor)[:8], "little")
                 return serial, digest, self._form(tensor, tuple(tensor.shape), None), 0
-            except Undigestible as error:
+            except UnsupportedTensor as error:
                 return self._unread(tensor, error.reason, 0)
             except Exception as error:
                 return self._unread(tensor, f"{type(tensor).__name__} cannot be read: {type(error).__name__}", 0)

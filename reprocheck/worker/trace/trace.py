@@ -58,7 +58,7 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class Tracer:
-    """Traces one run. The observer tells it of steps and of the calls of modules."""
+    """Traces one run. The observer reports to it steps and the calls of modules."""
 
     def __init__(self, spec: RunSpec, window: TraceWindow, recorder: Recorder) -> None:
         self._window = window

@@ -10,22 +10,23 @@ from reprocheck.commands.vary.variations import (
     compiler,
     deterministic,
     devices,
+    environment,
     instructions,
     libraries,
     loader,
     optimizers,
     precision,
-    surroundings,
     threads,
 )
 from reprocheck.config.checks import nearest, shown
 from reprocheck.errors import UsageError
 
-SURROUNDINGS = "surroundings"
-"""All that nobody promises."""
+ENVIRONMENT = "environment"
+"""All environment factors: what nobody promises to keep equal."""
+_OLD_NAMES = {"surroundings": ENVIRONMENT}
 
 VARIATIONS: tuple[Variation, ...] = (
-    *surroundings.VARIATIONS,
+    *environment.VARIATIONS,
     *threads.VARIATIONS,
     *instructions.VARIATIONS,
     *libraries.VARIATIONS,
@@ -39,17 +40,19 @@ VARIATIONS: tuple[Variation, ...] = (
 )
 
 
-def choose(option: str, words: Sequence[str]) -> frozenset[str]:
-    """The names of the variations that words mean: each a name, a group or `surroundings`. Raises UsageError."""
-    known = {word for variation in VARIATIONS for word in (variation.name, variation.group)} | {SURROUNDINGS}
-    wanted = {word for text in words for word in text.split(",") if word}
+def choose(option: str, names: Sequence[str]) -> frozenset[str]:
+    """The names of the variations that names mean: each a name, a group or `environment`. Raises UsageError."""
+    known = {word for variation in VARIATIONS for word in (variation.name, variation.group)} | {ENVIRONMENT}
+    wanted = {_OLD_NAMES.get(word, word) for text in names for word in text.split(",") if word}
     for word in sorted(wanted - known):
         groups = dict.fromkeys(variation.group for variation in VARIATIONS)
         raise UsageError(
             f"{option}: there is no variation {shown(word)}",
             nearest(word, known) or f"they are {', '.join(groups)}; `reprocheck vary --list` shows all",
         )
-    everywhere = SURROUNDINGS in wanted
+    everywhere = ENVIRONMENT in wanted
     return frozenset(
-        one.name for one in VARIATIONS if one.name in wanted or one.group in wanted or (everywhere and one.is_ambient)
+        one.name
+        for one in VARIATIONS
+        if one.name in wanted or one.group in wanted or (everywhere and one.is_environment)
     )

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries, find, hits, on_lines
 from reprocheck.diagnosis.rules.model import Match
-from reprocheck.diagnosis.rules.scene import differing_seeds, find, hits, on_lines, taps
-from reprocheck.diagnosis.rules.standing import CLOCK, Standing, standing
-from reprocheck.model.explanation import Case, Tap
+from reprocheck.diagnosis.rules.support import CLOCK, Support, support_of
+from reprocheck.model.explanation import Case, LedgerEntry
 
 
-def readings(case: Case) -> tuple[Tap, ...]:
+def readings(case: Case) -> tuple[LedgerEntry, ...]:
     """Clocks that the user's code read before the difference; none where a seed differs, which explains more."""
-    return () if differing_seeds(case) else taps(case, "clock")
+    return () if differing_seeds(case) else entries(case, "clock")
 
 
 def decided_by(case: Case, pattern: str) -> Match | None:
     """The comparison of this pattern whose clock was read, at its own line."""
     marks = hits(case, pattern)
     read = on_lines(readings(case), (*marks, *hits(case, f"{pattern}-reading")))
-    if not marks or not read or standing(case, *CLOCK) is Standing.AGAINST:
+    if not marks or not read or support_of(case, *CLOCK) is Support.AGAINST:
         return None
-    found = find(case, sources=CLOCK, taps=read, hits=[mark for mark in marks if on_lines(read, (mark,))], latest=True)
+    found = find(
+        case, sources=CLOCK, entries=read, hits=[mark for mark in marks if on_lines(read, (mark,))], latest=True
+    )
     if found is None or any(mark.location == found.location for mark in marks):
         return found
     at = found.location

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import find
 from reprocheck.diagnosis.rules.clock import wall_clock_budget, wall_clock_schedule
 from reprocheck.diagnosis.rules.clock.clock_lines import decides, readings
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find
-from reprocheck.diagnosis.rules.standing import CLOCK, Standing, standing
+from reprocheck.diagnosis.rules.support import CLOCK, Support, support_of
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -27,11 +27,11 @@ def match(case: Case) -> Match | None:
         return None
     if decides(case):
         return None
-    if standing(case, *CLOCK) is not Standing.SHOWN:
+    if support_of(case, *CLOCK) is not Support.SHOWN:
         return None
     if case.divergence is None or case.divergence.stage not in ("init", "data", "step"):
         return None
-    return find(case, sources=CLOCK, taps=readings(case), latest=True)
+    return find(case, sources=CLOCK, entries=readings(case), latest=True)
 
 
 RULE = Rule(page=PAGE, rank=406, match=match)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries, find
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import differing_seeds, find, taps
-from reprocheck.diagnosis.rules.standing import Standing, standing
+from reprocheck.diagnosis.rules.support import Support, support_of
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -21,9 +21,9 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if standing(case, "pid") is not Standing.SHOWN or differing_seeds(case):
+    if support_of(case, "pid") is not Support.SHOWN or differing_seeds(case):
         return None
-    return find(case, sources=("pid",), taps=taps(case, "pid"), latest=True)
+    return find(case, sources=("pid",), entries=entries(case, "pid"), latest=True)
 
 
 RULE = Rule(page=PAGE, rank=407, match=match)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import find, with_hits
 from reprocheck.diagnosis.rules.clock.clock_lines import decides, readings
 from reprocheck.diagnosis.rules.difference import is_named_like_a_clock
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, with_hits
-from reprocheck.diagnosis.rules.standing import CLOCK, Standing, standing
+from reprocheck.diagnosis.rules.support import CLOCK, Support, support_of
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -26,14 +26,14 @@ def match(case: Case) -> Match | None:
     divergence = case.divergence
     if divergence is None or divergence.stage not in ("metric", "output", "files", "stdout"):
         return None
-    if standing(case, *CLOCK) is not Standing.SHOWN and not is_named_like_a_clock(divergence):
+    if support_of(case, *CLOCK) is not Support.SHOWN and not is_named_like_a_clock(divergence):
         return None
     if decides(case) and not is_named_like_a_clock(divergence):
         return None
     read = readings(case)
     evidence = ("the training itself repeats",)
     marks = with_hits(case, read, "elapsed")
-    return find(case, sources=CLOCK, taps=read, hits=marks, latest=True, evidence=evidence)
+    return find(case, sources=CLOCK, entries=read, hits=marks, latest=True, evidence=evidence)
 
 
 RULE = Rule(page=PAGE, rank=404, match=match)

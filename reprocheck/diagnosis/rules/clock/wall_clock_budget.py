@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import find, hits, on_lines
 from reprocheck.diagnosis.rules.clock.clock_lines import readings
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines
-from reprocheck.diagnosis.rules.standing import CLOCK, Standing, standing
+from reprocheck.diagnosis.rules.support import CLOCK, Support, support_of
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -25,10 +25,10 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     marks = hits(case, "clock-loop")
     counts = case.divergence is not None and case.divergence.kind == "steps"
-    if standing(case, *CLOCK) is not Standing.SHOWN and not counts:
+    if support_of(case, *CLOCK) is not Support.SHOWN and not counts:
         return None
     evidence = ("one run takes steps that the other does not",) if counts else ()
-    return find(case, sources=CLOCK, taps=on_lines(readings(case), marks), hits=marks, evidence=evidence)
+    return find(case, sources=CLOCK, entries=on_lines(readings(case), marks), hits=marks, evidence=evidence)
 
 
 RULE = Rule(page=PAGE, rank=401, match=match)

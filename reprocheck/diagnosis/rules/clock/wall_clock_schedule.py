@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import find, with_hits
 from reprocheck.diagnosis.rules.clock import wall_clock_budget
 from reprocheck.diagnosis.rules.clock.clock_lines import decides, readings
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, with_hits
-from reprocheck.diagnosis.rules.standing import CLOCK
+from reprocheck.diagnosis.rules.support import CLOCK
 from reprocheck.model.explanation import Case
 
 _KINDS = ("hyperparameters", "parameters", "optimizer state")
@@ -30,7 +30,7 @@ def match(case: Case) -> Match | None:
     if wall_clock_budget.match(case) is not None or decides(case):
         return None
     read = readings(case)
-    return find(case, sources=CLOCK, taps=read, hits=with_hits(case, read, "elapsed"), latest=True)
+    return find(case, sources=CLOCK, entries=read, hits=with_hits(case, read, "elapsed"), latest=True)
 
 
 RULE = Rule(page=PAGE, rank=405, match=match)

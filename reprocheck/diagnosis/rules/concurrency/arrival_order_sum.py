@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_lines
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
-from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -22,8 +22,8 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     marks = hits(case, "queue-sum")
-    taken = on_lines(taps(case, "pool", names=("get", "get_nowait")), marks)
-    return find(case, sources=RACE, taps=taken, hits=marks)
+    taken = on_lines(entries(case, "pool", names=("get", "get_nowait")), marks)
+    return find(case, sources=RACE, entries=taken, hits=marks)
 
 
 RULE = Rule(page=PAGE, rank=501, match=match)

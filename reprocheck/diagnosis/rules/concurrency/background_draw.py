@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reprocheck.diagnosis.generators import GLOBAL
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, taps, with_hits
-from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -22,15 +22,15 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    drawn = tuple(tap for tap in taps(case, "draw") if tap.generator in GLOBAL and not tap.in_child)
-    aside = tuple(tap for tap in drawn if tap.value == "thread")
+    drawn = tuple(entry for entry in entries(case, "draw") if entry.generator in GLOBAL and not entry.in_child)
+    aside = tuple(entry for entry in drawn if entry.value == "thread")
     marks = with_hits(case, drawn, "thread-draw")
     if case.origin is not None and case.origin.kind == "op":
         return None
-    if not aside and not (marks and hits(case, "thread-draw") and taps(case, "thread")):
+    if not aside and not (marks and hits(case, "thread-draw") and entries(case, "thread")):
         return None
-    found = tuple(tap for tap in aside if tap.threads == 1)
-    return find(case, sources=RACE, taps=found, hits=marks)
+    found = tuple(entry for entry in aside if entry.threads == 1)
+    return find(case, sources=RACE, entries=found, hits=marks)
 
 
 RULE = Rule(page=PAGE, rank=503, match=match)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, with_hits
 from reprocheck.diagnosis.rules.concurrency import arrival_order_sum
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, taps, with_hits
-from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -25,11 +25,11 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     if arrival_order_sum.match(case) is not None:
         return None  # the main thread adds up what it takes from a queue: nobody else writes there
-    shared = taps(case, "share_memory")
+    shared = entries(case, "share_memory")
     marks = with_hits(case, shared, "share-memory")
     if not shared:
-        marks = hits(case, "thread-update") if taps(case, "thread") or taps(case, "pool") else ()
-    return find(case, sources=RACE, taps=shared, hits=marks)
+        marks = hits(case, "thread-update") if entries(case, "thread") or entries(case, "pool") else ()
+    return find(case, sources=RACE, entries=shared, hits=marks)
 
 
 RULE = Rule(page=PAGE, rank=507, match=match)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_lines
 from reprocheck.diagnosis.rules.concurrency import arrival_order_sum
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
-from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -25,10 +25,10 @@ def match(case: Case) -> Match | None:
     if arrival_order_sum.match(case) is not None:
         return None  # in which order they come makes no difference but to the sum
     marks = hits(case, "thread-producer")
-    started = tuple(tap for tap in on_lines(taps(case, "thread"), marks) if tap.count > 1 or len(marks) > 1)
-    if not taps(case, "pool", names=("get", "get_nowait")):
+    started = tuple(entry for entry in on_lines(entries(case, "thread"), marks) if entry.count > 1 or len(marks) > 1)
+    if not entries(case, "pool", names=("get", "get_nowait")):
         return None
-    return find(case, sources=RACE, taps=started)
+    return find(case, sources=RACE, entries=started)
 
 
 RULE = Rule(page=PAGE, rank=506, match=match)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_lines
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
-from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -25,8 +25,8 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     marks = hits(case, "spawn-draw")
-    inside = on_lines((tap for tap in taps(case, "draw", "unseeded") if tap.in_child), marks)
-    return find(case, sources=(INTRINSIC, "unseeded", "seeding"), taps=inside, hits=marks)
+    inside = on_lines((entry for entry in entries(case, "draw", "unseeded") if entry.in_child), marks)
+    return find(case, sources=(INTRINSIC, "unseeded", "seeding"), entries=inside, hits=marks)
 
 
 RULE = Rule(page=PAGE, rank=509, match=match)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reprocheck.diagnosis.generators import GLOBAL
+from reprocheck.diagnosis.rules.candidate_lines import entries, find
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, taps
-from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -22,11 +22,11 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    drawn = tuple(tap for tap in taps(case, "draw") if tap.threads > 1 and tap.generator in GLOBAL)
+    drawn = tuple(entry for entry in entries(case, "draw") if entry.threads > 1 and entry.generator in GLOBAL)
     if case.origin is not None and case.origin.kind != "generator":  # else torch's draws would be the origin
-        drawn = tuple(tap for tap in drawn if tap.generator != "torch")
+        drawn = tuple(entry for entry in drawn if entry.generator != "torch")
     evidence = (f"it was called from {drawn[0].threads} threads",) if drawn else ()
-    return find(case, sources=RACE, taps=drawn, evidence=evidence)
+    return find(case, sources=RACE, entries=drawn, evidence=evidence)
 
 
 RULE = Rule(page=PAGE, rank=502, match=match)

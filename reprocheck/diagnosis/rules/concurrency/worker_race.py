@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, taps
 from reprocheck.diagnosis.rules.seeds.worker_init_entropy import NO_WORKERS
-from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -23,7 +23,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if not any("num_workers=0" not in tap.value for tap in taps(case, "loader")):
+    if not any("num_workers=0" not in entry.value for entry in entries(case, "loader")):
         return None
     return find(case, sources=RACE, hits=hits(case, "dataset-queue-get"), remedies=(NO_WORKERS,))
 

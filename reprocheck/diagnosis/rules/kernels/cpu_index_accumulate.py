@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import hits, on_cuda, origin_place
 from reprocheck.diagnosis.rules.kernels.operations import DETERMINISTIC, ONE_THREAD, by_operation, op_name
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import hits, on_cuda, origin_place
-from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
 
 INDEX_OPS = {"_index_put_impl_", "index_put_", "index_put", "_unsafe_index_put", "put_", "put", "take_backward"}

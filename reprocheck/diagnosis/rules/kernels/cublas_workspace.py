@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import on_cuda
 from reprocheck.diagnosis.rules.kernels.cuda import CUBLAS_WORKSPACE, MATMULS
 from reprocheck.diagnosis.rules.kernels.operations import by_operation, op_name
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import on_cuda
-from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
 
 PAGE = Page(

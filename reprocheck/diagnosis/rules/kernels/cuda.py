@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from reprocheck.diagnosis.rules.scene import on_cuda
+from reprocheck.diagnosis.rules.candidate_lines import on_cuda
 from reprocheck.model.explanation import Case, Remedy
 
 CUDNN_DETERMINISTIC = Remedy(text="--cudnn-deterministic", settings=(("cudnn_deterministic", True),), cost=2)

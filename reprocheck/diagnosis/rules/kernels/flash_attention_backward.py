@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import at_origin, on_cuda
 from reprocheck.diagnosis.rules.kernels.cuda import ATTENTIONS, warned_of
 from reprocheck.diagnosis.rules.kernels.operations import DETERMINISTIC, by_operation, op_name
 from reprocheck.diagnosis.rules.model import ERROR, LOW, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import at_origin, on_cuda
-from reprocheck.diagnosis.rules.standing import RACE, Standing, standing
+from reprocheck.diagnosis.rules.support import RACE, Support, support_of
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -28,7 +28,7 @@ def match(case: Case) -> Match | None:
     if op_name(case) in ATTENTIONS:
         return by_operation(case, *RACE, remedies=(DETERMINISTIC,))
     warned = warned_of(case, ATTENTIONS)
-    if not warned or op_name(case) or standing(case, *RACE) is Standing.AGAINST:
+    if not warned or op_name(case) or support_of(case, *RACE) is Support.AGAINST:
         return None
     evidence = (f"PyTorch says that `{warned}` has no deterministic implementation",)
     return at_origin(case, LOW, evidence, (DETERMINISTIC,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reprocheck.diagnosis.rules.kernels.cpu_index_accumulate import INDEX_OPS, is_accumulating
 from reprocheck.diagnosis.rules.kernels.operations import DETERMINISTIC, ONE_THREAD, by_operation, op_name
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
 
 _OPS = INDEX_OPS | {"scatter_", "scatter", "index_copy_", "index_copy", "masked_scatter_"}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import at_origin
 from reprocheck.diagnosis.rules.model import HIGH, LOW, MEDIUM, Match
-from reprocheck.diagnosis.rules.scene import at_origin
-from reprocheck.diagnosis.rules.standing import Standing, standing
+from reprocheck.diagnosis.rules.support import Support, support_of
 from reprocheck.model import Deterministic
 from reprocheck.model.explanation import Case, Remedy
 
@@ -27,11 +27,11 @@ def op_name(case: Case) -> str:
 def by_operation(
     case: Case, *sources: str, evidence: tuple[str, ...] = (), remedies: tuple[Remedy, ...] = ()
 ) -> Match | None:
-    """The origin is the cause, unless an experiment blames something that it cannot hang on."""
-    if case.origin is None or standing(case, *sources) is Standing.AGAINST:
+    """The origin is the cause, unless an experiment blames something that it cannot depend on."""
+    if case.origin is None or support_of(case, *sources) is Support.AGAINST:
         return None
     given = "inputs that were not recorded" if case.origin.unknown_inputs else "equal inputs"
-    told = (f"`{case.origin.call.op}` got {given} and gave another output", *evidence)
+    evidence_lines = (f"`{case.origin.call.op}` got {given} and gave another output", *evidence)
     confidence = HIGH if case.attribution is not None else MEDIUM
     confidence = LOW if case.origin.unknown_inputs else confidence
-    return at_origin(case, confidence, told, remedies)
+    return at_origin(case, confidence, evidence_lines, remedies)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import find, hits, on_lines
 from reprocheck.diagnosis.rules.leftovers import best_file, cache_shift, data_changed
-from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, reads_of_written, tells_of
+from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, reads_of_written, writers_of
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -30,8 +30,8 @@ def match(case: Case) -> Match | None:
     marks = hits(case, "state-update") or hits(case, "guarded-load")
     found = on_lines(reads, marks)
     if not marks:
-        found = tuple(tap for tap in reads if tap.kind == "read")
-    return find(case, sources=SOURCES, taps=found, hits=marks, fallback=True, evidence=tells_of(reads, case))
+        found = tuple(entry for entry in reads if entry.kind == "read")
+    return find(case, sources=SOURCES, entries=found, hits=marks, fallback=True, evidence=writers_of(reads, case))
 
 
 RULE = Rule(page=PAGE, rank=313, match=match)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, reads_of_written, tells_of
+from reprocheck.diagnosis.rules.candidate_lines import find, hits, on_lines
+from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, reads_of_written, writers_of
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -23,7 +23,7 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     reads = reads_of_written(case)
     marks = hits(case, "cache-guard")
-    return find(case, sources=SOURCES, taps=on_lines(reads, marks), hits=marks, evidence=tells_of(reads, case))
+    return find(case, sources=SOURCES, entries=on_lines(reads, marks), hits=marks, evidence=writers_of(reads, case))
 
 
 RULE = Rule(page=PAGE, rank=311, match=match)

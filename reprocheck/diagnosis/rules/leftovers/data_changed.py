@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, reads_of_written, tells_of
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
+from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, reads_of_written, writers_of
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, taps, with_hits
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -22,10 +22,14 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     reads = reads_of_written(case)
-    read = {tap.value for tap in reads}
-    grown = tuple(tap for tap in taps(case, "write") if tap.generator == "append" and tap.value in read)
+    read = {entry.value for entry in reads}
+    grown = tuple(entry for entry in entries(case, "write") if entry.generator == "append" and entry.value in read)
     return find(
-        case, sources=SOURCES, taps=grown, hits=with_hits(case, grown, "append-open"), evidence=tells_of(reads, case)
+        case,
+        sources=SOURCES,
+        entries=grown,
+        hits=with_hits(case, grown, "append-open"),
+        evidence=writers_of(reads, case),
     )
 
 

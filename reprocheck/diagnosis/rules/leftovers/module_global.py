@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import find, hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits
 from reprocheck.model.explanation import Case
 
 PAGE = Page(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reprocheck.diagnosis.rules.loop.conduct import names_of, told
+from reprocheck.diagnosis.rules.loop.loop_facts import match_fact, names_of
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.model.explanation import Case
 
@@ -21,7 +21,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    return told(case, PAGE.slug, lambda fact: names_of(fact))
+    return match_fact(case, PAGE.slug, lambda fact: names_of(fact))
 
 
 RULE = Rule(page=PAGE, rank=711, match=match, always=True, is_cause=False)

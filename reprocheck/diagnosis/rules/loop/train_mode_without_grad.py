@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reprocheck.diagnosis.rules.loop.conduct import names_of, times, told
+from reprocheck.diagnosis.rules.loop.loop_facts import match_fact, names_of, times
 from reprocheck.diagnosis.rules.model import WARNING, Match, Page, Rule
 from reprocheck.model.explanation import Case
 
@@ -24,7 +24,9 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    return told(case, PAGE.slug, lambda fact: f"without gradients, in train mode: {names_of(fact)}; {times(fact)}")
+    return match_fact(
+        case, PAGE.slug, lambda fact: f"without gradients, in train mode: {names_of(fact)}; {times(fact)}"
+    )
 
 
 RULE = Rule(page=PAGE, rank=701, match=match, always=True, is_cause=False)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import hits
 from reprocheck.diagnosis.rules.memory.heap_contents import by_heap
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import hits
 from reprocheck.model.explanation import Case
 
 PAGE = Page(

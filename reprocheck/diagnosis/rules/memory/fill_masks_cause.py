@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, walks
 from reprocheck.diagnosis.rules.model import HIGH, NOTE, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import taps, walks
-from reprocheck.diagnosis.rules.standing import Standing, standing, told
+from reprocheck.diagnosis.rules.support import Support, experiment_notes, support_of
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -22,11 +22,11 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if standing(case, "heap contents") is not Standing.SHOWN:
+    if support_of(case, "heap contents") is not Support.SHOWN:
         return None
-    if walks(case, of_addresses=True) or taps(case, "thread", "pool"):
+    if walks(case, of_addresses=True) or entries(case, "thread", "pool"):
         return None  # what is in memory also moves addresses, and a race may agree by luck
-    return Match(confidence=HIGH, evidence=told(case))
+    return Match(confidence=HIGH, evidence=experiment_notes(case))
 
 
 RULE = Rule(page=PAGE, rank=607, match=match)

@@ -1,9 +1,9 @@
-"""What the rules for uninitialized memory share: the place of the difference tells the kinds of memory apart."""
+"""What the rules for uninitialized memory share: the place of the difference distinguishes the kinds of memory."""
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import find, hits, origin_place, walks
 from reprocheck.diagnosis.rules.model import Match
-from reprocheck.diagnosis.rules.scene import find, hits, origin_place, walks
 from reprocheck.model import Deterministic
 from reprocheck.model.explanation import Case, Remedy
 

@@ -1,1 +1,1 @@
-"""What is seen beside a cause, or where nothing differs."""
+"""What is seen next to a cause, or where nothing differs."""

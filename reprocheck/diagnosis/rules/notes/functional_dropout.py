@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import find, hits
 from reprocheck.diagnosis.rules.model import MEDIUM, NOTE, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits
-from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
 
 PAGE = Page(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import HIGH, WARNING, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, taps, with_hits
-from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -22,12 +22,12 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    used = tuple(tap for tap in taps(case, "unseeded", names=("Generator",)) if "default" in tap.value)
+    used = tuple(entry for entry in entries(case, "unseeded", names=("Generator",)) if "default" in entry.value)
     evidence = ("it draws from the constant default seed: the run's seed does not reach it",)
     found = find(
         case,
         sources=(INTRINSIC,),
-        taps=used,
+        entries=used,
         hits=with_hits(case, used, "unseeded-generator"),
         shown=True,
         cap=HIGH,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_lines
 from reprocheck.diagnosis.rules.model import NOTE, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
-from reprocheck.diagnosis.rules.standing import Standing, standing
+from reprocheck.diagnosis.rules.support import Support, support_of
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -21,10 +21,10 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if standing(case, "hash seed") is not Standing.SHOWN:
+    if support_of(case, "hash seed") is not Support.SHOWN:
         return None
     marks = hits(case, "hashseed-assignment")
-    return find(case, sources=("hash seed",), taps=on_lines(taps(case, "environ"), marks), hits=marks)
+    return find(case, sources=("hash seed",), entries=on_lines(entries(case, "environ"), marks), hits=marks)
 
 
 RULE = Rule(page=PAGE, rank=606, match=match)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reprocheck.diagnosis.generators import GLOBAL
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_lines
 from reprocheck.diagnosis.rules.model import MEDIUM, NOTE, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
-from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -22,9 +22,9 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    seeds = (tap for tap in taps(case, "seed") if tap.generator in GLOBAL and not tap.in_child)
-    again = tuple(tap for tap in on_lines(seeds, hits(case, "constant-seed")) if tap.count > 1 and tap.step > 0)
-    return find(case, sources=(INTRINSIC,), taps=again, shown=True, cap=MEDIUM)
+    seeds = (entry for entry in entries(case, "seed") if entry.generator in GLOBAL and not entry.in_child)
+    again = tuple(entry for entry in on_lines(seeds, hits(case, "constant-seed")) if entry.count > 1 and entry.step > 0)
+    return find(case, sources=(INTRINSIC,), entries=again, shown=True, cap=MEDIUM)
 
 
 RULE = Rule(page=PAGE, rank=609, match=match, always=True)

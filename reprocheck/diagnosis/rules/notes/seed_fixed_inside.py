@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reprocheck.diagnosis.generators import GLOBAL
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_lines
 from reprocheck.diagnosis.rules.model import WARNING, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
-from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -26,12 +26,12 @@ def match(case: Case) -> Match | None:
         return None
     one, other = case.equal_seeds[0]
     marks = hits(case, "constant-seed")
-    seeds = tuple(tap for tap in taps(case, "seed") if tap.generator in GLOBAL and not tap.in_child)
+    seeds = tuple(entry for entry in entries(case, "seed") if entry.generator in GLOBAL and not entry.in_child)
     found = on_lines(seeds, marks)
     return find(
         case,
         sources=(INTRINSIC,),
-        taps=found or seeds,
+        entries=found or seeds,
         hits=marks if found else (),
         shown=True,
         evidence=(f"seeds {one} and {other} gave equal runs",),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_lines
 from reprocheck.diagnosis.rules.model import WARNING, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
-from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -22,11 +22,15 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if not taps(case, "loader"):
+    if not entries(case, "loader"):
         return None
-    inside = (tap for tap in taps(case, "seed", names=("manual_seed",)) if tap.in_child and tap.generator == "torch")
+    inside = (
+        entry
+        for entry in entries(case, "seed", names=("manual_seed",))
+        if entry.in_child and entry.generator == "torch"
+    )
     marks = hits(case, "constant-seed")
-    return find(case, sources=(INTRINSIC,), taps=on_lines(inside, marks), shown=True)
+    return find(case, sources=(INTRINSIC,), entries=on_lines(inside, marks), shown=True)
 
 
 RULE = Rule(page=PAGE, rank=605, match=match, always=True)

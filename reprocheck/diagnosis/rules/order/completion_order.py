@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, taps, with_hits
-from reprocheck.diagnosis.rules.standing import RACE
+from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -22,8 +22,8 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    used = taps(case, "pool", names=("as_completed", "imap_unordered"))
-    return find(case, sources=RACE, taps=used, hits=with_hits(case, used, "as-completed", "imap-unordered"))
+    used = entries(case, "pool", names=("as_completed", "imap_unordered"))
+    return find(case, sources=RACE, entries=used, hits=with_hits(case, used, "as-completed", "imap-unordered"))
 
 
 RULE = Rule(page=PAGE, rank=505, match=match)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import find, hits, walks
 from reprocheck.diagnosis.rules.model import Match
-from reprocheck.diagnosis.rules.scene import find, hits, walks
 from reprocheck.model.explanation import Case, Remedy
 
 FIXED_HASHES = Remedy(
@@ -21,14 +21,14 @@ def by_hash(case: Case, pattern: str, *, fallback: bool = False) -> Match | None
     Where the runs showed which sets they walked through, no other set counts, whatever it looks like in the source.
     """
     walked = walks(case, of_addresses=False)
-    seen = tuple(tap.hit for tap in walked if tap.hit is not None)
+    seen = tuple(entry.hit for entry in walked if entry.hit is not None)
     read = tuple(hit for hit in hits(case, *PATTERNS) if not walked or hit.pattern == "hash-call")
     every = (*seen, *read)
     rivals = tuple(hit for hit in every if hit.pattern != pattern)
     return find(
         case,
         sources=("hash seed",),
-        taps=(tap for tap in walked if tap.hit is not None and tap.hit.pattern == pattern),
+        entries=(entry for entry in walked if entry.hit is not None and entry.hit.pattern == pattern),
         hits=(hit for hit in every if hit.pattern == pattern),
         rivals=rivals,
         fallback=fallback and not rivals,

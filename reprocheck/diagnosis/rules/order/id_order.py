@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reprocheck.diagnosis.rules.candidate_lines import find, hits, walks, without_comment
 from reprocheck.diagnosis.rules.model import ERROR, LOW, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, walks, without_comment
-from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -28,11 +28,11 @@ def match(case: Case) -> Match | None:
         return None
     sources = (INTRINSIC, "heap contents")
     walked = walks(case, of_addresses=True)
-    places = {tap.location for tap in walked}
+    places = {entry.location for entry in walked}
     marks = tuple(hit for hit in hits(case, "module-set", "id-sort") if hit.location not in places)
-    seen = tuple(tap.hit for tap in walked if tap.hit is not None)
-    found = find(case, sources=sources, taps=walked, hits=(*seen, *(() if walked else marks)))
-    if found is not None or case.taps:
+    seen = tuple(entry.hit for entry in walked if entry.hit is not None)
+    found = find(case, sources=sources, entries=walked, hits=(*seen, *(() if walked else marks)))
+    if found is not None or case.entries:
         return found and replace(found, help=_help(found))
     return find(case, sources=(INTRINSIC,), hits=hits(case, "set-iteration", "set-sum"), cap=LOW)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_lines
 from reprocheck.diagnosis.rules.model import LOW, Match
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps
 from reprocheck.model.explanation import Case, Remedy
 
 SORTED = Remedy(text="sorted directory listings", overrides=(("sorted_listings", True),), cost=4)
@@ -12,7 +12,7 @@ _ALL = ("listdir", "scandir", "iterdir", "walk", "glob")
 
 def by_listing(case: Case, names: tuple[str, ...], patterns: tuple[str, ...]) -> Match | None:
     """The listing that decides. One whose result is sorted in the source decides nothing."""
-    listed = taps(case, "listing", names=names)
+    listed = entries(case, "listing", names=names)
     unsorted = on_lines(listed, hits(case, *patterns))
     rivals = hits(case, *(pattern for pattern in _ALL if pattern not in patterns))
     if not unsorted and rivals:
@@ -20,7 +20,7 @@ def by_listing(case: Case, names: tuple[str, ...], patterns: tuple[str, ...]) ->
     return find(
         case,
         sources=("directory order",),
-        taps=unsorted or listed,
+        entries=unsorted or listed,
         hits=hits(case, *patterns),
         rivals=rivals,
         cap="high" if unsorted else LOW,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, LOW, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, taps, with_hits
-from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.diagnosis.source.order import is_unordered
 from reprocheck.model.explanation import Case
 
@@ -24,12 +24,12 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    asked = tuple(tap for tap in taps(case, "query") if is_unordered(tap.value))
-    shuffled = tuple(tap for tap in asked if "rand" in tap.value.lower())
+    asked = tuple(entry for entry in entries(case, "query") if is_unordered(entry.value))
+    shuffled = tuple(entry for entry in asked if "rand" in entry.value.lower())
     marks = hits(case, "sql-unordered")
     if shuffled:
-        return find(case, sources=(INTRINSIC,), taps=shuffled, hits=with_hits(case, shuffled, "sql-unordered"))
-    return find(case, sources=(INTRINSIC,), taps=asked, hits=marks, cap=LOW)
+        return find(case, sources=(INTRINSIC,), entries=shuffled, hits=with_hits(case, shuffled, "sql-unordered"))
+    return find(case, sources=(INTRINSIC,), entries=asked, hits=marks, cap=LOW)
 
 
 RULE = Rule(page=PAGE, rank=508, match=match)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries, find, hits, lines, on_lines, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import differing_seeds, find, hits, lines, on_lines, taps, with_hits
-from reprocheck.diagnosis.rules.standing import CLOCK
-from reprocheck.model.explanation import Case, Tap
+from reprocheck.diagnosis.rules.support import CLOCK
+from reprocheck.model.explanation import Case, LedgerEntry
 
 PAGE = Page(
     code="RC508",
@@ -25,24 +25,26 @@ def match(case: Case) -> Match | None:
     seeds = differing_seeds(case)
     if case.alone:  # the line itself must show it
         marked = hits(case, "seed-from-clock")
-        found = on_lines(taps(case, "seed", "clock", "pid"), marked)
-        return find(case, sources=(*CLOCK, "pid"), taps=found[:1], hits=with_hits(case, found, "seed-from-clock"))
-    asked = taps(case, "clock", "pid")
-    before = tuple(tap for tap in asked if any(tap.order <= seed.order or _one_line(tap, seed) for seed in seeds))
+        found = on_lines(entries(case, "seed", "clock", "pid"), marked)
+        return find(case, sources=(*CLOCK, "pid"), entries=found[:1], hits=with_hits(case, found, "seed-from-clock"))
+    asked = entries(case, "clock", "pid")
+    before = tuple(
+        entry for entry in asked if any(entry.order <= seed.order or _one_line(entry, seed) for seed in seeds)
+    )
     evidence = _evidence(seeds, case)
     marks = with_hits(case, before, "seed-from-clock")
-    return find(case, sources=(*CLOCK, "pid"), taps=before, hits=marks, latest=True, evidence=evidence)
+    return find(case, sources=(*CLOCK, "pid"), entries=before, hits=marks, latest=True, evidence=evidence)
 
 
-def _one_line(tap: Tap, seed: Tap) -> bool:
-    return bool(lines((tap,)) & lines((seed,)))
+def _one_line(entry: LedgerEntry, seed: LedgerEntry) -> bool:
+    return bool(lines((entry,)) & lines((seed,)))
 
 
-def _evidence(seeds: tuple[Tap, ...], case: Case) -> tuple[str, ...]:
+def _evidence(seeds: tuple[LedgerEntry, ...], case: Case) -> tuple[str, ...]:
     if not seeds:
         return ()
     seed = seeds[0]
-    twin = next((o.value for o in case.other_taps if (o.name, o.location) == (seed.name, seed.location)), "another")
+    twin = next((o.value for o in case.other_entries if (o.name, o.location) == (seed.name, seed.location)), "another")
     return (f"`{seed.name}` got {seed.value} in one run and {twin} in the other",)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reprocheck.diagnosis.generators import ENTROPY
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, taps, with_hits
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -21,8 +21,8 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    made = tuple(tap for tap in taps(case, "seed") if tap.value == ENTROPY)
-    return find(case, sources=("unseeded", "entropy"), taps=made, hits=with_hits(case, made, "entropy-reseed"))
+    made = tuple(entry for entry in entries(case, "seed") if entry.value == ENTROPY)
+    return find(case, sources=("unseeded", "entropy"), entries=made, hits=with_hits(case, made, "entropy-reseed"))
 
 
 RULE = Rule(page=PAGE, rank=211, match=match, alone=True)

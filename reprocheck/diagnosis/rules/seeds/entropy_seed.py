@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries, find, hits, on_lines, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import differing_seeds, find, hits, on_lines, taps, with_hits
-from reprocheck.diagnosis.rules.standing import Standing, standing
+from reprocheck.diagnosis.rules.support import Support, support_of
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -24,16 +24,18 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     sources = ("entropy", "unseeded")
     if case.alone:  # the line itself must show it
-        found = on_lines(taps(case, "seed", "entropy", "unseeded"), hits(case, "seed-from-entropy"))
-        return find(case, sources=sources, taps=found[:1], hits=with_hits(case, found, "seed-from-entropy"))
-    sequences = tuple(tap for tap in taps(case, "unseeded", names=("SeedSequence",)) if "SeedSequence" in tap.code)
-    drawn = () if _frozen_is(case, "unseeded") else taps(case, "entropy")
-    if standing(case, *sources) is not Standing.SHOWN:
+        found = on_lines(entries(case, "seed", "entropy", "unseeded"), hits(case, "seed-from-entropy"))
+        return find(case, sources=sources, entries=found[:1], hits=with_hits(case, found, "seed-from-entropy"))
+    sequences = tuple(
+        entry for entry in entries(case, "unseeded", names=("SeedSequence",)) if "SeedSequence" in entry.code
+    )
+    drawn = () if _frozen_is(case, "unseeded") else entries(case, "entropy")
+    if support_of(case, *sources) is not Support.SHOWN:
         seeds = differing_seeds(case)
-        drawn = tuple(tap for tap in drawn if any(seed.order >= tap.order for seed in seeds))
+        drawn = tuple(entry for entry in drawn if any(seed.order >= entry.order for seed in seeds))
     found = (*sequences, *drawn)
     marks = with_hits(case, found, "seed-from-entropy", "unseeded-generator")
-    return find(case, sources=sources, taps=found, hits=marks)
+    return find(case, sources=sources, entries=found, hits=marks)
 
 
 def _frozen_is(case: Case, factor: str) -> bool:

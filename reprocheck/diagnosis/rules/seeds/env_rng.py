@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_lines, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps, with_hits
-from reprocheck.diagnosis.rules.standing import UNSEEDED
+from reprocheck.diagnosis.rules.support import UNSEEDED
 from reprocheck.model.explanation import Case
 
 _PACKAGES = ("gymnasium", "gym", "pettingzoo", "dm_env", "dm_control")
@@ -23,10 +23,10 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    made = taps(case, "unseeded")
+    made = entries(case, "unseeded")
     own = on_lines(made, hits(case, "reset-rng"))
-    found = (*own, *(tap for tap in made if tap.library in _PACKAGES or tap.name.split(".")[0] in _PACKAGES))
-    return find(case, sources=UNSEEDED, taps=found, hits=with_hits(case, found, "reset-rng"))
+    found = (*own, *(entry for entry in made if entry.library in _PACKAGES or entry.name.split(".")[0] in _PACKAGES))
+    return find(case, sources=UNSEEDED, entries=found, hits=with_hits(case, found, "reset-rng"))
 
 
 RULE = Rule(page=PAGE, rank=205, match=match, alone=True)

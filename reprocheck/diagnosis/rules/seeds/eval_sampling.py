@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, taps, with_hits
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -23,9 +23,9 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     if case.divergence is None or case.divergence.stage != "metric":
         return None
-    late = tuple(tap for tap in taps(case, "unseeded") if tap.step > 0 and "default" not in tap.value)
+    late = tuple(entry for entry in entries(case, "unseeded") if entry.step > 0 and "default" not in entry.value)
     marks = with_hits(case, late, "unseeded-generator", "random-state-none")
-    return find(case, sources=("unseeded",), taps=late, hits=marks)
+    return find(case, sources=("unseeded",), entries=late, hits=marks)
 
 
 RULE = Rule(page=PAGE, rank=206, match=match)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, taps
-from reprocheck.diagnosis.rules.standing import INTRINSIC
+from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -21,13 +21,13 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    every = taps(case, "seed")
-    whole = [tap for tap in every if tap.name.endswith(("torch.manual_seed", "manual_seed_all"))]
+    every = entries(case, "seed")
+    whole = [entry for entry in every if entry.name.endswith(("torch.manual_seed", "manual_seed_all"))]
     gpus = case.manifest.get("gpus") or ()
     if len(gpus) < 2 or whole or case.request.settings.seeding.value != "none":
         return None
-    one = tuple(tap for tap in every if tap.name.endswith("cuda.manual_seed"))
-    return find(case, sources=(INTRINSIC, "seeding"), taps=one)
+    one = tuple(entry for entry in every if entry.name.endswith("cuda.manual_seed"))
+    return find(case, sources=(INTRINSIC, "seeding"), entries=one)
 
 
 RULE = Rule(page=PAGE, rank=218, match=match, alone=True)

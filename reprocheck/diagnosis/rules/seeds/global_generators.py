@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reprocheck.diagnosis.generators import ENTROPY, GLOBAL, drawn_before_seeded
-from reprocheck.diagnosis.rules.scene import taps
+from reprocheck.diagnosis.rules.candidate_lines import entries
 from reprocheck.model import Seeding
-from reprocheck.model.explanation import Case, Remedy, Tap
+from reprocheck.model.explanation import Case, LedgerEntry, Remedy
 
 PUT_BACK = "state"
 """Value of a seed that is a state put back."""
@@ -17,27 +17,27 @@ SEED_EVERYTHING = Remedy(
 )
 
 
-def left_to_chance(case: Case) -> dict[str, Tap]:
+def left_to_chance(case: Case) -> dict[str, LedgerEntry]:
     """Global generators that nobody had seeded when they were first drawn from, with that draw.
 
     Where reprocheck seeds, that is a question only for runs in which it did not.
     """
     attribution = case.attribution
     by_experiment = attribution is not None and attribution.kind == "seeding"
-    guilty = set(attribution.factors) & set(GLOBAL) if attribution is not None and by_experiment else set()
-    chance = drawn_before_seeded(taps(case, "seed", "draw", "unseeded"), case.request.settings.seeding)
-    return {generator: tap for generator, tap in chance.items() if not guilty or generator in guilty}
+    smallest_sets = set(attribution.factors) & set(GLOBAL) if attribution is not None and by_experiment else set()
+    chance = drawn_before_seeded(entries(case, "seed", "draw", "unseeded"), case.request.settings.seeding)
+    return {generator: entry for generator, entry in chance.items() if not smallest_sets or generator in smallest_sets}
 
 
-def seeds_of(case: Case, generator: str) -> tuple[Tap, ...]:
+def seeds_of(case: Case, generator: str) -> tuple[LedgerEntry, ...]:
     """Where the target itself seeds a global generator with a value."""
-    every = (*case.taps, *case.other_taps)
+    every = (*case.entries, *case.other_entries)
     return tuple(
-        tap
-        for tap in every
-        if tap.kind == "seed"
-        and tap.generator == generator
-        and tap.value != ENTROPY
-        and not tap.in_child
-        and not (tap.value == PUT_BACK and tap.library)  # a compiler leaves no trace in a generator
+        entry
+        for entry in every
+        if entry.kind == "seed"
+        and entry.generator == generator
+        and entry.value != ENTROPY
+        and not entry.in_child
+        and not (entry.value == PUT_BACK and entry.library)  # a compiler leaves no trace in a generator
     )

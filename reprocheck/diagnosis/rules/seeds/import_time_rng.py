@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_lines, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, hits, on_lines, taps, with_hits
-from reprocheck.diagnosis.rules.standing import UNSEEDED
+from reprocheck.diagnosis.rules.support import UNSEEDED
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -22,13 +22,13 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     marks = hits(case, "default-argument-rng", "class-body-rng")
-    found = on_lines(taps(case, "unseeded"), marks)
+    found = on_lines(entries(case, "unseeded"), marks)
     return find(
         case,
         sources=UNSEEDED,
-        taps=found,
+        entries=found,
         hits=with_hits(case, found, "default-argument-rng", "class-body-rng"),
-        evidence=("it was made while the module was imported",) if any(tap.in_import for tap in found) else (),
+        evidence=("it was made while the module was imported",) if any(entry.in_import for entry in found) else (),
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reprocheck.diagnosis.generators import GLOBAL
+from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries, find, hits, on_lines, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import differing_seeds, find, hits, on_lines, taps, with_hits
-from reprocheck.diagnosis.rules.standing import CLOCK
+from reprocheck.diagnosis.rules.support import CLOCK
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -23,13 +23,13 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    moved = tuple(tap for tap in differing_seeds(case) if tap.generator in GLOBAL and not tap.in_child)
-    foreign = (*on_lines(moved, hits(case, "constructor-seed")), *(tap for tap in moved if tap.library))
-    own = (tap.order for tap in taps(case, "seed") if tap.generator in GLOBAL and tap not in moved)
+    moved = tuple(entry for entry in differing_seeds(case) if entry.generator in GLOBAL and not entry.in_child)
+    foreign = (*on_lines(moved, hits(case, "constructor-seed")), *(entry for entry in moved if entry.library))
+    own = (entry.order for entry in entries(case, "seed") if entry.generator in GLOBAL and entry not in moved)
     before = min(own, default=None)
-    after = tuple(tap for tap in foreign if before is not None and tap.order > before)
+    after = tuple(entry for entry in foreign if before is not None and entry.order > before)
     marks = with_hits(case, after, "constructor-seed")
-    return find(case, sources=(*CLOCK, "pid", "entropy", "unseeded"), taps=after, hits=marks)
+    return find(case, sources=(*CLOCK, "pid", "entropy", "unseeded"), entries=after, hits=marks)
 
 
 RULE = Rule(page=PAGE, rank=202, match=match, alone=True)

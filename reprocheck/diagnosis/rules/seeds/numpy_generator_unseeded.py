@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, taps, with_hits
-from reprocheck.diagnosis.rules.standing import UNSEEDED
+from reprocheck.diagnosis.rules.support import UNSEEDED
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -21,9 +21,11 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    made = taps(case, "unseeded", names=("default_rng", "PCG64", "MT19937", "Philox", "SFC64", "Generator"))
-    made += tuple(tap for tap in taps(case, "unseeded", names=("SeedSequence",)) if "SeedSequence" not in tap.code)
-    return find(case, sources=UNSEEDED, taps=made, hits=with_hits(case, made, "unseeded-generator"))
+    made = entries(case, "unseeded", names=("default_rng", "PCG64", "MT19937", "Philox", "SFC64", "Generator"))
+    made += tuple(
+        entry for entry in entries(case, "unseeded", names=("SeedSequence",)) if "SeedSequence" not in entry.code
+    )
+    return find(case, sources=UNSEEDED, entries=made, hits=with_hits(case, made, "unseeded-generator"))
 
 
 RULE = Rule(page=PAGE, rank=212, match=match, alone=True)

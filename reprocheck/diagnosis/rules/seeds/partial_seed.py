@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reprocheck.diagnosis.generators import GLOBAL
+from reprocheck.diagnosis.rules.candidate_lines import changed_line, find, hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import changed_line, find, hits
 from reprocheck.diagnosis.rules.seeds import seed_drawn
 from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, left_to_chance, seeds_of
 from reprocheck.model import Seeding
@@ -28,13 +28,13 @@ def match(case: Case) -> Match | None:
     if seed_drawn.match(case) is not None:
         return None
     others = case.request.settings.seeding is Seeding.TORCH or any(seeds_of(case, name) for name in GLOBAL)
-    chance = {name: tap for name, tap in left_to_chance(case).items() if not seeds_of(case, name)}
+    chance = {name: entry for name, entry in left_to_chance(case).items() if not seeds_of(case, name)}
     if not others or not chance:
         return None
-    name, tap = min(chance.items(), key=lambda item: item[1].order)
+    name, entry = min(chance.items(), key=lambda item: item[1].order)
     evidence = (f"{name}'s global generator is first used here, and nothing seeds it",)
-    repairs = tuple(changed_line(hit.edit) for hit in hits(case, f"seed-beside-{name}")[:1] if hit.edit is not None)
-    return find(case, sources=("seeding",), taps=(tap,), evidence=evidence, remedies=(*repairs, SEED_EVERYTHING))
+    repairs = tuple(changed_line(hit.edit) for hit in hits(case, f"seed-also-{name}")[:1] if hit.edit is not None)
+    return find(case, sources=("seeding",), entries=(entry,), evidence=evidence, remedies=(*repairs, SEED_EVERYTHING))
 
 
 RULE = Rule(page=PAGE, rank=216, match=match, always=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, taps, with_hits
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -20,9 +20,11 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    made = tuple(tap for tap in taps(case, "unseeded", "entropy") if "Sampler(" in tap.code)
-    own = tuple(tap for tap in made if tap.name.split(".")[0] in ("numpy", "random", "torch", "os", "secrets", "uuid"))
-    return find(case, sources=("unseeded", "entropy"), taps=own, hits=with_hits(case, own, "unseeded-generator"))
+    made = tuple(entry for entry in entries(case, "unseeded", "entropy") if "Sampler(" in entry.code)
+    own = tuple(
+        entry for entry in made if entry.name.split(".")[0] in ("numpy", "random", "torch", "os", "secrets", "uuid")
+    )
+    return find(case, sources=("unseeded", "entropy"), entries=own, hits=with_hits(case, own, "unseeded-generator"))
 
 
 RULE = Rule(page=PAGE, rank=207, match=match, alone=True)

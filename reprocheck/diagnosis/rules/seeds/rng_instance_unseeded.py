@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, taps, with_hits
-from reprocheck.diagnosis.rules.standing import UNSEEDED
+from reprocheck.diagnosis.rules.support import UNSEEDED
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -21,8 +21,8 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    made = taps(case, "unseeded", names=("Random", "RandomState"))
-    return find(case, sources=UNSEEDED, taps=made, hits=with_hits(case, made, "unseeded-generator"))
+    made = entries(case, "unseeded", names=("Random", "RandomState"))
+    return find(case, sources=UNSEEDED, entries=made, hits=with_hits(case, made, "unseeded-generator"))
 
 
 RULE = Rule(page=PAGE, rank=213, match=match, alone=True)

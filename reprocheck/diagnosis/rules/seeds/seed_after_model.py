@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import find
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find
 from reprocheck.diagnosis.rules.seeds import seed_drawn
 from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, left_to_chance, seeds_of
 from reprocheck.model.explanation import Case
@@ -26,17 +26,17 @@ def match(case: Case) -> Match | None:
     if seed_drawn.match(case) is not None:
         return None
     late = [
-        (tap, seed)
-        for name, tap in left_to_chance(case).items()
+        (entry, seed)
+        for name, entry in left_to_chance(case).items()
         for seed in seeds_of(case, name)[:1]
-        if seed.order > tap.order
+        if seed.order > entry.order
     ]
     if not late:
         return None
     draw, seed = min(late, key=lambda pair: pair[0].order)
     where = f", at line {seed.location.line}" if seed.location is not None else ""
     evidence = (f"`{seed.name}` comes after this draw{where}",)
-    return find(case, sources=("seeding",), taps=(draw,), evidence=evidence, remedies=(SEED_EVERYTHING,))
+    return find(case, sources=("seeding",), entries=(draw,), evidence=evidence, remedies=(SEED_EVERYTHING,))
 
 
 RULE = Rule(page=PAGE, rank=215, match=match, always=True)

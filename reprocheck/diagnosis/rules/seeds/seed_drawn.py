@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, find, hits, lines, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import differing_seeds, find, hits, lines, with_hits
 from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, left_to_chance
-from reprocheck.model.explanation import Case, Tap
+from reprocheck.model.explanation import Case, LedgerEntry
 
 PAGE = Page(
     code="RC513",
@@ -22,25 +22,25 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    drawn = tuple(tap for tap in left_to_chance(case).values() if _is_seed(case, tap))
+    drawn = tuple(entry for entry in left_to_chance(case).values() if _is_seed(case, entry))
     evidence = ("the number that is drawn here becomes the seed",) if drawn else ()
     return find(
         case,
         sources=("seeding",),
-        taps=drawn[:1],
+        entries=drawn[:1],
         hits=with_hits(case, drawn[:1], "seed-drawn"),
         evidence=evidence,
         remedies=(SEED_EVERYTHING,),
     )
 
 
-def _is_seed(case: Case, tap: Tap) -> bool:
-    if lines((tap,)) & lines(hits(case, "seed-drawn")):
+def _is_seed(case: Case, entry: LedgerEntry) -> bool:
+    if lines((entry,)) & lines(hits(case, "seed-drawn")):
         return True
     return (
-        tap.in_import is False
-        and any(seed.order > tap.order and seed.generator != tap.generator for seed in differing_seeds(case))
-        and "seed" in tap.code.lower()
+        entry.in_import is False
+        and any(seed.order > entry.order and seed.generator != entry.generator for seed in differing_seeds(case))
+        and "seed" in entry.code.lower()
     )
 
 

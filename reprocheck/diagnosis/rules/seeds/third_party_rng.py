@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, on_lines, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, on_lines, taps, with_hits
 from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, left_to_chance
-from reprocheck.diagnosis.rules.standing import Standing, standing
-from reprocheck.model.explanation import Case, Tap
+from reprocheck.diagnosis.rules.support import Support, support_of
+from reprocheck.model.explanation import Case, LedgerEntry
 
 _OWN = ("", "standard library", "numpy", "random", "torch")
 
@@ -24,19 +24,19 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    foreign = tuple(tap for tap in taps(case, "unseeded") if _is_foreign(tap) or tap.library not in _OWN)
+    foreign = tuple(entry for entry in entries(case, "unseeded") if _is_foreign(entry) or entry.library not in _OWN)
     chance = left_to_chance(case)
-    if standing(case, "seeding") is Standing.SHOWN or chance:
+    if support_of(case, "seeding") is Support.SHOWN or chance:
         foreign = on_lines(foreign, chance.values())
-        foreign += tuple(tap for tap in chance.values() if tap.library not in _OWN)
+        foreign += tuple(entry for entry in chance.values() if entry.library not in _OWN)
     remedies = (SEED_EVERYTHING,) if chance else ()
     marks = with_hits(case, foreign, "random-state-none")
-    return find(case, sources=("unseeded", "seeding"), taps=foreign, hits=marks, remedies=remedies)
+    return find(case, sources=("unseeded", "seeding"), entries=foreign, hits=marks, remedies=remedies)
 
 
-def _is_foreign(tap: Tap) -> bool:
+def _is_foreign(entry: LedgerEntry) -> bool:
     """A source of a library, by its name: `sklearn random_state=None`."""
-    return tap.name.split(".")[0].split(" ")[0] not in ("numpy", "random", "torch")
+    return entry.name.split(".")[0].split(" ")[0] not in ("numpy", "random", "torch")
 
 
 RULE = Rule(page=PAGE, rank=208, match=match, alone=True)

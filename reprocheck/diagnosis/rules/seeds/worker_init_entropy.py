@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reprocheck.diagnosis.generators import ENTROPY
+from reprocheck.diagnosis.rules.candidate_lines import entries, find, on_lines, value_differs, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.scene import find, on_lines, taps, value_differs, with_hits
-from reprocheck.diagnosis.rules.standing import CLOCK
+from reprocheck.diagnosis.rules.support import CLOCK
 from reprocheck.model.explanation import Case, Remedy
 
 NO_WORKERS = Remedy(text="num_workers=0 in every DataLoader", overrides=(("loader_workers", 0),), cost=5)
@@ -24,15 +24,17 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if not taps(case, "loader"):
+    if not entries(case, "loader"):
         return None
-    inside = tuple(tap for tap in taps(case, "seed", "clock", "pid", "entropy", "unseeded") if tap.in_child)
-    seeds = tuple(tap for tap in inside if tap.kind == "seed" and (tap.value == ENTROPY or value_differs(case, tap)))
+    inside = tuple(entry for entry in entries(case, "seed", "clock", "pid", "entropy", "unseeded") if entry.in_child)
+    seeds = tuple(
+        entry for entry in inside if entry.kind == "seed" and (entry.value == ENTROPY or value_differs(case, entry))
+    )
     marks = with_hits(case, inside, "seed-from-clock", "seed-from-entropy", "entropy-reseed")
     found = seeds or on_lines(inside, marks)
     sources = (*CLOCK, "pid", "entropy", "unseeded")
     return find(
-        case, sources=sources, taps=found, hits=with_hits(case, found, "seed-from-clock"), remedies=(NO_WORKERS,)
+        case, sources=sources, entries=found, hits=with_hits(case, found, "seed-from-clock"), remedies=(NO_WORKERS,)
     )
 
 

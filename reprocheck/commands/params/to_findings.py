@@ -12,7 +12,7 @@ MOST_NAMES = 6
 _CODES = {page.slug: page.code for page in PAGES}
 
 
-def told(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
+def to_findings(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
     """One finding for each, worst first."""
     ordered = sorted(remarks, key=lambda remark: (ERROR, WARNING, NOTE).index(remark.severity))
     return tuple(

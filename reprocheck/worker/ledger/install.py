@@ -8,12 +8,12 @@ from reprocheck.model import RunSpec
 from reprocheck.worker.bootstrap import edits, overrides
 from reprocheck.worker.bootstrap.importing import before_import
 from reprocheck.worker.inputs.sites import Sites
-from reprocheck.worker.ledger import orders, taps_clock, taps_draws, taps_files, taps_seeds, taps_work
+from reprocheck.worker.ledger import clock_calls, draw_calls, file_calls, orders, seed_calls, thread_calls
 from reprocheck.worker.ledger import spawn as ledger_spawn
 from reprocheck.worker.ledger.callers import Callers
 from reprocheck.worker.ledger.freeze import Frozen
 from reprocheck.worker.ledger.ledger import Ledger
-from reprocheck.worker.ledger.taps_replace import Replacer
+from reprocheck.worker.ledger.replacer import Replacer
 
 _COMPILED_BY_NUMBA = ("numpy.random", "random", "time")
 
@@ -21,7 +21,7 @@ _COMPILED_BY_NUMBA = ("numpy.random", "random", "time")
 def install(spec: RunSpec, sites: Sites, steps: Callable[[], int], trouble: Callable[[str], None]) -> Ledger | None:
     """Probe this process as `spec.probe` says. Raises EditMismatch.
 
-    `steps` says how many optimizer steps there were; `trouble` hears what cannot be taken down.
+    `steps` says how many optimizer steps there were; `trouble` is called with what cannot be recorded.
     """
     assert spec.probe is not None
     edits.apply(spec.probe.edits)
@@ -31,15 +31,15 @@ def install(spec: RunSpec, sites: Sites, steps: Callable[[], int], trouble: Call
         return None
     ledger = Ledger(spec.directory, spec.cwd, Callers(sites), Frozen(spec.probe.frozen), steps)
     ledger.writes = spec.probe.ledger
-    taps = Replacer(ledger, trouble)
-    taps_clock.install(taps)
-    taps_seeds.install(taps)
-    taps_draws.install(taps)
-    taps_files.install(taps, spec)
-    taps_work.install(taps)
+    replacer = Replacer(ledger, trouble)
+    clock_calls.install(replacer)
+    seed_calls.install(replacer)
+    draw_calls.install(replacer)
+    file_calls.install(replacer, spec)
+    thread_calls.install(replacer)
     if ledger.writes:
         orders.install(ledger)
         edits.compile_with(sites.is_user_file, orders.compiled)
     # numba compiles these functions by what they are: it must find the originals.
-    before_import("numba", lambda: taps.take_away(*_COMPILED_BY_NUMBA))
+    before_import("numba", lambda: replacer.take_away(*_COMPILED_BY_NUMBA))
     return ledger

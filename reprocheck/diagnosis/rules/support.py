@@ -12,7 +12,7 @@ RACE = (INTRINSIC, "switch interval")
 CLOCK = ("clock", "start time")
 UNSEEDED = ("unseeded",)
 _FROZEN = ("clock", "entropy", "pid", "unseeded")
-_AMBIENT = ("hash seed", "heap contents", "directory order", "switch interval", "temporary directory", "start time")
+_ENVIRONMENT = ("hash seed", "heap contents", "directory order", "switch interval", "temporary directory", "start time")
 
 
 RACING = frozenset(
@@ -22,7 +22,7 @@ RACING = frozenset(
 """Operations whose threads may write one place: with equal inputs nothing but their order decides."""
 
 
-class Standing(IntEnum):
+class Support(IntEnum):
     """How far a source is supported."""
 
     AGAINST = 0
@@ -30,21 +30,21 @@ class Standing(IntEnum):
     SHOWN = 2
 
 
-def standing(case: Case, *sources: str) -> Standing:
+def support_of(case: Case, *sources: str) -> Support:
     """Of a cause that comes from one of these sources: factors, `leftover`, `seeding`, or INTRINSIC."""
     attribution = case.attribution
     if attribution is None:
-        return Standing.OPEN
+        return Support.OPEN
     if is_by_luck(case):
-        return Standing.OPEN if INTRINSIC in sources or "switch interval" in sources else Standing.AGAINST
+        return Support.OPEN if INTRINSIC in sources or "switch interval" in sources else Support.AGAINST
     if attribution.kind in ("ambient", "frozen", "process"):
-        return Standing.SHOWN if set(sources) & set(attribution.factors) else Standing.AGAINST
+        return Support.SHOWN if set(sources) & set(attribution.factors) else Support.AGAINST
     if attribution.kind in ("leftover", "seeding"):
         # Where nothing differs, that seeding is needed excludes nothing else.
-        other = Standing.OPEN if case.divergence is None else Standing.AGAINST
-        return Standing.SHOWN if attribution.kind in sources else other
+        other = Support.OPEN if case.divergence is None else Support.AGAINST
+        return Support.SHOWN if attribution.kind in sources else other
     open_ = [source for source in sources if not _is_excluded(attribution, source)]
-    return Standing.OPEN if open_ else Standing.AGAINST
+    return Support.OPEN if open_ else Support.AGAINST
 
 
 def is_by_luck(case: Case) -> bool:
@@ -59,7 +59,7 @@ def _is_excluded(attribution: Attribution, source: str) -> bool:
     """A source that the experiments held constant while the runs still differed, or rule out."""
     if source in attribution.excluded:
         return True
-    if source in _AMBIENT and attribution.kind == "intrinsic":
+    if source in _ENVIRONMENT and attribution.kind == "intrinsic":
         return source not in ("switch interval", "start time")
     if source in _FROZEN:
         return any(arm.name.startswith("frozen ") and source in arm.name and arm.differed for arm in attribution.arms)
@@ -67,7 +67,7 @@ def _is_excluded(attribution: Attribution, source: str) -> bool:
     return any(arm.name == names.get(source) and arm.differed for arm in attribution.arms)
 
 
-def told(case: Case) -> tuple[str, ...]:
+def experiment_notes(case: Case) -> tuple[str, ...]:
     """The attribution as a sentence."""
     attribution = case.attribution
     if attribution is None:
@@ -80,7 +80,7 @@ def told(case: Case) -> tuple[str, ...]:
         return (f"experiments tie the difference to the {factors}",)
     if attribution.kind == "frozen":
         where = ", at this line alone" if attribution.lines else ""
-        return (f"the runs agree once {_WORDS.get(factors, f'the answers of {factors} are')} constant{where}",)
+        return (f"the runs agree once {_FACTOR_TEXT.get(factors, f'the answers of {factors} are')} constant{where}",)
     if attribution.kind == "process":
         return ("only a second call in the same process differs",)
     if attribution.kind == "leftover" and any(
@@ -98,7 +98,7 @@ def told(case: Case) -> tuple[str, ...]:
     return ()
 
 
-_WORDS = {
+_FACTOR_TEXT = {
     "clock": "the clock's answers are",
     "entropy": "the system's entropy is",
     "pid": "process and host names are",

@@ -1,4 +1,4 @@
-"""Reading a case: which lines could be guilty, which of them is the likeliest, and how sure that is."""
+"""Reading a case: which lines could be responsible, which of them is the likeliest, and how sure that is."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 
 from reprocheck.diagnosis.generators import ENTROPY
 from reprocheck.diagnosis.rules.model import HIGH, LOW, MEDIUM, Match
-from reprocheck.diagnosis.rules.standing import Standing, standing, told
+from reprocheck.diagnosis.rules.support import Support, experiment_notes, support_of
 from reprocheck.diagnosis.source.order_place import ADDRESSES
 from reprocheck.model import Edit, Location
-from reprocheck.model.explanation import Case, Remedy, SeedPlace, SourceHit, Tap
+from reprocheck.model.explanation import Case, LedgerEntry, Remedy, SeedPlace, SourceHit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """A line that could be guilty: seen at work (tap), seen in the source (hit), or both."""
+    """A line that could be responsible: seen at work (ledger entry), seen in the source (hit), or both."""
 
     location: Location
     code: str
-    tap: Tap | None = None
+    entry: LedgerEntry | None = None
     hit: SourceHit | None = None
 
     @property
@@ -31,15 +31,15 @@ class Spot:
         return None if self.hit is None else self.hit.edit
 
 
-def taps(case: Case, *kinds: str, names: Iterable[str] = ()) -> tuple[Tap, ...]:
-    """Taps of these kinds that came before the difference; `names` are last parts of dotted names."""
+def entries(case: Case, *kinds: str, names: Iterable[str] = ()) -> tuple[LedgerEntry, ...]:
+    """Entries of these kinds that came before the difference; `names` are last parts of dotted names."""
     wanted = set(names)
-    first = {_key(tap) for tap in case.taps}
-    every = (*case.taps, *(tap for tap in case.other_taps if _key(tap) not in first))
+    first = {_key(entry) for entry in case.entries}
+    every = (*case.entries, *(entry for entry in case.other_entries if _key(entry) not in first))
     return tuple(
-        tap
-        for tap in every
-        if tap.kind in kinds and (not wanted or tap.name.rpartition(".")[2] in wanted) and _precedes(case, tap)
+        entry
+        for entry in every
+        if entry.kind in kinds and (not wanted or entry.name.rpartition(".")[2] in wanted) and _precedes(case, entry)
     )
 
 
@@ -48,48 +48,50 @@ def hits(case: Case, *patterns: str) -> tuple[SourceHit, ...]:
     return tuple(hit for hit in case.hits if hit.pattern in patterns)
 
 
-def lines(items: Iterable[Tap | SourceHit]) -> set[tuple[str, int]]:
+def lines(items: Iterable[LedgerEntry | SourceHit]) -> set[tuple[str, int]]:
     """Where they are."""
     return {(item.location.path, item.location.line) for item in items if item.location is not None}
 
 
-def on_lines(found: Iterable[Tap], wanted: Iterable[Tap | SourceHit]) -> tuple[Tap, ...]:
-    """The taps that stand on a line of the wanted ones."""
+def on_lines(found: Iterable[LedgerEntry], wanted: Iterable[LedgerEntry | SourceHit]) -> tuple[LedgerEntry, ...]:
+    """The entries that stand on a line of the wanted ones."""
     places = lines(wanted)
-    return tuple(tap for tap in found if tap.location and (tap.location.path, tap.location.line) in places)
+    return tuple(entry for entry in found if entry.location and (entry.location.path, entry.location.line) in places)
 
 
-def with_hits(case: Case, found: Iterable[Tap], *patterns: str) -> tuple[SourceHit, ...]:
-    """The hits of these patterns on the lines of taps: they add a changed line, not a candidate."""
+def with_hits(case: Case, found: Iterable[LedgerEntry], *patterns: str) -> tuple[SourceHit, ...]:
+    """The hits of these patterns on the lines of ledger entries: they add a changed line, not a candidate."""
     places = lines(found)
     return tuple(hit for hit in hits(case, *patterns) if (hit.location.path, hit.location.line) in places)
 
 
-def value_differs(case: Case, tap: Tap) -> bool:
+def value_differs(case: Case, entry: LedgerEntry) -> bool:
     """The same call of the two runs had another value."""
     twins = {
         other.value
-        for other in case.other_taps
-        if (other.kind, other.name, other.location) == (tap.kind, tap.name, tap.location)
+        for other in case.other_entries
+        if (other.kind, other.name, other.location) == (entry.kind, entry.name, entry.location)
     }
-    return bool(twins) and tap.value not in twins
+    return bool(twins) and entry.value not in twins
 
 
-def same_in_both(case: Case, tap: Tap) -> bool:
+def same_in_both(case: Case, entry: LedgerEntry) -> bool:
     """Both runs had the same value here: an order that did not change."""
-    twins = {o.value for o in case.other_taps if (o.kind, o.name, o.location) == (tap.kind, tap.name, tap.location)}
-    return bool(tap.value) and tap.value in twins
+    twins = {
+        o.value for o in case.other_entries if (o.kind, o.name, o.location) == (entry.kind, entry.name, entry.location)
+    }
+    return bool(entry.value) and entry.value in twins
 
 
-def walks(case: Case, *, of_addresses: bool) -> tuple[Tap, ...]:
+def walks(case: Case, *, of_addresses: bool) -> tuple[LedgerEntry, ...]:
     """Sets that the run walked through, as far as their order was not the same in both runs."""
-    found = (tap for tap in taps(case, "order") if tap.hit is not None and not same_in_both(case, tap))
-    return tuple(tap for tap in found if (tap.generator == ADDRESSES) == of_addresses)
+    found = (entry for entry in entries(case, "order") if entry.hit is not None and not same_in_both(case, entry))
+    return tuple(entry for entry in found if (entry.generator == ADDRESSES) == of_addresses)
 
 
-def differing_seeds(case: Case) -> tuple[Tap, ...]:
+def differing_seeds(case: Case) -> tuple[LedgerEntry, ...]:
     """Seeds that had another value in the other run."""
-    return tuple(tap for tap in taps(case, "seed") if tap.value != ENTROPY and value_differs(case, tap))
+    return tuple(entry for entry in entries(case, "seed") if entry.value != ENTROPY and value_differs(case, entry))
 
 
 def on_cuda(case: Case) -> bool:
@@ -101,7 +103,7 @@ def find(
     case: Case,
     *,
     sources: tuple[str, ...],
-    taps: Iterable[Tap] = (),
+    entries: Iterable[LedgerEntry] = (),
     hits: Iterable[SourceHit] = (),
     rivals: Iterable[SourceHit] = (),
     shown: bool = False,
@@ -111,19 +113,19 @@ def find(
     evidence: tuple[str, ...] = (),
     remedies: tuple[Remedy, ...] = (),
 ) -> Match | None:
-    """The guilty line among taps and hits, or None when the experiments speak against these sources.
+    """The responsible line among entries and hits, or None when the experiments speak against these sources.
 
     rivals: lines that another cause of the same source would have. shown: the origin itself shows the cause.
     latest: of equal candidates the last one is the likelier. fallback: without any candidate the line that took the
     difference in is named, at low confidence. cap: no more confidence than this.
     """
-    stand = standing(case, *sources)
-    if stand is Standing.AGAINST:
+    stand = support_of(case, *sources)
+    if stand is Support.AGAINST:
         return None
-    stand = Standing.SHOWN if shown else stand
-    own = _narrowed(case, stand, _merge(taps, hits))
+    stand = Support.SHOWN if shown else stand
+    own = _narrowed(case, stand, _merge(entries, hits))
     if not own:
-        return _at_origin(case, evidence, remedies) if fallback and stand is Standing.SHOWN else None
+        return _at_origin(case, evidence, remedies) if fallback and stand is Support.SHOWN else None
     others = _merge((), rivals)
     order = sorted((*own, *others), key=lambda spot: (_rank(case, spot), _order(spot, latest)))
     best = next(spot for spot in order if spot in own)
@@ -133,53 +135,55 @@ def find(
         confidence=max(confidence, cap, key=(HIGH, MEDIUM, LOW).index),
         location=best.location,
         source=best.code,
-        evidence=(*told(case), *_of_spot(case, best), *evidence),
+        evidence=(*experiment_notes(case), *_of_spot(case, best), *evidence),
         edit=best.edit,
         remedies=((changed_line(best.edit), *remedies) if best.edit else remedies),
     )
-    if best.tap is None or best.tap.seed_place is None:
+    if best.entry is None or best.entry.seed_place is None:
         return found
-    return _where_given(found, best, best.tap.seed_place, taps, remedies, (*told(case), *evidence))
+    return _where_given(found, best, best.entry.seed_place, entries, remedies, (*experiment_notes(case), *evidence))
 
 
 def _where_given(
     match: Match,
     spot: Spot,
     place: SeedPlace,
-    taps: Iterable[Tap],
+    entries: Iterable[LedgerEntry],
     remedies: tuple[Remedy, ...],
     evidence: tuple[str, ...],
 ) -> Match:
     """A seed that is missing only at run time is missing where the caller could have given it."""
-    assert spot.tap is not None
+    assert spot.entry is not None
     edit = place.edit or (spot.edit if place.location == spot.location else None)
     if place.location == spot.location and spot.edit is not None:
         edit = spot.edit
-    others = [tap.seed_place.edit for tap in taps if tap.seed_place is not None and tap.location == spot.location]
+    others = [
+        entry.seed_place.edit for entry in entries if entry.seed_place is not None and entry.location == spot.location
+    ]
     edits = tuple({(one.path, one.line): one for one in (edit, *others) if one is not None}.values())
     changed = (replace(changed_line(edits[0]), edits=edits),) if edits else ()
-    calls = tuple(frame.location for frame in spot.tap.frames)
+    calls = tuple(frame.location for frame in spot.entry.frames)
     away = place.location != spot.location
     return replace(
         match,
         location=place.location,
         source=place.code,
-        evidence=(*(evidence if away else match.evidence), place.words, *_way(spot.tap, place.location)),
+        evidence=(*(evidence if away else match.evidence), place.message, *_way(spot.entry, place.location)),
         edit=edit,
-        help=_give(edit, place.location) if away or "None" in place.words else "",
+        help=_give(edit, place.location) if away or "None" in place.message else "",
         calls=calls if away else (),
         remedies=(*changed, *remedies),
     )
 
 
-def _way(tap: Tap, to: Location) -> tuple[str, ...]:
+def _way(entry: LedgerEntry, to: Location) -> tuple[str, ...]:
     """From the line that makes the generator outwards to the one that could have given the seed."""
-    if tap.location == to or tap.location is None:
+    if entry.location == to or entry.location is None:
         return ()
-    places = [frame.location for frame in tap.frames]
+    places = [frame.location for frame in entry.frames]
     between = places[: places.index(to)] if to in places else places[:1]
     shown = ", called from ".join(f"{Path(place.path).name}:{place.line}" for place in (*between, to))
-    return (f"`{tap.name}` gets no seed at {shown}",)
+    return (f"`{entry.name}` gets no seed at {shown}",)
 
 
 def _give(edit: Edit | None, location: Location) -> str:
@@ -219,7 +223,7 @@ def at_origin(case: Case, confidence: str, evidence: tuple[str, ...], remedies: 
         confidence=confidence if location is not None or confidence == LOW else MEDIUM,
         location=location,
         source=code,
-        evidence=(*told(case), *evidence),
+        evidence=(*experiment_notes(case), *evidence),
         remedies=remedies,
         edit=edit,
     )
@@ -229,53 +233,60 @@ def _at_origin(case: Case, evidence: tuple[str, ...], remedies: tuple[Remedy, ..
     location, code = origin_place(case)
     where = "no line of the source stands out" + ("; this one took the difference in" if location is not None else "")
     return Match(
-        confidence=LOW, location=location, source=code, evidence=(*told(case), *evidence, where), remedies=remedies
+        confidence=LOW,
+        location=location,
+        source=code,
+        evidence=(*experiment_notes(case), *evidence, where),
+        remedies=remedies,
     )
 
 
-def _key(tap: Tap) -> tuple[object, ...]:
-    return tap.kind, tap.name, tap.location
+def _key(entry: LedgerEntry) -> tuple[object, ...]:
+    return entry.kind, entry.name, entry.location
 
 
-def _precedes(case: Case, tap: Tap) -> bool:
+def _precedes(case: Case, entry: LedgerEntry) -> bool:
     divergence = case.divergence
     if divergence is None or divergence.stage not in ("init", "data", "step"):
         return True
-    return tap.step <= (divergence.step or 0)
+    return entry.step <= (divergence.step or 0)
 
 
-def _merge(found: Iterable[Tap], seen: Iterable[SourceHit]) -> list[Spot]:
+def _merge(found: Iterable[LedgerEntry], seen: Iterable[SourceHit]) -> list[Spot]:
     """One spot a line."""
     spots: dict[tuple[str, int], Spot] = {}
     for hit in seen:
         spots.setdefault((hit.location.path, hit.location.line), Spot(location=hit.location, code=hit.code, hit=hit))
-    for tap in found:
-        if tap.location is not None:
-            key = tap.location.path, tap.location.line
+    for entry in found:
+        if entry.location is not None:
+            key = entry.location.path, entry.location.line
             known = spots.get(key)
             hit_there = known.hit if known is not None else None
-            if known is None or known.tap is None:
+            if known is None or known.entry is None:
                 spots[key] = Spot(
-                    location=tap.location, code=tap.code or (known.code if known else ""), tap=tap, hit=hit_there
+                    location=entry.location,
+                    code=entry.code or (known.code if known else ""),
+                    entry=entry,
+                    hit=hit_there,
                 )
     return list(spots.values())
 
 
-def _narrowed(case: Case, stand: Standing, spots: list[Spot]) -> list[Spot]:
-    """Where an experiment named the lines, no other line can be guilty."""
-    if stand is Standing.SHOWN and case.attribution is not None and case.attribution.lines:
+def _narrowed(case: Case, stand: Support, spots: list[Spot]) -> list[Spot]:
+    """Where an experiment named the lines, no other line can be responsible."""
+    if stand is Support.SHOWN and case.attribution is not None and case.attribution.lines:
         return [spot for spot in spots if spot.location in case.attribution.lines]
     return spots
 
 
 def _rank(case: Case, spot: Spot) -> tuple[int, ...]:
-    differs = spot.tap is not None and spot.tap.kind in ("seed", "order") and value_differs(case, spot.tap)
-    both = spot.tap is not None and spot.hit is not None
-    return (not differs, not both, spot.tap is None, _distance(case, spot) if spot.tap is None else 0)
+    differs = spot.entry is not None and spot.entry.kind in ("seed", "order") and value_differs(case, spot.entry)
+    both = spot.entry is not None and spot.hit is not None
+    return (not differs, not both, spot.entry is None, _distance(case, spot) if spot.entry is None else 0)
 
 
 def _order(spot: Spot, latest: bool) -> int:
-    number = spot.tap.order if spot.tap is not None else spot.location.line
+    number = spot.entry.order if spot.entry is not None else spot.location.line
     return -number if latest else number
 
 
@@ -292,10 +303,10 @@ def _distance(case: Case, spot: Spot) -> int:
     return 3 if case.origin.call.frames[0].location.path == spot.location.path else 4
 
 
-def _confidence(case: Case, stand: Standing, best: Spot, *, alone: bool, first: bool) -> str:
+def _confidence(case: Case, stand: Support, best: Spot, *, alone: bool, first: bool) -> str:
     proved = case.attribution is not None and best.location in case.attribution.lines
-    differs = best.tap is not None and best.tap.kind in ("seed", "order") and value_differs(case, best.tap)
-    if stand is Standing.SHOWN:
+    differs = best.entry is not None and best.entry.kind in ("seed", "order") and value_differs(case, best.entry)
+    if stand is Support.SHOWN:
         if alone or proved or (first and differs):
             return HIGH
         return MEDIUM if first else LOW
@@ -303,14 +314,14 @@ def _confidence(case: Case, stand: Standing, best: Spot, *, alone: bool, first: 
 
 
 def _of_spot(case: Case, spot: Spot) -> tuple[str, ...]:
-    tap = spot.tap
-    if tap is None:
+    entry = spot.entry
+    if entry is None:
         return ()
-    if tap.kind == "seed" and value_differs(case, tap):
-        other = next((o.value for o in case.other_taps if _key(o) == _key(tap)), "")
-        return (f"`{tap.name}` got {tap.value} in one run and {other} in the other",)
-    if tap.kind == "order":
-        same = "; its order was another one in each run" if value_differs(case, tap) else ""
-        return (f"a set is walked through here, in the order of {tap.generator}{same}",)
-    times = "once" if tap.count == 1 else f"{tap.count} times"
-    return (f"`{tap.name}` was called here {times}",)
+    if entry.kind == "seed" and value_differs(case, entry):
+        other = next((o.value for o in case.other_entries if _key(o) == _key(entry)), "")
+        return (f"`{entry.name}` got {entry.value} in one run and {other} in the other",)
+    if entry.kind == "order":
+        same = "; its order was another one in each run" if value_differs(case, entry) else ""
+        return (f"a set is walked through here, in the order of {entry.generator}{same}",)
+    times = "once" if entry.count == 1 else f"{entry.count} times"
+    return (f"`{entry.name}` was called here {times}",)

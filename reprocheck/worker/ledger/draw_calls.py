@@ -1,4 +1,4 @@
-"""Taps on draws from the global generators of python, numpy and torch.
+"""Wrappers of draws from the global generators of python, numpy and torch.
 
 Draws inside torch's own kernels (dropout) have no Python function that could be replaced without torch.jit noticing;
 they are not taken down.
@@ -11,8 +11,8 @@ from typing import Any
 
 from reprocheck.worker.ledger.entries import Source
 from reprocheck.worker.ledger.ledger import in_main_thread
-from reprocheck.worker.ledger.taps_replace import Choice, Replacer
-from reprocheck.worker.ledger.taps_seeds import DEFAULT_SEED
+from reprocheck.worker.ledger.replacer import Choice, Replacer
+from reprocheck.worker.ledger.seed_calls import DEFAULT_SEED
 
 THREAD = "thread"
 """The value of a draw that came first from another thread than the main one."""
@@ -23,49 +23,51 @@ _METHODS = ("normal_", "uniform_", "random_", "bernoulli_", "bernoulli", "multin
             "log_normal_", "cauchy_")  # fmt: skip
 
 
-def install(taps: Replacer) -> None:
+def install(replacer: Replacer) -> None:
     """All of them, now or when their module is imported."""
     for name in random.__all__:
         if name not in _NOT_DRAWS and isinstance(getattr(getattr(random, name), "__self__", None), random.Random):
-            taps.tap(random, name, kind="draw", generator="python", value=_thread)
-    taps.once_imported("numpy.random", lambda module: _tap_numpy(taps, module))
-    taps.once_imported("torch", lambda _: _tap_torch(taps))
-    taps.once_imported("torch._dynamo.variables.user_defined", lambda module: _tell_dynamo(taps, module))
+            replacer.watch(random, name, kind="draw", generator="python", value=_thread)
+    replacer.once_imported("numpy.random", lambda module: _watch_numpy(replacer, module))
+    replacer.once_imported("torch", lambda _: _watch_torch(replacer))
+    replacer.once_imported(
+        "torch._dynamo.variables.user_defined", lambda module: _register_with_dynamo(replacer, module)
+    )
 
 
 def _thread(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     return "" if in_main_thread() else THREAD
 
 
-def _tap_numpy(taps: Replacer, module: Any) -> None:
+def _watch_numpy(replacer: Replacer, module: Any) -> None:
     for name in module.__all__:
         if name not in _NOT_DRAWS and getattr(getattr(module, name), "__self__", None) is module.mtrand._rand:
-            taps.tap(module, name, kind="draw", generator="numpy", value=_thread)
+            replacer.watch(module, name, kind="draw", generator="numpy", value=_thread)
 
 
-def _tap_torch(taps: Replacer) -> None:
+def _watch_torch(replacer: Replacer) -> None:
     import torch
     from torch.utils import _device
 
     # NOTE: a table of the factories that torch.device as a context redirects; it must hold the originals.
     _device._device_constructors()
     for name in _FACTORIES:
-        taps.tap_by_choice(torch, name, _global_or_private(taps, f"torch.{name}"))
+        replacer.watch_by_choice(torch, name, _global_or_private(replacer, f"torch.{name}"))
     for name in _METHODS:
-        taps.tap_by_choice(torch.Tensor, name, _global_or_private(taps, f"torch.Tensor.{name}"))
+        replacer.watch_by_choice(torch.Tensor, name, _global_or_private(replacer, f"torch.Tensor.{name}"))
 
 
-def _tell_dynamo(taps: Replacer, module: Any) -> None:
+def _register_with_dynamo(replacer: Replacer, module: Any) -> None:
     """Its table of the random functions that it can compile is made on first use, and must hold the originals."""
-    with taps.taken_away("random"):
+    with replacer.taken_away("random"):
         module.UserDefinedObjectVariable._supported_random_functions()
 
 
-def _global_or_private(taps: Replacer, name: str) -> Choice:
+def _global_or_private(replacer: Replacer, name: str) -> Choice:
     """A draw from torch's generators, or one from a private generator that was never seeded."""
-    cpu = taps.ledger.source(kind="draw", name=name, generator="torch", value=_thread)
-    cuda = taps.ledger.source(kind="draw", name=name, generator="cuda", value=_thread)
-    unseeded = unseeded_generator(taps)
+    cpu = replacer.ledger.source(kind="draw", name=name, generator="torch", value=_thread)
+    cuda = replacer.ledger.source(kind="draw", name=name, generator="cuda", value=_thread)
+    unseeded = unseeded_generator(replacer)
 
     def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Source | None:
         generator = kwargs.get("generator")
@@ -79,8 +81,8 @@ def _global_or_private(taps: Replacer, name: str) -> Choice:
     return choose
 
 
-def unseeded_generator(taps: Replacer) -> Source:
+def unseeded_generator(replacer: Replacer) -> Source:
     """The use of a torch.Generator() that still has the seed that it was born with."""
-    return taps.ledger.source(
+    return replacer.ledger.source(
         kind="unseeded", name="torch.Generator", generator="torch.Generator", value=lambda *_: "default seed"
     )

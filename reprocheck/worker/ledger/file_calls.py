@@ -1,5 +1,5 @@
-"""Taps on files, listings, databases, the network and other programs. Files come from Python's audit events, which
-hear every `open`; files that torch writes in C++ come from its own writer."""
+"""Wrappers of files, listings, databases, the network and other programs. Files come from Python's audit events, which
+report every `open`; files that torch writes in C++ come from its own writer."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from reprocheck.worker.inputs.inputs import database_path
 from reprocheck.worker.ledger.callers import OURS, STANDARD, USER
 from reprocheck.worker.ledger.entries import Reach, Source
 from reprocheck.worker.ledger.ledger import Ledger
-from reprocheck.worker.ledger.taps_replace import Replacer
+from reprocheck.worker.ledger.replacer import Replacer
 
 OWN = "own"
-"""The generator of a read: the run itself had written the file anew before."""
+"""The generator of a read: the run itself had written the file again before."""
 FOUND, ABSENT = "found", "absent"
 """The generators of a probe."""
 APPEND = "append"
@@ -29,14 +29,14 @@ _CODE = (".py", ".pyc", ".pyi")
 _BINARY = (".so", ".pyc", ".pyd", ".dylib")
 
 
-def install(taps: Replacer, spec: RunSpec) -> None:
+def install(replacer: Replacer, spec: RunSpec) -> None:
     """All of them, now or when their module is imported."""
-    _tap_listings(taps, str(spec.cwd))
-    _tap_probes(taps, str(spec.cwd))
-    taps.once_imported("sqlite3", lambda sqlite3: _tap_sqlite(taps, sqlite3))
-    files = _Files(taps.ledger, spec)
-    taps.ledger.heard, taps.ledger.events = files.heard, files.events
-    taps.once_imported("torch.serialization", lambda module: _tap_torch_writer(module, files))
+    _watch_listings(replacer, str(spec.cwd))
+    _watch_probes(replacer, str(spec.cwd))
+    replacer.once_imported("sqlite3", lambda sqlite3: _watch_sqlite(replacer, sqlite3))
+    files = _Files(replacer.ledger, spec)
+    replacer.ledger.on_event, replacer.ledger.events = files.on_event, files.events
+    replacer.once_imported("torch.serialization", lambda module: _watch_torch_writer(module, files))
 
 
 def shown(path: Any, cwd: str) -> str:
@@ -47,30 +47,30 @@ def shown(path: Any, cwd: str) -> str:
     return text[len(cwd) :].lstrip(os.sep) or "." if (text + os.sep).startswith(cwd + os.sep) else text
 
 
-def _tap_listings(taps: Replacer, cwd: str) -> None:
+def _watch_listings(replacer: Replacer, cwd: str) -> None:
     def first(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         return shown(args[0] if args else kwargs.get("path") or kwargs.get("top") or ".", cwd)
 
     def pattern(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         return os.fsdecode(args[0] if args else kwargs.get("pathname", ""))
 
-    def tap(owner: Any, name: str, value: Any) -> None:
-        taps.tap(owner, name, kind="listing", name=_shown_name(owner, name), value=value)
+    def watch(owner: Any, name: str, value: Any) -> None:
+        replacer.watch(owner, name, kind="listing", name=_shown_name(owner, name), value=value)
 
     for name in ("listdir", "scandir", "walk", "fwalk"):
-        tap(os, name, first)
+        watch(os, name, first)
     for name in ("glob", "iglob"):
-        tap(glob, name, pattern)
+        watch(glob, name, pattern)
     for name in ("iterdir", "glob", "rglob", "walk"):
-        tap(pathlib.Path, name, first)
+        watch(pathlib.Path, name, first)
 
 
-def _tap_probes(taps: Replacer, cwd: str) -> None:
+def _watch_probes(replacer: Replacer, cwd: str) -> None:
     """Whether a file is there is no audit event."""
     for name in ("exists", "isfile", "isdir", "lexists"):
-        _tap_probe(taps, os.path, name, cwd)
+        _watch_probe(replacer, os.path, name, cwd)
     for name in ("exists", "is_file", "is_dir"):
-        _tap_probe(taps, pathlib.Path, name, cwd)
+        _watch_probe(replacer, pathlib.Path, name, cwd)
 
 
 def _shown_name(owner: Any, name: str) -> str:
@@ -78,10 +78,10 @@ def _shown_name(owner: Any, name: str) -> str:
     return f"{'pathlib.Path' if owner is pathlib.Path else 'os.path' if owner is os.path else owner.__name__}.{name}"
 
 
-def _tap_probe(taps: Replacer, owner: Any, name: str, cwd: str) -> None:
-    source = taps.ledger.source(kind="probe", name=_shown_name(owner, name), reach=Reach.DIRECT, by_value=True)
+def _watch_probe(replacer: Replacer, owner: Any, name: str, cwd: str) -> None:
+    source = replacer.ledger.source(kind="probe", name=_shown_name(owner, name), reach=Reach.DIRECT, by_value=True)
     original = getattr(owner, name)
-    ledger = taps.ledger
+    ledger = replacer.ledger
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         there = original(*args, **kwargs)
@@ -90,24 +90,24 @@ def _tap_probe(taps: Replacer, owner: Any, name: str, cwd: str) -> None:
             ledger.see(source, frame, lambda: shown(args[0], cwd), FOUND if there else ABSENT)
         return there
 
-    taps.replace(owner, name, wrapper)
+    replacer.replace(owner, name, wrapper)
 
 
-def _tap_sqlite(taps: Replacer, sqlite3: Any) -> None:
+def _watch_sqlite(replacer: Replacer, sqlite3: Any) -> None:
     for owner, name in ((sqlite3.Connection, "execute"), (sqlite3.Cursor, "execute")):
-        query = taps.ledger.source(
+        query = replacer.ledger.source(
             kind="query", name=f"sqlite3.{owner.__name__}.execute", value=lambda args, _: args[1], by_value=True
         )
 
         def choose(args: tuple[Any, ...], kwargs: dict[str, Any], query: Source = query) -> Source | None:
             return query if len(args) > 1 and _is_unordered(args[1]) else None
 
-        taps.tap_by_choice(owner, name, choose)
+        replacer.watch_by_choice(owner, name, choose)
 
 
 def _is_unordered(sql: Any) -> bool:
-    words = " ".join(sql.upper().split()) if isinstance(sql, str) else ""
-    return "SELECT " in words and ("ORDER BY" not in words or "RANDOM()" in words)
+    statement = " ".join(sql.upper().split()) if isinstance(sql, str) else ""
+    return "SELECT " in statement and ("ORDER BY" not in statement or "RANDOM()" in statement)
 
 
 class _Files:
@@ -133,7 +133,7 @@ class _Files:
             "os.posix_spawn": lambda args, frame: self._note("subprocess", "os.posix_spawn", frame, str(args[0])),
         }
 
-    def heard(self, event: str, args: tuple[Any, ...]) -> None:
+    def on_event(self, event: str, args: tuple[Any, ...]) -> None:
         try:
             self._actions[event](args, self.opener())
         except Exception:  # an audit hook that raises would end what the target is doing
@@ -141,7 +141,7 @@ class _Files:
 
     @property
     def events(self) -> frozenset[str]:
-        """What it wants to hear."""
+        """The audit events that it wants."""
         return frozenset(self._actions)
 
     def opener(self) -> FrameType:
@@ -151,13 +151,13 @@ class _Files:
             frame = frame.f_back
         return frame
 
-    def wrote(self, path: Any, frame: FrameType, *, anew: bool) -> None:
-        """The target writes a file; anew: whatever it held is gone."""
+    def wrote(self, path: Any, frame: FrameType, *, from_empty: bool) -> None:
+        """The target writes a file; again: whatever it held is gone."""
         path = os.path.abspath(os.fsdecode(path))
         if self._is_of_interest(path, frame):
-            if anew:
+            if from_empty:
                 self._written.add(path)
-            self._note("write", "open", frame, shown(path, self._cwd), "" if anew else APPEND)
+            self._note("write", "open", frame, shown(path, self._cwd), "" if from_empty else APPEND)
 
     def _note(self, kind: str, name: str, frame: FrameType, value: str, generator: str = "") -> None:
         callers = self._ledger.callers
@@ -180,9 +180,9 @@ class _Files:
         path = os.path.abspath(os.fsdecode(path))
         mode = mode if isinstance(mode, str) else ""
         if any(letter in mode for letter in "wax+") or (not mode and flags & (os.O_WRONLY | os.O_RDWR)):
-            anew = "w" in mode or "x" in mode or bool(flags & os.O_TRUNC)
-            self.wrote(path, frame, anew=anew)
-            if anew or "a" in mode:
+            from_empty = "w" in mode or "x" in mode or bool(flags & os.O_TRUNC)
+            self.wrote(path, frame, from_empty=from_empty)
+            if from_empty or "a" in mode:
                 return
         if self._is_of_interest(path, frame) and os.path.isfile(path):
             own = OWN if path in self._written else ""
@@ -198,7 +198,7 @@ class _Files:
 
     def _rename(self, args: tuple[Any, ...], frame: FrameType) -> None:
         source = os.path.abspath(os.fsdecode(args[0]))
-        self.wrote(args[1], frame, anew=source in self._written)
+        self.wrote(args[1], frame, from_empty=source in self._written)
 
     def _putenv(self, args: tuple[Any, ...], frame: FrameType) -> None:
         if os.fsdecode(args[0]) == "PYTHONHASHSEED":
@@ -231,14 +231,14 @@ def _entry_name(frame: FrameType) -> str:
     return ""
 
 
-def _tap_torch_writer(module: Any, files: _Files) -> None:
+def _watch_torch_writer(module: Any, files: _Files) -> None:
     writer = getattr(module, "_open_zipfile_writer", None)
     if writer is None:
         return
 
     def opened(name_or_buffer: Any) -> Any:
         if isinstance(name_or_buffer, (str, os.PathLike)):
-            files.wrote(name_or_buffer, files.opener(), anew=True)
+            files.wrote(name_or_buffer, files.opener(), from_empty=True)
         return writer(name_or_buffer)
 
     module._open_zipfile_writer = opened

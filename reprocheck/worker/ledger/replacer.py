@@ -1,4 +1,4 @@
-"""Put a wrapper in the place of a function, so that nobody can tell the difference, and take it away again.
+"""Put a wrapper in the place of a function, so that nobody sees the difference, and take it away again.
 
 The wrapper keeps name, signature and place for pickling. torch.compile is sent past it to the original.
 """
@@ -31,7 +31,7 @@ class Replacer:
         self._replaced: list[tuple[Any, str, Any, Any]] = []
 
     def once_imported(self, module: str, act: Callable[[Any], None]) -> None:
-        """Call `act` with a module as soon as it is there. What it cannot tap stays as it is."""
+        """Call `act` with a module as soon as it is there. What it cannot wrap stays as it is."""
 
         def guarded() -> None:
             try:
@@ -41,7 +41,7 @@ class Replacer:
 
         after_import(module, guarded)
 
-    def tap(self, owner: Any, name: str, /, **fields: Any) -> None:
+    def watch(self, owner: Any, name: str, /, **fields: Any) -> None:
         """Enter every call of `owner.name` as one source; without `value`, the calls have none."""
         if not hasattr(owner, name):
             return
@@ -57,10 +57,10 @@ class Replacer:
 
         self.replace(owner, name, wrapper)
 
-    def tap_by_choice(
+    def watch_by_choice(
         self, owner: Any, name: str, choose: Choice, then: Callable[[Any, Entry], None] | None = None
     ) -> None:
-        """Enter each call of `owner.name` as the source that its arguments choose; `then` hears what came of it."""
+        """Enter each call of `owner.name` as the source that its arguments choose; `then` gets the result."""
         if not hasattr(owner, name):
             return
         use = self.ledger.use
@@ -94,7 +94,7 @@ class Replacer:
         else:
             wrapper.__module__, wrapper.__name__, wrapper.__qualname__ = owner.__name__, name, name
         wrapper._torchdynamo_inline = original
-        _tell_torchscript(original, wrapper)
+        _register_with_torchscript(original, wrapper)
         for functions in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks):
             if original in functions:
                 functions.add(wrapper)
@@ -124,7 +124,7 @@ class Replacer:
                 setattr(owner, name, original)
 
 
-def _tell_torchscript(original: Any, wrapper: Any) -> None:
+def _register_with_torchscript(original: Any, wrapper: Any) -> None:
     """torch.jit.script knows functions of torch by what they are."""
     known: Any = sys.modules.get("torch.jit._builtins")
     if known is not None:

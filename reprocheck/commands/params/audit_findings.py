@@ -1,4 +1,4 @@
-"""Initial weights beside an audit: what its first run took down of them → findings that decide nothing."""
+"""Initial weights of an audit: what its first run took down of them → findings that decide nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reprocheck.commands.params.findings import find
 from reprocheck.commands.params.model import NOTE, WARNING
 from reprocheck.commands.params.read import read_start
 from reprocheck.commands.params.rows import rows_of
-from reprocheck.commands.params.told import told
+from reprocheck.commands.params.to_findings import to_findings
 from reprocheck.evidence.run import EvidenceUnreadable
 from reprocheck.model import Finding, Outcome, Status
 
@@ -23,5 +23,5 @@ def weights_findings(outcomes: Iterable[Outcome]) -> tuple[Finding, ...]:
         start, _ = read_start(outcome)
     except EvidenceUnreadable:
         return ()
-    found = told(find(rows_of([start]), (outcome.spec.seed,)))
+    found = to_findings(find(rows_of([start]), (outcome.spec.seed,)))
     return tuple(replace(one, severity=WARNING) for one in found if one.severity != NOTE)

@@ -1,7 +1,7 @@
 """Which of the differences between two traces matter: each is followed from where it arose to what it reached. Pure.
 
-Memory that nobody filled differs between any two runs and means nothing until something depends on it. So a
-difference is only a suspect at first. It is one that matters when a step of an optimizer or the Python code of the
+Uninitialized memory differs between any two runs and means nothing until something depends on it. So a
+difference is only a candidate at first. It is one that matters when a step of an optimizer or the Python code of the
 target took it in, or when a result that it led to waits to be read where the traces end. Where none does, it is one
 that a model was called with.
 """
@@ -45,7 +45,7 @@ def is_collective(op: str) -> bool:
 
 
 @dataclass(slots=True, eq=False)
-class Suspect:
+class Candidate:
     """A difference that nothing before it explains."""
 
     kind: str
@@ -55,7 +55,7 @@ class Suspect:
     b: Entry | None = None
     """The records that differ."""
     is_doubtful: bool = False
-    """It may be memory that nobody filled and nobody reads."""
+    """It may be uninitialized memory that nobody reads."""
     matters: bool = False
     rejoined: bool = False
     """Equal values were read where it had led: it may be another way to the same."""
@@ -69,45 +69,45 @@ class Suspect:
     """Memory (in the first run) that holds what differs and was not read since."""
 
 
-class Court:
-    """Takes the pairs in run order and finds the suspects."""
+class CandidateSearch:
+    """Takes the pairs in run order and finds the candidates."""
 
     def __init__(self, a: Trace, b: Trace) -> None:
         self._a = a
         self._b = b
-        self.suspects: list[Suspect] = []
-        self._memory: tuple[dict[int, Suspect], dict[int, Suspect]] = ({}, {})
+        self.candidates: list[Candidate] = []
+        self._memory: tuple[dict[int, Candidate], dict[int, Candidate]] = ({}, {})
         """For each run: memory whose contents differ, and because of whom."""
         self._sizes: dict[int, int] = {}
         """Elements that differ in a memory of the first run, at most."""
-        self._generators: dict[int, Suspect] = {}
-        self._compiled: dict[int, Suspect] = {}
-        self._python: Suspect | None = None
+        self._generators: dict[int, Candidate] = {}
+        self._compiled: dict[int, Candidate] = {}
+        self._python: Candidate | None = None
         """Whose values the Python code of the target read."""
         self._blank = {int(storage) for storage in a.records["storage"][a.records["role"] >> ROLE_SHIFT == BLANK]}
         self._count = 0
 
-    def judge(self, streams: Iterable[Iterator[Pair]]) -> Suspect | None:
-        """The first suspect that matters; None when none does."""
+    def judge(self, streams: Iterable[Iterator[Pair]]) -> Candidate | None:
+        """The first candidate that matters; None when none does."""
         for pair in heapq.merge(*streams, key=_position):
             self._count += 1
             if self._count > MOST_PAIRS:
                 break
-            self._hear(pair)
-            if self.suspects and (self.suspects[0].matters or (self.suspects[0].results and not self._a.inputs)):
+            self._read(pair)
+            if self.candidates and (self.candidates[0].matters or (self.candidates[0].results and not self._a.inputs)):
                 break
         return self._verdict()
 
-    def _verdict(self) -> Suspect | None:
-        guilty = [suspect for suspect in self.suspects if suspect.matters or suspect.results]
-        if guilty:
-            return min(guilty, key=lambda one: one.rejoined)  # of equals the first
-        return next((suspect for suspect in self.suspects if suspect.called or suspect.kind == "extra"), None)
+    def _verdict(self) -> Candidate | None:
+        smallest_sets = [candidate for candidate in self.candidates if candidate.matters or candidate.results]
+        if smallest_sets:
+            return min(smallest_sets, key=lambda one: one.rejoined)  # of equals the first
+        return next((candidate for candidate in self.candidates if candidate.called or candidate.kind == "extra"), None)
 
-    def _hear(self, pair: Pair) -> None:
+    def _read(self, pair: Pair) -> None:
         self._complete_extra(pair)
         if pair.a is None or pair.b is None or pair.lost:
-            self._hear_extra(pair)
+            self._read_extra(pair)
             return
         event = self._a.events[pair.a.event]
         if event.kind == "step" or (is_collective(event.op) and _BARRIER in event.op):
@@ -127,76 +127,76 @@ class Court:
                 self._agreed(x, y)
         if not went_in and not came_out:
             return
-        guilty = [self._explain(pair, event, x, y) for x, y in went_in]
+        smallest_sets = [self._explain(pair, event, x, y) for x, y in went_in]
         if not came_out:
-            self._took_in(pair, event, guilty)
+            self._took_in(pair, event, smallest_sets)
             return
         if event.kind == COMPILED_CALL and pair.a.key in self._compiled:
-            guilty.append(self._compiled.pop(pair.a.key))
-        source = self._first(guilty) if guilty else self._accuse(self._of_operation(pair, came_out))
+            smallest_sets.append(self._compiled.pop(pair.a.key))
+        source = self._first(smallest_sets) if smallest_sets else self._accuse(self._of_operation(pair, came_out))
         unfilled = {x.storage for x, _ in went_in if x is not None and x.storage in self._blank}
         for x, y in came_out:
             self._mark(source, x, y)
-            if x is None or x.storage in unfilled or (not guilty and source.is_doubtful):
+            if x is None or x.storage in unfilled or (not smallest_sets and source.is_doubtful):
                 continue
             if event.op in TAKES_MEMORY:
                 continue
             source.results.add(x.storage)
             source.matters = source.matters or (event.phase == "optimizer" and x.role == WRITTEN)
 
-    def _of_operation(self, pair: Pair, came_out: list[Couple]) -> Suspect:
+    def _of_operation(self, pair: Pair, came_out: list[Couple]) -> Candidate:
         """An operation with equal inputs. Further outputs, if only they differ, may be memory that nothing reads."""
-        suspect = Suspect("op", pair, *came_out[0])
-        suspect.is_doubtful = all(x is not None and x.role == OUTPUT and x.place > 0 for x, _ in came_out)
-        return suspect
+        candidate = Candidate("op", pair, *came_out[0])
+        candidate.is_doubtful = all(x is not None and x.role == OUTPUT and x.place > 0 for x, _ in came_out)
+        return candidate
 
-    def _first(self, guilty: list[Suspect]) -> Suspect:
+    def _first(self, smallest_sets: list[Candidate]) -> Candidate:
         """To whom a difference is put down that has several reasons."""
-        return min(guilty, key=lambda one: (one.is_doubtful, one.rejoined, self.suspects.index(one)))
+        return min(smallest_sets, key=lambda one: (one.is_doubtful, one.rejoined, self.candidates.index(one)))
 
-    def _explain(self, pair: Pair, event: Event, x: Entry | None, y: Entry | None) -> Suspect:
-        """Whom a difference in what went in is due to: an earlier suspect, or a new one."""
+    def _explain(self, pair: Pair, event: Event, x: Entry | None, y: Entry | None) -> Candidate:
+        """Whom a difference in what went in is due to: an earlier candidate, or a new one."""
         entry = x or y
         assert entry is not None
         if entry.role == GENERATOR:
             known = self._generators.get(entry.place) or self._python
             if known is None:
-                known = self._accuse(Suspect("generator", pair, x, y))
+                known = self._accuse(Candidate("generator", pair, x, y))
             self._generators[entry.place] = known
             return known
         if entry.role == SCALARS:
-            known = self._python or self._accuse(Suspect("scalars", pair, x, y))
+            known = self._python or self._accuse(Candidate("scalars", pair, x, y))
             self._mark(known, x, y, _WHOLE)
             return known
         for side, record in zip(self._memory, (x, y), strict=True):
             if record is not None and record.storage in side:
-                suspect = side[record.storage]
+                candidate = side[record.storage]
                 if x is not None:
-                    suspect.results.discard(x.storage)
-                return suspect
-        suspect = self._accuse(Suspect("input", pair, x, y))
-        suspect.is_doubtful = x is not None and x.storage in self._blank
-        self._mark(suspect, x, y)
-        return suspect
+                    candidate.results.discard(x.storage)
+                return candidate
+        candidate = self._accuse(Candidate("input", pair, x, y))
+        candidate.is_doubtful = x is not None and x.storage in self._blank
+        self._mark(candidate, x, y)
+        return candidate
 
-    def _took_in(self, pair: Pair, event: Event, guilty: list[Suspect]) -> None:
+    def _took_in(self, pair: Pair, event: Event, smallest_sets: list[Candidate]) -> None:
         """Nothing that came out differs: no effect, unless Python itself took the value."""
         assert pair.a is not None
-        if event.kind == COMPILED_CALL and guilty:
-            self._compiled[pair.a.key] = guilty[0]
-        if event.kind == MODULE_CALL and guilty:
-            self._first(guilty).called = True
+        if event.kind == COMPILED_CALL and smallest_sets:
+            self._compiled[pair.a.key] = smallest_sets[0]
+        if event.kind == MODULE_CALL and smallest_sets:
+            self._first(smallest_sets).called = True
         gave_tensors = any(entry.role in (OUTPUT, WRITTEN) for entry in pair.a.entries)
-        if event.kind not in (MODULE_CALL, COMPILED_CALL) and not gave_tensors and guilty:
+        if event.kind not in (MODULE_CALL, COMPILED_CALL) and not gave_tensors and smallest_sets:
             read = [entry for entry in pair.a.entries if entry.role == INPUT]
             if read and event.op != "aten::lift_fresh":
-                self._python = self._first(guilty)
+                self._python = self._first(smallest_sets)
                 self._python.matters = True
 
-    def _mark(self, suspect: Suspect, x: Entry | None, y: Entry | None, elements: int = 0) -> None:
+    def _mark(self, candidate: Candidate, x: Entry | None, y: Entry | None, elements: int = 0) -> None:
         for side, record in zip(self._memory, (x, y), strict=True):
             if record is not None and record.storage:
-                side[record.storage] = suspect
+                side[record.storage] = candidate
         if x is not None:
             self._sizes[x.storage] = max(self._sizes.get(x.storage, 0), x.elements, elements)
 
@@ -206,39 +206,39 @@ class Court:
             for side, record in zip(self._memory, (x, y), strict=True):
                 if record.storage in side:
                     side[record.storage].rejoined = True
-        suspect = self._memory[0].get(x.storage)
-        if suspect is None:
+        candidate = self._memory[0].get(x.storage)
+        if candidate is None:
             return
-        suspect.results.discard(x.storage)
+        candidate.results.discard(x.storage)
         if x.elements >= self._sizes.get(x.storage, 0):
             for side, record in zip(self._memory, (x, y), strict=True):
                 side.pop(record.storage, None)
 
-    def _hear_extra(self, pair: Pair) -> None:
-        before = self.suspects[-1] if self.suspects else None
+    def _read_extra(self, pair: Pair) -> None:
+        before = self.candidates[-1] if self.candidates else None
         follows = before is not None and before.kind == "extra" and before.last == self._count - 1
-        suspect = before if follows and before is not None else self._python
-        if suspect is None:
-            suspect = self._accuse(Suspect("extra", pair, instead=pair.b if pair.a is not None else None))
-        suspect.last = self._count
-        suspect.matters = suspect.matters or pair.lost
+        candidate = before if follows and before is not None else self._python
+        if candidate is None:
+            candidate = self._accuse(Candidate("extra", pair, instead=pair.b if pair.a is not None else None))
+        candidate.last = self._count
+        candidate.matters = candidate.matters or pair.lost
         for op, side in zip((pair.a, pair.b), self._memory, strict=True):
             for entry in () if op is None else op.entries:
                 if entry.role in (OUTPUT, WRITTEN) and entry.storage:
-                    side[entry.storage] = suspect
+                    side[entry.storage] = candidate
                 elif entry.role == GENERATOR:
-                    self._generators.setdefault(entry.place, suspect)
+                    self._generators.setdefault(entry.place, candidate)
 
     def _complete_extra(self, pair: Pair) -> None:
         """What follows an operation that only one run did is what the other one did in its place."""
-        before = self.suspects[-1] if self.suspects else None
+        before = self.candidates[-1] if self.candidates else None
         if before is not None and before.kind == "extra" and before.instead is None:
             before.instead = pair.b if before.pair.a is not None else pair.a
 
-    def _accuse(self, suspect: Suspect) -> Suspect:
-        suspect.last = self._count
-        self.suspects.append(suspect)
-        return suspect
+    def _accuse(self, candidate: Candidate) -> Candidate:
+        candidate.last = self._count
+        self.candidates.append(candidate)
+        return candidate
 
 
 def _position(pair: Pair) -> int:

@@ -15,7 +15,7 @@ from reprocheck.commands.cost.measure import (
     ratio_to_plain,
     step_seconds,
 )
-from reprocheck.commands.cost.model import Bill, Price, Ratio, Row
+from reprocheck.commands.cost.model import CostReport, Price, Ratio, Row
 from reprocheck.commands.cost.rows import AGAIN, FILLED, PLAIN, UNFILLED, settings_of, why_not
 from reprocheck.compare.runs import compare
 from reprocheck.engine.progress import Progress
@@ -42,13 +42,13 @@ class _Runs:
     """It is not run again after this."""
 
 
-def price(request: Request, rows: Sequence[Row], rounds: int, progress: Progress) -> Bill:
+def price(request: Request, rows: Sequence[Row], rounds: int, progress: Progress) -> CostReport:
     """Make the runs and the bill. Raises UsageError, NoVerdictError or Interrupted."""
     request = replace(request, repeats=max(2, rounds))
     with session(request, progress, COSTS) as one:
         ran, not_run = _run_all(one, rows, rounds)
-        bill = _bill(request, ran, not_run, rounds)
-        return replace(bill, directory=one.folder, seconds=one.seconds)
+        costs = _costs(request, ran, not_run, rounds)
+        return replace(costs, directory=one.folder, seconds=one.seconds)
 
 
 def _run_all(session: Session, rows: Sequence[Row], rounds: int) -> tuple[list[_Runs], tuple[NotCompared, ...]]:
@@ -106,20 +106,20 @@ def _run(session: Session, one: _Runs, name: str, number: int, most_steps: int |
         one.comparisons.append(compare(one.evidence[0], evidence, planner.request))
 
 
-def _bill(request: Request, ran: Sequence[_Runs], not_run: tuple[NotCompared, ...], rounds: int) -> Bill:
+def _costs(request: Request, ran: Sequence[_Runs], not_run: tuple[NotCompared, ...], rounds: int) -> CostReport:
     failed = next((one.failed for one in ran[:2] if one.failed is not None), None)
     of_gpu = any(one.memory.get("cuda") for one in ran[0].evidence)
     fill = None
     if failed is not None:
         summary = f"no prices: the plain run {failed.spec.id} {ending_of(failed)}"
         prices = [Price(row=one.row, runs=len(one.evidence), reproduces=None) for one in ran[:1]]
-        per, words = "step", failed.last_words
+        per, stderr_tail = "step", failed.stderr_tail
     else:
         per = "step" if all(step_seconds(one) is not None for runs in ran[:2] for one in runs.evidence) else "run"
-        prices, words = _prices(ran, per, of_gpu), ""
+        prices, stderr_tail = _prices(ran, per, of_gpu), ""
         fill = _fill(ran, per)
         summary = _summary(prices)
-    return Bill(
+    return CostReport(
         request=request,
         exit_code=ExitCode.OK if failed is None else ExitCode.NO_VERDICT,
         summary=summary,
@@ -131,7 +131,7 @@ def _bill(request: Request, ran: Sequence[_Runs], not_run: tuple[NotCompared, ..
         per=per,
         memory_of="gpu" if of_gpu else "host",
         not_run=not_run,
-        last_words=words,
+        stderr_tail=stderr_tail,
     )
 
 

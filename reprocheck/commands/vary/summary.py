@@ -1,4 +1,4 @@
-"""What the rows come to, in words. Pure."""
+"""What the rows come to, as text. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reprocheck.commands.vary.model import Answer, Row, Status
 from reprocheck.report.wording import count
 
 
-def in_words(answer: Answer, broken: Sequence[str]) -> str:
+def summarize(answer: Answer, broken: Sequence[str]) -> str:
     """One paragraph: on what the bits depend, how far the metric moves, and what changes nothing."""
     differing = [row for row in answer.rows if row.status is Status.DIFFERS]
     failing = [row for row in answer.rows if row.status is Status.FAILED]
@@ -43,9 +43,9 @@ def _from(rows: Sequence[Row]) -> str:
     steps = [row.divergence for row in rows if row.divergence is not None]
     at = [one.step for one in steps if one.step is not None]
     ops = list(dict.fromkeys(f"`{one.op}`" for one in steps if one.op))
-    told = f"from step {min(at)}" if at else "in what is returned"
+    text = f"from step {min(at)}" if at else "in what is returned"
     more = f" and {len(ops) - 3} more" if len(ops) > 3 else ""
-    return told + (f" ({', '.join(ops[:3])}{more})" if ops else "")
+    return text + (f" ({', '.join(ops[:3])}{more})" if ops else "")
 
 
 def _shift(rows: Sequence[Row]) -> str:
@@ -58,6 +58,6 @@ def _shift(rows: Sequence[Row]) -> str:
     return f"{most.metric} moves by {most.in_std:.2g} of its spread over seeds at most"
 
 
-def _and(words: Sequence[str]) -> str:
-    words = list(words)
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _and(items: Sequence[str]) -> str:
+    items = list(items)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

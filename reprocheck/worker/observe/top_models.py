@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from reprocheck.protocol import THREAD_MARK, TRAINED_ELSEWHERE
-from reprocheck.worker.fingerprint.digest import Undigestible, dtype_name, raw_bytes, tensor_digest
+from reprocheck.worker.fingerprint.digest import UnsupportedTensor, dtype_name, raw_bytes, tensor_digest
 from reprocheck.worker.observe.module_tree import ModuleTree
 from reprocheck.worker.recorder import Recorder
 
@@ -28,7 +28,7 @@ def describe(name: str, kind: str, tensor: torch.Tensor, recorder: Recorder | No
         if recorder is not None:
             data = raw_bytes(tensor)
             line["offset"], line["size"] = recorder.values(data), data.nbytes
-    except Undigestible as error:
+    except UnsupportedTensor as error:
         line.setdefault("reason", error.reason)
     except RuntimeError:  # no plain bytes: the digest stands, values are not kept
         pass
@@ -45,7 +45,7 @@ def is_uninitialized(tensor: torch.Tensor) -> bool:
     return torch.nn.parameter.is_lazy(tensor)
 
 
-class Root:
+class TopModel:
     """A module that the target called directly, with its state as it was before its first forward."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Root:
         return not self.in_main_thread and thread is not None and thread.is_alive()
 
     def forget_layout(self) -> None:
-        """Look for buffers anew: modules may have been added."""
+        """Look for buffers again: modules may have been added."""
         self._owners = None
 
     def live_buffers(self) -> Iterator[torch.Tensor]:
@@ -119,15 +119,15 @@ def _is_shared(module: torch.nn.Module) -> bool:
     return any(not is_uninitialized(p) and p.device.type == "cpu" and p.is_shared() for p in parameters)
 
 
-class Roots:
+class TopModels:
     """All roots of the process, and the name of every parameter that belongs to one."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self.step = 0
         """Steps taken so far, kept up to date by the step writer."""
-        self._known: dict[int, Root] = {}
-        self._all: list[Root] = []
+        self._known: dict[int, TopModel] = {}
+        self._all: list[TopModel] = []
         self._labels: dict[str, int] = {}
         self._names: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
         self._tree = ModuleTree()
@@ -136,22 +136,22 @@ class Roots:
         self.changes = 0
         """Grows with every new root."""
 
-    def __iter__(self) -> Iterator[Root]:
+    def __iter__(self) -> Iterator[TopModel]:
         return iter(self._all)
 
-    def find(self, module: torch.nn.Module) -> Root | None:
+    def find(self, module: torch.nn.Module) -> TopModel | None:
         """The root for this module if it was called before."""
         root = self._known.get(id(module))
         return root if root is not None and root.module() is module else None
 
-    def add(self, module: torch.nn.Module) -> Root | None:
+    def add(self, module: torch.nn.Module) -> TopModel | None:
         """Take in a module at its first forward; None when it has no state and so is no model."""
         if next(module.parameters(), None) is None and next(module.buffers(), None) is None:
             return None
-        if getattr(module, "_is_replica", False):  # of nn.DataParallel: made anew for every forward
+        if getattr(module, "_is_replica", False):  # of nn.DataParallel: made again for every forward
             return None
         label = self._label_of(getattr(module, "_orig_mod", module))
-        root = Root(module, label, self._recorder, self.step, lambda p: self.name_of(p) is not None)
+        root = TopModel(module, label, self._recorder, self.step, lambda p: self.name_of(p) is not None)
         self._known[id(module)] = root
         self._all.append(root)
         self.changes += 1
@@ -229,7 +229,7 @@ class Roots:
             if not root.recorded and (root.buffers or root.parameters):
                 self._record_as_met(root)
 
-    def _record_as_met(self, root: Root) -> None:
+    def _record_as_met(self, root: TopModel) -> None:
         tensors = root.parameters + root.buffers
         if tensors:
             self._recorder.line("initial", stage="forward", step=root.step, root=root.label, tensors=tensors)

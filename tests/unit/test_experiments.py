@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from reprocheck.diagnosis import lab as lab_module
+from reprocheck.diagnosis import experiments as experiments_module
 from reprocheck.diagnosis import replay as replay_module
 from reprocheck.diagnosis.attribute import Attributor
-from reprocheck.diagnosis.lab import Lab
+from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.replay import Replay, replay
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import SilentProgress
 from reprocheck.engine.templates import Templates
 from reprocheck.model import Divergence, Evidence, Isolation, Request, RunSpec
-from reprocheck.model.explanation import Hold, Tap
+from reprocheck.model.explanation import Hold, LedgerEntry
 from tests.support.baselines import TARGET, evidence, records
 
 PLANNER = Planner(
@@ -38,9 +38,9 @@ class Bench:
         specs = [PLANNER.spec(f"s0r{repeat}", 0, repeat, PLANNER.ambient(repeat)) for repeat in (0, 1)]
         self.templates.place(specs)
         self.a, self.b = (self.ran(spec) for spec in specs)
-        monkeypatch.setattr(lab_module, "launch", self.launch)
-        monkeypatch.setattr(lab_module, "read_run", lambda ran: ran)
-        self.lab = Lab(PLANNER, SilentProgress(), 20, templates=self.templates)
+        monkeypatch.setattr(experiments_module, "launch", self.launch)
+        monkeypatch.setattr(experiments_module, "read_run", lambda ran: ran)
+        self.runner = ExperimentRunner(PLANNER, SilentProgress(), 20, templates=self.templates)
 
     def ran(self, spec: RunSpec) -> Evidence:
         return replace(evidence(steps=records(3, 0 if spec.id in self.parts else None)), spec=spec)
@@ -62,8 +62,8 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 def test_every_traced_pair_has_addresses_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay_module, "_origin", lambda *_: (None, ()))
-    monkeypatch.setattr(replay_module, "load_taps", lambda _: ())
-    seen = replay(bench.lab, bench.a, bench.b, DIVERGENCE)
+    monkeypatch.setattr(replay_module, "load_entries", lambda _: ())
+    seen = replay(bench.runner, bench.a, bench.b, DIVERGENCE)
     assert (seen.pairs, len(bench.made)) == (3, 6)
     assert not bench.sharing()
 
@@ -72,17 +72,17 @@ def test_a_whole_trace_that_shows_nothing_of_a_difference_is_not_made_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay_module, "_origin", lambda *_: (None, ()))
-    monkeypatch.setattr(replay_module, "load_taps", lambda _: ())
+    monkeypatch.setattr(replay_module, "load_entries", lambda _: ())
     bench.parts.add("x01")
-    seen = replay(bench.lab, bench.a, bench.b, DIVERGENCE)
+    seen = replay(bench.runner, bench.a, bench.b, DIVERGENCE)
     assert (seen.pairs, seen.diverged) == (1, 1)
 
 
 def test_threads_may_show_it_the_next_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay_module, "_origin", lambda *_: (None, ()))
-    monkeypatch.setattr(replay_module, "load_taps", lambda _: (Tap(kind="thread", name="threading.Thread"),))
+    monkeypatch.setattr(replay_module, "load_entries", lambda _: (LedgerEntry(kind="thread", name="threading.Thread"),))
     bench.parts |= {"x01", "x03", "x05"}
-    assert replay(bench.lab, bench.a, bench.b, DIVERGENCE).pairs == 3
+    assert replay(bench.runner, bench.a, bench.b, DIVERGENCE).pairs == 3
 
 
 def attributor(bench: Bench) -> Attributor:
@@ -90,7 +90,7 @@ def attributor(bench: Bench) -> Attributor:
     one, other = (replace(spec, compared_with=("s0r0", "s0r1", "x01")) for spec in (first, second))
     bench.launch([one, other])
     seen = Replay(first=bench.ran(one), second=bench.ran(other), pairs=1, diverged=1)
-    found = Attributor(bench.lab, bench.a, bench.b, DIVERGENCE, seen)
+    found = Attributor(bench.runner, bench.a, bench.b, DIVERGENCE, seen)
     found._plain = [(bench.a, seen.first, False), (bench.b, seen.second, True)]  # type: ignore[list-item]
     return found
 
@@ -104,10 +104,10 @@ def test_no_repeat_of_an_experiment_shares_addresses_with_another(bench: Bench) 
 
 
 def test_agreement_of_two_runs_from_one_template_is_none(bench: Bench) -> None:
-    a = bench.lab.run("?", [bench.lab.spec(bench.a, against=())])[0]
-    b = bench.lab.run("?", [bench.lab.spec(bench.a, against=())])[0]
+    a = bench.runner.run("?", [bench.runner.spec(bench.a, against=())])[0]
+    b = bench.runner.run("?", [bench.runner.spec(bench.a, against=())])[0]
     assert bench.sharing() >= {(a.spec.id, b.spec.id)}
-    assert bench.lab.agree(a, b, None) is None
-    assert bench.lab.agree(a, a, None) is True
+    assert bench.runner.agree(a, b, None) is None
+    assert bench.runner.agree(a, a, None) is True
     bench.parts.add(a.spec.id)
-    assert bench.lab.agree(bench.ran(a.spec), b, None) is False
+    assert bench.runner.agree(bench.ran(a.spec), b, None) is False

@@ -1,4 +1,4 @@
-"""What a reader is told of the difference at which two traces part. Pure: only files are read."""
+"""The description of the difference at which two traces diverge. Pure: only files are read."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reprocheck.diagnosis.localization.candidates import TAKES_MEMORY, Candidate, is_collective
 from reprocheck.diagnosis.localization.notes import deterministic_note
 from reprocheck.diagnosis.localization.pairs import Entry, Op, operations_before, step_at
 from reprocheck.diagnosis.localization.source_lines import source_line
-from reprocheck.diagnosis.localization.suspects import TAKES_MEMORY, Suspect, is_collective
 from reprocheck.evidence.trace_file import Event, Form, Trace
 from reprocheck.model import Location
 from reprocheck.model.explanation import Frame, OpCall, Origin
@@ -42,8 +42,8 @@ UNSURE = "?"
 """In the name of a thread whose place in the order depends on scheduling."""
 
 
-class Teller:
-    """Turns a suspect into what a reader is told."""
+class OriginDescriber:
+    """Turns a candidate into its description."""
 
     def __init__(self, a: Trace, b: Trace, runs: tuple[str, str], across: bool) -> None:
         self._a = a
@@ -54,52 +54,52 @@ class Teller:
         self._threads = {owner_of(event.thread) for event in events if event.thread}
         self._models = {event.model for event in a.events.values() if event.model}
 
-    def tell(self, suspect: Suspect) -> Origin:
+    def describe(self, candidate: Candidate) -> Origin:
         """The origin."""
-        a, b = suspect.pair.a, suspect.pair.b
-        if suspect.kind == "extra" or a is None or b is None:
-            return self._extra(suspect, a, b)
+        a, b = candidate.pair.a, candidate.pair.b
+        if candidate.kind == "extra" or a is None or b is None:
+            return self._extra(candidate, a, b)
         event = self._a.events[a.event]
         base = Origin(
-            kind=suspect.kind,
+            kind=candidate.kind,
             call=self._call(self._a, a.event, a.position),
             other=self._call(self._b, b.event, b.position) if self._across else None,
             runs=self._runs,
             compared_ops=operations_before(self._a, a.position),
         )
-        if suspect.kind == "scalars":
-            return self._scalars(base, event, suspect)
-        entry = suspect.a or suspect.b
+        if candidate.kind == "scalars":
+            return self._scalars(base, event, candidate)
+        entry = candidate.a or candidate.b
         assert entry is not None
-        if suspect.kind == "generator":
+        if candidate.kind == "generator":
             which = "the generator that was passed" if entry.place else "PyTorch's default generator"
             note = self._other_thread(event, self._draws(entry.place), "draws from it")
             return replace(base, argument=which, deterministic_note=deterministic_note(event, Form()), note=note)
-        base = self._with_tensor(base, suspect)
+        base = self._with_tensor(base, candidate)
         if (
-            suspect.a and suspect.a.role == WRITTEN and base.other_form
+            candidate.a and candidate.a.role == WRITTEN and base.other_form
         ):  # it filled a tensor of another form: another one
-            argument = _argument_name(event, suspect.a)
+            argument = _argument_name(event, candidate.a)
             return replace(base, kind="another", argument=argument, values_reason="")
-        if suspect.kind == "input":
-            return self._input(base, event, a, suspect)
+        if candidate.kind == "input":
+            return self._input(base, event, a, candidate)
         if event.op in TAKES_MEMORY:
             return replace(base, kind="outside", argument="argument 1 (source)")
         if is_collective(event.op):
             return replace(base, kind="outside", argument=OF_OTHER_PROCESSES, note=THROUGH_A_COLLECTIVE)
-        notes = [self._other_writers(suspect.a, event)]
+        notes = [self._other_writers(candidate.a, event)]
         if not self._a.inputs:
             notes.append("what went into it was not recorded: its inputs may have differed")
         if event.kind == COMPILED_CALL:
             notes.append("which operation inside the compiled code it was cannot be seen")
-        form = self._a.forms[suspect.a.own_form] if suspect.a else Form()
+        form = self._a.forms[candidate.a.own_form] if candidate.a else Form()
         note = "; ".join(filter(None, notes))
         note_of_torch = deterministic_note(event, form)
         return replace(base, note=note, deterministic_note=note_of_torch, unknown_inputs=not self._a.inputs)
 
-    def _extra(self, suspect: Suspect, a: Op | None, b: Op | None) -> Origin:
+    def _extra(self, candidate: Candidate, a: Op | None, b: Op | None) -> Origin:
         own, other = (self._a, self._b) if a is not None else (self._b, self._a)
-        op, instead = (b if a is None else a), suspect.instead
+        op, instead = (b if a is None else a), candidate.instead
         assert op is not None
         first = a or instead
         position = 0 if first is None else first.position
@@ -110,13 +110,13 @@ class Teller:
             runs=self._runs,
             only_in=self._runs[0 if a is not None else 1],
             compared_ops=operations_before(self._a, position),
-            note="" if suspect.matters or suspect.results else "nothing that was computed after it differs",
+            note="" if candidate.matters or candidate.results else "nothing that was computed after it differs",
         )
 
-    def _scalars(self, base: Origin, event: Event, suspect: Suspect) -> Origin:
+    def _scalars(self, base: Origin, event: Event, candidate: Candidate) -> Origin:
         texts = [
             trace.text(entry.value, entry.digest) if entry is not None else ""
-            for trace, entry in ((self._a, suspect.a), (self._b, suspect.b))
+            for trace, entry in ((self._a, candidate.a), (self._b, candidate.b))
         ]
         argument, reason = "an argument that is no tensor", "it is no tensor"
         left, right = (dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line) for text in texts)
@@ -128,19 +128,19 @@ class Teller:
                 break
         return replace(base, kind="outside", argument=argument, values_reason=reason)
 
-    def _input(self, base: Origin, event: Event, op: Op, suspect: Suspect) -> Origin:
-        x = suspect.a or suspect.b
+    def _input(self, base: Origin, event: Event, op: Op, candidate: Candidate) -> Origin:
+        x = candidate.a or candidate.b
         assert x is not None
         argument = _argument_name(event, x)
-        if self._is_another(suspect):
+        if self._is_another(candidate):
             # How far two different tensors lie apart says nothing.
             return replace(base, kind="another", argument=argument, values=None, values_reason="")
-        seen = self._records_of(suspect.a, op.position)
+        seen = self._records_of(candidate.a, op.position)
         covering = [n for n in seen if self._covers(n, x) and int(self._a.records["role"][n]) >> ROLE_SHIFT != BLANK]
         blank = [n for n in seen if int(self._a.records["role"][n]) >> ROLE_SHIFT == BLANK]
         if blank and not covering:
             return self._never_filled(base, event, blank[-1], argument)
-        notes = [self._other_writers(suspect.a, event)] if covering else []
+        notes = [self._other_writers(candidate.a, event)] if covering else []
         if any(known.kind == COMPILED_CALL for known in self._a.events.values()) and event.kind != COMPILED_CALL:
             notes.append("compiled code ran in this run: it may have come from there unseen")
         return replace(
@@ -151,10 +151,10 @@ class Teller:
             note="; ".join(filter(None, notes)),
         )
 
-    def _is_another(self, suspect: Suspect) -> bool:
+    def _is_another(self, candidate: Candidate) -> bool:
         """Whether each run took in a tensor that did not change since it saw it last: then it is not the same one."""
-        b = suspect.pair.b
-        for trace, op, entry in ((self._a, suspect.pair.a, suspect.a), (self._b, b, suspect.b)):
+        b = candidate.pair.b
+        for trace, op, entry in ((self._a, candidate.pair.a, candidate.a), (self._b, b, candidate.b)):
             if op is None or entry is None or not entry.storage:
                 return False
             records = trace.records[: op.position]
@@ -219,8 +219,8 @@ class Teller:
                 return f"another thread {does}, too{_place(other)}: which comes first may differ between runs"
         return ""
 
-    def _with_tensor(self, origin: Origin, suspect: Suspect) -> Origin:
-        x, y = suspect.a, suspect.b
+    def _with_tensor(self, origin: Origin, candidate: Candidate) -> Origin:
+        x, y = candidate.a, candidate.b
         left = self._a.forms[x.own_form] if x is not None else None
         right = self._b.forms[y.own_form] if y is not None else None
         form = left or right or Form()

@@ -13,11 +13,11 @@ from reprocheck.engine.plan import Planner, given_by
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import Templates
 from reprocheck.evidence.run import Ran, read_run
-from reprocheck.model import Ambient, Evidence, Isolation, Outcome, Probe, RunSpec, Settings
+from reprocheck.model import EnvironmentFactors, Evidence, Isolation, Outcome, Probe, RunSpec, Settings
 from reprocheck.model.explanation import Hold
 
 
-class Lab:
+class ExperimentRunner:
     """Makes runs for an explanation. Every experiment says how it differs from a run of the audit, its reference."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Lab:
         """Runs that may still be made."""
         return self._budget - self.spent
 
-    def ambient(self, repeat: int) -> Ambient:
+    def ambient(self, repeat: int) -> EnvironmentFactors:
         """The environment factors of one repeat of the audit."""
         return self._planner.ambient(repeat)
 
@@ -57,7 +57,7 @@ class Lab:
         reference: Evidence,
         *,
         limit: int | None = None,
-        ambient: Ambient | None = None,
+        ambient: EnvironmentFactors | None = None,
         settings: Settings | None = None,
         probe: Probe | None = None,
         fresh: bool | None = None,
@@ -70,7 +70,7 @@ class Lab:
         """A run like `reference`; what is given is otherwise. `limit`: steps after which it ends. `home_without`: in a
         home folder of its own, without these files (`leftovers.Leftover.path`), or with copies of them. `copy_without`:
         files that its copy of the folder lacks. `hold`: what is held constant, if not the causes that are known.
-        `against`: what it is compared with, beside the runs that are made with it (None: any run of its seed), so that
+        `against`: what it is compared with, besides the runs that are made with it (None: any run of its seed), so that
         they do not come from one template."""
         hold = self.hold if hold is None else hold
         settings = held_settings(settings or self.request.settings, hold)

@@ -9,7 +9,7 @@ from reprocheck.evidence.run import load_evidence
 from reprocheck.model import Fact
 from tests.support.traced import traced_pair
 
-TARGETS = Path(__file__).parent.parent / "targets" / "conduct"
+TARGETS = Path(__file__).parent.parent / "targets" / "loop_checks"
 
 
 def facts(folder: Path, source: str) -> tuple[Fact, ...]:
@@ -20,7 +20,7 @@ def facts(folder: Path, source: str) -> tuple[Fact, ...]:
     return evidence.facts
 
 
-def test_each_mistake_is_told_with_its_line(tmp_path: Path) -> None:
+def test_each_mistake_is_reported_with_its_line(tmp_path: Path) -> None:
     source = (TARGETS / "wrong.py").read_text()
     lines = source.splitlines()
     marked = {
@@ -30,9 +30,9 @@ def test_each_mistake_is_told_with_its_line(tmp_path: Path) -> None:
     }
     assert len(marked) == 10
     found = facts(tmp_path, source)
-    told = {(fact.kind, fact.location.line) for fact in found if fact.location}
+    shown = {(fact.kind, fact.location.line) for fact in found if fact.location}
     made_first = next(number for number, line in enumerate(lines, 1) if line.endswith("# made first"))
-    assert told == marked | {("gradient-without-optimizer", made_first)}
+    assert shown == marked | {("gradient-without-optimizer", made_first)}
     by_kind = {fact.kind: fact for fact in found}
     assert by_kind["train-mode-without-grad"].names == ("1", "3")
     assert by_kind["train-mode-without-grad"].count == 3
@@ -50,7 +50,7 @@ def test_an_optimizer_of_another_model_trains_nothing(tmp_path: Path) -> None:
     assert found["gradient-without-optimizer"].named == 6
 
 
-def test_what_only_looks_like_a_mistake_is_not_told(tmp_path: Path) -> None:
+def test_what_only_looks_like_a_mistake_is_not_reported(tmp_path: Path) -> None:
     assert facts(tmp_path, (TARGETS / "right.py").read_text()) == ()
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
-from reprocheck.protocol import CONDUCT_RECORD
+from reprocheck.protocol import FACT_RECORD
 from reprocheck.worker.inputs.sites import Sites
-from reprocheck.worker.observe.roots import Root, Roots
+from reprocheck.worker.observe.top_models import TopModel, TopModels
 from reprocheck.worker.recorder import Recorder
 
 SAMPLES = 3
@@ -68,14 +68,14 @@ class _Steps:
         self.backwards = 0
 
 
-class Conduct:
+class LoopChecks:
     """Watches one run."""
 
-    def __init__(self, recorder: Recorder, roots: Roots, sites: Sites) -> None:
+    def __init__(self, recorder: Recorder, top_models: TopModels, sites: Sites) -> None:
         self._recorder = recorder
-        self._roots = roots
+        self._top_models = top_models
         self._sites = sites
-        self._models: dict[Root, _Model] = {}
+        self._models: dict[TopModel, _Model] = {}
         self._optimizers: weakref.WeakKeyDictionary[torch.optim.Optimizer, _Steps] = weakref.WeakKeyDictionary()
         self._made: list[_Steps] = []
         """Of all optimizers, also of those that are gone."""
@@ -90,9 +90,9 @@ class Conduct:
         self._in_backward = False
         self._watch_schedulers()
 
-    # What the observer tells
+    # What the observer reports
 
-    def model_called(self, root: Root, module: torch.nn.Module) -> None:
+    def model_called(self, root: TopModel, module: torch.nn.Module) -> None:
         """Before each forward of a root module."""
         if self._in_backward:  # recomputed by a checkpoint
             return
@@ -176,12 +176,12 @@ class Conduct:
         if self._steps:
             self._look_at_gradients()
             self._never_updated()
-            self._tell_unheld()
+            self._report_unheld()
             if not was_stopped:
                 for root, model in self._models.items():
                     self._unused_at_the_end(root, model)
         if self._facts:
-            self._recorder.line(CONDUCT_RECORD, facts=[self._told(fact) for fact in self._facts.values()])
+            self._recorder.line(FACT_RECORD, facts=[self._as_record(fact) for fact in self._facts.values()])
 
     # What follows from it
 
@@ -211,11 +211,11 @@ class Conduct:
                 if parameter.grad is not None and not self._is_held(parameter):
                     self._unheld[id(parameter)] = weakref.ref(parameter)
 
-    def _tell_unheld(self) -> None:
+    def _report_unheld(self) -> None:
         found = [p for one in self._unheld.values() if (p := one()) is not None and not self._is_held(p)]
         if found:
             site = self._made[0].site if self._made else 0
-            self._add_at("gradient-without-optimizer", site, [self._roots.name_of(p) or "" for p in found])
+            self._add_at("gradient-without-optimizer", site, [self._top_models.name_of(p) or "" for p in found])
 
     def _never_updated(self) -> None:
         """Parameters that no step has written: they had no gradient at any."""
@@ -232,12 +232,12 @@ class Conduct:
         ]
         if still:
             site = alive[id(still[0])][2].site
-            names = [self._roots.name_of(p) or "" for p in still]
+            names = [self._top_models.name_of(p) or "" for p in still]
             whole = len(still) == len(alive)
             self._add_at("nothing-is-trained" if whole else "parameters-without-gradient", site, names)
 
-    def _unused_at_the_end(self, root: Root, model: _Model) -> None:
-        """Calls with gradients after the last backward: an evaluation that nobody told PyTorch of."""
+    def _unused_at_the_end(self, root: TopModel, model: _Model) -> None:
+        """Calls with gradients after the last backward: an evaluation without `no_grad`."""
         if not model.unused or not model.trained:
             return
         site, mode = model.unused[-1]
@@ -251,7 +251,7 @@ class Conduct:
         base: Any = getattr(module, "LRScheduler", None)
         for kind in (base, *_subclasses(base)) if base is not None else ():
             if "step" in vars(kind):
-                kind.step = _told_before(kind.step, self._scheduler_steps)
+                kind.step = _called_before(kind.step, self._scheduler_steps)
 
     def _scheduler_steps(self, scheduler: Any) -> None:
         optimizer = getattr(scheduler, "optimizer", None)
@@ -277,7 +277,7 @@ class Conduct:
             for known, steps in self._optimizers.items()
         )
 
-    # How it is told
+    # How it is reported
 
     def _add(self, kind: str, names: Iterable[str]) -> None:
         count = self._counts[kind] = self._counts.get(kind, 0) + 1
@@ -293,7 +293,7 @@ class Conduct:
         fact["count"] += 1
         fact["names"].update(dict.fromkeys(names))
 
-    def _told(self, fact: dict[str, Any]) -> dict[str, Any]:
+    def _as_record(self, fact: dict[str, Any]) -> dict[str, Any]:
         frames = self._sites.frames(fact["site"])
         place = {"path": frames[0]["path"], "line": frames[0]["line"]} if frames else {}
         names = [name for name in fact["names"] if name]
@@ -359,11 +359,11 @@ def _subclasses(kind: Any) -> Iterable[Any]:
         yield from _subclasses(own)
 
 
-def _told_before(step: Callable[..., Any], tell: Callable[[Any], None]) -> Callable[..., Any]:
+def _called_before(step: Callable[..., Any], on_step: Callable[[Any], None]) -> Callable[..., Any]:
     @functools.wraps(step)
-    def told(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
+    def checked_step(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
         with suppress(Exception):  # to watch must not end the target
-            tell(scheduler)
+            on_step(scheduler)
         return step(scheduler, *args, **kwargs)
 
-    return told
+    return checked_step

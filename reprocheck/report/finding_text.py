@@ -1,4 +1,4 @@
-"""Findings as machines' reports tell them: a place, a head and lines of plain text, the worst first."""
+"""Findings as machines' reports show them: a place, a head and lines of plain text, the worst first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PEN = Pen(Style())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class FindingText:
     """One finding, ready to be written down."""
 
     finding: Finding
@@ -36,9 +36,9 @@ class Told:
     """Evidence, cause and advice; every line harmless to a terminal."""
 
 
-def told(audit: Audit) -> tuple[Told, ...]:
+def finding_texts(audit: Audit) -> tuple[FindingText, ...]:
     """Every finding, the worst first, otherwise in the order of the audit."""
-    found = [_told(audit, index, finding) for index, finding in enumerate(audit.findings)]
+    found = [_finding_text(audit, index, finding) for index, finding in enumerate(audit.findings)]
     return tuple(sorted(found, key=lambda one: _rank(one.finding)))
 
 
@@ -50,12 +50,12 @@ def unjudged(audit: Audit) -> list[str]:
     return [_PEN.text(text) for text in found]
 
 
-def mending(audit: Audit) -> list[str]:
-    """The settings that were seen to mend the difference."""
+def working_fixes(audit: Audit) -> list[str]:
+    """The settings that were seen to work."""
     trials = () if audit.explanation is None else audit.explanation.trials
     lines = []
     for trial in trials:
-        if trial.mends and not any(remedy.hides for remedy in trial.remedies):
+        if trial.works and not any(remedy.hides for remedy in trial.remedies):
             remedies = " and ".join(f"`{_PEN.text(remedy.text)}`" for remedy in trial.remedies)
             lines.append(f"fix that works: {remedies}: {trial.agreed} of {count(trial.runs, 'run')}")
     return lines
@@ -66,7 +66,7 @@ def _rank(finding: Finding) -> int:
     return SEVERITIES.index(finding.severity) if known else len(SEVERITIES)
 
 
-def _told(audit: Audit, index: int, finding: Finding) -> Told:
+def _finding_text(audit: Audit, index: int, finding: Finding) -> FindingText:
     divergence = audit.divergence if has_first_difference(finding.code) else None
     location, source = finding.location, finding.source
     if divergence is not None:
@@ -80,8 +80,8 @@ def _told(audit: Audit, index: int, finding: Finding) -> Told:
     if finding.edit is not None:
         lines.append(f"suggestion for line {finding.edit.line}: {_PEN.text(finding.edit.after.strip())}")
     if divergence is not None:
-        lines += mending(audit)
-    return Told(
+        lines += working_fixes(audit)
+    return FindingText(
         finding=finding,
         index=index,
         location=location,

@@ -12,14 +12,14 @@ from reprocheck.model.explanation import Case
 MOST_NAMES = 4
 
 
-def told(case: Case, kind: str, words: Callable[[Fact], str]) -> Match | None:
+def match_fact(case: Case, kind: str, describe: Callable[[Fact], str]) -> Match | None:
     """The first fact of a kind; how often, and of what, goes into the evidence."""
     facts = [fact for fact in case.facts if fact.kind == kind]
     if not facts:
         return None
     first = facts[0]
     place = first.location
-    evidence = [words(first)]
+    evidence = [describe(first)]
     if len(facts) > 1:
         evidence.append(f"and at {len(facts) - 1} further line{'s' if len(facts) > 2 else ''}")
     source = "" if place is None else source_line(place.path, place.line)
