@@ -266,7 +266,7 @@ def _of_templates(folder: Path) -> Reader:
         template = Template.__new__(Template)
         template._socket, other = socket.socketpair()
         template._socket.setblocking(False)
-        template._on_event, template._statuses, template._forked = b"", {}, []
+        template._received, template._statuses, template._forked = b"", {}, []
         template.is_ready = template.is_lost = False
         template._pid = None
         with other, template._socket:
