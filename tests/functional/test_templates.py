@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,41 @@ def test_a_run_has_its_own_name_folder_and_temporary_directory(tmp_path: Path) -
     answer, printed = audit(tmp_path, source, "--seeds", "2")
     assert answer["verdict"] == "reproducible", answer
     assert all(map(is_forked, printed))
+
+
+AT_THE_END = """\
+import atexit, ctypes, torch
+class Last:
+    def __del__(self, open=open):
+        open("deleted.txt", "w").write("x")
+last = Last()
+buffered = open("buffered.txt", "w")
+buffered.write("x")
+atexit.register(lambda: open("atexit.txt", "w").write("x"))
+ctypes.CDLL(None).printf(b"from C\\n")
+"""
+LIBRARY = """\
+#include <stdio.h>
+__attribute__((destructor)) static void last(void) { fclose(fopen("destructor.txt", "w")); }
+"""
+
+
+def test_what_the_target_leaves_for_its_end_happens(tmp_path: Path) -> None:
+    _, printed = audit(tmp_path, ORIGIN + AT_THE_END)
+    assert all(map(is_forked, printed))
+    assert all("from C\n" in text for text in printed)
+    for name in ("deleted", "buffered", "atexit"):
+        assert (tmp_path / f"{name}.txt").stat().st_size, name
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+def test_a_library_of_the_target_ends_as_it_wants_to(tmp_path: Path) -> None:
+    (tmp_path / "own.c").write_text(LIBRARY)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "own.so", "own.c"], cwd=tmp_path, check=True)
+    _, printed = audit(tmp_path, f"{ORIGIN}import ctypes, torch\nown = ctypes.CDLL('./own.so')\n")
+    assert all(map(is_forked, printed))
+    assert (tmp_path / "destructor.txt").exists()
 
 
 @pytest.mark.slow

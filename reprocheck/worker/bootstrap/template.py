@@ -37,6 +37,7 @@ from reprocheck.protocol import (
 )
 from reprocheck.protocol.package import WORKER_FILE
 from reprocheck.worker import AT_START
+from reprocheck.worker.bootstrap import quick_exit
 from reprocheck.worker.bootstrap.supervisor import end_with_parent, supervise
 from reprocheck.worker.observe import peaks
 
@@ -94,6 +95,7 @@ def _import() -> list[_Kept]:
     gc.collect()
     gc.freeze()  # else every collection in a run goes through all of torch
     peaks.remember_files()
+    quick_exit.remember_libraries()
     return kept
 
 
@@ -183,6 +185,7 @@ def _become(folder: str, kept: list[_Kept]) -> str:
     random.seed()
     if _is_shadowed(spec):
         start_again(spec)
+    quick_exit.end_quickly()
     return folder
 
 
