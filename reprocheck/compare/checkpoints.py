@@ -9,6 +9,7 @@ from itertools import zip_longest
 from reprocheck.compare.near import Pair, beyond_tolerance
 from reprocheck.compare.pairs import pair_differs, pairs_by_name, tensor_divergence
 from reprocheck.model import CheckpointRecord, Divergence, Evidence, NotCompared, Request, TensorRecord
+from reprocheck.model.kinds import Stage
 from reprocheck.protocol import ROW_GROWTH, SINGLE_CALLS, THREAD_MARK
 
 AT_END = 1 << 62
@@ -106,7 +107,7 @@ def _divergence(both: Both, pairs: list[Pair], a: Evidence, b: Evidence) -> Dive
     assert known is not None
     runs = (a.spec.id, b.spec.id)
     step = None if known.step is None else min(record.step or 0 for record in both if record is not None)
-    divergence = tensor_divergence("checkpoint", step, "checkpoint", pairs, a, b, runs)
+    divergence = tensor_divergence(Stage.CHECKPOINT, step, "checkpoint", pairs, a, b, runs)
     note = _note(both, a, b)
     return replace(divergence, names=divergence.names or (_shown(known),), note=note)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reprocheck.compare.near import Pair, kept_bytes
 from reprocheck.model import Divergence, Evidence, NotCompared, TensorDifference, TensorRecord
+from reprocheck.model.kinds import Stage
 from reprocheck.model.values import ValueDifference, compare_values
 
 VALUES_SHOWN = 20
@@ -59,7 +60,7 @@ def pair_differs(pair: Pair, missing: list[NotCompared], what: str) -> bool:
 
 
 def tensor_divergence(
-    stage: str, step: int | None, kind: str, pairs: Sequence[Pair], a: Evidence, b: Evidence, runs: tuple[str, str]
+    stage: Stage, step: int | None, kind: str, pairs: Sequence[Pair], a: Evidence, b: Evidence, runs: tuple[str, str]
 ) -> Divergence:
     """The divergence of these pairs."""
     tensors = tuple(_difference(pair, a.values, b.values, index < VALUES_SHOWN) for index, pair in enumerate(pairs))

@@ -23,6 +23,7 @@ from reprocheck.model import (
     Request,
     TensorRecord,
 )
+from reprocheck.model.kinds import Stage
 from reprocheck.protocol import RECORD_SIZE, THREAD_MARK, TRAINED_ELSEWHERE, count_optimizers, count_steps
 from reprocheck.protocol.reading import open_regular
 
@@ -168,7 +169,7 @@ def _compare_initial(
         kinds = {(left or right).kind for left, right in here if (left or right) is not None}  # type: ignore[union-attr]
         trained = TRAINED_ELSEWHERE if all(kind.startswith(TRAINED_ELSEWHERE) for kind in kinds) else ""
         kind = trained + ("parameters" if any(kind.endswith("parameter") for kind in kinds) else "buffers")
-        found.append((step, tensor_divergence("init", None if step == 0 else step, kind, here, a, b, runs)))
+        found.append((step, tensor_divergence(Stage.INIT, None if step == 0 else step, kind, here, a, b, runs)))
     return found
 
 
@@ -201,7 +202,7 @@ def _step_divergence(found: StepDifference, runs: tuple[str, str]) -> Divergence
         notes.append(f"the state of the {names} generator already differed after the step before")
     if found.hyperparameters:
         notes.append("the optimizer's hyperparameters differ in this step, too")
-    stage = "data" if found.kind == "batch" else "step"
+    stage = Stage.DATA if found.kind == "batch" else Stage.STEP
     return Divergence(
         stage=stage, step=found.step, kind=found.kind, names=(), tensors=(), runs=runs, note="; ".join(notes)
     )
@@ -239,8 +240,8 @@ def _compare_outputs(
     if not differing:
         return None
     metric = all(left is not None and left.is_metric for left, _ in differing)
-    kind = "metric" if metric else "output"
-    return tensor_divergence(kind, None, kind, differing, a, b, runs)
+    stage = Stage.METRIC if metric else Stage.OUTPUT
+    return tensor_divergence(stage, None, stage.value, differing, a, b, runs)
 
 
 def _no_output(a: Evidence, b: Evidence) -> NotCompared:
@@ -324,7 +325,7 @@ def _compare_generators(a: Evidence, b: Evidence) -> list[Informational]:
 
 
 def _informational_divergence(item: Informational, runs: tuple[str, str]) -> Divergence:
-    stage = Compare.STDOUT.value if item.what == Compare.STDERR.value else item.what
+    stage = Stage.STDOUT if item.what == Compare.STDERR.value else Stage(item.what)
     return Divergence(stage=stage, step=None, kind=item.what, names=(), tensors=(), runs=runs, note=item.detail)
 
 

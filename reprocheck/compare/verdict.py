@@ -26,6 +26,7 @@ from reprocheck.model import (
     TensorRecord,
     Verdict,
 )
+from reprocheck.model.kinds import Stage
 from reprocheck.protocol import THREAD_MARK, TRAINED_ELSEWHERE, count_steps
 
 
@@ -76,10 +77,10 @@ def _nothing_compared(comparisons: Sequence[Comparison]) -> str:
     return "nothing was compared: no model, no step and no returned value was seen"
 
 
-def _order(stage: str, step: int | None) -> tuple[int, int]:
+def _order(stage: Stage, step: int | None) -> tuple[int, int]:
     """Run order over divergences of several pairs of runs."""
-    if stage in ("init", "data", "step") or (stage == "checkpoint" and step is not None):
-        return (step or 0, 0 if stage == "init" else 1)
+    if stage in (Stage.INIT, Stage.DATA, Stage.STEP) or (stage == Stage.CHECKPOINT and step is not None):
+        return (step or 0, 0 if stage == Stage.INIT else 1)
     return (1 << 62, 0)
 
 

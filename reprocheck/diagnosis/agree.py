@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from reprocheck.compare.runs import compare, cut
 from reprocheck.model import Divergence, Evidence, Request
+from reprocheck.model.kinds import Stage
 
 
 def has_step(divergence: Divergence) -> bool:
     """Whether the difference stands at a step; a checkpoint does where it was called in the main thread."""
-    return divergence.stage in ("init", "data", "step") or (
-        divergence.stage == "checkpoint" and divergence.step is not None
+    return divergence.stage in (Stage.INIT, Stage.DATA, Stage.STEP) or (
+        divergence.stage == Stage.CHECKPOINT and divergence.step is not None
     )
 
 

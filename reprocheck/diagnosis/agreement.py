@@ -37,6 +37,7 @@ from reprocheck.model import (
     UnseededGenerator,
 )
 from reprocheck.model.explanation import Arm, Attribution, Case, LedgerEntry, SourceHit
+from reprocheck.model.kinds import AttributionKind, SourceKind
 from reprocheck.protocol import count_steps
 
 STEPS = 10
@@ -116,7 +117,8 @@ def _unseeded_generators(case: Case) -> tuple[UnseededGenerator, ...]:
     found = []
     for entry in sorted(drawn_before_seeded(case.entries, Seeding.NONE).values(), key=lambda entry: entry.order):
         late = any(
-            other.kind == "seed" and other.generator == entry.generator and not other.in_child for other in case.entries
+            other.kind == SourceKind.SEED and other.generator == entry.generator and not other.in_child
+            for other in case.entries
         )
         found.append(UnseededGenerator(name=entry.generator, location=entry.location, late=late))
     return tuple(found)
@@ -178,7 +180,7 @@ def _dependent(
     arm = Arm(name="seeding none", question="does it agree without reprocheck's seeding?", runs=1, agreed=0, differed=1)
     request = replace(case.request, settings=replace(case.request.settings, seeding=Seeding.NONE))
     return replace(
-        case, request=request, attribution=Attribution(kind="seeding", factors=tuple(drawn), arms=(arm,))
+        case, request=request, attribution=Attribution(kind=AttributionKind.SEEDING, factors=tuple(drawn), arms=(arm,))
     ), ""
 
 

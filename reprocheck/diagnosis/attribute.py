@@ -22,6 +22,7 @@ from reprocheck.diagnosis.replay import Replay
 from reprocheck.evidence.run import Ran
 from reprocheck.model import Divergence, EnvironmentFactors, Evidence, Location, RunSpec, Seeding
 from reprocheck.model.explanation import Arm, Attribution, Hold, LedgerEntry
+from reprocheck.model.kinds import AttributionKind, OriginKind, SourceKind, Stage
 
 FIELD_OF_FACTOR = {
     "hash seed": "hash_seed",
@@ -75,7 +76,7 @@ class Attributor:
     def attribute(self) -> Attribution:
         """The answer, and every experiment that it rests on."""
         if _calls(self.a) != _calls(self.b):
-            return self._answer("process", ["process state"])
+            return self._answer(AttributionKind.PROCESS, ["process state"])
         self._controls()
         outcomes = [outcome for _, _, outcome in self._plain if outcome is not None]
         if outcomes and all(outcomes):
@@ -91,8 +92,8 @@ class Attributor:
         if found is not None:
             return replace(found, rate=self._rate())
         if outcomes:
-            return self._answer("intrinsic", rate=self._rate())
-        return self._answer("unclear", rate=(1, 1), note="it did not come back in the further runs")
+            return self._answer(AttributionKind.INTRINSIC, rate=self._rate())
+        return self._answer(AttributionKind.UNCLEAR, rate=(1, 1), note="it did not come back in the further runs")
 
     def _rate(self) -> tuple[int, int]:
         outcomes = [outcome for _, _, outcome in self._plain if outcome is not None]
@@ -215,7 +216,7 @@ class Attributor:
         )
         if not (same and differs):
             return None
-        return self._answer("leftover", ["files of earlier runs"], hold=Hold(), rate=self._rate())
+        return self._answer(AttributionKind.LEFTOVER, ["files of earlier runs"], hold=Hold(), rate=self._rate())
 
     # Environment factors
 
@@ -257,14 +258,14 @@ class Attributor:
         if not search.found:
             return None
         sets = sorted(search.found, key=lambda one: when(effects.get(frozenset(one), self.divergence)))
-        smallest_sets = [factor for one in sets for factor in one]
+        responsible = [factor for one in sets for factor in one]
         return self._answer(
             "ambient",
-            smallest_sets,
+            responsible,
             sets=tuple(sets),
             excluded=OUTSIDE,
             sure=len([outcome for _, _, outcome in self._plain if outcome]) > 1,
-            hold=self._equal(smallest_sets) if search.complete else None,
+            hold=self._equal(responsible) if search.complete else None,
         )
 
     def _equal(self, factors: Sequence[str]) -> Hold:
@@ -308,7 +309,7 @@ class Attributor:
     def _is_settled(self) -> bool:
         """An operation of equal inputs gave another result: no file, seed or clock can be the reason."""
         origin = self.seen.origin
-        return origin is not None and origin.kind == "op" and not origin.unknown_inputs
+        return origin is not None and origin.kind == OriginKind.OP and not origin.unknown_inputs
 
     def _held(self, name: str, question: str, hold: Hold) -> tuple[Arm, bool, Ran]:
         """Whether runs agree with this held constant, and whether that is hardly luck. Those with equal factors
@@ -361,7 +362,11 @@ class Attributor:
         outside = tuple(one.path for one in found if one.is_outside)
         hold = Hold(fresh=True, home_without=outside)
         arm, sure, _ = self._held("fresh folder", "does it agree where every run has a copy of the folder?", hold)
-        return self._answer("leftover", ["files of earlier runs"], sure=sure, hold=hold) if arm.same else None
+        return (
+            self._answer(AttributionKind.LEFTOVER, ["files of earlier runs"], sure=sure, hold=hold)
+            if arm.same
+            else None
+        )
 
     def _both(self) -> Attribution | None:
         """Two sources, each of which is not enough by itself, held constant together: then each is needed. The first is
@@ -383,14 +388,14 @@ class Attributor:
         """Fresh memory as the system gives it is never twice the same: fill it, and equally, in both runs."""
         byte = self.b.spec.ambient.heap_byte or self.a.spec.ambient.heap_byte
         origin = self.seen.origin
-        if byte is None or (origin is not None and origin.kind in ("generator", "extra")):
+        if byte is None or (origin is not None and origin.kind in (OriginKind.GENERATOR, OriginKind.EXTRA)):
             return None
         tunables = (("GLIBC_TUNABLES", uncached(self.a.spec.environment.get("GLIBC_TUNABLES", ""))),)
         hold = Hold(ambient=(("heap_byte", byte),), environment=tunables)
         arm, sure, _ = self._held(
             "filled heap", "does it agree when fresh memory is filled with the same byte in both runs?", hold
         )
-        return self._answer("ambient", ["heap contents"], sure=sure, hold=hold) if arm.same else None
+        return self._answer(AttributionKind.AMBIENT, ["heap contents"], sure=sure, hold=hold) if arm.same else None
 
     def _seeding(self) -> Attribution | None:
         """A target that leaves a generator unseeded agrees when reprocheck seeds it."""
@@ -401,7 +406,7 @@ class Attributor:
         hold = Hold(settings=(("seeding", Seeding.ALL),))
         arm, sure, _ = self._held("seeding all", "does it agree when reprocheck seeds every generator?", hold)
         drawn = drawn_before_seeded(self.seen.entries, settings.seeding)
-        return self._answer("seeding", list(drawn), sure=sure, hold=hold) if arm.same else None
+        return self._answer(AttributionKind.SEEDING, list(drawn), sure=sure, hold=hold) if arm.same else None
 
     def _frozen(self) -> Attribution | None:
         kinds = [kind for kind in FROZEN_KINDS if self._tapped(kind) and kind not in self.runner.hold.frozen]
@@ -414,7 +419,7 @@ class Attributor:
         if not arm.same:
             return None
         factors, lines, narrow = self._narrow_frozen(kinds, ran)
-        return self._answer("frozen", factors, lines=tuple(lines), sure=sure and narrow, hold=hold)
+        return self._answer(AttributionKind.FROZEN, factors, lines=tuple(lines), sure=sure and narrow, hold=hold)
 
     def _narrow_frozen(self, kinds: list[str], frozen: Ran) -> tuple[list[str], list[Location], bool]:
         """The line whose calls alone have to be constant: then a run agrees with the one where all are. Else all lines
@@ -431,15 +436,15 @@ class Attributor:
             if self._agrees_frozen(frozen, [one], f"a constant answer at {_named(one)} only"):
                 kind, place = one
                 return [kind], [place] if place is not None else [], True
-        smallest_sets = []
+        responsible = []
         for one in places:
             if self.runner.left <= RESERVED:
                 return kinds, [], False
             others = [other for other in places if other != one]
             if self._agrees_frozen(frozen, others, f"constant answers everywhere but at {_named(one)}") is False:
-                smallest_sets.append(one)
-        found = [kind for kind in kinds if any(kind == one[0] for one in smallest_sets)]
-        return found or kinds, [place for _, place in smallest_sets if place is not None], bool(smallest_sets)
+                responsible.append(one)
+        found = [kind for kind in kinds if any(kind == one[0] for one in responsible)]
+        return found or kinds, [place for _, place in responsible if place is not None], bool(responsible)
 
     def _agrees_frozen(self, frozen: Ran, places: Sequence[tuple[str, Location | None]], text: str) -> bool | None:
         items = tuple(f"{kind}@{place.path}:{place.line}" for kind, place in places if place is not None)
@@ -463,14 +468,14 @@ def _named(place: tuple[str, Location | None]) -> str:
     return "" if place[1] is None else f"{place[1].path}:{place[1].line}"
 
 
-_STAGES = ("init", "data", "step", "checkpoint", "output", "metric", "length", "stdout", "files", "variables")
+_STAGES = tuple(Stage)
 
 
 def when(divergence: Divergence | None) -> tuple[float, int]:
     """Where a difference stands in run order."""
     if divergence is None:
         return float("inf"), 0
-    step = 0.0 if divergence.stage == "init" and divergence.step is None else divergence.step
+    step = 0.0 if divergence.stage == Stage.INIT and divergence.step is None else divergence.step
     return float("inf") if step is None else float(step), _STAGES.index(divergence.stage)
 
 
@@ -493,7 +498,7 @@ _CACHE = "glibc.malloc.tcache_count"
 
 def _kind(entry: LedgerEntry) -> str:
     """A generator that is seeded from the system's entropy is as good as made without a seed."""
-    return "unseeded" if entry.kind == "seed" and entry.value == "entropy" else entry.kind
+    return "unseeded" if entry.kind == SourceKind.SEED and entry.value == "entropy" else entry.kind
 
 
 def _calls(evidence: Evidence) -> int:

@@ -21,6 +21,7 @@ from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import MOST_IDLE, Templates
 from reprocheck.model import Divergence, Edit, Evidence, Finding, NotCompared
 from reprocheck.model.explanation import Attribution, Case, Explanation, SourceHit, Trial
+from reprocheck.model.kinds import AttributionKind, Confidence, OriginKind, Severity
 
 MOST_CAUSES = 4
 """Rounds of looking for what else there is."""
@@ -56,11 +57,11 @@ def explain_difference(
         if difference is None or (rounds and runner.left < ENOUGH_FOR_ANOTHER):
             break
         one, pair = _look(runner, *pair, difference, hits, again=bool(rounds))
-        if rounds and one.attribution.kind == "unclear":
+        if rounds and one.attribution.kind == AttributionKind.UNCLEAR:
             break
         rounds.append(one)
         for finding in _found([one]):
-            if finding.severity == "error" and finding.confidence == "high":
+            if finding.severity == Severity.ERROR and finding.confidence == Confidence.HIGH:
                 runner.tell(_in_short(finding))
         if pair is not None:
             continue
@@ -133,7 +134,7 @@ def _each(attribution: Attribution) -> tuple[Attribution, ...]:
 
 def _try_fixes(runner: ExperimentRunner, rounds: Sequence[_Round], a: Evidence, b: Evidence) -> Tried:
     cases = [case for one in rounds for case in one.cases]
-    if rounds[0].attribution.kind == "unclear" and not rounds[0].attribution.sure:
+    if rounds[0].attribution.kind == AttributionKind.UNCLEAR and not rounds[0].attribution.sure:
         return Tried()  # runs agree as they are: a fix would seem to work
     if len(cases) == 1:
         return try_remedies(runner, remedies(cases[0]), a, b, cases[0].attribution)
@@ -158,7 +159,7 @@ def _what_remains(
 
 def _may_remain(runner: ExperimentRunner, rounds: Sequence[_Round], done: bool) -> tuple[NotCompared, ...]:
     """That what was shown need not be all."""
-    if done or rounds[0].attribution.kind in ("unclear", "process"):
+    if done or rounds[0].attribution.kind in (AttributionKind.UNCLEAR, AttributionKind.PROCESS):
         return ()
     spent = runner.left < ENOUGH_FOR_ANOTHER
     reason = f"--explain-budget {runner.request.explain_budget} was used up" if spent else "nothing else was shown"
@@ -175,7 +176,7 @@ def _found(rounds: Sequence[_Round], proved: Collection[Edit] = ()) -> tuple[Fin
     ordered = sorted(rounds, key=lambda one: when(one.divergence))
     found = [finding for one in ordered for case in one.cases for finding in diagnose(case, proved)]
     distinct: dict[tuple[object, ...], Finding] = {}
-    for finding in sorted(found, key=lambda finding: finding.severity != "error"):
+    for finding in sorted(found, key=lambda finding: finding.severity != Severity.ERROR):
         distinct.setdefault((finding.code, finding.location), finding)
     return tuple(distinct.values())
 
@@ -190,7 +191,12 @@ def placed(divergence: Divergence, explanation: Explanation | None, causes: Sequ
         location = causes[0].location if causes else None
         return replace(divergence, location=location)
     location = origin.call.frames[0].location if origin.call.frames else None
-    if origin.kind != "op" and causes and causes[0].location is not None and causes[0].confidence != "low":
+    if (
+        origin.kind != OriginKind.OP
+        and causes
+        and causes[0].location is not None
+        and causes[0].confidence != Confidence.LOW
+    ):
         location = causes[0].location
     return replace(divergence, op=origin.call.op, location=location)
 
@@ -205,7 +211,7 @@ def _settled(found: Sequence[Finding], trials: Sequence[Trial]) -> tuple[Finding
             others = ", together with those of the other causes," if proved[one.edit] > 1 else ""
             shown = f"with the changed line{others} tried in memory, the runs agree"
             shown = shown if others else "with the changed line, tried in memory, the runs agree"
-            one = replace(one, confidence="high", evidence=(*one.evidence, shown))
+            one = replace(one, confidence=Confidence.HIGH, evidence=(*one.evidence, shown))
         settled.append(one)
     if any(one.edit is not None and proved.get(one.edit, 1) > 1 for one in settled):
         return tuple(settled)  # of several causes each is proved: they stay in the order of their first effects

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from reprocheck.model import Seeding
 from reprocheck.model.explanation import LedgerEntry
+from reprocheck.model.kinds import SourceKind
 
 GLOBAL = ("python", "numpy", "torch", "cuda")
 ENTROPY = "entropy"
@@ -21,13 +22,17 @@ def drawn_before_seeded(entries: Iterable[LedgerEntry], seeding: Seeding) -> dic
     first: dict[str, LedgerEntry] = {}
     on_import: dict[str, LedgerEntry] = {}
     for entry in sorted(entries, key=lambda entry: entry.order):
-        if entry.kind not in ("seed", "draw", "unseeded") or entry.in_child or entry.value == ENTROPY:
+        if (
+            entry.kind not in (SourceKind.SEED, SourceKind.DRAW, SourceKind.UNSEEDED)
+            or entry.in_child
+            or entry.value == ENTROPY
+        ):
             continue
         if entry.generator not in GLOBAL or entry.generator in seeded_by_reprocheck(seeding):
             continue
-        own_business = entry.kind != "seed" and entry.in_import and entry.library
+        own_business = entry.kind != SourceKind.SEED and entry.in_import and entry.library
         (on_import if own_business else first).setdefault(entry.generator, entry)
-    drawn = {generator: entry for generator, entry in first.items() if entry.kind != "seed"}
+    drawn = {generator: entry for generator, entry in first.items() if entry.kind != SourceKind.SEED}
     return drawn or {generator: entry for generator, entry in on_import.items() if generator not in first}
 
 

@@ -24,6 +24,7 @@ from reprocheck.diagnosis.source.order_place import walked
 from reprocheck.diagnosis.source.seed_place import Call, frames_of, read_stack, seed_place, source_at
 from reprocheck.model import Location
 from reprocheck.model.explanation import LedgerEntry, SourceHit
+from reprocheck.model.kinds import SourceKind
 from reprocheck.protocol import LEDGER_FILE
 from reprocheck.protocol.reading import parse_json, read_some
 
@@ -31,6 +32,7 @@ MOST_BYTES = 32 * 2**20
 MOST_ENTRIES = 20_000
 MOST_CHARACTERS = 500
 LARGEST_SOURCE = 2 * 2**20
+_KINDS = frozenset(SourceKind)
 _MADE = re.compile(r"\b(?:np|numpy)?\.?(?:random\.)?(RandomState|SeedSequence|MT19937|PCG64DXSM|PCG64|Philox|SFC64)\(")
 
 
@@ -77,7 +79,7 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _entry(line: Mapping[str, Any], order: int) -> LedgerEntry | None:
     kind, name = _text(line, "kind"), _text(line, "name")
-    if not kind or not name or line.get("count") == 0:  # 0: it was taken back
+    if kind not in _KINDS or not name or line.get("count") == 0:  # 0: it was taken back
         return None
     path, number = _text(line, "path"), _number(line, "line")
     location = Location(path=path, line=number) if path and number > 0 else None
@@ -87,7 +89,7 @@ def _entry(line: Mapping[str, Any], order: int) -> LedgerEntry | None:
         name = generator = f"numpy.random.{made[1]}"
     stack = read_stack(line.get("stack"))
     return LedgerEntry(
-        kind=kind,
+        kind=SourceKind(kind),
         name=name,
         generator=generator,
         location=location,

@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from reprocheck.compare.files import UNTOUCHED
 from reprocheck.model import Evidence, Known, Location
 from reprocheck.model.explanation import LedgerEntry
+from reprocheck.model.kinds import SourceKind
 
 OWN = "own"
 """The generator of a read of what the same run had written again before."""
@@ -35,14 +36,17 @@ def leftovers(entries: Iterable[LedgerEntry], *runs: Evidence) -> tuple[Leftover
     further runs in the same folder."""
     entries = tuple(entries)
     cwd = str(runs[0].spec.cwd) if runs else ""
-    written = {*written_by(*runs), *(real_path(entry.value, cwd) for entry in entries if entry.kind == "write")}
+    written = {
+        *written_by(*runs),
+        *(real_path(entry.value, cwd) for entry in entries if entry.kind == SourceKind.WRITE),
+    }
     found: dict[str, Location | None] = {}
     for entry in entries:
-        grows = entry.kind == "write" and entry.generator == APPEND
+        grows = entry.kind == SourceKind.WRITE and entry.generator == APPEND
         if not entry.value or not (grows or (entry.kind in _LOOKS and entry.generator != OWN)):
             continue
         path = real_path(entry.value, cwd)
-        seen = _below(written, path) if entry.kind == "listing" else [path] if path in written else []
+        seen = _below(written, path) if entry.kind == SourceKind.LISTING else [path] if path in written else []
         for one in seen:
             found[one] = found.get(one) or entry.location
     for path in (path for run in runs for path in run.reads):

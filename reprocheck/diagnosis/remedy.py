@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
 from reprocheck.model import Evidence, Probe
 from reprocheck.model.explanation import Attribution, Hold, Remedy, Trial
+from reprocheck.model.kinds import AttributionKind
 from reprocheck.protocol import count_steps
 
 MOST_TRIALS = 4
@@ -33,7 +34,7 @@ def try_remedies(
     runner: ExperimentRunner, remedies: Sequence[Remedy], a: Evidence, b: Evidence, attribution: Attribution | None
 ) -> Tried:
     """Each alone until one works; if none does, all together, then without what is not needed; last what hides."""
-    is_rare = attribution is not None and attribution.kind in ("intrinsic", "unclear")
+    is_rare = attribution is not None and attribution.kind in (AttributionKind.INTRINSIC, AttributionKind.UNCLEAR)
     runs = RARE_RUNS if is_rare else 2
     trials: list[Trial] = []
     part: Tried = Tried()

@@ -14,6 +14,7 @@ from reprocheck.diagnosis.localization.watch import TraceWatch
 from reprocheck.evidence.run import EvidenceUnreadable, Ran
 from reprocheck.model import Divergence, Evidence, NotCompared, Outcome, Probe, Status, TraceWindow
 from reprocheck.model.explanation import LedgerEntry, Origin
+from reprocheck.model.kinds import SourceKind, Stage
 from reprocheck.protocol import TRACE_FILE, count_steps
 
 MOST_PAIRS = 3
@@ -94,7 +95,7 @@ def window_of(divergence: Divergence, a: Evidence, b: Evidence) -> TraceWindow:
     """What has to be traced to see a difference arise."""
     if has_step(divergence):
         step = divergence.step or 0
-        return TraceWindow(first=step if step and divergence.stage != "init" else None, last=step)
+        return TraceWindow(first=step if step and divergence.stage != Stage.INIT else None, last=step)
     return TraceWindow(first=_steps(a, b) or None, last=None)
 
 
@@ -108,7 +109,10 @@ def _is_traced(run: Evidence) -> bool:
 
 
 def _has_threads(seen: Replay) -> bool:
-    return any(entry.kind in ("thread", "pool") or entry.threads > 1 for entry in (*seen.entries, *seen.other_entries))
+    return any(
+        entry.kind in (SourceKind.THREAD, SourceKind.POOL) or entry.threads > 1
+        for entry in (*seen.entries, *seen.other_entries)
+    )
 
 
 def _is_earlier(difference: Divergence, divergence: Divergence) -> bool:

@@ -14,6 +14,7 @@ from reprocheck.engine.revision import Revision
 from reprocheck.engine.templates import Templates
 from reprocheck.model import Divergence, Evidence
 from reprocheck.model.explanation import Explanation, OpCall, Origin
+from reprocheck.model.kinds import OriginKind, Stage
 from reprocheck.protocol import STEP_KINDS, digest_at, records
 
 HERE = "current state"
@@ -36,8 +37,8 @@ def explain_revisions(
     runner = ExperimentRunner(planner, progress, planner.request.explain_budget, base, templates)
     seen = replay(runner, *pair, divergence, across=True)
     drawn = _generators_part(*pair, divergence)
-    if seen.origin is not None and seen.origin.kind == "generator" and drawn is not None and runner.left >= 2:
-        earlier = replay(runner, *pair, replace(divergence, stage="step", step=drawn), across=True)
+    if seen.origin is not None and seen.origin.kind == OriginKind.GENERATOR and drawn is not None and runner.left >= 2:
+        earlier = replay(runner, *pair, replace(divergence, stage=Stage.STEP, step=drawn), across=True)
         if earlier.origin is not None:
             note = f"from step {drawn} on, PyTorch's generator is in another state"
             seen = replace(earlier, origin=replace(earlier.origin, note=note))
@@ -64,7 +65,7 @@ def _generators_part(a: Evidence, b: Evidence, divergence: Divergence) -> int | 
 def _by_side(origin: Origin, revision: Revision) -> Origin:
     call = _marked(origin.call, revision)
     other = None if origin.other is None else _marked(origin.other, revision)
-    if origin.kind != "extra" and other is not None:
+    if origin.kind != OriginKind.EXTRA and other is not None:
         call, other = other, call
     runs = (revision.text, HERE)
     only_in = runs[origin.runs.index(origin.only_in)] if origin.only_in else ""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from reprocheck.model.baseline import BaselineAnswer
     from reprocheck.model.explanation import Explanation, Frame
 from reprocheck.model.difference import Divergence, Informational, Location, NotCompared
+from reprocheck.model.kinds import Confidence, Severity
 from reprocheck.model.request import Request
 from reprocheck.model.run_evidence import OutOfMemory, Status
 from reprocheck.model.run_spec import Edit
@@ -58,10 +59,8 @@ class Finding:
     code: str
     cause: str
     """Slug of the cause."""
-    severity: str
-    """error, warning or note."""
-    confidence: str
-    """high, medium or low."""
+    severity: Severity
+    confidence: Confidence
     message: str
     location: Location | None = None
     source: str = ""

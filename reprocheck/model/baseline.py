@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from reprocheck.model.kinds import Stage
 from reprocheck.model.tolerance import Tolerance
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class PartState:
 class First:
     """The first difference in run order, as closely as both sides show."""
 
-    stage: str
+    stage: Stage
     """init, step, checkpoint, output or metric."""
     kind: str = ""
     """parameters, gradients, ...; empty when not known."""

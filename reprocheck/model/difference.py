@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from reprocheck.model.kinds import Stage
 from reprocheck.model.values import ValueDifference
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +36,7 @@ class TensorDifference:
 class Divergence:
     """The first difference in run order between two runs."""
 
-    stage: str
-    """init, data, step, checkpoint, output, metric, length, stdout or files."""
+    stage: Stage
     step: int | None
     """0-based optimizer step, for data, step and checkpoint."""
     kind: str

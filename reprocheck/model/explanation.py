@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reprocheck.model import Divergence, Edit, Fact, Location, NotCompared, Request
+from reprocheck.model.kinds import AttributionKind, OriginKind, SourceKind
 from reprocheck.model.values import ValueDifference
 
 
@@ -56,9 +57,7 @@ class SourceHit:
 class LedgerEntry:
     """One source of numbers, order or state from outside that a run used, by name and by line of the user's code."""
 
-    kind: str
-    """seed, draw, unseeded, clock, entropy, pid, listing, read, write, network, subprocess, thread, pool, loader,
-    order (of a set that was walked through)."""
+    kind: SourceKind
     name: str
     """The function as a user writes it: `numpy.random.default_rng`."""
     generator: str = ""
@@ -112,11 +111,7 @@ class OpCall:
 class Origin:
     """The first operation at which two traced runs part."""
 
-    kind: str
-    """op: equal inputs, other output. generator: a random op found its generator in another state. outside: an input
-    came from outside the traced operations with other values. extra: one run executed an operation that the other did
-    not. written: as outside, but the tensor was equal before and was changed by nobody that the trace sees. another
-    (between revisions): one takes in another tensor than the other does."""
+    kind: OriginKind
     call: OpCall
     """In the first run; of `extra`, in the run that executed it. Between revisions: in the current state."""
     other: OpCall | None = None
@@ -208,11 +203,7 @@ class Hold:
 class Attribution:
     """What the difference depends on, as far as experiments showed it."""
 
-    kind: str
-    """ambient: an environment factor. frozen: agrees once a source from outside (clock, entropy, pid) is replaced by a
-    constant one. process: only a second call in one process differs. leftover: agrees in fresh copies of the folder.
-    seeding: agrees when reprocheck seeds. intrinsic: differs with everything equal. unclear: the experiments
-    contradict each other or the budget ended."""
+    kind: AttributionKind
     factors: tuple[str, ...] = ()
     """The responsible ones: environment factors, or clock, entropy, pid, or python, numpy, torch for seeding."""
     lines: tuple[Location, ...] = ()

@@ -5,16 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-
-class Confidence(str, Enum):
-    """How far an answer can be relied on."""
-
-    HIGH = "high"
-    """No other initialiser that is known here draws such values."""
-    MEDIUM = "medium"
-    """The likeliest by far, or the likeliest of a few with nearly the same scale."""
-    LOW = "low"
-    """Too few values to decide."""
+from reprocheck.model.kinds import Confidence
 
 
 class Family(str, Enum):

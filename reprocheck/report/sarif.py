@@ -17,6 +17,7 @@ from reprocheck.diagnosis.rules.page_text import as_text
 from reprocheck.engine.console import Pen, Style
 from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
 from reprocheck.model import Audit, Edit, Finding, Location, NotCompared
+from reprocheck.model.kinds import Severity
 from reprocheck.protocol.plain_json import Scrub, plain
 from reprocheck.report.finding_text import FindingText, finding_texts, unjudged
 from reprocheck.report.headline import headline, qualification
@@ -120,7 +121,7 @@ def _result(audit: Audit, one: FindingText, rule: int, identity: str) -> Plain:
 
 
 def _level(finding: Finding) -> str:
-    return finding.severity if finding.severity in ("error", "warning", "note") else "warning"
+    return finding.severity if finding.severity in (Severity.ERROR, Severity.WARNING, Severity.NOTE) else "warning"
 
 
 def _locations(audit: Audit, one: FindingText) -> list[Plain]:

@@ -11,7 +11,7 @@ from reprocheck.diagnosis.factors import SmallestSets, Spent
 FACTORS = ("listing", "hash", "heap", "switch", "tmpdir")
 
 
-def searched(smallest_sets: Sequence[set[str]], budget: int = 99, whole: bool = False) -> tuple[SmallestSets, int]:
+def searched(responsible: Sequence[set[str]], budget: int = 99, whole: bool = False) -> tuple[SmallestSets, int]:
     """The search where each of `guilty` is enough to make a difference."""
     asked = []
 
@@ -19,7 +19,7 @@ def searched(smallest_sets: Sequence[set[str]], budget: int = 99, whole: bool = 
         asked.append(factors)
         if len(asked) > budget:
             raise Spent
-        return any(one <= set(factors) for one in smallest_sets)
+        return any(one <= set(factors) for one in responsible)
 
     search = SmallestSets(FACTORS, differs, lambda: whole)
     search.search()

@@ -65,7 +65,7 @@ def set_order() -> Audit:
         deterministic_note="",
         compared_ops=12,
     )
-    smallest_sets = cause(
+    responsible = cause(
         code="RC511",
         cause="str-set-order",
         message="the order of a set of strings decides the data",
@@ -80,7 +80,7 @@ def set_order() -> Audit:
         divergence=divergence(
             stage="data", step=0, kind="batch", tensors=(), names=("input[0]",), note="", location=TRAIN
         ),
-        findings=(place_finding(code="RC302"), smallest_sets, warning()),
+        findings=(place_finding(code="RC302"), responsible, warning()),
         explanation=explanation(
             origin=begun,
             attribution=attribution(
@@ -138,7 +138,7 @@ def generator() -> Audit:
 
 def written() -> Audit:
     begun = origin(kind="written", argument="argument 1 (weight)", other_form="float32[63, 64]", deterministic_note="")
-    smallest_sets = cause(
+    responsible = cause(
         code="RC531",
         cause="stale-file",
         message="a later run reads what an earlier one wrote",
@@ -148,10 +148,10 @@ def written() -> Audit:
         help="write to a new folder",
     )
     why = attribution(kind="leftover", arms=(arm("control", 0, 1), arm("fresh folder", 1, 0)))
-    found = divergence(tensors=(), names=(), note="", location=smallest_sets.location)
+    found = divergence(tensors=(), names=(), note="", location=responsible.location)
     return explained(
         divergence=found,
-        findings=(place_finding(), smallest_sets),
+        findings=(place_finding(), responsible),
         explanation=explanation(origin=begun, attribution=why),
     )
 

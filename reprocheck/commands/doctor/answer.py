@@ -26,6 +26,7 @@ from reprocheck.errors import ExitCode, UsageError
 from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
 from reprocheck.model import AmbientMode, Evidence, Outcome, Probe, Request, Seeding, Status
 from reprocheck.model.explanation import Attribution, Case, LedgerEntry
+from reprocheck.model.kinds import AttributionKind, Severity, SourceKind
 from reprocheck.protocol import count_steps
 from reprocheck.report.wording import count, ending_of
 
@@ -117,13 +118,15 @@ def _failed(request: Request, outcome: Outcome) -> DoctorReport:
 def _case(request: Request, evidence: Evidence, entries: tuple[LedgerEntry, ...]) -> Case:
     """What the rules are asked. As if reprocheck had seeded nothing: the target's own seeding is looked at."""
     # What a library draws for names and ids while it is imported is its own business.
-    entries = tuple(entry for entry in entries if not (entry.kind == "draw" and entry.in_import and entry.library))
+    entries = tuple(
+        entry for entry in entries if not (entry.kind == SourceKind.DRAW and entry.in_import and entry.library)
+    )
     drawn = drawn_before_seeded(entries, Seeding.NONE)
     return Case(
         request=replace(request, settings=replace(request.settings, seeding=Seeding.NONE)),
         divergence=None,
         alone=True,
-        attribution=Attribution(kind="seeding", factors=tuple(drawn)) if drawn else None,
+        attribution=Attribution(kind=AttributionKind.SEEDING, factors=tuple(drawn)) if drawn else None,
         entries=entries,
         hits=scan(Path(path) for path in evidence.sources),
         settings_at_end=evidence.settings_at_end,
@@ -132,7 +135,7 @@ def _case(request: Request, evidence: Evidence, entries: tuple[LedgerEntry, ...]
     )
 
 
-def _summary(evidence: Evidence, found: list[str]) -> str:
+def _summary(evidence: Evidence, found: list[Severity]) -> str:
     steps = count(count_steps(evidence.steps), "step")
     counts = ", ".join(count(found.count(word), word) for word in (ERROR, WARNING, NOTE) if word in found)
     ended = "ended there by --max-steps" if evidence.stopped_at is not None else "to its end"

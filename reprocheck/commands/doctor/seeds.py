@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from reprocheck.commands.doctor.model import Generator, Use
 from reprocheck.diagnosis.generators import ENTROPY, GLOBAL
 from reprocheck.model.explanation import LedgerEntry
+from reprocheck.model.kinds import SourceKind
 
 MOST_OWN = 12
 """Generators of their own that are listed one by one."""
@@ -20,13 +21,17 @@ def generators_of(entries: Sequence[LedgerEntry]) -> tuple[Generator, ...]:
 
 
 def _is_used(name: str, entries: Sequence[LedgerEntry]) -> bool:
-    return any(entry.generator == name and entry.kind in ("seed", "draw") for entry in entries)
+    return any(entry.generator == name and entry.kind in (SourceKind.SEED, SourceKind.DRAW) for entry in entries)
 
 
 def _shared(name: str, entries: Sequence[LedgerEntry]) -> Generator:
-    seeds = [entry for entry in entries if entry.generator == name and entry.kind == "seed" and not entry.library]
-    by_library = [entry for entry in entries if entry.generator == name and entry.kind == "seed" and entry.library]
-    draws = [entry for entry in entries if entry.generator == name and entry.kind == "draw"]
+    seeds = [
+        entry for entry in entries if entry.generator == name and entry.kind == SourceKind.SEED and not entry.library
+    ]
+    by_library = [
+        entry for entry in entries if entry.generator == name and entry.kind == SourceKind.SEED and entry.library
+    ]
+    draws = [entry for entry in entries if entry.generator == name and entry.kind == SourceKind.DRAW]
     # What a library draws for names and ids while it is imported is its own business.
     own_draws = [entry for entry in draws if not (entry.in_import and entry.library)]
     drawn = own_draws[0] if own_draws else None
@@ -56,7 +61,7 @@ def _seed_text(seeds: Sequence[LedgerEntry], by_library: Sequence[LedgerEntry], 
 
 
 def _own(entries: Sequence[LedgerEntry]) -> list[Generator]:
-    made = [entry for entry in entries if entry.kind == "unseeded"]
+    made = [entry for entry in entries if entry.kind == SourceKind.UNSEEDED]
     found = [
         Generator(
             name=entry.name,

@@ -11,7 +11,8 @@ from statistics import median
 
 from reprocheck.commands.doctor.model import Activation, Layers, Name
 from reprocheck.commands.params.model import ERROR, NOTE, WARNING, Remark, Row
-from reprocheck.model.initializers import Answer, Confidence, Family
+from reprocheck.model.initializers import Answer, Family
+from reprocheck.model.kinds import Confidence
 
 RECTIFIED = ("relu", "leaky_relu", "gelu", "silu", "hardtanh")
 SATURATING = ("tanh", "sigmoid")

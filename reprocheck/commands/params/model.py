@@ -9,8 +9,9 @@ from pathlib import Path
 from reprocheck.errors import ExitCode
 from reprocheck.model import Request
 from reprocheck.model.initializers import Answer
+from reprocheck.model.kinds import Severity
 
-ERROR, WARNING, NOTE = "error", "warning", "note"
+ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ class Remark:
     """Something about initial weights that their values alone make certain."""
 
     slug: str
-    severity: str
+    severity: Severity
     """error, warning or note."""
     message: str
     names: tuple[str, ...]

@@ -8,7 +8,8 @@ from typing import Any
 from reprocheck.commands.params.model import Start, Tensor
 from reprocheck.evidence.run import readable, whole_lines
 from reprocheck.model import Outcome
-from reprocheck.model.initializers import Answer, Confidence, Family
+from reprocheck.model.initializers import Answer, Family
+from reprocheck.model.kinds import Confidence
 from reprocheck.protocol import WEIGHTS_RECORD
 from reprocheck.protocol.reading import text
 

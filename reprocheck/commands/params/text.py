@@ -8,7 +8,8 @@ from reprocheck.commands.params.model import Params, Row
 from reprocheck.commands.params.to_findings import to_findings
 from reprocheck.engine.console import Pen, Style, aligned
 from reprocheck.errors import ExitCode
-from reprocheck.model.initializers import Confidence, Family
+from reprocheck.model.initializers import Family
+from reprocheck.model.kinds import Confidence
 from reprocheck.report.text.diagnostics import finding_lines
 from reprocheck.report.wording import shown_path, shown_target
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from reprocheck.commands.params.model import ERROR, NOTE, WARNING, Remark
 from reprocheck.diagnosis.rules.start_pages import PAGES
 from reprocheck.model import Finding
+from reprocheck.model.kinds import Confidence
 
 MOST_NAMES = 6
 _CODES = {page.slug: page.code for page in PAGES}
@@ -20,7 +21,7 @@ def to_findings(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
             code=_CODES[remark.slug],
             cause=remark.slug,
             severity=remark.severity,
-            confidence="high",
+            confidence=Confidence.HIGH,
             message=remark.message,
             evidence=(_names(remark.names),),
             help=remark.help,

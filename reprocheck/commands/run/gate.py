@@ -11,6 +11,7 @@ from typing import Any
 from reprocheck.compare.verdict import open_questions, unjudged
 from reprocheck.errors import ExitCode, UsageError
 from reprocheck.model import Audit, Finding
+from reprocheck.model.kinds import Severity
 from reprocheck.protocol.reading import parse_json, read_whole
 from reprocheck.report.identity import DIFFERENCES, Identities, NotAReport, identify, repository_path
 from reprocheck.report.json.v1 import VERSION, to_plain
@@ -142,8 +143,8 @@ def _is_unseeded_script(audit: Audit) -> bool:
 
 def _counts(finding: Finding, fail_on: FailOn) -> bool:
     if fail_on is FailOn.DIFFERENCE:
-        return finding.severity == "error" and finding.code.startswith(DIFFERENCES)
-    return finding.severity in ("error", "warning")[: 2 if fail_on is FailOn.WARNING else 1]
+        return finding.severity == Severity.ERROR and finding.code.startswith(DIFFERENCES)
+    return finding.severity in (Severity.ERROR, Severity.WARNING)[: 2 if fail_on is FailOn.WARNING else 1]
 
 
 def _fails_as_new(

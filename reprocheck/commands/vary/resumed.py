@@ -8,6 +8,7 @@ from reprocheck.commands.vary.model import Row, Status
 from reprocheck.commands.vary.variations.again import RESUME
 from reprocheck.engine.progress import Progress
 from reprocheck.model import Divergence, Request, Verdict
+from reprocheck.model.kinds import Stage
 
 _STATUS = {
     Verdict.REPRODUCIBLE: Status.SAME,
@@ -25,7 +26,7 @@ def resumed(request: Request, progress: Progress) -> Row:
     if found is not None:
         note = "; ".join(cause.message for cause in answer.found.causes)
         divergence = Divergence(
-            stage="step",
+            stage=Stage.STEP,
             step=found.step,
             kind=found.kind,
             names=(),

@@ -22,6 +22,7 @@ from reprocheck.model.baseline import (
     State,
     TensorPair,
 )
+from reprocheck.model.kinds import Stage
 from reprocheck.model.tolerance import Measure, Tolerance
 
 INIT, STEPS, CHECKPOINTS, OUTPUTS, METRICS = "initial parameters", "steps", "checkpoints", "outputs", "metrics"
@@ -45,8 +46,8 @@ def compare_snapshots(seed: int, a: Snapshot, b: Snapshot, tolerance: Tolerance,
     parts += [_metrics_part(metrics)] if metrics else []
     shown = [(init_pairs, init_part), (own_pairs, own_part), (out_pairs, out_part)]
     first = _first(init_part, init_pairs, steps_part, steps_first, out_part, out_pairs, metrics)
-    if own_part.state is State.DIFFERENT and (first is None or first.stage in ("output", "metric")):
-        first = First(stage="checkpoint", kind=CHECKPOINTS, names=_differing(own_pairs))
+    if own_part.state is State.DIFFERENT and (first is None or first.stage in (Stage.OUTPUT, Stage.METRIC)):
+        first = First(stage=Stage.CHECKPOINT, kind=CHECKPOINTS, names=_differing(own_pairs))
     return SeedComparison(
         seed=seed,
         parts=tuple(parts),
@@ -221,15 +222,15 @@ def _first(
     metrics: Sequence[MetricPair],
 ) -> First | None:
     if init.state is State.DIFFERENT:
-        return First(stage="init", kind="initial parameters", names=_differing(init_pairs))
+        return First(stage=Stage.INIT, kind="initial parameters", names=_differing(init_pairs))
     if steps.state is State.DIFFERENT:
         return steps_first
     moved = tuple(pair.name for pair in metrics if pair.state is State.DIFFERENT)
     if outputs.state is State.DIFFERENT and not set(_differing(output_pairs)) <= set(moved):
-        return First(stage="output", kind="outputs", names=_differing(output_pairs))
+        return First(stage=Stage.OUTPUT, kind="outputs", names=_differing(output_pairs))
     if moved:
-        return First(stage="metric", kind="metrics", names=moved)
-    return First(stage="output", kind="outputs") if outputs.state is State.DIFFERENT else None
+        return First(stage=Stage.METRIC, kind="metrics", names=moved)
+    return First(stage=Stage.OUTPUT, kind="outputs") if outputs.state is State.DIFFERENT else None
 
 
 def _differing(pairs: Sequence[TensorPair]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from reprocheck.compare.baseline.snapshot import mark_at
 from reprocheck.compare.runs import ELSEWHERE
 from reprocheck.compare.steps import compare_steps, hashed_elsewhere
 from reprocheck.model.baseline import First, PartState, State, Steps
+from reprocheck.model.kinds import Stage
 
 _WHAT = "steps"
 
@@ -24,7 +25,7 @@ def compare_history(a: Steps, b: Steps) -> tuple[PartState, First | None]:
         if found is None:
             return PartState(what=_WHAT, state=State.SAME), None
         kind = "number of steps" if found.kind == "steps" else found.kind
-        return differs, First(stage="step", kind=kind, low=found.step, high=found.step, note=_counts(a, b))
+        return differs, First(stage=Stage.STEP, kind=kind, low=found.step, high=found.step, note=_counts(a, b))
     return differs, _bounded(a, b)
 
 
@@ -46,15 +47,15 @@ def _bounded(a: Steps, b: Steps) -> First:
         notes.append("several optimizers step: they are placed by the order of the run")
     note = "; ".join(filter(None, notes))
     if not known:
-        return First(stage="step", note=note)
+        return First(stage=Stage.STEP, note=note)
     if high is None and a.count != b.count:
         last = min(a.count, b.count)
         kind = "number of steps" if low == last else ""
-        return First(stage="step", kind=kind, low=low, high=last, note=note)
+        return First(stage=Stage.STEP, kind=kind, low=low, high=last, note=note)
     if high is None:  # the steps that are known agree
         beyond = "after the last step that is known to agree" + (f" ({low - 1})" if low else "")
-        return First(stage="step", note="; ".join(filter(None, [beyond, note])))
-    return First(stage="step", low=low, high=high, note=note)
+        return First(stage=Stage.STEP, note="; ".join(filter(None, [beyond, note])))
+    return First(stage=Stage.STEP, low=low, high=high, note=note)
 
 
 def _mark(steps: Steps, step: int) -> str:

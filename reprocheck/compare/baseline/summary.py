@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from reprocheck.model import Finding, Verdict
 from reprocheck.model.baseline import BaselineAnswer, First, State
+from reprocheck.model.kinds import Confidence, Severity, Stage
 
 BASELINE_MOVED = "RC311"
 
@@ -21,8 +22,8 @@ def find_baseline_moved(answer: BaselineAnswer | None) -> list[Finding]:
         Finding(
             code=BASELINE_MOVED,
             cause="baseline-moved",
-            severity="error",
-            confidence="high",
+            severity=Severity.ERROR,
+            confidence=Confidence.HIGH,
             message=f"the results are not those of baseline {answer.file}",
             evidence=(*lines[:5], *values),
             help="if they are meant to change, write them down with --update-baseline",
@@ -34,7 +35,7 @@ def where_first(first: First) -> str:
     """Where a difference begins, as closely as is known: `first between step 10 and step 19`."""
     names = f": {_first_of(first.names, 5)}" if first.names else ""
     notes = f" ({first.note})" if first.note else ""
-    if first.stage != "step":
+    if first.stage != Stage.STEP:
         return f"first in the {first.kind}{names}{notes}"
     kind = f" in {first.kind}" if first.kind else ""
     if first.low is None or first.high is None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from reprocheck.diagnosis.localization.pairs import Entry, Op, Pair
 from reprocheck.evidence.trace_file import Event, Trace
+from reprocheck.model.kinds import OriginKind
 from reprocheck.protocol.trace_format import (
     BLANK,
     COMPILED_CALL,
@@ -48,7 +49,7 @@ def is_collective(op: str) -> bool:
 class Candidate:
     """A difference that nothing before it explains."""
 
-    kind: str
+    kind: OriginKind
     """op, generator, input, scalars or extra."""
     pair: Pair
     a: Entry | None = None
@@ -99,10 +100,12 @@ class CandidateSearch:
         return self._verdict()
 
     def _verdict(self) -> Candidate | None:
-        smallest_sets = [candidate for candidate in self.candidates if candidate.matters or candidate.results]
-        if smallest_sets:
-            return min(smallest_sets, key=lambda one: one.rejoined)  # of equals the first
-        return next((candidate for candidate in self.candidates if candidate.called or candidate.kind == "extra"), None)
+        responsible = [candidate for candidate in self.candidates if candidate.matters or candidate.results]
+        if responsible:
+            return min(responsible, key=lambda one: one.rejoined)  # of equals the first
+        return next(
+            (candidate for candidate in self.candidates if candidate.called or candidate.kind == OriginKind.EXTRA), None
+        )
 
     def _read(self, pair: Pair) -> None:
         self._complete_extra(pair)
@@ -127,17 +130,17 @@ class CandidateSearch:
                 self._agreed(x, y)
         if not went_in and not came_out:
             return
-        smallest_sets = [self._explain(pair, event, x, y) for x, y in went_in]
+        responsible = [self._explain(pair, event, x, y) for x, y in went_in]
         if not came_out:
-            self._took_in(pair, event, smallest_sets)
+            self._took_in(pair, event, responsible)
             return
         if event.kind == COMPILED_CALL and pair.a.key in self._compiled:
-            smallest_sets.append(self._compiled.pop(pair.a.key))
-        source = self._first(smallest_sets) if smallest_sets else self._accuse(self._of_operation(pair, came_out))
+            responsible.append(self._compiled.pop(pair.a.key))
+        source = self._first(responsible) if responsible else self._accuse(self._of_operation(pair, came_out))
         unfilled = {x.storage for x, _ in went_in if x is not None and x.storage in self._blank}
         for x, y in came_out:
             self._mark(source, x, y)
-            if x is None or x.storage in unfilled or (not smallest_sets and source.is_doubtful):
+            if x is None or x.storage in unfilled or (not responsible and source.is_doubtful):
                 continue
             if event.op in TAKES_MEMORY:
                 continue
@@ -146,13 +149,13 @@ class CandidateSearch:
 
     def _of_operation(self, pair: Pair, came_out: list[Couple]) -> Candidate:
         """An operation with equal inputs. Further outputs, if only they differ, may be memory that nothing reads."""
-        candidate = Candidate("op", pair, *came_out[0])
+        candidate = Candidate(OriginKind.OP, pair, *came_out[0])
         candidate.is_doubtful = all(x is not None and x.role == OUTPUT and x.place > 0 for x, _ in came_out)
         return candidate
 
-    def _first(self, smallest_sets: list[Candidate]) -> Candidate:
+    def _first(self, responsible: list[Candidate]) -> Candidate:
         """To whom a difference is put down that has several reasons."""
-        return min(smallest_sets, key=lambda one: (one.is_doubtful, one.rejoined, self.candidates.index(one)))
+        return min(responsible, key=lambda one: (one.is_doubtful, one.rejoined, self.candidates.index(one)))
 
     def _explain(self, pair: Pair, event: Event, x: Entry | None, y: Entry | None) -> Candidate:
         """Whom a difference in what went in is due to: an earlier candidate, or a new one."""
@@ -161,11 +164,11 @@ class CandidateSearch:
         if entry.role == GENERATOR:
             known = self._generators.get(entry.place) or self._python
             if known is None:
-                known = self._accuse(Candidate("generator", pair, x, y))
+                known = self._accuse(Candidate(OriginKind.GENERATOR, pair, x, y))
             self._generators[entry.place] = known
             return known
         if entry.role == SCALARS:
-            known = self._python or self._accuse(Candidate("scalars", pair, x, y))
+            known = self._python or self._accuse(Candidate(OriginKind.SCALARS, pair, x, y))
             self._mark(known, x, y, _WHOLE)
             return known
         for side, record in zip(self._memory, (x, y), strict=True):
@@ -174,23 +177,23 @@ class CandidateSearch:
                 if x is not None:
                     candidate.results.discard(x.storage)
                 return candidate
-        candidate = self._accuse(Candidate("input", pair, x, y))
+        candidate = self._accuse(Candidate(OriginKind.INPUT, pair, x, y))
         candidate.is_doubtful = x is not None and x.storage in self._blank
         self._mark(candidate, x, y)
         return candidate
 
-    def _took_in(self, pair: Pair, event: Event, smallest_sets: list[Candidate]) -> None:
+    def _took_in(self, pair: Pair, event: Event, responsible: list[Candidate]) -> None:
         """Nothing that came out differs: no effect, unless Python itself took the value."""
         assert pair.a is not None
-        if event.kind == COMPILED_CALL and smallest_sets:
-            self._compiled[pair.a.key] = smallest_sets[0]
-        if event.kind == MODULE_CALL and smallest_sets:
-            self._first(smallest_sets).called = True
+        if event.kind == COMPILED_CALL and responsible:
+            self._compiled[pair.a.key] = responsible[0]
+        if event.kind == MODULE_CALL and responsible:
+            self._first(responsible).called = True
         gave_tensors = any(entry.role in (OUTPUT, WRITTEN) for entry in pair.a.entries)
-        if event.kind not in (MODULE_CALL, COMPILED_CALL) and not gave_tensors and smallest_sets:
+        if event.kind not in (MODULE_CALL, COMPILED_CALL) and not gave_tensors and responsible:
             read = [entry for entry in pair.a.entries if entry.role == INPUT]
             if read and event.op != "aten::lift_fresh":
-                self._python = self._first(smallest_sets)
+                self._python = self._first(responsible)
                 self._python.matters = True
 
     def _mark(self, candidate: Candidate, x: Entry | None, y: Entry | None, elements: int = 0) -> None:
@@ -216,10 +219,10 @@ class CandidateSearch:
 
     def _read_extra(self, pair: Pair) -> None:
         before = self.candidates[-1] if self.candidates else None
-        follows = before is not None and before.kind == "extra" and before.last == self._count - 1
+        follows = before is not None and before.kind == OriginKind.EXTRA and before.last == self._count - 1
         candidate = before if follows and before is not None else self._python
         if candidate is None:
-            candidate = self._accuse(Candidate("extra", pair, instead=pair.b if pair.a is not None else None))
+            candidate = self._accuse(Candidate(OriginKind.EXTRA, pair, instead=pair.b if pair.a is not None else None))
         candidate.last = self._count
         candidate.matters = candidate.matters or pair.lost
         for op, side in zip((pair.a, pair.b), self._memory, strict=True):
@@ -232,7 +235,7 @@ class CandidateSearch:
     def _complete_extra(self, pair: Pair) -> None:
         """What follows an operation that only one run did is what the other one did in its place."""
         before = self.candidates[-1] if self.candidates else None
-        if before is not None and before.kind == "extra" and before.instead is None:
+        if before is not None and before.kind == OriginKind.EXTRA and before.instead is None:
             before.instead = pair.b if before.pair.a is not None else pair.a
 
     def _accuse(self, candidate: Candidate) -> Candidate:

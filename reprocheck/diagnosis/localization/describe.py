@@ -15,6 +15,7 @@ from reprocheck.diagnosis.localization.source_lines import source_line
 from reprocheck.evidence.trace_file import Event, Form, Trace
 from reprocheck.model import Location
 from reprocheck.model.explanation import Frame, OpCall, Origin
+from reprocheck.model.kinds import OriginKind
 from reprocheck.model.values import ValueDifference, compare_values
 from reprocheck.protocol.trace_format import (
     BLANK,
@@ -57,7 +58,7 @@ class OriginDescriber:
     def describe(self, candidate: Candidate) -> Origin:
         """The origin."""
         a, b = candidate.pair.a, candidate.pair.b
-        if candidate.kind == "extra" or a is None or b is None:
+        if candidate.kind == OriginKind.EXTRA or a is None or b is None:
             return self._extra(candidate, a, b)
         event = self._a.events[a.event]
         base = Origin(
@@ -67,11 +68,11 @@ class OriginDescriber:
             runs=self._runs,
             compared_ops=operations_before(self._a, a.position),
         )
-        if candidate.kind == "scalars":
+        if candidate.kind == OriginKind.SCALARS:
             return self._scalars(base, event, candidate)
         entry = candidate.a or candidate.b
         assert entry is not None
-        if candidate.kind == "generator":
+        if candidate.kind == OriginKind.GENERATOR:
             which = "the generator that was passed" if entry.place else "PyTorch's default generator"
             note = self._other_thread(event, self._draws(entry.place), "draws from it")
             return replace(base, argument=which, deterministic_note=deterministic_note(event, Form()), note=note)
@@ -80,13 +81,13 @@ class OriginDescriber:
             candidate.a and candidate.a.role == WRITTEN and base.other_form
         ):  # it filled a tensor of another form: another one
             argument = _argument_name(event, candidate.a)
-            return replace(base, kind="another", argument=argument, values_reason="")
-        if candidate.kind == "input":
+            return replace(base, kind=OriginKind.ANOTHER, argument=argument, values_reason="")
+        if candidate.kind == OriginKind.INPUT:
             return self._input(base, event, a, candidate)
         if event.op in TAKES_MEMORY:
-            return replace(base, kind="outside", argument="argument 1 (source)")
+            return replace(base, kind=OriginKind.OUTSIDE, argument="argument 1 (source)")
         if is_collective(event.op):
-            return replace(base, kind="outside", argument=OF_OTHER_PROCESSES, note=THROUGH_A_COLLECTIVE)
+            return replace(base, kind=OriginKind.OUTSIDE, argument=OF_OTHER_PROCESSES, note=THROUGH_A_COLLECTIVE)
         notes = [self._other_writers(candidate.a, event)]
         if not self._a.inputs:
             notes.append("what went into it was not recorded: its inputs may have differed")
@@ -104,7 +105,7 @@ class OriginDescriber:
         first = a or instead
         position = 0 if first is None else first.position
         return Origin(
-            kind="extra",
+            kind=OriginKind.EXTRA,
             call=self._call(own, op.event, op.position),
             other=None if instead is None else self._call(other, instead.event, instead.position),
             runs=self._runs,
@@ -126,7 +127,7 @@ class OriginDescriber:
                 values = f"{left.get(name, 'not given')} and {right.get(name, 'not given')}"
                 reason = f"it is no tensor: {values}"
                 break
-        return replace(base, kind="outside", argument=argument, values_reason=reason)
+        return replace(base, kind=OriginKind.OUTSIDE, argument=argument, values_reason=reason)
 
     def _input(self, base: Origin, event: Event, op: Op, candidate: Candidate) -> Origin:
         x = candidate.a or candidate.b
@@ -134,7 +135,7 @@ class OriginDescriber:
         argument = _argument_name(event, x)
         if self._is_another(candidate):
             # How far two different tensors lie apart says nothing.
-            return replace(base, kind="another", argument=argument, values=None, values_reason="")
+            return replace(base, kind=OriginKind.ANOTHER, argument=argument, values=None, values_reason="")
         seen = self._records_of(candidate.a, op.position)
         covering = [n for n in seen if self._covers(n, x) and int(self._a.records["role"][n]) >> ROLE_SHIFT != BLANK]
         blank = [n for n in seen if int(self._a.records["role"][n]) >> ROLE_SHIFT == BLANK]
@@ -145,7 +146,7 @@ class OriginDescriber:
             notes.append("compiled code ran in this run: it may have come from there unseen")
         return replace(
             base,
-            kind="written" if covering else "outside",
+            kind=OriginKind.WRITTEN if covering else OriginKind.OUTSIDE,
             argument=argument,
             is_batch=event.kind == MODULE_CALL,
             note="; ".join(filter(None, notes)),
@@ -169,7 +170,7 @@ class OriginDescriber:
         place = _place(event)
         return replace(
             base,
-            kind="op",
+            kind=OriginKind.OP,
             call=self._call(self._a, number, birth),
             other=None,
             deterministic_note=deterministic_note(self._a.events[number], Form()),

@@ -15,6 +15,7 @@ from reprocheck.diagnosis.rules.support import Support, experiment_notes, suppor
 from reprocheck.diagnosis.source.order_place import ADDRESSES
 from reprocheck.model import Edit, Location
 from reprocheck.model.explanation import Case, LedgerEntry, Remedy, SeedPlace, SourceHit
+from reprocheck.model.kinds import Confidence, SourceKind, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +86,17 @@ def same_in_both(case: Case, entry: LedgerEntry) -> bool:
 
 def walks(case: Case, *, of_addresses: bool) -> tuple[LedgerEntry, ...]:
     """Sets that the run walked through, as far as their order was not the same in both runs."""
-    found = (entry for entry in entries(case, "order") if entry.hit is not None and not same_in_both(case, entry))
+    found = (
+        entry for entry in entries(case, SourceKind.ORDER) if entry.hit is not None and not same_in_both(case, entry)
+    )
     return tuple(entry for entry in found if (entry.generator == ADDRESSES) == of_addresses)
 
 
 def differing_seeds(case: Case) -> tuple[LedgerEntry, ...]:
     """Seeds that had another value in the other run."""
-    return tuple(entry for entry in entries(case, "seed") if entry.value != ENTROPY and value_differs(case, entry))
+    return tuple(
+        entry for entry in entries(case, SourceKind.SEED) if entry.value != ENTROPY and value_differs(case, entry)
+    )
 
 
 def on_cuda(case: Case) -> bool:
@@ -109,7 +114,7 @@ def find(
     shown: bool = False,
     latest: bool = False,
     fallback: bool = False,
-    cap: str = HIGH,
+    cap: Confidence = HIGH,
     evidence: tuple[str, ...] = (),
     remedies: tuple[Remedy, ...] = (),
 ) -> Match | None:
@@ -215,7 +220,9 @@ def origin_place(case: Case) -> tuple[Location | None, str]:
     return None, ""
 
 
-def at_origin(case: Case, confidence: str, evidence: tuple[str, ...], remedies: tuple[Remedy, ...] = ()) -> Match:
+def at_origin(
+    case: Case, confidence: Confidence, evidence: tuple[str, ...], remedies: tuple[Remedy, ...] = ()
+) -> Match:
     """A match whose line is that of the origin."""
     location, code = origin_place(case)
     edit = next((hit.edit for hit in case.hits if hit.edit is not None and hit.location == location), None)
@@ -247,7 +254,7 @@ def _key(entry: LedgerEntry) -> tuple[object, ...]:
 
 def _precedes(case: Case, entry: LedgerEntry) -> bool:
     divergence = case.divergence
-    if divergence is None or divergence.stage not in ("init", "data", "step"):
+    if divergence is None or divergence.stage not in (Stage.INIT, Stage.DATA, Stage.STEP):
         return True
     return entry.step <= (divergence.step or 0)
 
@@ -280,7 +287,11 @@ def _narrowed(case: Case, stand: Support, spots: list[Spot]) -> list[Spot]:
 
 
 def _rank(case: Case, spot: Spot) -> tuple[int, ...]:
-    differs = spot.entry is not None and spot.entry.kind in ("seed", "order") and value_differs(case, spot.entry)
+    differs = (
+        spot.entry is not None
+        and spot.entry.kind in (SourceKind.SEED, SourceKind.ORDER)
+        and value_differs(case, spot.entry)
+    )
     both = spot.entry is not None and spot.hit is not None
     return (not differs, not both, spot.entry is None, _distance(case, spot) if spot.entry is None else 0)
 
@@ -303,9 +314,13 @@ def _distance(case: Case, spot: Spot) -> int:
     return 3 if case.origin.call.frames[0].location.path == spot.location.path else 4
 
 
-def _confidence(case: Case, stand: Support, best: Spot, *, alone: bool, first: bool) -> str:
+def _confidence(case: Case, stand: Support, best: Spot, *, alone: bool, first: bool) -> Confidence:
     proved = case.attribution is not None and best.location in case.attribution.lines
-    differs = best.entry is not None and best.entry.kind in ("seed", "order") and value_differs(case, best.entry)
+    differs = (
+        best.entry is not None
+        and best.entry.kind in (SourceKind.SEED, SourceKind.ORDER)
+        and value_differs(case, best.entry)
+    )
     if stand is Support.SHOWN:
         if alone or proved or (first and differs):
             return HIGH
@@ -317,10 +332,10 @@ def _of_spot(case: Case, spot: Spot) -> tuple[str, ...]:
     entry = spot.entry
     if entry is None:
         return ()
-    if entry.kind == "seed" and value_differs(case, entry):
+    if entry.kind == SourceKind.SEED and value_differs(case, entry):
         other = next((o.value for o in case.other_entries if _key(o) == _key(entry)), "")
         return (f"`{entry.name}` got {entry.value} in one run and {other} in the other",)
-    if entry.kind == "order":
+    if entry.kind == SourceKind.ORDER:
         same = "; its order was another one in each run" if value_differs(case, entry) else ""
         return (f"a set is walked through here, in the order of {entry.generator}{same}",)
     times = "once" if entry.count == 1 else f"{entry.count} times"

@@ -8,20 +8,21 @@ from itertools import islice
 
 from reprocheck.compare.runs import same_history, same_initial
 from reprocheck.model import Against, Divergence, Evidence, Finding, MetricShift, Settings, TensorDifference
+from reprocheck.model.kinds import Confidence, Severity, Stage
 from reprocheck.protocol import STEP_KINDS, TRAINED_ELSEWHERE, digest_at, records
 
 _CLOCK_NAMES = re.compile(r"(?i)(sec|time|duration|elapsed|latency|throughput|speed|per_s|fps|_ms$)")
 
 DIVERGENCES = {
-    "init": ("RC301", "initial state differs", "the model starts from other values, before any training"),
-    "data": ("RC302", "model inputs differ", "the data or its order differs while the model is still equal"),
-    "step": ("RC303", "training step differs", "an equal batch gave other numbers"),
-    "checkpoint": ("RC308", "checkpoint differs", "a value that the target itself put under observation"),
-    "output": ("RC304", "returned value differs", "everything observed in training was equal"),
-    "metric": ("RC305", "returned metric differs", "everything else that was observed was equal"),
-    "stdout": ("RC306", "printed output differs", "asked for by --compare"),
-    "files": ("RC307", "written files differ", "asked for by --compare files"),
-    "variables": ("RC309", "variables differ at the end", "asked for by --compare variables"),
+    Stage.INIT: ("RC301", "initial state differs", "the model starts from other values, before any training"),
+    Stage.DATA: ("RC302", "model inputs differ", "the data or its order differs while the model is still equal"),
+    Stage.STEP: ("RC303", "training step differs", "an equal batch gave other numbers"),
+    Stage.CHECKPOINT: ("RC308", "checkpoint differs", "a value that the target itself put under observation"),
+    Stage.OUTPUT: ("RC304", "returned value differs", "everything observed in training was equal"),
+    Stage.METRIC: ("RC305", "returned metric differs", "everything else that was observed was equal"),
+    Stage.STDOUT: ("RC306", "printed output differs", "asked for by --compare"),
+    Stage.FILES: ("RC307", "written files differ", "asked for by --compare files"),
+    Stage.VARIABLES: ("RC309", "variables differ at the end", "asked for by --compare variables"),
 }
 """Stage → code, phrase, what it says. A code is never used again for something else."""
 
@@ -41,14 +42,14 @@ def is_named_like_a_clock(divergence: Divergence) -> bool:
 def find_divergence(divergence: Divergence, settings: Settings, causes: Sequence[Finding] = ()) -> Finding:
     """The finding for the first difference of a seed; `causes`: what its explanation came to, the likeliest first."""
     code, phrase, note = DIVERGENCES[divergence.stage]
-    cause, confidence, advice = UNDIAGNOSED, "high", _advice(divergence, settings)
+    cause, confidence, advice = UNDIAGNOSED, Confidence.HIGH, _advice(divergence, settings)
     if divergence.kind.startswith(TRAINED_ELSEWHERE):
         phrase, note = (
             "trained parameters differ",
             "child processes had trained the model before it was first called here",
         )
-    if divergence.stage == "metric" and is_named_like_a_clock(divergence):
-        cause, confidence = "timing-metric", "medium"
+    if divergence.stage == Stage.METRIC and is_named_like_a_clock(divergence):
+        cause, confidence = "timing-metric", Confidence.MEDIUM
         note = "the training repeats; the field is named like a clock"
         advice = f"leave it out with --ignore '{divergence.names[0]}'"
     if causes:
@@ -56,7 +57,7 @@ def find_divergence(divergence: Divergence, settings: Settings, causes: Sequence
     return Finding(
         code=code,
         cause=cause,
-        severity="error",
+        severity=Severity.ERROR,
         confidence=confidence,
         message=f"{phrase} between {divergence.runs[0]} and {divergence.runs[1]}",
         evidence=tuple(item for item in (note, divergence.note, *map(_tensor_text, divergence.tensors[:3])) if item),
@@ -74,15 +75,15 @@ def _tensor_text(tensor: TensorDifference) -> str:
 def _advice(divergence: Divergence, settings: Settings) -> str:
     if divergence.kind.startswith(TRAINED_ELSEWHERE):
         return "audit what a child process runs as a target of its own, or let one process update the weights"
-    if divergence.stage == "init":
+    if divergence.stage == Stage.INIT:
         return "look for parameters made before the seed, from an unseeded generator, or never initialised"
-    if divergence.stage == "data":
+    if divergence.stage == Stage.DATA:
         return "look for unseeded generators, sets, directory listings and clocks in the data path"
-    if divergence.stage == "step" and divergence.kind == "steps":
+    if divergence.stage == Stage.STEP and divergence.kind == "steps":
         return "look for a stop that depends on time, on an earlier run's files or on thread order"
-    if divergence.stage == "step" and settings.deterministic is None:
+    if divergence.stage == Stage.STEP and settings.deterministic is None:
         return "try --deterministic warn, or --threads 1, and see which of them helps"
-    if divergence.stage in ("output", "metric"):
+    if divergence.stage in (Stage.OUTPUT, Stage.METRIC):
         return "look at the evaluation: a random subset, a clock, a sampled prediction"
     return ""
 
@@ -91,7 +92,7 @@ def find_moved(against: Against) -> list[Finding]:
     """The finding for numbers that moved between two revisions."""
     if against.divergence is None:
         return []
-    severity = "note" if against.allowed else "error"
+    severity = Severity.NOTE if against.allowed else Severity.ERROR
     shifts = [_shift(shift) for shift in against.shifts if shift.here != shift.base]
     unmoved = "no metric moved" if against.shifts and not shifts else ""
     return [
@@ -99,7 +100,7 @@ def find_moved(against: Against) -> list[Finding]:
             code=MOVED,
             cause="revision-moves-numbers",
             severity=severity,
-            confidence="high",
+            confidence=Confidence.HIGH,
             message=f"the results changed since {against.text}",
             location=against.divergence.location,
             source="" if against.here is None else against.here.code,
@@ -172,8 +173,8 @@ def find_seed_without_effect(evidence: Sequence[Evidence]) -> list[Finding]:
         Finding(
             code=SEED_NO_EFFECT,
             cause="seed-no-effect",
-            severity="warning",
-            confidence="high",
+            severity=Severity.WARNING,
+            confidence=Confidence.HIGH,
             message="the seed does not reach the run",
             evidence=tuple(found[:3]),
             help="pass the seed on to the code that draws; look for a constant seed set inside the target",

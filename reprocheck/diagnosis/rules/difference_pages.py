@@ -5,38 +5,39 @@ from __future__ import annotations
 from reprocheck.compare.baseline.summary import BASELINE_MOVED
 from reprocheck.diagnosis.rules.difference import DIVERGENCES, MOVED, SEED_NO_EFFECT
 from reprocheck.diagnosis.rules.model import ERROR, WARNING, Page
+from reprocheck.model.kinds import Stage
 
 _WHY = "Runs of one seed with the same settings are one experiment: where they differ, its result cannot be repeated."
 _FIX = "read the cause that is reported with it"
 _LIMITS = "It says where the runs diverge, not why. Bits are compared, not closeness."
 _STAGES = {
-    "init": ("initial-state", "Every parameter and buffer, by name, just before the first step that touches it.",
+    Stage.INIT: ("initial-state", "Every parameter and buffer, by name, just before the first step that touches it.",
              "model = nn.Linear(4, 1)  # drawn before the seed was set\ntorch.manual_seed(0)"),
-    "data": ("model-inputs", "What goes into the model at each step, while the model is still equal.",
+    Stage.DATA: ("model-inputs", "What goes into the model at each step, while the model is still equal.",
              "loader = DataLoader(data, shuffle=True, generator=unseeded)"),
-    "step": ("training-step", "Forward, loss, gradients, parameters, buffers and optimizer state of each step.",
+    Stage.STEP: ("training-step", "Forward, loss, gradients, parameters, buffers and optimizer state of each step.",
              "return self.table[rows]  # its backward adds in thread order"),
-    "checkpoint": ("checkpoint", "What the target hands to `reprocheck.checkpoint(name, value)`, call by call.",
+    Stage.CHECKPOINT: ("checkpoint", "What the target hands to `reprocheck.checkpoint(name, value)`, call by call.",
                    'reprocheck.checkpoint("augmented", batch)'),
-    "output": ("returned-value", "What the target returns, leaf by leaf, where all training was equal.",
+    Stage.OUTPUT: ("returned-value", "What the target returns, leaf by leaf, where all training was equal.",
                'return {"run": uuid.uuid4().hex, "model": model}'),
-    "metric": ("returned-metric", "The numbers that the target returns.",
+    Stage.METRIC: ("returned-metric", "The numbers that the target returns.",
                'return {"test_loss": evaluate(model, random_subset(x))}'),
-    "stdout": ("printed-output", "Standard output, or standard error; only with `--compare stdout` or `stderr`.",
+    Stage.STDOUT: ("printed-output", "Standard output, or standard error; only with `--compare stdout` or `stderr`.",
                'print("started at", time.time())'),
-    "files": ("written-files", "Files that the target wrote; only with `--compare files`.",
+    Stage.FILES: ("written-files", "Files that the target wrote; only with `--compare files`.",
               'json.dump({"saved_at": time.time()}, f)'),
-    "variables": ("variables", "Numbers, arrays and tensors in globals of the target's modules at the end; only with "
-                  "`--compare variables`.", "history.append(time.perf_counter() - started)"),
+    Stage.VARIABLES: ("variables", "Numbers, arrays and tensors in globals of the target's modules at the end; only "
+                  "with `--compare variables`.", "history.append(time.perf_counter() - started)"),
 }  # fmt: skip
 
 
-def _page(stage: str) -> Page:
+def _page(stage: Stage) -> Page:
     code, phrase, note = DIVERGENCES[stage]
     slug, checks, example = _STAGES[stage]
     return Page(
         code=code,
-        slug=f"{slug}-differ" if stage in ("data", "files", "variables") else f"{slug}-differs",
+        slug=f"{slug}-differ" if stage in (Stage.DATA, Stage.FILES, Stage.VARIABLES) else f"{slug}-differs",
         title=phrase,
         severity=ERROR,
         checks=checks,

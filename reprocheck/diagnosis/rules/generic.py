@@ -16,6 +16,7 @@ from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING
 from reprocheck.diagnosis.rules.seeds.worker_init_entropy import NO_WORKERS
 from reprocheck.diagnosis.rules.support import RACE, Support, support_of
 from reprocheck.model.explanation import Case, Remedy
+from reprocheck.model.kinds import AttributionKind, OriginKind, SourceKind
 
 _BY_SOURCE = {
     "hash seed": (FIXED_HASHES,),
@@ -43,7 +44,12 @@ def generic_remedies(case: Case) -> tuple[Remedy, ...]:
 def _constant(case: Case) -> list[Remedy]:
     """What a source from outside gave at the lines that were shown, as a constant in its place."""
     attribution = case.attribution
-    if attribution is None or attribution.kind != "frozen" or not attribution.lines or len(attribution.factors) != 1:
+    if (
+        attribution is None
+        or attribution.kind != AttributionKind.FROZEN
+        or not attribution.lines
+        or len(attribution.factors) != 1
+    ):
         return []
     kind = attribution.factors[0]
     places = " and ".join(f"{Path(line.path).name}:{line.line}" for line in attribution.lines)
@@ -61,15 +67,15 @@ _CONSTANT = {
 
 def _against_races(case: Case) -> list[Remedy]:
     found: list[Remedy] = []
-    is_on_device = on_cuda(case) and case.origin is not None and case.origin.kind == "op"
+    is_on_device = on_cuda(case) and case.origin is not None and case.origin.kind == OriginKind.OP
     # The order in which a kernel adds hangs neither on the host's threads nor, unless it is cuDNN's, on cuDNN.
     if not is_on_device and case.manifest.get("threads") != 1 and case.request.settings.threads != 1:
         found.append(ONE_THREAD)
-    if case.origin is None or case.origin.kind == "op" or on_cuda(case):
+    if case.origin is None or case.origin.kind == OriginKind.OP or on_cuda(case):
         found.append(DETERMINISTIC)
-    pools = with_hits(case, entries(case, "pool", names=("ThreadPoolExecutor", "Pool")), "pool-workers")
+    pools = with_hits(case, entries(case, SourceKind.POOL, names=("ThreadPoolExecutor", "Pool")), "pool-workers")
     found += [replace(changed_line(hit.edit), cost=2) for hit in pools if hit.edit is not None]
-    if any("num_workers=0" not in entry.value for entry in entries(case, "loader")):
+    if any("num_workers=0" not in entry.value for entry in entries(case, SourceKind.LOADER)):
         found.append(NO_WORKERS)
     if on_cuda(case) and (not is_on_device or op_name(case) in CONVOLUTIONS | RNNS):
         found.append(CUDNN_DETERMINISTIC)

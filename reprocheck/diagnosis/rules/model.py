@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from reprocheck.model import Edit, Location
 from reprocheck.model.explanation import Case, Remedy
+from reprocheck.model.kinds import Confidence, Severity
 
-ERROR, WARNING, NOTE = "error", "warning", "note"
-HIGH, MEDIUM, LOW = "high", "medium", "low"
+ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
+HIGH, MEDIUM, LOW = Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW
 CONFIDENCES = (HIGH, MEDIUM, LOW)
 
 
@@ -23,7 +24,7 @@ class Page:
     """The cause, as findings name it."""
     title: str
     """A short phrase; the message of the finding."""
-    severity: str
+    severity: Severity
     checks: str
     why: str
     example: str
@@ -37,7 +38,7 @@ class Page:
 class Match:
     """A cause that fits a case, and how surely."""
 
-    confidence: str
+    confidence: Confidence
     location: Location | None = None
     source: str = ""
     evidence: tuple[str, ...] = ()

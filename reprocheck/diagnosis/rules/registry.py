@@ -15,6 +15,7 @@ from reprocheck.diagnosis.rules.generic import generic_remedies
 from reprocheck.diagnosis.rules.model import CONFIDENCES, ERROR, HIGH, LOW, MEDIUM, NOTE, WARNING, Match, Page, Rule
 from reprocheck.model import Edit, Finding
 from reprocheck.model.explanation import Case, Remedy
+from reprocheck.model.kinds import AttributionKind, Confidence, Severity
 
 MOST_CAUSES = 3
 MOST_NOTES = 4
@@ -88,7 +89,7 @@ def examine(case: Case) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: _RANK.index(finding.severity)))
 
 
-def _severity_alone(case: Case, rule: Rule) -> str:
+def _severity_alone(case: Case, rule: Rule) -> Severity:
     """A function may be left to be seeded by who calls it."""
     if not rule.is_cause or rule.page.severity != ERROR:
         return rule.page.severity
@@ -155,16 +156,16 @@ def _advice(page: Page, match: Match) -> str:
     return page.fix
 
 
-def _confidence(case: Case, match: Match) -> str:
+def _confidence(case: Case, match: Match) -> Confidence:
     """No more than the experiment that it rests on can bear."""
     unsure = case.attribution is not None and not case.attribution.sure
     return MEDIUM if unsure and match.confidence == HIGH else match.confidence
 
 
-def _severity(case: Case, page: Page) -> str:
+def _severity(case: Case, page: Page) -> Severity:
     """What would be an error is a warning where nothing differs, and less for a function that is left to be seeded by
     who calls it."""
     if page.severity != ERROR or case.divergence is not None:
         return page.severity
-    of_seeding = case.attribution is not None and case.attribution.kind == "seeding"
+    of_seeding = case.attribution is not None and case.attribution.kind == AttributionKind.SEEDING
     return NOTE if of_seeding and case.request.target.function is not None else WARNING

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from reprocheck.model.explanation import Attribution, Case
+from reprocheck.model.kinds import AttributionKind, OriginKind
 
 INTRINSIC = "intrinsic"
 """The source of causes that no experiment can hold constant: races, addresses, operations."""
@@ -37,9 +38,9 @@ def support_of(case: Case, *sources: str) -> Support:
         return Support.OPEN
     if is_by_luck(case):
         return Support.OPEN if INTRINSIC in sources or "switch interval" in sources else Support.AGAINST
-    if attribution.kind in ("ambient", "frozen", "process"):
+    if attribution.kind in (AttributionKind.AMBIENT, AttributionKind.FROZEN, AttributionKind.PROCESS):
         return Support.SHOWN if set(sources) & set(attribution.factors) else Support.AGAINST
-    if attribution.kind in ("leftover", "seeding"):
+    if attribution.kind in (AttributionKind.LEFTOVER, AttributionKind.SEEDING):
         # Where nothing differs, that seeding is needed excludes nothing else.
         other = Support.OPEN if case.divergence is None else Support.AGAINST
         return Support.SHOWN if attribution.kind in sources else other
@@ -49,7 +50,12 @@ def support_of(case: Case, *sources: str) -> Support:
 
 def is_by_luck(case: Case) -> bool:
     """A race got equal inputs, and happened to agree in the experiment with filled memory: that shows nothing."""
-    if case.attribution is None or case.origin is None or case.origin.kind != "op" or case.origin.unknown_inputs:
+    if (
+        case.attribution is None
+        or case.origin is None
+        or case.origin.kind != OriginKind.OP
+        or case.origin.unknown_inputs
+    ):
         return False
     name = case.origin.call.op.partition("::")[2].partition(".")[0]
     return case.attribution.factors == ("heap contents",) and name in RACING
@@ -59,7 +65,7 @@ def _is_excluded(attribution: Attribution, source: str) -> bool:
     """A source that the experiments held constant while the runs still differed, or rule out."""
     if source in attribution.excluded:
         return True
-    if source in _ENVIRONMENT and attribution.kind == "intrinsic":
+    if source in _ENVIRONMENT and attribution.kind == AttributionKind.INTRINSIC:
         return source not in ("switch interval", "start time")
     if source in _FROZEN:
         return any(arm.name.startswith("frozen ") and source in arm.name and arm.differed for arm in attribution.arms)
@@ -76,24 +82,26 @@ def experiment_notes(case: Case) -> tuple[str, ...]:
         return ("equal inputs gave other results, in some pairs of runs only",)
     factors = " and ".join(attribution.factors)
     differed, of = attribution.rate
-    if attribution.kind == "ambient":
+    if attribution.kind == AttributionKind.AMBIENT:
         return (f"experiments tie the difference to the {factors}",)
-    if attribution.kind == "frozen":
+    if attribution.kind == AttributionKind.FROZEN:
         where = ", at this line alone" if attribution.lines else ""
         return (f"the runs agree once {_FACTOR_TEXT.get(factors, f'the answers of {factors} are')} constant{where}",)
-    if attribution.kind == "process":
+    if attribution.kind == AttributionKind.PROCESS:
         return ("only a second call in the same process differs",)
-    if attribution.kind == "leftover" and any(
+    if attribution.kind == AttributionKind.LEFTOVER and any(
         arm.name == "without earlier files" and arm.same for arm in attribution.arms
     ):
         return ("without the files that earlier runs wrote, a run agrees with the first one and not with later ones",)
-    if attribution.kind == "leftover":
+    if attribution.kind == AttributionKind.LEFTOVER:
         return ("the runs agree when each starts in a fresh copy of the folder",)
-    if attribution.kind == "seeding" and any(arm.name == "seeding none" and arm.differed for arm in attribution.arms):
+    if attribution.kind == AttributionKind.SEEDING and any(
+        arm.name == "seeding none" and arm.differed for arm in attribution.arms
+    ):
         return (f"it repeats only because reprocheck seeds {factors}: a run with --seeding none differs",)
-    if attribution.kind == "seeding" and case.divergence is not None:
+    if attribution.kind == AttributionKind.SEEDING and case.divergence is not None:
         return (f"the runs agree when reprocheck seeds {factors or 'every generator'}",)
-    if attribution.kind == "intrinsic" and of:
+    if attribution.kind == AttributionKind.INTRINSIC and of:
         return (f"with everything equal {differed} of {of} comparisons differ",)
     return ()
 

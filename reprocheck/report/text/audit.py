@@ -11,6 +11,7 @@ from typing import Any
 from reprocheck.diagnosis.rules.difference import MOVED
 from reprocheck.engine.console import Pen, Style, aligned
 from reprocheck.model import Audit, Finding, RunSummary, SeedAudit, Settings, Status, Verdict
+from reprocheck.model.kinds import Severity
 from reprocheck.report.headline import qualification
 from reprocheck.report.text.against import against_lines, moved_lines, opening
 from reprocheck.report.text.baseline import baseline_lines
@@ -231,7 +232,7 @@ def _causes(audit: Audit) -> list[Finding]:
     return [
         finding
         for finding in audit.findings
-        if finding.severity == "error" and finding.code not in (*DIVERGENCE_CODES, MOVED)
+        if finding.severity == Severity.ERROR and finding.code not in (*DIVERGENCE_CODES, MOVED)
     ]
 
 

@@ -8,6 +8,7 @@ from reprocheck.diagnosis.rules.difference import DIVERGENCES, UNDIAGNOSED
 from reprocheck.engine.console import Pen, aligned
 from reprocheck.model import Audit, Divergence, Finding, Location, TensorDifference
 from reprocheck.model.explanation import OpCall, Origin
+from reprocheck.model.kinds import OriginKind, Stage
 from reprocheck.model.values import ValueDifference
 from reprocheck.protocol import TRAINED_ELSEWHERE
 from reprocheck.report.text.diagnostics import Margin, head, place
@@ -72,9 +73,9 @@ def where(divergence: Divergence) -> str:
         return f"in {divergence.kind.removeprefix(TRAINED_ELSEWHERE)} that child processes trained"
     if divergence.step is not None:
         return f"at step {divergence.step} in {divergence.kind or divergence.stage}"
-    if divergence.stage == "init":
+    if divergence.stage == Stage.INIT:
         return f"before the first step in the initial {divergence.kind or 'parameters'}"
-    if divergence.stage == "length":
+    if divergence.stage == Stage.LENGTH:
         return "in the number of steps"
     return f"in {divergence.kind or divergence.stage}"
 
@@ -127,7 +128,7 @@ def _diagnosis(finding: Finding, origin: Origin | None, causes: Sequence[Finding
 
 def origin_lines(origin: Origin, shown: Location | None, names: str, pen: Pen) -> list[str]:
     """The operation in aligned rows. Its line is left out where it stands above already."""
-    rows = _extra(origin, pen) if origin.kind == "extra" else _operation(origin, pen)
+    rows = _extra(origin, pen) if origin.kind == OriginKind.EXTRA else _operation(origin, pen)
     if origin.compared_ops:
         rows.append(["before", f"{count(origin.compared_ops, 'operation')} with equal values"])
     for depth, frame in enumerate(origin.call.frames):
@@ -138,7 +139,7 @@ def origin_lines(origin: Origin, shown: Location | None, names: str, pen: Pen) -
     if not origin.call.frames:
         rows.append(["line", "unknown: only library code was on the stack"])
     rows += [["names", names]] if names else []
-    rows += _apart(origin, pen) if origin.kind != "extra" else []
+    rows += _apart(origin, pen) if origin.kind != OriginKind.EXTRA else []
     return aligned(rows, colours={}, pen=pen)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from reprocheck.engine.console import Pen, aligned
 from reprocheck.model import Edit
 from reprocheck.model.explanation import Arm, Attribution, Explanation, Trial
+from reprocheck.model.kinds import AttributionKind
 from reprocheck.report.text.diagnostics import Margin, place, suggestion
 from reprocheck.report.wording import count
 
@@ -84,11 +85,11 @@ def _shown(attribution: Attribution, pen: Pen) -> list[str]:
     """The attribution in one or two sentences."""
     differed, comparisons = attribution.rate
     factors = [pen.text(factor) for factor in attribution.factors]
-    if attribution.kind == "intrinsic":
+    if attribution.kind == AttributionKind.INTRINSIC:
         by_chance = ", so two runs may agree by chance" if differed < comparisons else ""
         seen = f" in {differed} of {count(comparisons, 'comparison')}" if comparisons else ""
         return [f"differs with everything equal{seen}{by_chance}"]
-    if attribution.kind == "unclear":
+    if attribution.kind == AttributionKind.UNCLEAR:
         return ["the experiments gave no clear answer"]
     lines = [place(line, pen) for line in attribution.lines]
     alone = f" at {_and(lines)} alone" if lines else ""

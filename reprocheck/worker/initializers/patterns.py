@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from reprocheck.model.initializers import Answer, Confidence, Family, Place
+from reprocheck.model.initializers import Answer, Family, Place
+from reprocheck.model.kinds import Confidence
 from reprocheck.worker.initializers.schemes import RNN, default_constant
 
 Array = NDArray[np.float64]

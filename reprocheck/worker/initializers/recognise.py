@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reprocheck.model.initializers import Answer, Confidence, Family, Place
+from reprocheck.model.initializers import Answer, Family, Place
+from reprocheck.model.kinds import Confidence
 from reprocheck.worker.initializers.draw import Sample, fitted, log_likelihood, misfit, sample, tails
 from reprocheck.worker.initializers.patterns import pattern, zeros_by_column
 from reprocheck.worker.initializers.schemes import Scheme, fans, figures, named

@@ -8,11 +8,12 @@ from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries,
 from reprocheck.diagnosis.rules.model import Match
 from reprocheck.diagnosis.rules.support import CLOCK, Support, support_of
 from reprocheck.model.explanation import Case, LedgerEntry
+from reprocheck.model.kinds import SourceKind
 
 
 def readings(case: Case) -> tuple[LedgerEntry, ...]:
     """Clocks that the user's code read before the difference; none where a seed differs, which explains more."""
-    return () if differing_seeds(case) else entries(case, "clock")
+    return () if differing_seeds(case) else entries(case, SourceKind.CLOCK)
 
 
 def decided_by(case: Case, pattern: str) -> Match | None:

@@ -8,6 +8,7 @@ from reprocheck.diagnosis.rules.clock.clock_lines import decides, readings
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import CLOCK, Support, support_of
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import Stage
 
 PAGE = Page(
     code="RC563",
@@ -29,7 +30,7 @@ def match(case: Case) -> Match | None:
         return None
     if support_of(case, *CLOCK) is not Support.SHOWN:
         return None
-    if case.divergence is None or case.divergence.stage not in ("init", "data", "step"):
+    if case.divergence is None or case.divergence.stage not in (Stage.INIT, Stage.DATA, Stage.STEP):
         return None
     return find(case, sources=CLOCK, entries=readings(case), latest=True)
 

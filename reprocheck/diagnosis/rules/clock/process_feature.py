@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries,
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import Support, support_of
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC567",
@@ -23,7 +24,7 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     if support_of(case, "pid") is not Support.SHOWN or differing_seeds(case):
         return None
-    return find(case, sources=("pid",), entries=entries(case, "pid"), latest=True)
+    return find(case, sources=("pid",), entries=entries(case, SourceKind.PID), latest=True)
 
 
 RULE = Rule(page=PAGE, rank=407, match=match)

@@ -8,6 +8,7 @@ from reprocheck.diagnosis.rules.difference import is_named_like_a_clock
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import CLOCK, Support, support_of
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import Stage
 
 PAGE = Page(
     code="RC564",
@@ -24,7 +25,7 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     divergence = case.divergence
-    if divergence is None or divergence.stage not in ("metric", "output", "files", "stdout"):
+    if divergence is None or divergence.stage not in (Stage.METRIC, Stage.OUTPUT, Stage.FILES, Stage.STDOUT):
         return None
     if support_of(case, *CLOCK) is not Support.SHOWN and not is_named_like_a_clock(divergence):
         return None

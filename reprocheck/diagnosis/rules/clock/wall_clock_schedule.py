@@ -8,6 +8,7 @@ from reprocheck.diagnosis.rules.clock.clock_lines import decides, readings
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import CLOCK
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import Stage
 
 _KINDS = ("hyperparameters", "parameters", "optimizer state")
 
@@ -25,7 +26,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if case.divergence is None or case.divergence.stage != "step" or case.divergence.kind not in _KINDS:
+    if case.divergence is None or case.divergence.stage != Stage.STEP or case.divergence.kind not in _KINDS:
         return None
     if wall_clock_budget.match(case) is not None or decides(case):
         return None

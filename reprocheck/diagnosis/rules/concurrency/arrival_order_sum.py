@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_l
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC576",
@@ -22,7 +23,7 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     marks = hits(case, "queue-sum")
-    taken = on_lines(entries(case, "pool", names=("get", "get_nowait")), marks)
+    taken = on_lines(entries(case, SourceKind.POOL, names=("get", "get_nowait")), marks)
     return find(case, sources=RACE, entries=taken, hits=marks)
 
 

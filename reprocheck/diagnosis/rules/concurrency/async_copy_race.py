@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import find, hits, on_cuda
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case, Remedy
+from reprocheck.model.kinds import OriginKind
 
 BLOCKING = Remedy(
     text="CUDA_LAUNCH_BLOCKING=1",
@@ -28,7 +29,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if not on_cuda(case) or (case.origin is not None and case.origin.kind == "op"):
+    if not on_cuda(case) or (case.origin is not None and case.origin.kind == OriginKind.OP):
         return None
     return find(case, sources=RACE, hits=hits(case, "non-blocking-copy"), remedies=(BLOCKING,))
 

@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, with
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import OriginKind, SourceKind
 
 PAGE = Page(
     code="RC574",
@@ -22,12 +23,12 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    drawn = tuple(entry for entry in entries(case, "draw") if entry.generator in GLOBAL and not entry.in_child)
+    drawn = tuple(entry for entry in entries(case, SourceKind.DRAW) if entry.generator in GLOBAL and not entry.in_child)
     aside = tuple(entry for entry in drawn if entry.value == "thread")
     marks = with_hits(case, drawn, "thread-draw")
-    if case.origin is not None and case.origin.kind == "op":
+    if case.origin is not None and case.origin.kind == OriginKind.OP:
         return None
-    if not aside and not (marks and hits(case, "thread-draw") and entries(case, "thread")):
+    if not aside and not (marks and hits(case, "thread-draw") and entries(case, SourceKind.THREAD)):
         return None
     found = tuple(entry for entry in aside if entry.threads == 1)
     return find(case, sources=RACE, entries=found, hits=marks)

@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.concurrency import arrival_order_sum
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC575",
@@ -25,10 +26,12 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     if arrival_order_sum.match(case) is not None:
         return None  # the main thread adds up what it takes from a queue: nobody else writes there
-    shared = entries(case, "share_memory")
+    shared = entries(case, SourceKind.SHARE_MEMORY)
     marks = with_hits(case, shared, "share-memory")
     if not shared:
-        marks = hits(case, "thread-update") if entries(case, "thread") or entries(case, "pool") else ()
+        marks = (
+            hits(case, "thread-update") if entries(case, SourceKind.THREAD) or entries(case, SourceKind.POOL) else ()
+        )
     return find(case, sources=RACE, entries=shared, hits=marks)
 
 

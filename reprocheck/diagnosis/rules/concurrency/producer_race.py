@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.concurrency import arrival_order_sum
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC572",
@@ -25,8 +26,10 @@ def match(case: Case) -> Match | None:
     if arrival_order_sum.match(case) is not None:
         return None  # in which order they come makes no difference but to the sum
     marks = hits(case, "thread-producer")
-    started = tuple(entry for entry in on_lines(entries(case, "thread"), marks) if entry.count > 1 or len(marks) > 1)
-    if not entries(case, "pool", names=("get", "get_nowait")):
+    started = tuple(
+        entry for entry in on_lines(entries(case, SourceKind.THREAD), marks) if entry.count > 1 or len(marks) > 1
+    )
+    if not entries(case, SourceKind.POOL, names=("get", "get_nowait")):
         return None
     return find(case, sources=RACE, entries=started)
 

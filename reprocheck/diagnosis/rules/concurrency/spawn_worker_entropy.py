@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_l
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC527",
@@ -25,7 +26,7 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     marks = hits(case, "spawn-draw")
-    inside = on_lines((entry for entry in entries(case, "draw", "unseeded") if entry.in_child), marks)
+    inside = on_lines((entry for entry in entries(case, SourceKind.DRAW, SourceKind.UNSEEDED) if entry.in_child), marks)
     return find(case, sources=(INTRINSIC, "unseeded", "seeding"), entries=inside, hits=marks)
 
 

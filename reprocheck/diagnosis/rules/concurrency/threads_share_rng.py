@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import OriginKind, SourceKind
 
 PAGE = Page(
     code="RC573",
@@ -22,8 +23,8 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    drawn = tuple(entry for entry in entries(case, "draw") if entry.threads > 1 and entry.generator in GLOBAL)
-    if case.origin is not None and case.origin.kind != "generator":  # else torch's draws would be the origin
+    drawn = tuple(entry for entry in entries(case, SourceKind.DRAW) if entry.threads > 1 and entry.generator in GLOBAL)
+    if case.origin is not None and case.origin.kind != OriginKind.GENERATOR:  # else torch's draws would be the origin
         drawn = tuple(entry for entry in drawn if entry.generator != "torch")
     evidence = (f"it was called from {drawn[0].threads} threads",) if drawn else ()
     return find(case, sources=RACE, entries=drawn, evidence=evidence)

@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.seeds.worker_init_entropy import NO_WORKERS
 from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC525",
@@ -23,7 +24,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if not any("num_workers=0" not in entry.value for entry in entries(case, "loader")):
+    if not any("num_workers=0" not in entry.value for entry in entries(case, SourceKind.LOADER)):
         return None
     return find(case, sources=RACE, hits=hits(case, "dataset-queue-get"), remedies=(NO_WORKERS,))
 

@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.kernels.operations import DETERMINISTIC, ONE_THR
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import OriginKind
 
 PAGE = Page(
     code="RC589",
@@ -21,7 +22,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if case.origin is None or case.origin.kind != "op" or not case.origin.call.op.startswith("compiled::"):
+    if case.origin is None or case.origin.kind != OriginKind.OP or not case.origin.call.op.startswith("compiled::"):
         return None
     return by_operation(case, *RACE, remedies=(ONE_THREAD, DETERMINISTIC))
 

@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.model import HIGH, LOW, MEDIUM, Match
 from reprocheck.diagnosis.rules.support import Support, support_of
 from reprocheck.model import Deterministic
 from reprocheck.model.explanation import Case, Remedy
+from reprocheck.model.kinds import OriginKind
 
 ONE_THREAD = Remedy(text="--threads 1", settings=(("threads", 1),), cost=2)
 DETERMINISTIC = Remedy(
@@ -19,7 +20,7 @@ DETERMINISTIC = Remedy(
 
 def op_name(case: Case) -> str:
     """The operation where the runs diverge, without namespace: `index_put_`. Empty unless it is the origin itself."""
-    if case.origin is None or case.origin.kind != "op":
+    if case.origin is None or case.origin.kind != OriginKind.OP:
         return ""
     return case.origin.call.op.partition("::")[2].partition(".")[0]
 

@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.leftovers import best_file, cache_shift, data_ch
 from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, reads_of_written, writers_of
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC551",
@@ -30,7 +31,7 @@ def match(case: Case) -> Match | None:
     marks = hits(case, "state-update") or hits(case, "guarded-load")
     found = on_lines(reads, marks)
     if not marks:
-        found = tuple(entry for entry in reads if entry.kind == "read")
+        found = tuple(entry for entry in reads if entry.kind == SourceKind.READ)
     return find(case, sources=SOURCES, entries=found, hits=marks, fallback=True, evidence=writers_of(reads, case))
 
 

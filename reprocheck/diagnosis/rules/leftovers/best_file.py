@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import find, hits, on_lines
 from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, reads_of_written, writers_of
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import Stage
 
 PAGE = Page(
     code="RC554",
@@ -22,7 +23,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if case.divergence is None or case.divergence.stage not in ("metric", "output", "stdout", "files"):
+    if case.divergence is None or case.divergence.stage not in (Stage.METRIC, Stage.OUTPUT, Stage.STDOUT, Stage.FILES):
         return None
     reads = reads_of_written(case)
     marks = hits(case, "guarded-load")

@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, reads_of_written, writers_of
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC544",
@@ -23,7 +24,9 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     reads = reads_of_written(case)
     read = {entry.value for entry in reads}
-    grown = tuple(entry for entry in entries(case, "write") if entry.generator == "append" and entry.value in read)
+    grown = tuple(
+        entry for entry in entries(case, SourceKind.WRITE) if entry.generator == "append" and entry.value in read
+    )
     return find(
         case,
         sources=SOURCES,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from reprocheck.diagnosis.leftovers import OWN, real_path
 from reprocheck.diagnosis.rules.candidate_lines import entries
 from reprocheck.model.explanation import Case, LedgerEntry
+from reprocheck.model.kinds import SourceKind
 
 SOURCES = ("leftover",)
 
@@ -16,18 +17,22 @@ def reads_of_written(case: Case) -> tuple[LedgerEntry, ...]:
 
     A path that one of two runs alone has (of its own temporary folder, say) is not left over to the other.
     """
-    found = {_real(entry, case) for entry in (*case.entries, *case.other_entries) if entry.kind == "write"} | set(
-        case.written
-    )
+    found = {
+        _real(entry, case) for entry in (*case.entries, *case.other_entries) if entry.kind == SourceKind.WRITE
+    } | set(case.written)
     if case.entries and case.other_entries:
         found &= _paths(case.entries, case) & _paths(case.other_entries, case)
     return tuple(
-        entry for entry in entries(case, "read", "probe") if entry.generator != OWN and _real(entry, case) in found
+        entry
+        for entry in entries(case, SourceKind.READ, SourceKind.PROBE)
+        if entry.generator != OWN and _real(entry, case) in found
     )
 
 
 def _paths(ledger: Iterable[LedgerEntry], case: Case) -> set[str]:
-    return {_real(entry, case) for entry in ledger if entry.kind in ("read", "probe", "write")}
+    return {
+        _real(entry, case) for entry in ledger if entry.kind in (SourceKind.READ, SourceKind.PROBE, SourceKind.WRITE)
+    }
 
 
 def _real(entry: LedgerEntry, case: Case) -> str:
@@ -40,7 +45,9 @@ def writers_of(found: tuple[LedgerEntry, ...], case: Case) -> tuple[str, ...]:
         return ()
     path = _real(found[0], case)
     writes = (
-        entry for entry in (*case.entries, *case.other_entries) if entry.kind == "write" and _real(entry, case) == path
+        entry
+        for entry in (*case.entries, *case.other_entries)
+        if entry.kind == SourceKind.WRITE and _real(entry, case) == path
     )
     by_entry = next((entry.location.line for entry in writes if entry.location is not None), None)
     where = f" (line {by_entry})" if by_entry is not None else ""

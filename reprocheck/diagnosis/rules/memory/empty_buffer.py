@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import hits
 from reprocheck.diagnosis.rules.memory.heap_contents import by_heap
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import Stage
 
 PAGE = Page(
     code="RC592",
@@ -24,8 +25,8 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     stage = "" if case.divergence is None else case.divergence.stage
-    parameter = stage == "init" and bool(hits(case, "parameter-empty"))
-    array = stage == "data" and bool(hits(case, "np-empty"))
+    parameter = stage == Stage.INIT and bool(hits(case, "parameter-empty"))
+    array = stage == Stage.DATA and bool(hits(case, "np-empty"))
     return by_heap(case, "torch-empty", fits=not parameter and not array)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reprocheck.diagnosis.rules.memory.heap_contents import by_heap
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import Stage
 
 PAGE = Page(
     code="RC591",
@@ -23,7 +24,7 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     stage = "" if case.divergence is None else case.divergence.stage
-    return by_heap(case, "parameter-empty", fits=stage == "init")
+    return by_heap(case, "parameter-empty", fits=stage == Stage.INIT)
 
 
 RULE = Rule(page=PAGE, rank=306, match=match)

@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, walks
 from reprocheck.diagnosis.rules.model import HIGH, NOTE, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import Support, experiment_notes, support_of
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC594",
@@ -24,7 +25,7 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     if support_of(case, "heap contents") is not Support.SHOWN:
         return None
-    if walks(case, of_addresses=True) or entries(case, "thread", "pool"):
+    if walks(case, of_addresses=True) or entries(case, SourceKind.THREAD, SourceKind.POOL):
         return None  # what is in memory also moves addresses, and a race may agree by luck
     return Match(confidence=HIGH, evidence=experiment_notes(case))
 

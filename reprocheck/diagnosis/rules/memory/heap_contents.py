@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import find, hits, origin_place,
 from reprocheck.diagnosis.rules.model import Match
 from reprocheck.model import Deterministic
 from reprocheck.model.explanation import Case, Remedy
+from reprocheck.model.kinds import Confidence
 
 FILLED = Remedy(
     text="--deterministic warn (memory filled)",
@@ -25,7 +26,7 @@ def by_heap(case: Case, pattern: str, *, fits: bool) -> Match | None:
     if walks(case, of_addresses=True) and not own:
         return None  # what is in memory also moves the addresses of objects
     if rivals and not fits:
-        return None if not own else find(case, sources=_SOURCES, hits=own, cap="low", remedies=(FILLED,))
+        return None if not own else find(case, sources=_SOURCES, hits=own, cap=Confidence.LOW, remedies=(FILLED,))
     return find(
         case,
         sources=_SOURCES,

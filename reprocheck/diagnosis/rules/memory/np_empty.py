@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import hits
 from reprocheck.diagnosis.rules.memory.heap_contents import by_heap
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import OriginKind, Stage
 
 PAGE = Page(
     code="RC593",
@@ -22,8 +23,8 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    outside = case.origin is not None and case.origin.kind in ("outside", "written")
-    early = case.divergence is not None and case.divergence.stage == "data"
+    outside = case.origin is not None and case.origin.kind in (OriginKind.OUTSIDE, OriginKind.WRITTEN)
+    early = case.divergence is not None and case.divergence.stage == Stage.DATA
     return by_heap(case, "np-empty", fits=bool(hits(case, "np-empty")) and (outside or early))
 
 

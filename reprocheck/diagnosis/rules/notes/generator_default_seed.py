@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import HIGH, WARNING, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC506",
@@ -22,7 +23,9 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    used = tuple(entry for entry in entries(case, "unseeded", names=("Generator",)) if "default" in entry.value)
+    used = tuple(
+        entry for entry in entries(case, SourceKind.UNSEEDED, names=("Generator",)) if "default" in entry.value
+    )
     evidence = ("it draws from the constant default seed: the run's seed does not reach it",)
     found = find(
         case,

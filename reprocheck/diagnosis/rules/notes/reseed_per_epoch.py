@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_l
 from reprocheck.diagnosis.rules.model import MEDIUM, NOTE, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC635",
@@ -22,7 +23,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    seeds = (entry for entry in entries(case, "seed") if entry.generator in GLOBAL and not entry.in_child)
+    seeds = (entry for entry in entries(case, SourceKind.SEED) if entry.generator in GLOBAL and not entry.in_child)
     again = tuple(entry for entry in on_lines(seeds, hits(case, "constant-seed")) if entry.count > 1 and entry.step > 0)
     return find(case, sources=(INTRINSIC,), entries=again, shown=True, cap=MEDIUM)
 

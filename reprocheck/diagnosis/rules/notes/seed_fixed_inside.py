@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_l
 from reprocheck.diagnosis.rules.model import WARNING, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC632",
@@ -26,7 +27,7 @@ def match(case: Case) -> Match | None:
         return None
     one, other = case.equal_seeds[0]
     marks = hits(case, "constant-seed")
-    seeds = tuple(entry for entry in entries(case, "seed") if entry.generator in GLOBAL and not entry.in_child)
+    seeds = tuple(entry for entry in entries(case, SourceKind.SEED) if entry.generator in GLOBAL and not entry.in_child)
     found = on_lines(seeds, marks)
     return find(
         case,

@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_l
 from reprocheck.diagnosis.rules.model import WARNING, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC528",
@@ -22,11 +23,11 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if not entries(case, "loader"):
+    if not entries(case, SourceKind.LOADER):
         return None
     inside = (
         entry
-        for entry in entries(case, "seed", names=("manual_seed",))
+        for entry in entries(case, SourceKind.SEED, names=("manual_seed",))
         if entry.in_child and entry.generator == "torch"
     )
     marks = hits(case, "constant-seed")

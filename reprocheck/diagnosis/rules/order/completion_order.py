@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import RACE
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC571",
@@ -22,7 +23,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    used = entries(case, "pool", names=("as_completed", "imap_unordered"))
+    used = entries(case, SourceKind.POOL, names=("as_completed", "imap_unordered"))
     return find(case, sources=RACE, entries=used, hits=with_hits(case, used, "as-completed", "imap-unordered"))
 
 

@@ -8,6 +8,7 @@ from reprocheck.diagnosis.rules.candidate_lines import find, hits, walks, withou
 from reprocheck.diagnosis.rules.model import ERROR, LOW, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import OriginKind
 
 PAGE = Page(
     code="RC534",
@@ -24,7 +25,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if case.origin is not None and case.origin.kind == "op":
+    if case.origin is not None and case.origin.kind == OriginKind.OP:
         return None
     sources = (INTRINSIC, "heap contents")
     walked = walks(case, of_addresses=True)

@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.model import ERROR, LOW, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.diagnosis.source.order import is_unordered
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC543",
@@ -24,7 +25,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    asked = tuple(entry for entry in entries(case, "query") if is_unordered(entry.value))
+    asked = tuple(entry for entry in entries(case, SourceKind.QUERY) if is_unordered(entry.value))
     shuffled = tuple(entry for entry in asked if "rand" in entry.value.lower())
     marks = hits(case, "sql-unordered")
     if shuffled:

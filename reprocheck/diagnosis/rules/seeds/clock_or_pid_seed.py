@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries,
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import CLOCK
 from reprocheck.model.explanation import Case, LedgerEntry
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC508",
@@ -25,9 +26,9 @@ def match(case: Case) -> Match | None:
     seeds = differing_seeds(case)
     if case.alone:  # the line itself must show it
         marked = hits(case, "seed-from-clock")
-        found = on_lines(entries(case, "seed", "clock", "pid"), marked)
+        found = on_lines(entries(case, SourceKind.SEED, SourceKind.CLOCK, SourceKind.PID), marked)
         return find(case, sources=(*CLOCK, "pid"), entries=found[:1], hits=with_hits(case, found, "seed-from-clock"))
-    asked = entries(case, "clock", "pid")
+    asked = entries(case, SourceKind.CLOCK, SourceKind.PID)
     before = tuple(
         entry for entry in asked if any(entry.order <= seed.order or _one_line(entry, seed) for seed in seeds)
     )

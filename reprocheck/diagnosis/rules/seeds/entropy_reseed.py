@@ -6,6 +6,7 @@ from reprocheck.diagnosis.generators import ENTROPY
 from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC505",
@@ -21,7 +22,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    made = tuple(entry for entry in entries(case, "seed") if entry.value == ENTROPY)
+    made = tuple(entry for entry in entries(case, SourceKind.SEED) if entry.value == ENTROPY)
     return find(case, sources=("unseeded", "entropy"), entries=made, hits=with_hits(case, made, "entropy-reseed"))
 
 

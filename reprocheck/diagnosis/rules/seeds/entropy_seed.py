@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries,
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import Support, support_of
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import AttributionKind, SourceKind
 
 PAGE = Page(
     code="RC507",
@@ -24,12 +25,14 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     sources = ("entropy", "unseeded")
     if case.alone:  # the line itself must show it
-        found = on_lines(entries(case, "seed", "entropy", "unseeded"), hits(case, "seed-from-entropy"))
+        found = on_lines(
+            entries(case, SourceKind.SEED, SourceKind.ENTROPY, SourceKind.UNSEEDED), hits(case, "seed-from-entropy")
+        )
         return find(case, sources=sources, entries=found[:1], hits=with_hits(case, found, "seed-from-entropy"))
     sequences = tuple(
-        entry for entry in entries(case, "unseeded", names=("SeedSequence",)) if "SeedSequence" in entry.code
+        entry for entry in entries(case, SourceKind.UNSEEDED, names=("SeedSequence",)) if "SeedSequence" in entry.code
     )
-    drawn = () if _frozen_is(case, "unseeded") else entries(case, "entropy")
+    drawn = () if _frozen_is(case, "unseeded") else entries(case, SourceKind.ENTROPY)
     if support_of(case, *sources) is not Support.SHOWN:
         seeds = differing_seeds(case)
         drawn = tuple(entry for entry in drawn if any(seed.order >= entry.order for seed in seeds))
@@ -40,7 +43,7 @@ def match(case: Case) -> Match | None:
 
 def _frozen_is(case: Case, factor: str) -> bool:
     attribution = case.attribution
-    return attribution is not None and attribution.kind == "frozen" and attribution.factors == (factor,)
+    return attribution is not None and attribution.kind == AttributionKind.FROZEN and attribution.factors == (factor,)
 
 
 RULE = Rule(page=PAGE, rank=209, match=match, alone=True)

@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_l
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import UNSEEDED
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 _PACKAGES = ("gymnasium", "gym", "pettingzoo", "dm_env", "dm_control")
 
@@ -23,7 +24,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    made = entries(case, "unseeded")
+    made = entries(case, SourceKind.UNSEEDED)
     own = on_lines(made, hits(case, "reset-rng"))
     found = (*own, *(entry for entry in made if entry.library in _PACKAGES or entry.name.split(".")[0] in _PACKAGES))
     return find(case, sources=UNSEEDED, entries=found, hits=with_hits(case, found, "reset-rng"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind, Stage
 
 PAGE = Page(
     code="RC512",
@@ -21,9 +22,11 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if case.divergence is None or case.divergence.stage != "metric":
+    if case.divergence is None or case.divergence.stage != Stage.METRIC:
         return None
-    late = tuple(entry for entry in entries(case, "unseeded") if entry.step > 0 and "default" not in entry.value)
+    late = tuple(
+        entry for entry in entries(case, SourceKind.UNSEEDED) if entry.step > 0 and "default" not in entry.value
+    )
     marks = with_hits(case, late, "unseeded-generator", "random-state-none")
     return find(case, sources=("unseeded",), entries=late, hits=marks)
 

@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import INTRINSIC
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC608",
@@ -21,7 +22,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    every = entries(case, "seed")
+    every = entries(case, SourceKind.SEED)
     whole = [entry for entry in every if entry.name.endswith(("torch.manual_seed", "manual_seed_all"))]
     gpus = case.manifest.get("gpus") or ()
     if len(gpus) < 2 or whole or case.request.settings.seeding.value != "none":

@@ -6,6 +6,7 @@ from reprocheck.diagnosis.generators import ENTROPY, GLOBAL, drawn_before_seeded
 from reprocheck.diagnosis.rules.candidate_lines import entries
 from reprocheck.model import Seeding
 from reprocheck.model.explanation import Case, LedgerEntry, Remedy
+from reprocheck.model.kinds import AttributionKind, SourceKind
 
 PUT_BACK = "state"
 """Value of a seed that is a state put back."""
@@ -23,10 +24,12 @@ def left_to_chance(case: Case) -> dict[str, LedgerEntry]:
     Where reprocheck seeds, that is a question only for runs in which it did not.
     """
     attribution = case.attribution
-    by_experiment = attribution is not None and attribution.kind == "seeding"
-    smallest_sets = set(attribution.factors) & set(GLOBAL) if attribution is not None and by_experiment else set()
-    chance = drawn_before_seeded(entries(case, "seed", "draw", "unseeded"), case.request.settings.seeding)
-    return {generator: entry for generator, entry in chance.items() if not smallest_sets or generator in smallest_sets}
+    by_experiment = attribution is not None and attribution.kind == AttributionKind.SEEDING
+    responsible = set(attribution.factors) & set(GLOBAL) if attribution is not None and by_experiment else set()
+    chance = drawn_before_seeded(
+        entries(case, SourceKind.SEED, SourceKind.DRAW, SourceKind.UNSEEDED), case.request.settings.seeding
+    )
+    return {generator: entry for generator, entry in chance.items() if not responsible or generator in responsible}
 
 
 def seeds_of(case: Case, generator: str) -> tuple[LedgerEntry, ...]:
@@ -35,7 +38,7 @@ def seeds_of(case: Case, generator: str) -> tuple[LedgerEntry, ...]:
     return tuple(
         entry
         for entry in every
-        if entry.kind == "seed"
+        if entry.kind == SourceKind.SEED
         and entry.generator == generator
         and entry.value != ENTROPY
         and not entry.in_child

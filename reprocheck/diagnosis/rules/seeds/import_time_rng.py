@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, hits, on_l
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import UNSEEDED
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC511",
@@ -22,7 +23,7 @@ PAGE = Page(
 
 def match(case: Case) -> Match | None:
     marks = hits(case, "default-argument-rng", "class-body-rng")
-    found = on_lines(entries(case, "unseeded"), marks)
+    found = on_lines(entries(case, SourceKind.UNSEEDED), marks)
     return find(
         case,
         sources=UNSEEDED,

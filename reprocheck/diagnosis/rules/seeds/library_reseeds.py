@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries,
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import CLOCK
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC634",
@@ -25,7 +26,7 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     moved = tuple(entry for entry in differing_seeds(case) if entry.generator in GLOBAL and not entry.in_child)
     foreign = (*on_lines(moved, hits(case, "constructor-seed")), *(entry for entry in moved if entry.library))
-    own = (entry.order for entry in entries(case, "seed") if entry.generator in GLOBAL and entry not in moved)
+    own = (entry.order for entry in entries(case, SourceKind.SEED) if entry.generator in GLOBAL and entry not in moved)
     before = min(own, default=None)
     after = tuple(entry for entry in foreign if before is not None and entry.order > before)
     marks = with_hits(case, after, "constructor-seed")

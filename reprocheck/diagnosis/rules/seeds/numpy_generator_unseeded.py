@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import UNSEEDED
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC503",
@@ -21,9 +22,11 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    made = entries(case, "unseeded", names=("default_rng", "PCG64", "MT19937", "Philox", "SFC64", "Generator"))
+    made = entries(case, SourceKind.UNSEEDED, names=("default_rng", "PCG64", "MT19937", "Philox", "SFC64", "Generator"))
     made += tuple(
-        entry for entry in entries(case, "unseeded", names=("SeedSequence",)) if "SeedSequence" not in entry.code
+        entry
+        for entry in entries(case, SourceKind.UNSEEDED, names=("SeedSequence",))
+        if "SeedSequence" not in entry.code
     )
     return find(case, sources=UNSEEDED, entries=made, hits=with_hits(case, made, "unseeded-generator"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC647",
@@ -20,7 +21,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    made = tuple(entry for entry in entries(case, "unseeded", "entropy") if "Sampler(" in entry.code)
+    made = tuple(entry for entry in entries(case, SourceKind.UNSEEDED, SourceKind.ENTROPY) if "Sampler(" in entry.code)
     own = tuple(
         entry for entry in made if entry.name.split(".")[0] in ("numpy", "random", "torch", "os", "secrets", "uuid")
     )

@@ -6,6 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import UNSEEDED
 from reprocheck.model.explanation import Case
+from reprocheck.model.kinds import SourceKind
 
 PAGE = Page(
     code="RC504",
@@ -21,7 +22,7 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    made = entries(case, "unseeded", names=("Random", "RandomState"))
+    made = entries(case, SourceKind.UNSEEDED, names=("Random", "RandomState"))
     return find(case, sources=UNSEEDED, entries=made, hits=with_hits(case, made, "unseeded-generator"))
 
 

@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, left_to_chance
 from reprocheck.diagnosis.rules.support import Support, support_of
 from reprocheck.model.explanation import Case, LedgerEntry
+from reprocheck.model.kinds import SourceKind
 
 _OWN = ("", "standard library", "numpy", "random", "torch")
 
@@ -24,7 +25,9 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    foreign = tuple(entry for entry in entries(case, "unseeded") if _is_foreign(entry) or entry.library not in _OWN)
+    foreign = tuple(
+        entry for entry in entries(case, SourceKind.UNSEEDED) if _is_foreign(entry) or entry.library not in _OWN
+    )
     chance = left_to_chance(case)
     if support_of(case, "seeding") is Support.SHOWN or chance:
         foreign = on_lines(foreign, chance.values())

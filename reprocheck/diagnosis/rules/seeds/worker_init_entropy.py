@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.candidate_lines import entries, find, on_lines, 
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import CLOCK
 from reprocheck.model.explanation import Case, Remedy
+from reprocheck.model.kinds import SourceKind
 
 NO_WORKERS = Remedy(text="num_workers=0 in every DataLoader", overrides=(("loader_workers", 0),), cost=5)
 
@@ -24,11 +25,19 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if not entries(case, "loader"):
+    if not entries(case, SourceKind.LOADER):
         return None
-    inside = tuple(entry for entry in entries(case, "seed", "clock", "pid", "entropy", "unseeded") if entry.in_child)
+    inside = tuple(
+        entry
+        for entry in entries(
+            case, SourceKind.SEED, SourceKind.CLOCK, SourceKind.PID, SourceKind.ENTROPY, SourceKind.UNSEEDED
+        )
+        if entry.in_child
+    )
     seeds = tuple(
-        entry for entry in inside if entry.kind == "seed" and (entry.value == ENTROPY or value_differs(case, entry))
+        entry
+        for entry in inside
+        if entry.kind == SourceKind.SEED and (entry.value == ENTROPY or value_differs(case, entry))
     )
     marks = with_hits(case, inside, "seed-from-clock", "seed-from-entropy", "entropy-reseed")
     found = seeds or on_lines(inside, marks)
