@@ -14,6 +14,7 @@ _VARIABLE = re.compile(
         (
             r"\b(?:[a-z]+_){0,5}(?:time|time_elapsed|took|elapsed|duration|eta|speed|throughput|latency|runtime|wall|pid|fps|sps|mfu|"
             r"per_sec|per_second)\b" + _BETWEEN + _NUMBER + r"(?:\s*\(\s*" + _NUMBER + r"\s*\))?",
+            r"\bdata\s+" + _NUMBER + r"\s*\(\s*" + _NUMBER + r"\s*\)",  # the time to load, as averaging meters print it
             r"\bm?s/[a-z]+\b" + _BETWEEN + _NUMBER,
             _NUMBER + r"\s*(?:[a-z]+/s(?:ec)?|s/[a-z]+)\b",
             _NUMBER + r"\s*(?:s|secs?|seconds?|m?secs?|[mun]s|\xc2\xb5s|mins?|minutes?|hrs?|hours?)\b",
@@ -43,8 +44,8 @@ class Printed:
     is_empty: bool = False
 
 
-def compare_printed(left: BinaryIO, right: BinaryIO) -> Printed:
-    """Line by line, to the end where only times differ so far."""
+def compare_printed(left: BinaryIO, right: BinaryIO, pids: tuple[int, int] = (0, 0)) -> Printed:
+    """Line by line, to the end where only times differ so far. `pids`: of the two processes, as loggers print them."""
     number, first, shown = 0, 0, (b"", b"")
     while True:
         lines = left.readline(_LINE), right.readline(_LINE)
@@ -52,13 +53,16 @@ def compare_printed(left: BinaryIO, right: BinaryIO) -> Printed:
         if lines[0] != lines[1]:
             if not first:
                 first, shown = number, lines
-            if _steady(lines[0]) != _steady(lines[1]):
+            if _steady(lines[0], pids[0]) != _steady(lines[1], pids[1]):
                 return Printed(first, shown)
         elif not lines[0]:
             return Printed(first, shown, only_times=first > 0, is_empty=number == 1)
 
 
-def _steady(line: bytes) -> bytes:
-    """A line as it stands on a terminal at its end, without what depends on the clock."""
+def _steady(line: bytes, pid: int) -> bytes:
+    """A line as it stands on a terminal at its end, without what depends on the clock or names the process."""
     segments = [segment for segment in line.rstrip(b"\r\n").split(b"\r") if segment.strip()]
-    return b" ".join(_VARIABLE.sub(b"*", segments[-1]).split()) if segments else b""
+    if not segments:
+        return b""
+    shown = re.sub(rb"(?<![\w.,])%d(?![\w]|[.,]\d)" % pid, b"*", segments[-1]) if pid else segments[-1]
+    return b" ".join(_VARIABLE.sub(b"*", shown).split())

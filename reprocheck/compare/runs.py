@@ -286,7 +286,7 @@ def _printed(a: Evidence, b: Evidence, stream: Compare, decides: bool) -> list[I
     """Nothing where nothing was printed."""
     paths = (a.stdout, b.stdout) if stream is Compare.STDOUT else (a.stderr, b.stderr)
     with open_regular(paths[0]) as left, open_regular(paths[1]) as right:
-        found = compare_printed(left, right)
+        found = compare_printed(left, right, (a.pid, b.pid))
     if found.is_empty:
         return []
     detail = f"line {found.line}: {_shown(found.shown[0])} | {_shown(found.shown[1])}" if found.line else ""

@@ -170,6 +170,7 @@ def _load(outcome: Outcome) -> Evidence:
         stderr=folder / STDERR_FILE,
         stdout_is_own=seal.fits(folder, outcome.digests, STDOUT_FILE),
         stderr_is_own=seal.fits(folder, outcome.digests, STDERR_FILE),
+        pid=reading.whole(lines[0].get("pid", 0)),
         variables=tuple(tensor_record(leaf) for leaf in reading.items(one.get("variables", {}).get("leaves", []))),
         settings_at_end=_plain(reading.table(one["settings"]["settings"])),
         memory=_memory(reading.table(one["memory"]["memory"])),

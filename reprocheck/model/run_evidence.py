@@ -195,6 +195,7 @@ class Evidence:
     stdout_is_own: bool = True
     """Standard output is as it was when the run ended."""
     stderr_is_own: bool = True
+    pid: int = 0
     variables: tuple[TensorRecord, ...] = ()
     """Numbers, arrays and tensors in globals of the target's modules at the end."""
     settings_at_end: Mapping[str, Any]

@@ -29,6 +29,7 @@ from reprocheck.compare.printed import Printed, compare_printed
         ),
         ("|    fps             | 1234     |", "|    fps             | 98       |"),
         ("| epoch 1 | lr 20.00 | ms/batch  5.21 | loss 2.1", "| epoch 1 | lr 20.00 | ms/batch 15.03 | loss 2.1"),
+        ("Time  6.9 ( 6.9)\tData  0.62 ( 0.62)\tLoss 6.8", "Time  4.3 ( 4.9)\tData  0.7 ( 0.66)\tLoss 6.8"),
         ("Epoch: [0][1/3]\tTime  6.994 ( 6.994)\tLoss 6.8", "Epoch: [0][1/3]\tTime  4.3 ( 4.9)\tLoss 6.8"),
     ],
 )
@@ -54,6 +55,13 @@ def test_only_times_differ(one: str, other: str) -> None:
 def test_more_than_times(one: str, other: str) -> None:
     found = compare(f"took 1 s\n{one}\n", f"took 2 s\n{other}\n")
     assert (found.line, found.only_times) == (1, False)
+
+
+def test_the_number_of_the_process_is_no_difference() -> None:
+    one, other = "12:00:01,5 4242 INFO loss 0.5\n", "12:00:02,7 977 INFO loss 0.5\n"
+    assert compare_printed(io.BytesIO(one.encode()), io.BytesIO(other.encode()), (4242, 977)).only_times
+    one, other = "4242 loss 42420 0.4242\n", "977 loss 9770 0.977\n"
+    assert not compare_printed(io.BytesIO(one.encode()), io.BytesIO(other.encode()), (4242, 977)).only_times
 
 
 def test_a_line_more_is_more_than_a_time() -> None:

@@ -27,10 +27,13 @@ REST = "(further variables)"
 
 _KINDS = frozenset({"number", "numbers", "array", "tensor", "bytes"})
 _VOLATILE = re.compile(
-    r"(?i)(^|_)(time|times|timer|seconds|secs|sec|ms|elapsed|duration|durations|wall|walltime|fps|sps|throughput|speed|"
+    r"(?i)(^|_)(time|times|timer|seconds|secs|sec|ms|elapsed|took|duration|durations|wall|walltime|fps|sps|throughput|speed|"
     r"latency|timestamp|stamp|clock|date|dt|t\d*|t[_]?(start|end|begin|now)|tic|toc|eta|start|started|begin|began|end|ended|now|"
     r"mfu|flops|tflops|pid|port|rss|mem|memory|mb|mib|uuid|addr|address)(_|$)"
 )
+_ADDRESS = 1 << 36
+"""Greater whole numbers are addresses and hashes."""
+_NUMBER_IN_NAME = re.compile(r"\d{9,}")
 _PARTS = re.compile(r"[.\[\]]+")
 
 
@@ -55,7 +58,8 @@ def variables() -> list[Leaf]:
             for leaf in variable_leaves(name, _without_state(item), _is_known, MOST_VALUES):
                 if not (_is_of_interest(leaf) or (leaf.kind == OPAQUE and leaf.name == name and _is_cut(leaf))):
                     continue
-                kept = dataclasses.replace(leaf, name=prefix + leaf.name, text="", data=None)
+                name_of_leaf = prefix + _NUMBER_IN_NAME.sub("*", leaf.name)
+                kept = dataclasses.replace(leaf, name=name_of_leaf, text="", data=None)
                 if len(leaves) < MOST_LEAVES:
                     leaves.append(kept)
                 else:
@@ -75,6 +79,8 @@ def _is_of_interest(leaf: Leaf) -> bool:
         return False
     if any(_VOLATILE.search(part) for part in _PARTS.split(leaf.name)):
         return False
+    if leaf.kind == "number" and leaf.dtype == "int":
+        return not leaf.text.startswith(("0x", "-0x")) and abs(int(leaf.text)) < _ADDRESS
     if leaf.dtype == "float64" and leaf.data is not None and leaf.data.nbytes >= 8:
         first: float = struct.unpack_from("<d", leaf.data)[0]
         return not is_reading(first)
