@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 
 from reprocheck.model import Compare, Evidence, FileRecord, Informational, NotCompared, Request
 
 UNTOUCHED = ("found", "absent")
 SHARED = "shared"
 MOST_NAMED = 5
+
+_VOLATILE_IN_NAMES = re.compile(
+    r"tfevents\.\d+\.[^/]*"
+    r"|(?<!\d)(?:19|20)\d\d([-_.]?)[01]\d\1[0-3]\d"
+    r"(?:[-_T. @/]{0,2}[0-2]\d[-_:.h]?[0-5]\d(?:[-_:.m]?[0-5]\d(?:[.,]?\d+)?)?)?(?!\d)"
+    r"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[0-3]\d[-_][0-2]\d-[0-5]\d-[0-5]\d"
+    r"|(?<![\d.])1[4-9]\d{8}(?:\d{3}|\d{6}|\d{9})?(?:\.\d+)?(?!\d)"
+    r"|(?<![0-9a-f])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-f])|(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"
+)
+"""Dates, times, seconds since 1970 and random identifiers, as loggers put them into names of files and folders."""
+_HOST = platform.node()
 
 
 def compare_files(a: Evidence, b: Evidence, request: Request) -> tuple[Informational, list[NotCompared]]:
@@ -43,6 +56,9 @@ def compare_files(a: Evidence, b: Evidence, request: Request) -> tuple[Informati
             equal += not is_shared
         else:
             changed.append(path)
+    only, matched = _matched(only, a, b, left, right)
+    renamed = [name for name, one, other in matched if is_same(left[one], right[other])]
+    other_names = [name for name, one, other in matched if not is_same(left[one], right[other])]
     for (writer_id, reader_id, kind), paths in left_over.items():
         reason = f"{writer_id} wrote it and {reader_id} found it there and left it"
         if kind == "absent":
@@ -55,13 +71,51 @@ def compare_files(a: Evidence, b: Evidence, request: Request) -> tuple[Informati
         missing.append(NotCompared(what=_named(shared), reason=reason, is_result=decides, help=help))
     detail = ", ".join(
         [f"{path} {_how(left[path], right[path])}" for path in changed[:MOST_NAMED]]
+        + [f"{name} differs" for name in other_names[:MOST_NAMED]]
         + [f"{path} in one run only" for path in only[:MOST_NAMED]]
     )
-    if len(changed) > MOST_NAMED or len(only) > MOST_NAMED:
-        detail += f" ({len(changed)} differ, {len(only)} in one run only)"
-    if equal and not detail:
-        detail = f"{equal} file{'s' if equal > 1 else ''} written, equal"
-    return Informational(what="files", same=not changed and not only, detail=detail, decides=decides), missing
+    differing = len(changed) + len(other_names)
+    if max(len(changed), len(other_names), len(only)) > MOST_NAMED:
+        detail += f" ({differing} differ, {len(only)} in one run only)"
+    same = not differing and not only
+    if same and equal + len(renamed):
+        detail = f"{equal + len(renamed)} file{'s' if equal + len(renamed) > 1 else ''} written, equal"
+    if matched:
+        detail += (
+            f"; compared without the times and process numbers in their names: {_some([n for n, _, _ in matched])}"
+        )
+    return Informational(what="files", same=same, detail=detail, decides=decides), missing
+
+
+Matched = list[tuple[str, str, str]]
+"""A name without what differs in every run, and the two that it stands for."""
+
+
+def _matched(
+    only: list[str], a: Evidence, b: Evidence, left: dict[str, FileRecord], right: dict[str, FileRecord]
+) -> tuple[list[str], Matched]:
+    """Files in one run only whose names differ in a time, a host or a process number: those that belong together."""
+    groups: dict[str, tuple[list[str], list[str]]] = {}
+    for path in only:
+        for side, (run, files) in enumerate(((a, left), (b, right))):
+            if path in files and files[path].kind not in UNTOUCHED:
+                groups.setdefault(_steady_name(path, run.pid), ([], []))[side].append(path)
+    matched = [
+        (name, one, other)
+        for name, (ones, others) in sorted(groups.items())
+        if len(ones) == len(others)
+        for one, other in zip(ones, others, strict=True)
+    ]
+    done = {path for _, one, other in matched for path in (one, other)}
+    return [path for path in only if path not in done], matched
+
+
+def _steady_name(path: str, pid: int) -> str:
+    name = _VOLATILE_IN_NAMES.sub("*", path)
+    for word in (str(pid) if pid else "", _HOST):
+        if word:
+            name = re.sub(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", "*", name)
+    return name
 
 
 def _looked_at(run: Evidence, path: str) -> bool:

@@ -11,11 +11,12 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,73 @@ def _rows(connection: sqlite3.Connection, table: str, state: Any) -> None:
         _part(state, *row)
 
 
+_VOLATILE_SERIES = re.compile(
+    r"(?i)(^|[/_ -])(fps|sps|time|times|seconds|duration|elapsed|throughput|speed|wall|memory)([/_ -]|$)"
+    r"|^_hparams_/session"
+)
+"""Names of series that measure the run, not the training."""
+LARGEST_EVENT = 64 * 2**20
+
+
+def _tensorboard(path: str, state: Any) -> None:
+    """Events of TensorBoard, without the times at which they were written and without series that measure time."""
+    with open(path, "rb") as file:
+        while head := file.read(12):
+            length = int.from_bytes(head[:8], "little")
+            if len(head) < 12 or length > LARGEST_EVENT:
+                raise ValueError("no events")
+            event = file.read(length)
+            if len(event) < length or len(file.read(4)) < 4:
+                raise ValueError("cut off")
+            for number, raw, inner in _fields(event):
+                if number == _SUMMARY:
+                    for _, value, message in _fields(inner):
+                        if not _VOLATILE_SERIES.search(_series(message)):
+                            _part(state, value)
+                elif number != _WALL_TIME:
+                    _part(state, raw)
+
+
+_WALL_TIME, _SUMMARY, _TAG = 1, 5, 1
+"""Fields of the messages: the time and the summary of an event, the tag of a value."""
+
+
+def _series(message: bytes) -> str:
+    return next((text.decode("utf-8", "replace") for number, _, text in _fields(message) if number == _TAG), "")
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Number, all bytes and content of each field of a protocol buffer."""
+    at = 0
+    while at < len(message):
+        start = at
+        key, at = _varint(message, at)
+        kind, content = key & 7, at
+        if kind == 0:
+            _, at = _varint(message, at)
+        elif kind == 2:
+            length, content = _varint(message, at)
+            at = content + length
+        elif kind in (1, 5):
+            at += 8 if kind == 1 else 4
+        else:
+            raise ValueError("no field")
+        if at > len(message):
+            raise ValueError("cut off")
+        yield key >> 3, message[start:at], message[content:at]
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = message[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+    raise ValueError("no number")
+
+
 def _ends(*endings: str) -> Callable[[str, bytes], bool]:
     return lambda path, start: path.lower().endswith(endings)
 
@@ -208,4 +276,5 @@ _FORMATS: tuple[tuple[str, Callable[[str, bytes], bool], Callable[[str, Any], No
     ("json", _ends(".json"), _json),
     ("json lines", _ends(".jsonl", ".ndjson"), _json_lines),
     ("csv", _ends(".csv", ".tsv"), _csv),
+    ("events", lambda path, start: ".tfevents." in os.path.basename(path), _tensorboard),
 )

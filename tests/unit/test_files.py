@@ -122,6 +122,12 @@ Write = Callable[[Path], object]
             lambda p: _safetensors(p, ["a", "b"], b"\0\0\0\1"),
         ),
         (
+            "events.out.tfevents.1.vm.2.0",
+            lambda p: _events(p, 1.5, 0.5, 100.0),
+            lambda p: _events(p, 2.5, 0.5, 200.0),
+            lambda p: _events(p, 1.5, 0.6, 100.0),
+        ),
+        (
             "m.gz",
             lambda p: _gzip(p, b"x", 1),
             lambda p: _gzip(p, b"x", 2),
@@ -157,7 +163,14 @@ def test_rows_that_still_lie_in_the_log_of_a_database_count(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("m.pt", b"PK\x03\x04 no archive"), ("m.json", b"{"), ("m.json", b"1e999"), ("m.txt", b"x"), ("m.db", b"SQLite")],
+    [
+        ("m.pt", b"PK\x03\x04 no archive"),
+        ("m.json", b"{"),
+        ("m.json", b"1e999"),
+        ("m.txt", b"x"),
+        ("m.db", b"SQLite"),
+        ("a.tfevents.1", b"x" * 50),
+    ],
 )
 def test_what_cannot_be_read_by_value_has_its_bytes_alone(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
@@ -219,7 +232,7 @@ class World:
         records = tuple(FileRecord(**{**file, "contents": tuple(file.get("contents", ()))}) for file in plain["files"])
         reads = tuple(str(self.cwd / path) for path in reads)
         self.missing = plain["not_compared"]
-        return cast(Evidence, SimpleNamespace(spec=spec, files=records, reads=reads))
+        return cast(Evidence, SimpleNamespace(spec=spec, files=records, reads=reads, pid=4000 + int(spec.id[-1])))
 
     def run(self, name: str, act: Callable[[Path], Any], reads: tuple[str, ...] = ()) -> Evidence:
         spec = self.begin(name)
@@ -263,6 +276,73 @@ def test_a_file_under_another_name_in_each_run_is_in_one_run_only(tmp_path: Path
         "s0r0 in one run only, s0r1 in one run only",
         [],
     )
+
+
+EPOCHS = ("1795867735", "1795867743")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [
+            f"runs/CartPole__1__{t}/events.out.tfevents.{t}.vm.{pid}.0"
+            for t, pid in zip(EPOCHS, (18443, 18467), strict=True)
+        ],
+        ["runs/Nov28_16-02-01_vm/w.pt", "runs/Nov28_16-02-09_vm/w.pt"],
+        ["log-2026-11-28T16:02:01.json", "log-2026-11-28T16:03:11.json"],
+        ["out/20261128_160201/m", "out/20261128_160311/m"],
+        ["2026-11-28/16-02-01/m", "2026-11-28/16-02-09/m"],
+        ["model-4000.pt", "model-4001.pt"],
+        ["9f2c1b1e-3b0a-4d7e-9d55-0c6a3c6b8a01.pt", "0f2c1b1e-3b0a-4d7e-9d55-0c6a3c6b8a02.pt"],
+    ],
+)
+def test_files_whose_names_differ_in_a_time_or_a_process_number_belong_together(
+    tmp_path: Path, names: list[str]
+) -> None:
+    world = World(tmp_path)
+
+    def write(name: str, text: str) -> Callable[[Path], object]:
+        return lambda cwd: ((cwd / name).parent.mkdir(parents=True, exist_ok=True), (cwd / name).write_text(text))
+
+    a, b = (world.run(f"s0r{n}", write(name, "1")) for n, name in enumerate(names))
+    found, missing = compare_files(a, b, REQUEST)
+    assert (found.same, missing) == (True, [])
+    assert found.detail.startswith(
+        "1 file written, equal; compared without the times and process numbers in their names"
+    )
+    c = world.run("s0r1x1", write(names[1], "2"))
+    found, _ = compare_files(a, c, REQUEST)
+    assert not found.same
+    assert " differs; compared without" in found.detail
+
+
+@pytest.mark.parametrize(
+    "names", [("epoch=1.pt", "epoch=2.pt"), ("v1.0", "v1.1"), ("step-100000.pt", "step-200000.pt"), ("a8", "a9")]
+)
+def test_other_numbers_in_names_count(tmp_path: Path, names: tuple[str, str]) -> None:
+    world = World(tmp_path)
+    a, b = (
+        world.run(f"s0r{n}", lambda cwd, name=name: (cwd / name).write_text("1"))  # type: ignore[misc]
+        for n, name in enumerate(names)
+    )
+    assert not compare_files(a, b, REQUEST)[0].same
+
+
+def _events(path: Path, when: float, loss: float, speed: float) -> None:
+    """As TensorBoard's writer does it: frames around protocol buffers."""
+
+    def field(number: int, data: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(data)]) + data
+
+    def value(tag: str, number: float) -> bytes:
+        return field(1, field(1, tag.encode()) + bytes([2 << 3 | 5]) + numpy.float32(number).tobytes())
+
+    time = bytes([1 << 3 | 1]) + numpy.float64(when).tobytes()
+    summary = value("losses/value_loss", loss) + value("charts/SPS", speed)
+    data = b""
+    for event in (time + field(3, b"brain.Event:2"), time + bytes([2 << 3, 7]) + field(5, summary)):
+        data += len(event).to_bytes(8, "little") + b"\0\0\0\0" + event + b"\0\0\0\0"
+    path.write_bytes(data)
 
 
 def test_a_removed_file_counts(tmp_path: Path) -> None:

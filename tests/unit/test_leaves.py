@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import collections
+import ctypes
 import dataclasses
 import datetime
 import decimal
@@ -169,6 +170,17 @@ def closure(e: float) -> Callable[[], float]:
     return lambda: e
 
 
+def cached(e: float, size: int | None) -> Callable[[int], Any]:
+    @functools.lru_cache(maxsize=size)
+    def features(key: int) -> Any:
+        return torch.full((2,), results[key])
+
+    results = [0.5, e]
+    features(0), features(1)
+    results.clear()
+    return features
+
+
 def default(e: float) -> Callable[[float], float]:
     def called(x: float = e) -> float:
         return x
@@ -245,6 +257,8 @@ DIFFERENT: dict[str, Make] = {
     "range": lambda e: range(3 + int(e)),
     "array.array": lambda e: array.array("d", [e]),
     "memoryview": lambda e: memoryview(bytes([int(e)])),
+    "ctypes array": lambda e: (ctypes.c_double * 2)(1.0, e),
+    "ctypes number": lambda e: ctypes.c_int(int(e)),
     "bytearray": lambda e: bytearray([int(e)]),
     # texts and numbers
     "enum value": lambda e: kind_of(1 + int(e)),
@@ -286,6 +300,9 @@ DIFFERENT: dict[str, Make] = {
     "partial": lambda e: functools.partial(max, e),
     "partial keyword": lambda e: functools.partial(max, key=e),
     "closure": closure,
+    "results in a cache": lambda e: cached(e, 8),
+    "results in a cache without bounds": lambda e: cached(e, None),
+    "values of a thread": lambda e: with_attributes(threading.local(), score=e),
     "default of a function": default,
     "keyword default of a function": keyword,
     "attribute of a function": lambda e: with_attributes(closure(1), score=e),

@@ -73,7 +73,7 @@ def simple_leaf(path: str, value: Any, hide: str) -> Leaf | None:
     if issubclass(kind, _PRINTABLE):
         text = repr(value)
         return None if " at 0x" in text else text_leaf(path, "text", text)
-    return _tensor_leaf(path, value) or _array_leaf(path, value)
+    return _tensor_leaf(path, value) or _array_leaf(path, value) or _c_leaf(path, value)
 
 
 _PRINTABLE = (
@@ -167,6 +167,20 @@ def _shape_of(tensor: Any) -> tuple[int, ...]:
         ValueError,
     ):  # a nested tensor has none
         return ()
+
+
+def _c_leaf(path: str, value: Any) -> Leaf | None:
+    """A number or an array of numbers of `ctypes`; what holds pointers is opaque."""
+    ctypes: Any = sys.modules.get("ctypes")
+    if not hasattr(ctypes, "Array") or not issubclass(type(value), (ctypes.Array, ctypes._SimpleCData)):
+        return None
+    code: Any = type(value)
+    while not isinstance(code, str):
+        code = getattr(code, "_type_", "P")
+    if code not in "cbBhHiIlLqQfdg?":
+        return None
+    plain = memoryview(value).tobytes()
+    return Leaf(path, "bytes", f"ctypes {code}", (len(plain),), xxh3_128_hexdigest(plain))
 
 
 def _array_leaf(path: str, value: Any) -> Leaf | None:

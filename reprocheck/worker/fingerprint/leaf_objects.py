@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import re
 import sys
 import sysconfig
+import threading
 import time
 import types
 from functools import lru_cache
@@ -117,14 +119,27 @@ def is_surrounding(kind: type) -> bool:
 
 
 def contents_of(value: Any) -> Any:
-    """What a buffer in memory holds; None for anything else, or one that is closed."""
+    """What a buffer in memory or a `threading.local` holds; None for anything else, or one that is closed."""
     kind = type(value)
     try:
         if kind is io.BytesIO or kind is io.StringIO:
             return value.getvalue()
-    except ValueError:
+        if issubclass(kind, threading.local):
+            return dict(vars(value))  # of this thread
+    except (AttributeError, TypeError, ValueError):
         return None
     return None
+
+
+def cached_in(value: Any) -> list[Any]:
+    """What a `functools.lru_cache` keeps, in the order in which it came: with a bound, arguments and results."""
+    kept: list[Any] = []
+    for held in gc.get_referents(value):  # the entries of a list, then the table
+        if type(held) is dict:
+            return kept + [item for item in held.values() if type(item).__name__ != "_lru_list_elem"]
+        if not issubclass(type(held), type):
+            kept.append(held)
+    return kept
 
 
 def is_library(kind: type) -> bool:

@@ -31,6 +31,7 @@ from reprocheck.worker.fingerprint.leaf_forms import (
 )
 from reprocheck.worker.fingerprint.leaf_objects import (
     attributes_of,
+    cached_in,
     contents_of,
     has_hidden_state,
     is_library,
@@ -233,6 +234,10 @@ class _Walk:
         elif issubclass(kind, type):
             yield text_leaf(path, "constant", type_name(value))
             yield from self._class_attributes(path, value, (), depth)
+        elif kind is _CACHING:
+            yield from self.visit(path, value.__wrapped__, depth + 1)
+            if not is_of_library(value.__module__):
+                yield from self.members(path, {"cache": cached_in(value)}, depth)
         elif issubclass(kind, _FUNCTIONS):
             yield from self._function(path, value, depth)
         elif is_surrounding(kind):
@@ -509,6 +514,7 @@ _FUNCTIONS = (
     types.MethodDescriptorType,
     types.ClassMethodDescriptorType,
 )
+_CACHING = type(functools.lru_cache(len))
 _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 _NOTHING = (types.ModuleType, staticmethod, classmethod, property)
 
