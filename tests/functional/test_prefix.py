@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from reprocheck.compare.runs import compare, cut
-from reprocheck.engine.launch import launch
-from reprocheck.engine.progress import SilentProgress
 from reprocheck.evidence.run import load_evidence
 from reprocheck.model import EnvironmentFactors, Evidence, Request, RunSpec, Settings, Status, Target, TargetKind
 from reprocheck.protocol import RUN_VARIABLE, count_steps
 from tests.functional.test_corpus import FOLDER, headers
 from tests.support.cli import environment
+from tests.support.launching import launched
 
 SCRIPT_END = """
 
@@ -96,7 +95,7 @@ def spec_of(path: Path, folder: Path, name: str, max_steps: int | None) -> RunSp
 
 
 def run(path: Path, folder: Path, name: str, max_steps: int | None = None) -> Evidence:
-    [outcome] = launch([spec_of(path, folder, name, max_steps)], 1, SilentProgress())
+    [outcome] = launched([spec_of(path, folder, name, max_steps)], folder)
     assert outcome.status is Status.COMPLETED, f"{outcome.reason}\n{outcome.stderr_tail}"
     return load_evidence(outcome)
 

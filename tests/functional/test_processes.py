@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.cli import Ran, environment, reprocheck
 
-pytestmark = pytest.mark.own_templates
+own_templates = pytest.mark.own_templates
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
@@ -83,6 +83,7 @@ def run(folder: Path, source: str, *arguments: str, env: dict[str, str] | None =
 
 @linux
 @pytest.mark.parametrize("source", [HANGS, pytest.param(DEAF, marks=pytest.mark.slow)], ids=["hangs", "deaf"])
+@own_templates
 def test_a_run_that_hangs_is_ended_with_all_it_started(tmp_path: Path, marked: dict[str, str], source: str) -> None:
     started = time.monotonic()
     ran = run(tmp_path, source, "--timeout", "6", "--jobs", "2", env=marked)
@@ -95,6 +96,7 @@ def test_a_run_that_hangs_is_ended_with_all_it_started(tmp_path: Path, marked: d
 
 @linux
 @pytest.mark.slow
+@own_templates
 def test_what_a_finished_run_leaves_running_is_ended(tmp_path: Path, marked: dict[str, str]) -> None:
     ran = run(tmp_path, HANGS.replace("    time.sleep(300)\n", "    return 1\n"), env=marked)
     assert ran.code == 0, ran.out + ran.err
@@ -128,6 +130,7 @@ def test_one_run_that_is_killed_is_enough_for_no_verdict(tmp_path: Path) -> None
 
 @linux
 @pytest.mark.parametrize(("number", "jobs"), [(signal.SIGINT, "1"), (signal.SIGTERM, "2")])
+@own_templates
 def test_an_interrupt_ends_everything(
     tmp_path: Path, marked: dict[str, str], number: signal.Signals, jobs: str
 ) -> None:
@@ -256,6 +259,7 @@ def test_the_target_does_not_see_the_evidence(tmp_path: Path, evidence: str) -> 
 
 @pytest.mark.slow
 @linux
+@own_templates
 def test_a_child_that_hides_its_session_and_its_environment_is_ended(tmp_path: Path) -> None:
     (tmp_path / "hides.py").write_text(
         "import subprocess, time\n"
@@ -295,6 +299,7 @@ def train():
 """
 
 
+@own_templates
 def test_a_target_that_closes_every_descriptor_gets_none_of_our_records_in_its_files(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(CLOSES)
     assert reprocheck("run", "t.py:train", cwd=tmp_path).code == 0

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.diagnosis.ledger_file import load_entries
-from reprocheck.engine.launch import launch
-from reprocheck.engine.progress import SilentProgress
 from reprocheck.evidence.run import load_evidence
 from reprocheck.model import EnvironmentFactors, Outcome, Probe, RunSpec, Settings, Status, Target, TargetKind
 from reprocheck.model.explanation import LedgerEntry
 from reprocheck.protocol import RUN_VARIABLE
 from tests.support.cli import environment
+from tests.support.launching import launched
 
 
 def probed(
@@ -48,7 +47,7 @@ def probed(
         directory=directory,
         probe=probe,
     )
-    [outcome] = launch([spec], 1, SilentProgress())
+    [outcome] = launched([spec], folder)
     return outcome
 
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reprocheck.engine.launch import launch
-from reprocheck.engine.progress import SilentProgress
 from reprocheck.model import (
     EnvironmentFactors,
     Outcome,
@@ -22,6 +20,7 @@ from reprocheck.model import (
 )
 from reprocheck.protocol import RUN_VARIABLE
 from tests.support.cli import environment
+from tests.support.launching import launched
 
 RUNS = ("one", "two")
 
@@ -65,7 +64,7 @@ def traced_pair(
                 probe=Probe(ledger=False, trace=window),
             )
         )
-    outcomes = launch(specs, 1, SilentProgress())
+    outcomes = launched(specs, folder)
     for outcome in outcomes:
         assert outcome.status is Status.COMPLETED, (outcome.reason, outcome.stderr_tail)
         assert "could not be traced" not in (outcome.spec.directory / "evidence.jsonl").read_text(encoding="utf-8")
