@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -47,22 +48,44 @@ class Printed:
 def compare_printed(left: BinaryIO, right: BinaryIO, pids: tuple[int, int] = (0, 0)) -> Printed:
     """Line by line, to the end where only times differ so far. `pids`: of the two processes, as loggers print them."""
     number, first, shown = 0, 0, (b"", b"")
+    timed: dict[int, set[int]] = {}
     while True:
         lines = left.readline(_LINE), right.readline(_LINE)
         number += 1
+        if lines[0] == lines[1]:
+            columns = _plain(lines[0]).split()
+            if any(_TIME_COLUMN.fullmatch(word) for word in columns) and not any(
+                b"0" <= w[:1] <= b"9" for w in columns
+            ):
+                timed[len(columns)] = {n for n, word in enumerate(columns) if _TIME_COLUMN.fullmatch(word)}
         if lines[0] != lines[1]:
             if not first:
                 first, shown = number, lines
-            if _steady(lines[0], pids[0]) != _steady(lines[1], pids[1]):
+            if _steady(lines[0], pids[0], timed) != _steady(lines[1], pids[1], timed):
                 return Printed(first, shown)
         elif not lines[0]:
             return Printed(first, shown, only_times=first > 0, is_empty=number == 1)
 
 
-def _steady(line: bytes, pid: int) -> bytes:
-    """A line as it stands on a terminal at its end, without what depends on the clock or names the process."""
+_TIME_COLUMN = re.compile(rb"(?i)dur|duration|time|seconds|secs?|elapsed|fps|speed|it/s")
+"""Heads of columns of a table that hold no result."""
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def _plain(line: bytes) -> bytes:
+    return _COLOUR.sub(b"", line)
+
+
+def _steady(line: bytes, pid: int, timed: Mapping[int, set[int]]) -> bytes:
+    """A line as it stands on a terminal at its end, without what depends on the clock or names the process.
+
+    `timed`: of tables by their number of columns, the columns that hold times.
+    """
     segments = [segment for segment in line.rstrip(b"\r\n").split(b"\r") if segment.strip()]
     if not segments:
         return b""
     shown = re.sub(rb"(?<![\w.,])%d(?![\w]|[.,]\d)" % pid, b"*", segments[-1]) if pid else segments[-1]
-    return b" ".join(_VARIABLE.sub(b"*", shown).split())
+    words = _plain(shown).split()
+    for column in timed.get(len(words), ()):
+        words[column] = b"*"
+    return b" ".join(_VARIABLE.sub(b"*", b" ".join(words)).split())

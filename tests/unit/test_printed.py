@@ -57,6 +57,16 @@ def test_more_than_times(one: str, other: str) -> None:
     assert (found.line, found.only_times) == (1, False)
 
 
+TABLE = "  epoch    train_loss    valid_acc     dur\n-------  ------------  -----------  ------\n"
+
+
+@pytest.mark.parametrize(("loss", "only_times"), [("0.6613", True), ("0.6614", False)])
+def test_a_column_of_times_is_known_by_its_head(loss: str, only_times: bool) -> None:
+    one = TABLE + "      1        \x1b[36m0.6613\x1b[0m       \x1b[32m0.6154\x1b[0m  0.0061\n"
+    other = TABLE + f"      1        \x1b[36m{loss}\x1b[0m       \x1b[32m0.6154\x1b[0m  0.0125\n"
+    assert compare(one, other).only_times is only_times
+
+
 def test_the_number_of_the_process_is_no_difference() -> None:
     one, other = "12:00:01,5 4242 INFO loss 0.5\n", "12:00:02,7 977 INFO loss 0.5\n"
     assert compare_printed(io.BytesIO(one.encode()), io.BytesIO(other.encode()), (4242, 977)).only_times

@@ -231,6 +231,15 @@ def test_a_file_that_the_run_wrote_itself_is_no_responsible_line() -> None:
     assert finding.evidence[-1] == "no line of the source stands out"
 
 
+def test_a_library_that_draws_from_a_generator_that_was_seeded_before_is_no_finding() -> None:
+    draws = entry("unseeded", "sklearn random_state=None", 14, generator="numpy", library="sklearn", order=2)
+    seeds = entry("seed", "numpy.random.seed", 5, generator="numpy", value="0", order=1)
+    of = case(attribution=None, divergence=None, entries=(seeds, draws))
+    assert "third-party-rng" not in [finding.cause for finding in diagnose(of)]
+    late = case(attribution=frozen("unseeded"), entries=(draws, replace(seeds, order=3)))
+    assert "third-party-rng" in [finding.cause for finding in diagnose(late)]
+
+
 def test_a_generator_that_a_library_makes_is_the_library_s() -> None:
     made = entry("unseeded", "numpy.random.default_rng", library="scipy")
     (finding,) = diagnose(case(attribution=frozen("unseeded"), entries=(made,)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reprocheck.diagnosis.rules.candidate_lines import entries, find, on_lines, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, left_to_chance
+from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, left_to_chance, seeds_of
 from reprocheck.diagnosis.rules.support import Support, support_of
 from reprocheck.model.explanation import Case, LedgerEntry
 from reprocheck.model.kinds import SourceKind
@@ -28,6 +28,7 @@ def match(case: Case) -> Match | None:
     foreign = tuple(
         entry for entry in entries(case, SourceKind.UNSEEDED) if _is_foreign(entry) or entry.library not in _OWN
     )
+    foreign = tuple(entry for entry in foreign if not _is_seeded(entry, case))
     chance = left_to_chance(case)
     if support_of(case, "seeding") is Support.SHOWN or chance:
         foreign = on_lines(foreign, chance.values())
@@ -35,6 +36,11 @@ def match(case: Case) -> Match | None:
     remedies = (SEED_EVERYTHING,) if chance else ()
     marks = with_hits(case, foreign, "random-state-none")
     return find(case, sources=("unseeded", "seeding"), entries=foreign, hits=marks, remedies=remedies)
+
+
+def _is_seeded(entry: LedgerEntry, case: Case) -> bool:
+    """`random_state=None` draws from numpy's global generator: the target may have seeded that before."""
+    return entry.generator == "numpy" and any(seed.order < entry.order for seed in seeds_of(case, "numpy"))
 
 
 def _is_foreign(entry: LedgerEntry) -> bool:
