@@ -121,7 +121,7 @@ def _steady_name(path: str, pid: int) -> str:
 def _looked_at(run: Evidence, path: str) -> bool:
     """Whether a run may have gone another way because of a file: runs that explain do not count."""
     whole = os.path.realpath(os.path.join(run.spec.cwd, path))
-    return run.spec.probe is not None or whole in run.reads or os.path.dirname(whole) in run.reads
+    return not run.spec.is_plain or whole in run.reads or os.path.dirname(whole) in run.reads
 
 
 def is_same(one: FileRecord, other: FileRecord) -> bool:

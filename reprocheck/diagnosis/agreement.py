@@ -26,9 +26,9 @@ from reprocheck.evidence.run import Ran
 from reprocheck.model import (
     Evidence,
     Finding,
+    Instruments,
     Location,
     NotCompared,
-    Probe,
     Request,
     RunSpec,
     Seeding,
@@ -38,6 +38,7 @@ from reprocheck.model import (
 )
 from reprocheck.model.explanation import Arm, Attribution, Case, LedgerEntry, SourceHit
 from reprocheck.model.kinds import AttributionKind, SourceKind
+from reprocheck.model.run_spec import PLAIN
 from reprocheck.protocol import count_steps
 
 STEPS = 10
@@ -91,7 +92,9 @@ def explain_agreement(
     if depends and isinstance(place, Place):
         case, why_not = _dependent(runner, first, case, limit, place)
     elif runner.left >= 1 and _is_worth_a_run(equal, hits):
-        ran = runner.run("following the seed", [runner.spec(first, limit=limit, probe=Probe())])[0]
+        ran = runner.run("following the seed", [runner.spec(first, limit=limit, instruments=Instruments(ledger=True))])[
+            0
+        ]
         case = replace(case, entries=_entries(ran, first))
     not_done = (
         (NotCompared(what=WHAT, reason=why_not, help=HELP),) if why_not and _is_of_interest(planner.request) else ()
@@ -142,7 +145,7 @@ def _is_worth_a_run(equal: Sequence[tuple[int, int]], hits: Sequence[SourceHit])
 
 
 def _unseeded(
-    runner: ExperimentRunner, first: Evidence, limit: int | None, place: Place, probe: Probe | None = None
+    runner: ExperimentRunner, first: Evidence, limit: int | None, place: Place, instruments: Instruments = PLAIN
 ) -> RunSpec:
     """A run like the last repeat of the first seed, but for our seeding: all repeats agree."""
     request = runner.request
@@ -153,7 +156,7 @@ def _unseeded(
         limit=limit,
         ambient=ambient,
         settings=settings,
-        probe=probe,
+        instruments=instruments,
         against=(first,),
         fresh=place.fresh,
         home_without=place.home_without,
@@ -167,7 +170,9 @@ def _dependent(
     """The case of a target that repeats because we seed, if that is shown; else why it is not."""
     if runner.left < 2:
         return case, f"--explain-budget {runner.request.explain_budget} was used up"
-    ran = runner.run("what is used before it is seeded?", [_unseeded(runner, first, limit, place, Probe())])[0]
+    ran = runner.run(
+        "what is used before it is seeded?", [_unseeded(runner, first, limit, place, Instruments(ledger=True))]
+    )[0]
     case = replace(case, entries=_entries(ran, first))
     drawn = drawn_before_seeded(case.entries, Seeding.NONE)
     if not drawn:

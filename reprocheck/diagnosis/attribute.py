@@ -503,7 +503,7 @@ def _kind(entry: LedgerEntry) -> str:
 
 def _calls(evidence: Evidence) -> int:
     """Calls of the target's function in this run's process."""
-    return 1 if evidence.spec.probe is None else evidence.spec.probe.calls
+    return evidence.spec.interventions.calls
 
 
 def _and(text: Sequence[str]) -> str:

@@ -13,8 +13,18 @@ from reprocheck.engine.plan import Planner, given_by
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import Templates
 from reprocheck.evidence.run import Ran, read_run
-from reprocheck.model import EnvironmentFactors, Evidence, Isolation, Outcome, Probe, RunSpec, Settings
+from reprocheck.model import (
+    EnvironmentFactors,
+    Evidence,
+    Instruments,
+    Interventions,
+    Isolation,
+    Outcome,
+    RunSpec,
+    Settings,
+)
 from reprocheck.model.explanation import Hold
+from reprocheck.model.run_spec import PLAIN
 
 
 class ExperimentRunner:
@@ -59,7 +69,7 @@ class ExperimentRunner:
         limit: int | None = None,
         ambient: EnvironmentFactors | None = None,
         settings: Settings | None = None,
-        probe: Probe | None = None,
+        instruments: Instruments = PLAIN,
         fresh: bool | None = None,
         against: Sequence[Ran] | None = None,
         home_without: Sequence[str] | None = None,
@@ -74,9 +84,7 @@ class ExperimentRunner:
         they do not come from one template."""
         hold = self.hold if hold is None else hold
         settings = held_settings(settings or self.request.settings, hold)
-        if reference.spec.probe is not None and reference.spec.probe.calls > 1:
-            probe = replace(probe or Probe(ledger=False), calls=reference.spec.probe.calls)
-        probe = held_probe(probe, hold)
+        interventions = held_interventions(Interventions(calls=reference.spec.interventions.calls), hold)
         if limit is not None:
             limit = limit if settings.max_steps is None else min(limit, settings.max_steps)
             settings = replace(settings, max_steps=limit)
@@ -90,7 +98,8 @@ class ExperimentRunner:
             reference.spec.repeat,
             given_by(dict(hold.environment), replace(ambient or reference.spec.ambient, **dict(hold.ambient))),
             settings=settings,
-            probe=probe,
+            instruments=instruments,
+            interventions=interventions,
             fresh=True if hold.fresh else fresh,
             tmpdir=hold.tmpdir or tmpdir_of(reference),
             home_without=without if without or home_without is not None else None,
@@ -153,14 +162,12 @@ def held_settings(settings: Settings, hold: Hold) -> Settings:
     return replace(settings, env=(*settings.env, *hold.environment)) if hold.environment else settings
 
 
-def held_probe(probe: Probe | None, hold: Hold) -> Probe | None:
-    """A probe with what is held; None where there is nothing to look at or to hold."""
-    if not (hold.overrides or hold.edits or hold.frozen):
-        return probe
-    probe = replace(probe or Probe(ledger=False), **dict(hold.overrides))
-    known = {(edit.path, edit.line) for edit in probe.edits}
+def held_interventions(changes: Interventions, hold: Hold) -> Interventions:
+    """Interventions with what is held."""
+    changes = replace(changes, **dict(hold.overrides))
+    known = {(edit.path, edit.line) for edit in changes.edits}
     edits = tuple(edit for edit in hold.edits if (edit.path, edit.line) not in known)
-    return replace(probe, edits=(*probe.edits, *edits), frozen=(*probe.frozen, *hold.frozen))
+    return replace(changes, edits=(*changes.edits, *edits), frozen=(*changes.frozen, *hold.frozen))
 
 
 def why_failed(*ran: Ran) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
-from reprocheck.model import Evidence, Probe
+from reprocheck.model import Evidence
 from reprocheck.model.explanation import Attribution, Hold, Remedy, Trial
 from reprocheck.model.kinds import AttributionKind
 from reprocheck.protocol import count_steps
@@ -106,7 +106,7 @@ def _try(
     for remedy in remedies:
         hold = hold + hold_of(remedy)
     references = (a, b) if runs == 2 else (a, a, b)[:runs]
-    specs = [runner.spec(reference, probe=Probe(ledger=False), hold=hold, against=()) for reference in references]
+    specs = [runner.spec(reference, hold=hold, against=()) for reference in references]
     names = " and ".join(remedy.text for remedy in remedies)
     # The first that differs ends the trial.
     ran = runner.run_in_turn(f"trying {names}", specs, lambda ran: runner.agree(ran[0], ran[-1], None) is True)

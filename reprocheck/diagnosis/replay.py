@@ -12,7 +12,7 @@ from reprocheck.diagnosis.leftovers import reads_what_was_written
 from reprocheck.diagnosis.localization.localize import locate
 from reprocheck.diagnosis.localization.watch import TraceWatch
 from reprocheck.evidence.run import EvidenceUnreadable, Ran
-from reprocheck.model import Divergence, Evidence, NotCompared, Outcome, Probe, Status, TraceWindow
+from reprocheck.model import Divergence, Evidence, Instruments, NotCompared, Outcome, Status, TraceWindow
 from reprocheck.model.explanation import LedgerEntry, Origin
 from reprocheck.model.kinds import SourceKind, Stage
 from reprocheck.protocol import TRACE_FILE, count_steps
@@ -105,7 +105,7 @@ def _steps(a: Evidence, b: Evidence) -> int:
 
 
 def _is_traced(run: Evidence) -> bool:
-    return run.spec.probe is not None and run.spec.probe.trace is not None
+    return run.spec.instruments.trace is not None
 
 
 def _has_threads(seen: Replay) -> bool:
@@ -124,7 +124,9 @@ def _is_earlier(difference: Divergence, divergence: Divergence) -> bool:
 def _traced_pair(
     runner: ExperimentRunner, a: Evidence, b: Evidence, window: TraceWindow | None, before: Sequence[Ran]
 ) -> tuple[Ran, Ran]:
-    specs = [runner.spec(run, probe=Probe(trace=window), against=(a, b, *before)) for run in (a, b)]
+    specs = [
+        runner.spec(run, instruments=Instruments(ledger=True, trace=window), against=(a, b, *before)) for run in (a, b)
+    ]
     endless = window is not None and (window.last is None or window.last >= _steps(a, b))
     ran = runner.run("tracing operations", specs, TraceWatch(*(spec.directory for spec in specs)) if endless else None)
     return ran[0], ran[1]

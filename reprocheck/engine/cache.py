@@ -111,7 +111,7 @@ def _same_file(path: str, known: list[Any] | None) -> bool:
 
 
 def _reuse_seed(request: Request, runs: Sequence[RunSpec], folder: Path) -> list[Outcome]:
-    if any(spec.probe is not None for spec in runs):
+    if not all(spec.is_plain for spec in runs):
         raise NotReusable("runs that are traced, or call the function twice, are always made")
     if any(spec.copy_of is not None for spec in runs):
         raise NotReusable("runs in a fresh copy of the folder are always made")

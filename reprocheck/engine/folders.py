@@ -142,7 +142,7 @@ class Folders:
 
 
 def _is_watched(spec: RunSpec) -> bool:
-    return spec.probe is None or spec.read_checkpoints
+    return spec.is_plain or spec.read_checkpoints
 
 
 def _ours(spec: RunSpec) -> tuple[Path, ...]:

@@ -15,9 +15,10 @@ from reprocheck.model import (
     Deterministic,
     EnvironmentFactors,
     Home,
+    Instruments,
+    Interventions,
     Known,
     NotCompared,
-    Probe,
     Request,
     RunSpec,
     Settings,
@@ -26,6 +27,7 @@ from reprocheck.model import (
     TraceWindow,
     Workdir,
 )
+from reprocheck.model.run_spec import PLAIN, UNCHANGED
 from reprocheck.protocol import RUN_VARIABLE, SERVER_VARIABLE
 
 HASH_SEEDS_FROM = 101
@@ -70,7 +72,8 @@ class Planner:
         ambient: EnvironmentFactors,
         *,
         settings: Settings | None = None,
-        probe: Probe | None = None,
+        instruments: Instruments = PLAIN,
+        interventions: Interventions = UNCHANGED,
         fresh: bool | None = None,
         tmpdir: str | None = None,
         work: Path | None = None,
@@ -111,7 +114,8 @@ class Planner:
             copy_of=self.cwd if fresh else None,
             known=known if fresh and work is None else None,
             home=home,
-            probe=probe,
+            instruments=instruments,
+            interventions=interventions,
         )
 
     def ambient(self, repeat: int) -> EnvironmentFactors:
@@ -122,20 +126,21 @@ class Planner:
 def plan_runs(planner: Planner) -> tuple[RunSpec, ...]:
     """Every run of the audit: repeats one after the other, or, where two that part end them, side by side."""
     request = planner.request
-    probe = None
+    instruments = PLAIN
     if request.trace is TraceMode.ALWAYS:
-        probe = Probe(ledger=False, trace=TraceWindow(inputs=False, values=False))
+        instruments = Instruments(trace=TraceWindow(inputs=False, values=False))
     specs: list[RunSpec] = []
     repeats = range(request.repeats)
     order = [(seed, repeat) for repeat in repeats for seed in request.seeds]
     if request.fail_fast:
         order.sort(key=lambda run: request.seeds.index(run[0]))
     for seed, repeat in order:
-        spec = planner.spec(f"s{seed}r{repeat}", seed, repeat, planner.ambient(repeat), probe=probe)
+        spec = planner.spec(f"s{seed}r{repeat}", seed, repeat, planner.ambient(repeat), instruments=instruments)
         specs.append(spec if specs else replace(spec, looks_at_weights=True))
     for seed in request.seeds if request.in_process_repeat else ():
-        twice = replace(probe or Probe(ledger=False), calls=2)
-        specs.append(planner.spec(f"s{seed}twice", seed, request.repeats, planner.ambient(0), probe=twice))
+        factors, twice = planner.ambient(0), Interventions(calls=2)
+        name = f"s{seed}twice"
+        specs.append(planner.spec(name, seed, request.repeats, factors, instruments=instruments, interventions=twice))
     return tuple(specs)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from reprocheck.engine.processes import continue_if_stopped, has_ended
 from reprocheck.engine.template_server import NAME_ROOM, ask_for_template
-from reprocheck.model import Isolation, Probe, RunSpec
+from reprocheck.model import Isolation, RunSpec
 from reprocheck.protocol import RUN_VARIABLE, SERVER_VARIABLE, TEMPLATE
 from reprocheck.protocol.package import WORKER_FILE
 from reprocheck.protocol.reading import items, parse_json, whole
@@ -276,10 +276,11 @@ def _suits(spec: RunSpec) -> bool:
     path = spec.environment.get("PYTHONPATH", "")
     is_fixed = not path or all(os.path.isabs(part) for part in path.split(os.pathsep))
     fits = len(f"{spec.environment[RUN_VARIABLE]}".encode()) < NAME_ROOM
-    return sys.platform == "linux" and _may_fork(spec.probe) and is_fixed and fits
+    return sys.platform == "linux" and _may_fork(spec) and is_fixed and fits
 
 
-def _may_fork(probe: Probe | None) -> bool:
-    return probe is None or not (
-        probe.calls > 1 or probe.states or probe.cut or probe.times or probe.weights or probe.doctor_report
+def _may_fork(spec: RunSpec) -> bool:
+    recorded, changed = spec.instruments, spec.interventions
+    return not (
+        recorded.states or recorded.times or recorded.weights or recorded.doctor or changed.cut or changed.calls > 1
     )

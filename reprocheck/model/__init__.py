@@ -41,7 +41,17 @@ from reprocheck.model.run_evidence import (
     Status,
     TensorRecord,
 )
-from reprocheck.model.run_spec import Cut, Edit, EnvironmentFactors, Home, Known, Probe, RunSpec, TraceWindow
+from reprocheck.model.run_spec import (
+    Cut,
+    Edit,
+    EnvironmentFactors,
+    Home,
+    Instruments,
+    Interventions,
+    Known,
+    RunSpec,
+    TraceWindow,
+)
 
 __all__ = [
     "Against",
@@ -62,6 +72,8 @@ __all__ = [
     "Finding",
     "Home",
     "Informational",
+    "Instruments",
+    "Interventions",
     "Isolation",
     "Known",
     "LiveTensor",
@@ -71,7 +83,6 @@ __all__ = [
     "NotCompared",
     "OutOfMemory",
     "Outcome",
-    "Probe",
     "Request",
     "RunSpec",
     "RunSummary",

@@ -173,11 +173,11 @@ class Hold:
     """Fields of Settings to replace."""
     environment: tuple[tuple[str, str], ...] = ()
     overrides: tuple[tuple[str, Any], ...] = ()
-    """Fields of Probe to replace."""
+    """Fields of Interventions to replace."""
     edits: tuple[Edit, ...] = ()
     frozen: tuple[str, ...] = ()
     ambient: tuple[tuple[str, Any], ...] = ()
-    """Fields of Ambient, equal in all runs."""
+    """Fields of EnvironmentFactors, equal in all runs."""
     tmpdir: str = ""
     """The run whose temporary directory all get."""
     fresh: bool = False
@@ -267,7 +267,7 @@ class Remedy:
     """Fields of Settings to replace."""
     environment: tuple[tuple[str, str], ...] = ()
     overrides: tuple[tuple[str, Any], ...] = ()
-    """Fields of Probe to replace (loader_workers, sorted_listings, ...)."""
+    """Fields of Interventions to replace (loader_workers, sorted_listings, ...)."""
     edits: tuple[Edit, ...] = ()
     """Changes of source lines, tried in memory only."""
     hides: str = ""

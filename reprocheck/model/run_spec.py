@@ -1,4 +1,4 @@
-"""One run, as it is ordered: its environment factors, and what a probe of it records or changes."""
+"""One run, as it is ordered: its environment factors, what instruments record of it, what interventions change."""
 
 from __future__ import annotations
 
@@ -69,12 +69,31 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """What an explaining run does beyond an ordinary one."""
+class Instruments:
+    """What a run records beyond an ordinary one. None of it changes what the target computes."""
 
-    ledger: bool = True
-    """Take down seeds, draws, clocks, entropy, files and threads, each with its line."""
+    ledger: bool = False
+    """Seeds, draws, clocks, entropy, files and threads, each with its line."""
     trace: TraceWindow | None = None
+    """Operations, one by one."""
+    override_points: bool = False
+    """What there is that an intervention could reach: loaders, optimizers."""
+    states: bool = False
+    """What a training has to restore, step by step (`reprocheck resume`)."""
+    times: bool = False
+    """When each step ended (`reprocheck cost`)."""
+    weights: bool = False
+    """What initial weights look like; the run ends before its first step (`reprocheck params`)."""
+    doctor: bool = False
+    """Initial weights, the first activations and gradients, and memory by phase (`reprocheck doctor`)."""
+    memory_snapshot: Path | None = None
+    """Where PyTorch's own record of every allocation on a GPU goes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interventions:
+    """What a run changes of the target, in memory only, to see whether it matters."""
+
     frozen: tuple[str, ...] = ()
     """Sources that give constant answers instead of real ones: `clock`, `entropy`, `pid`, or one line of the user's
     code only: `clock@/abs/path.py:12`."""
@@ -93,21 +112,15 @@ class Probe:
     """Every optimizer that offers it gets this implementation: loop, foreach or fused."""
     umask: int | None = None
     """Permissions that new files do not get."""
-    watch_calls: bool = False
-    """Note what there is that an override could reach."""
     calls: int = 1
     """Calls of the target function in this one process; the last one counts."""
-    states: bool = False
-    """Write down what a training has to restore, step by step (`reprocheck resume`)."""
     cut: Cut | None = None
-    times: bool = False
-    """Write down when each step ended (`reprocheck cost`)."""
-    weights: bool = False
-    """Write down what initial weights look like, and end the run before its first step (`reprocheck params`)."""
-    doctor_report: bool = False
-    """Write down initial weights, the first activations and gradients, and memory by phase (`reprocheck doctor`)."""
-    memory_snapshot: Path | None = None
-    """Where PyTorch's own record of every allocation on a GPU goes."""
+
+
+PLAIN = Instruments()
+"""Nothing is recorded beyond the ordinary."""
+UNCHANGED = Interventions()
+"""Nothing of the target is changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +172,15 @@ class RunSpec:
     """Files that the copy lacks, by their paths in the folder."""
     home: Home | None = None
     """A home folder of its own; `environment` names it already. None: the user's."""
-    probe: Probe | None = None
-    """None for the runs that a verdict rests on, unless they are traced or call the function twice."""
+    instruments: Instruments = PLAIN
+    interventions: Interventions = UNCHANGED
     looks_at_weights: bool = False
     """Write down what initial weights look like, if they are few enough to cost next to nothing."""
     compared_with: tuple[str, ...] | None = None
     """Runs that it must not come from one template with; None: all of its seed."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Nothing is recorded beyond the ordinary and nothing is changed: so are the runs that a verdict rests on,
+        unless they are traced or call the function twice."""
+        return self.instruments == PLAIN and self.interventions == UNCHANGED

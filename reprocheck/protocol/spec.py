@@ -15,8 +15,9 @@ from reprocheck.model import (
     Edit,
     EnvironmentFactors,
     Home,
+    Instruments,
+    Interventions,
     Known,
-    Probe,
     RunSpec,
     Seeding,
     Settings,
@@ -110,7 +111,8 @@ def decode_spec(text: str) -> RunSpec:
         copy_of=None if plain["copy_of"] is None else Path(plain["copy_of"]),
         known=None if plain["known"] is None else Known(**{name: tuple(v) for name, v in plain["known"].items()}),
         home=None if plain["home"] is None else _home(plain["home"]),
-        probe=None if plain["probe"] is None else _probe(plain["probe"]),
+        instruments=_instruments(plain["instruments"]),
+        interventions=_interventions(plain["interventions"]),
     )
 
 
@@ -119,12 +121,21 @@ def _home(plain: dict[str, Any]) -> Home:
     return Home(source=Path(plain["source"]), at=Path(plain["at"]), without=without, copies=plain["copies"])
 
 
-def _probe(plain: dict[str, Any]) -> Probe:
-    return Probe(
+def _instruments(plain: dict[str, Any]) -> Instruments:
+    trace, snapshot = plain["trace"], plain["memory_snapshot"]
+    return Instruments(
         **{
             **plain,
-            "trace": None if plain["trace"] is None else TraceWindow(**plain["trace"]),
-            "memory_snapshot": None if plain["memory_snapshot"] is None else Path(plain["memory_snapshot"]),
+            "trace": None if trace is None else TraceWindow(**trace),
+            "memory_snapshot": None if snapshot is None else Path(snapshot),
+        }
+    )
+
+
+def _interventions(plain: dict[str, Any]) -> Interventions:
+    return Interventions(
+        **{
+            **plain,
             "cut": None if plain["cut"] is None else Cut(**plain["cut"]),
             "frozen": tuple(plain["frozen"]),
             "edits": tuple(Edit(**edit) for edit in plain["edits"]),

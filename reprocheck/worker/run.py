@@ -62,13 +62,13 @@ class _Run:
         self.sites = Sites(spec)
         self.ledger: Ledger | None = None
         self.own_tmpdir = spec.environment.get("TMPDIR", "") if spec.ambient.own_tmpdir else ""
-        self.inputs = Inputs(spec.directory, self.own_tmpdir, self.sites) if spec.probe is None else None
+        self.inputs = Inputs(spec.directory, self.own_tmpdir, self.sites) if spec.is_plain else None
         self.checkpoints = Checkpoints(self.recorder, self._steps, self._seen_in_step, self.own_tmpdir)
 
     def go(self) -> None:
         spec = self.spec
         self.recorder.line("start", run=spec.id, seed=spec.seed, pid=os.getpid(), python=platform.python_version())
-        in_order = spec.probe is not None and spec.probe.sorted_listings
+        in_order = spec.interventions.sorted_listings
         listed = None if self.inputs is None else self.inputs.listed
         evidence = str(spec.directory.parent.parent.parent)
         listing.rearrange(spec.ambient.listing_key, evidence, in_order=in_order, on_listing=listed)
@@ -77,10 +77,10 @@ class _Run:
         after_import("torch", compiler_stub.install)
         after_import("torch", lambda: flags.apply_to_torch(spec.settings))
         after_import("torch", self._cap_memory)
-        if spec.probe is None or spec.probe.calls == 1:
+        if spec.interventions.calls == 1:
             self._observe()
-        if spec.probe is not None:
-            self._probe()
+        if not spec.is_plain:
+            self._instrument()
         seeding.seed_before_import(spec.seed, spec.settings.seeding)
         for library in ("numpy", "torch"):
             after_import(library, self._record_generators)
@@ -116,16 +116,16 @@ class _Run:
             from reprocheck.worker.observe.weights import MOST_INFORMATIONAL, Weights
 
             self.observer.look_at_weights(Weights(self.recorder, MOST_INFORMATIONAL))
-        if self.spec.probe is not None and self.spec.probe.times:
+        if self.spec.instruments.times:
             from reprocheck.worker.observe.times import Times
 
             self.observer.follow_times(Times(self.spec.directory))
-        if self.spec.probe is not None and self.spec.probe.weights:
+        if self.spec.instruments.weights:
             from reprocheck.worker.observe.module_tree import ModuleTree
             from reprocheck.worker.observe.weights import Weights
 
             self.observer.follow_weights(Weights(self.recorder, tree=ModuleTree()))
-        if self.spec.probe is not None and self.spec.probe.doctor_report:
+        if self.spec.instruments.doctor:
             from reprocheck.worker.observe.layers import Layers
             from reprocheck.worker.observe.memory import Memory
             from reprocheck.worker.observe.module_tree import ModuleTree
@@ -133,20 +133,20 @@ class _Run:
 
             weights = Weights(self.recorder, tree=ModuleTree())
             layers = Layers(self.recorder, self.observer.top_models, weights.label)
-            memory = Memory(self.recorder, self.spec.probe.memory_snapshot)
+            memory = Memory(self.recorder, self.spec.instruments.memory_snapshot)
             self.observer.follow_all(weights, layers, memory)
-        if self.spec.probe is not None and self.spec.probe.states:
+        if self.spec.instruments.states:
             from reprocheck.worker.observe.states import Preemption, States
 
             states = States(self.spec.directory, self._steps)
             states.watch_torch()
-            cut = self.spec.probe.cut
+            cut = self.spec.interventions.cut
             self.observer.follow_states(states, None if cut is None else Preemption(cut, states, self.recorder))
         self.checkpoints.is_compiling = sys.modules["torch"].compiler.is_compiling
 
     def _make_tracer(self) -> tuple[Tracer | None, int | None]:
         """With a trace: its tracer, and after how many steps it ends the run."""
-        window = None if self.spec.probe is None else self.spec.probe.trace
+        window = self.spec.instruments.trace
         if window is None:
             return None, None
         from reprocheck.worker.trace.trace import Tracer
@@ -155,7 +155,7 @@ class _Run:
         tracer.install()
         return tracer, None if window.last is None else window.last + 1
 
-    def _probe(self) -> None:
+    def _instrument(self) -> None:
         from reprocheck.worker.bootstrap.edits import EditMismatch
         from reprocheck.worker.ledger.install import install
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from reprocheck.diagnosis.ledger_file import load_entries
-from reprocheck.model import Probe, Seeding, Status
+from reprocheck.model import Seeding, Status
 from reprocheck.model.explanation import LedgerEntry
-from tests.support.probed import entries_of, probed, result_of
+from reprocheck.model.run_spec import PLAIN as NOTHING_RECORDED
+from tests.support.probed import LEDGER, entries_of, probed, result_of
 
 PLAIN = """\
 import datetime, glob, os, pathlib, platform, random, secrets, socket, sqlite3, subprocess, threading, time, uuid
@@ -326,8 +327,8 @@ def test_a_script_that_changes_its_folder(tmp_path: Path) -> None:
     assert at(entries, "clock", "time.time()").location is not None
 
 
-def test_no_ledger_without_a_probe(tmp_path: Path) -> None:
-    outcome = probed(tmp_path, "import random\n\ndef train():\n    return random.random()\n", None)
+def test_no_ledger_unless_asked_for(tmp_path: Path) -> None:
+    outcome = probed(tmp_path, "import random\n\ndef train():\n    return random.random()\n", NOTHING_RECORDED)
     assert load_entries(outcome.spec.directory) == ()
 
 
@@ -338,8 +339,8 @@ def test_the_ledger_changes_no_result(tmp_path: Path, seeding: Seeding) -> None:
         "    return [random.random(), np.random.rand(), random.Random(3).random(),\n"
         "            np.random.default_rng(4).random(), type(random.random).__name__ and random.random.__name__]\n"
     )
-    plain = result_of(tmp_path, source, None, seeding=seeding, name="plain")
-    assert result_of(tmp_path, source, Probe(), seeding=seeding, name="probed") == plain
+    plain = result_of(tmp_path, source, NOTHING_RECORDED, seeding=seeding, name="plain")
+    assert result_of(tmp_path, source, LEDGER, seeding=seeding, name="probed") == plain
 
 
 TRANSPARENT = """\
@@ -375,8 +376,8 @@ def train():
 
 @pytest.mark.slow
 def test_wrappers_are_seen_through(tmp_path: Path) -> None:
-    plain = result_of(tmp_path, TRANSPARENT, None, name="plain")
-    assert result_of(tmp_path, TRANSPARENT, Probe(), name="probed") == plain
+    plain = result_of(tmp_path, TRANSPARENT, NOTHING_RECORDED, name="plain")
+    assert result_of(tmp_path, TRANSPARENT, LEDGER, name="probed") == plain
 
 
 def test_numba_finds_the_originals(tmp_path: Path) -> None:
@@ -386,7 +387,7 @@ def test_numba_finds_the_originals(tmp_path: Path) -> None:
         "import random\n\ndef train():\n    before = type(random.random).__name__\n    import numba\n"
         "    return before, numba.KIND\n"
     )
-    assert list(result_of(tmp_path, source, Probe()).values())[:2] == ["function", "builtin_function_or_method"]
+    assert list(result_of(tmp_path, source, LEDGER).values())[:2] == ["function", "builtin_function_or_method"]
 
 
 UNSEEDED = """\

@@ -1,4 +1,4 @@
-"""Run one target in a process of its own with a probe, without the command."""
+"""Run one target in a process of its own with instruments or interventions, without the command."""
 
 from __future__ import annotations
 
@@ -7,18 +7,32 @@ from typing import Any
 
 from reprocheck.diagnosis.ledger_file import load_entries
 from reprocheck.evidence.run import load_evidence
-from reprocheck.model import EnvironmentFactors, Outcome, Probe, RunSpec, Settings, Status, Target, TargetKind
+from reprocheck.model import (
+    EnvironmentFactors,
+    Instruments,
+    Interventions,
+    Outcome,
+    RunSpec,
+    Settings,
+    Status,
+    Target,
+    TargetKind,
+)
 from reprocheck.model.explanation import LedgerEntry
+from reprocheck.model.run_spec import PLAIN, UNCHANGED
 from reprocheck.protocol import RUN_VARIABLE
 from tests.support.cli import environment
 from tests.support.launching import launched
+
+LEDGER = Instruments(ledger=True)
 
 
 def probed(
     folder: Path,
     source: str,
-    probe: Probe | None = Probe(),  # noqa: B008
+    asked: Instruments | Interventions = LEDGER,
     *,
+    instruments: Instruments | None = None,
     name: str = "one",
     script: bool = False,
     seed: int = 0,
@@ -45,21 +59,24 @@ def probed(
         environment={**environment(OMP_NUM_THREADS="1"), RUN_VARIABLE: f"{folder.name}/{name}"},
         cwd=folder,
         directory=directory,
-        probe=probe,
+        instruments=instruments or (asked if isinstance(asked, Instruments) else LEDGER),
+        interventions=asked if isinstance(asked, Interventions) else UNCHANGED,
     )
     [outcome] = launched([spec], folder)
     return outcome
 
 
-def entries_of(folder: Path, source: str, probe: Probe = Probe(), **options: Any) -> list[LedgerEntry]:  # noqa: B008
-    """The taps of one run that completed."""
-    outcome = probed(folder, source, probe, **options)
+def entries_of(
+    folder: Path, source: str, asked: Instruments | Interventions = LEDGER, **options: Any
+) -> list[LedgerEntry]:
+    """The entries of one run that completed."""
+    outcome = probed(folder, source, asked, **options)
     assert outcome.status is Status.COMPLETED, f"{outcome.reason}\n{outcome.stderr_tail}"
     return list(load_entries(outcome.spec.directory))
 
 
-def result_of(folder: Path, source: str, probe: Probe | None = None, **options: Any) -> dict[str, str]:
+def result_of(folder: Path, source: str, asked: Instruments | Interventions = PLAIN, **options: Any) -> dict[str, str]:
     """What `train` returned: name of each leaf → its text, else its digest."""
-    outcome = probed(folder, source, probe, **options)
+    outcome = probed(folder, source, asked, **options)
     assert outcome.status is Status.COMPLETED, f"{outcome.reason}\n{outcome.stderr_tail}"
     return {leaf.name: leaf.text or leaf.digest for leaf in load_evidence(outcome).outputs}

@@ -9,8 +9,8 @@ from typing import Any
 
 from reprocheck.model import (
     EnvironmentFactors,
+    Instruments,
     Outcome,
-    Probe,
     RunSpec,
     Settings,
     Status,
@@ -61,7 +61,7 @@ def traced_pair(
                 environment={**variables, "PYTHONHASHSEED": str(len(specs))},
                 cwd=folder,
                 directory=folder / "evidence" / name,
-                probe=Probe(ledger=False, trace=window),
+                instruments=Instruments(trace=window),
             )
         )
     outcomes = launched(specs, folder)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from reprocheck.evidence.run import load_evidence
-from reprocheck.model import Edit, Probe, Status
+from reprocheck.model import Edit, Interventions, Status
+from reprocheck.model.run_spec import PLAIN
 from reprocheck.protocol import count_steps
 from tests.support.probed import probed, result_of
 
@@ -25,8 +26,8 @@ def test_an_imported_file(tmp_path: Path, cached: bool) -> None:
     helper.write_text(HELPER)
     if cached:
         assert result_of(tmp_path, HELPED, name="plain")["[0]"] == "1"
-    probe = Probe(edits=(edit(helper, 2, "    return 1", "    return 2"),))
-    changed = result_of(tmp_path, HELPED, probe, name="changed")
+    changes = Interventions(edits=(edit(helper, 2, "    return 1", "    return 2"),))
+    changed = result_of(tmp_path, HELPED, changes, name="changed")
     assert changed["[0]"] == "2"
     assert changed["[1]"].count("return 1") == 1  # what inspect shows is the file
     assert helper.read_text() == HELPER
@@ -35,13 +36,15 @@ def test_an_imported_file(tmp_path: Path, cached: bool) -> None:
 
 def test_the_target_itself(tmp_path: Path) -> None:
     source = "def train():\n    x = 'grün'\n    return x\n"
-    probe = Probe(edits=(edit(tmp_path / "target.py", 2, "    x = 'grün'", "    x = 'rot'"),))
-    assert result_of(tmp_path, source, probe) == {"": "rot"}
+    changes = Interventions(edits=(edit(tmp_path / "target.py", 2, "    x = 'grün'", "    x = 'rot'"),))
+    assert result_of(tmp_path, source, changes) == {"": "rot"}
 
 
 def test_a_script(tmp_path: Path) -> None:
     source = "x = 1\nassert x == 2\n"
-    changed = probed(tmp_path, source, Probe(edits=(edit(tmp_path / "target.py", 1, "x = 1", "x = 2"),)), script=True)
+    changed = probed(
+        tmp_path, source, Interventions(edits=(edit(tmp_path / "target.py", 1, "x = 1", "x = 2"),)), script=True
+    )
     assert changed.status is Status.COMPLETED
 
 
@@ -53,21 +56,23 @@ def test_children(tmp_path: Path) -> None:
         "        child = context.Process(target=work, args=(queue,))\n        child.start()\n"
         "        found.append(queue.get())\n        child.join()\n    return sum(found)\n"
     )
-    probe = Probe(edits=(edit(tmp_path / "target.py", 4, "    queue.put(1)", "    queue.put(10)"),))
-    assert result_of(tmp_path, source, probe) == {"": "20"}
+    changes = Interventions(edits=(edit(tmp_path / "target.py", 4, "    queue.put(1)", "    queue.put(10)"),))
+    assert result_of(tmp_path, source, changes) == {"": "20"}
 
 
 @pytest.mark.parametrize(("line", "before"), [(2, "    return 3"), (9, "    return 1"), (0, "")])
 def test_another_line_is_not_changed(tmp_path: Path, line: int, before: str) -> None:
     source = "def train():\n    return 1\n"
-    outcome = probed(tmp_path, source, Probe(edits=(edit(tmp_path / "target.py", line, before, "    return 2"),)))
+    outcome = probed(
+        tmp_path, source, Interventions(edits=(edit(tmp_path / "target.py", line, before, "    return 2"),))
+    )
     assert outcome.status is Status.FAILED
     assert f"target.py:{line}" in outcome.reason
 
 
 def test_a_change_that_does_not_compile(tmp_path: Path) -> None:
-    probe = Probe(edits=(edit(tmp_path / "target.py", 2, "    return 1", "    return ("),))
-    outcome = probed(tmp_path, "def train():\n    return 1\n", probe)
+    changes = Interventions(edits=(edit(tmp_path / "target.py", 2, "    return 1", "    return ("),))
+    outcome = probed(tmp_path, "def train():\n    return 1\n", changes)
     assert outcome.status is Status.FAILED
     assert "cannot be compiled" in outcome.reason
 
@@ -82,8 +87,8 @@ def test_sorted_listings(tmp_path: Path) -> None:
         "    paths = [path.name for path in pathlib.Path('d').iterdir()]\n"
         "    return [''.join(names), ''.join(paths), ''.join(os.path.basename(p) for p in glob.glob('d/*'))]\n"
     )
-    assert set(result_of(tmp_path, source, Probe(sorted_listings=True)).values()) >= {"acdeqswxz"}
-    values = result_of(tmp_path, source, Probe(sorted_listings=True), name="two")
+    assert set(result_of(tmp_path, source, Interventions(sorted_listings=True)).values()) >= {"acdeqswxz"}
+    values = result_of(tmp_path, source, Interventions(sorted_listings=True), name="two")
     assert [values[f"[{n}]"] for n in range(3)] == ["acdeqswxz"] * 3
 
 
@@ -108,7 +113,7 @@ def train():
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_loader_workers(tmp_path: Path, workers: int) -> None:
-    values = result_of(tmp_path, LOADER, Probe(loader_workers=workers))
+    values = result_of(tmp_path, LOADER, Interventions(loader_workers=workers))
     assert [values[f"[{n}]"] for n in range(3)] == [str(workers), str(workers), "2"]
 
 
@@ -119,7 +124,7 @@ def test_fill_memory(tmp_path: Path, fill: bool) -> None:
         "import torch\n\ndef train():\n    torch.use_deterministic_algorithms(True)\n"
         "    return bool(torch.empty(100).isnan().all())\n"
     )
-    assert result_of(tmp_path, source, Probe(fill_memory=fill)) == {"": str(fill)}
+    assert result_of(tmp_path, source, Interventions(fill_memory=fill)) == {"": str(fill)}
 
 
 CALLED = """\
@@ -144,7 +149,9 @@ def train(seed, sizes=(1,)):
 @pytest.mark.slow
 def test_several_calls_in_one_process(tmp_path: Path) -> None:
     """Seeded again before each; what is recorded is the last."""
-    runs = [load_evidence(probed(tmp_path, CALLED, Probe(ledger=False, calls=n), name=f"n{n}")) for n in (1, 3)]
+    runs = [
+        load_evidence(probed(tmp_path, CALLED, Interventions(calls=n), instruments=PLAIN, name=f"n{n}")) for n in (1, 3)
+    ]
     once, thrice = ({leaf.name: leaf.text or leaf.digest for leaf in run.outputs} for run in runs)
     assert (once.pop("[0]"), thrice.pop("[0]")) == ("1", "3")
     assert once == thrice
@@ -154,6 +161,6 @@ def test_several_calls_in_one_process(tmp_path: Path) -> None:
 
 
 def test_a_script_is_called_once(tmp_path: Path) -> None:
-    outcome = probed(tmp_path, "x = 1\n", Probe(calls=2), script=True)
+    outcome = probed(tmp_path, "x = 1\n", Interventions(calls=2), script=True)
     assert outcome.status is Status.FAILED
     assert "only a function can be called 2 times" in outcome.reason

@@ -24,13 +24,15 @@ from reprocheck.model import (
     EnvironmentFactors,
     Evidence,
     FileRecord,
-    Probe,
+    Instruments,
+    Interventions,
     Request,
     RunSpec,
     Settings,
     Target,
     TargetKind,
 )
+from reprocheck.model.run_spec import PLAIN, UNCHANGED
 from reprocheck.protocol import EVIDENCE_FILE, FILES_FILE
 from reprocheck.worker.inputs.files import WrittenFiles
 from reprocheck.worker.observe.children import Children
@@ -205,12 +207,13 @@ class World:
         self.folders = Folders()
         self.decides = decides
 
-    def spec(self, name: str, probe: Probe | None = None) -> RunSpec:
+    def spec(self, name: str, instruments: Instruments = PLAIN, interventions: Interventions = UNCHANGED) -> RunSpec:
         directory = self.audit / name
         directory.mkdir(parents=True)
         return RunSpec(
             id=name, seed=0, repeat=0, target=TARGET, settings=Settings(), ambient=EnvironmentFactors(), environment={},
-            cwd=self.cwd, directory=directory, read_checkpoints=self.decides, probe=probe,
+            cwd=self.cwd, directory=directory, read_checkpoints=self.decides,
+            instruments=instruments, interventions=interventions,
         )  # fmt: skip
 
     def begin(self, name: str) -> RunSpec:

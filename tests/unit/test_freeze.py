@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.model import Probe, Seeding
+from reprocheck.model import Interventions, Seeding
 from reprocheck.worker.ledger.freeze import Frozen
 from tests.support.probed import result_of
 
@@ -46,16 +46,16 @@ def test_a_kind(tmp_path: Path, kind: str) -> None:
         leaves = [leaf for leaf in plain[0] if leaf.startswith(name)]
         coarse = kind == "clock" or "getppid" in source(kind)  # seconds pass slowly, and both have one parent
         assert coarse or any(plain[0][leaf] != plain[1][leaf] for leaf in leaves), name
-    probe = Probe(frozen=(kind,))
-    one, two = (result_of(tmp_path, source(kind), probe, seeding=Seeding.NONE, name=f"f{n}") for n in (1, 2))
+    changes = Interventions(frozen=(kind,))
+    one, two = (result_of(tmp_path, source(kind), changes, seeding=Seeding.NONE, name=f"f{n}") for n in (1, 2))
     assert one == two
     assert any(one[leaf] != plain[0][leaf] for leaf in one)
 
 
 def test_one_line_only(tmp_path: Path) -> None:
     text = "import os\n\ndef train():\n    a = os.urandom(8).hex()\n    b = os.urandom(8).hex()\n    return a, b\n"
-    probe = Probe(ledger=False, frozen=(f"entropy@{tmp_path}/target.py:4",))
-    one, two = (result_of(tmp_path, text, probe, name=name) for name in ("one", "two"))
+    changes = Interventions(frozen=(f"entropy@{tmp_path}/target.py:4",))
+    one, two = (result_of(tmp_path, text, changes, name=name) for name in ("one", "two"))
     assert [one[name] == two[name] for name in ("[0]", "[1]")] == [True, False]
 
 
@@ -65,7 +65,7 @@ def test_answers_differ_from_call_to_call(tmp_path: Path) -> None:
         "    return [len({os.urandom(8) for _ in range(5)}), len({random.Random().random() for _ in range(5)}),\n"
         "            len({time.time() for _ in range(5)}), len(os.urandom(200))]\n"
     )
-    values = result_of(tmp_path, text, Probe(frozen=("clock", "entropy", "unseeded")))
+    values = result_of(tmp_path, text, Interventions(frozen=("clock", "entropy", "unseeded")))
     assert [values[f"[{n}]"] for n in range(4)] == ["5", "5", "5", "200"]
 
 
@@ -76,7 +76,7 @@ def test_a_time_budget_ends(tmp_path: Path) -> None:
         "    waited = time.time()\n    time.sleep(0.2)\n    return steps, time.time() - waited > 0.2\n"
     )
     began = time.monotonic()
-    one, two = (result_of(tmp_path, text, Probe(frozen=("clock",)), name=name) for name in ("one", "two"))
+    one, two = (result_of(tmp_path, text, Interventions(frozen=("clock",)), name=name) for name in ("one", "two"))
     assert one == two
     assert int(one["[0]"]) > 100
     assert time.monotonic() - began < 60
@@ -89,7 +89,7 @@ def test_library_code_keeps_its_clock_and_number(tmp_path: Path) -> None:
         "    pid = os.fork()\n    if not pid:\n        os._exit(os.getpid() > 2**22)\n"
         "    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n"
     )
-    assert result_of(tmp_path, text, Probe(frozen=("clock", "pid"))) == {"": "1"}
+    assert result_of(tmp_path, text, Interventions(frozen=("clock", "pid"))) == {"": "1"}
 
 
 def test_children(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_children(tmp_path: Path) -> None:
         "        child = context.Process(target=work, args=(queue,))\n        child.start()\n"
         "        found.append(queue.get())\n        child.join()\n    return found\n"
     )
-    one, two = (result_of(tmp_path, text, Probe(frozen=("entropy",)), name=name) for name in ("one", "two"))
+    one, two = (result_of(tmp_path, text, Interventions(frozen=("entropy",)), name=name) for name in ("one", "two"))
     assert one == two
 
 
@@ -110,7 +110,7 @@ def test_torch(tmp_path: Path) -> None:
         "import torch\n\ndef train():\n    first = torch.seed()\n    g = torch.Generator()\n    g.seed()\n"
         "    return first, torch.rand(3), torch.rand(3, generator=g)\n"
     )
-    one, two = (result_of(tmp_path, text, Probe(frozen=("unseeded",)), name=name) for name in ("one", "two"))
+    one, two = (result_of(tmp_path, text, Interventions(frozen=("unseeded",)), name=name) for name in ("one", "two"))
     assert one == two
 
 

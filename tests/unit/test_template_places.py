@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.templates import Templates
-from reprocheck.model import Isolation, Probe, Request, RunSpec, Target, TargetKind, TraceWindow
+from reprocheck.model import Instruments, Interventions, Isolation, Request, RunSpec, Target, TargetKind, TraceWindow
+from reprocheck.model.run_spec import PLAIN
 
 TARGET = Target(text="t.py", kind=TargetKind.SCRIPT, path=Path("/w/t.py"))
 PLANNER = Planner(
@@ -17,8 +19,14 @@ PLANNER = Planner(
 )
 
 
-def planned(name: str, repeat: int = 0, probe: Probe | None = None, against: tuple[str, ...] | None = None) -> RunSpec:
-    spec = PLANNER.spec(name, 0, repeat, PLANNER.ambient(repeat), probe=probe)
+def given(asked: Instruments | Interventions) -> dict[str, Any]:
+    return {"instruments" if isinstance(asked, Instruments) else "interventions": asked}
+
+
+def planned(
+    name: str, repeat: int = 0, asked: Instruments | Interventions = PLAIN, against: tuple[str, ...] | None = None
+) -> RunSpec:
+    spec = PLANNER.spec(name, 0, repeat, PLANNER.ambient(repeat), **given(asked))
     return replace(spec, compared_with=against)
 
 
@@ -57,18 +65,20 @@ def test_a_run_in_another_environment_shares_no_template() -> None:
 
 
 @pytest.mark.parametrize(
-    ("probe", "forked"),
+    ("asked", "forked"),
     [
-        (Probe(trace=TraceWindow()), True),
-        (Probe(ledger=False, frozen=("clock",)), True),
-        (Probe(ledger=False, calls=2), False),
-        (Probe(weights=True), False),
-        (Probe(times=True), False),
-        (Probe(doctor_report=True), False),
-        (Probe(states=True), False),
+        (Instruments(ledger=True, trace=TraceWindow()), True),
+        (Interventions(frozen=("clock",)), True),
+        (Interventions(calls=2), False),
+        (Instruments(weights=True), False),
+        (Instruments(times=True), False),
+        (Instruments(doctor=True), False),
+        (Instruments(states=True), False),
     ],
 )
-def test_what_is_looked_into_may_be_forked_but_for_measurements(probe: Probe, forked: bool) -> None:
+def test_what_is_looked_into_may_be_forked_but_for_measurements(
+    asked: Instruments | Interventions, forked: bool
+) -> None:
     templates = audited()
-    templates.place([planned("x01", probe=probe, against=())])
+    templates.place([planned("x01", asked=asked, against=())])
     assert templates.share("s0r0", "x01") is forked

@@ -23,7 +23,7 @@ class Row:
     """Fields of Settings that it changes."""
     environment: tuple[tuple[str, str], ...] = ()
     overrides: tuple[tuple[str, object], ...] = ()
-    """Fields of Probe that it changes."""
+    """Fields of Interventions that it changes."""
     needs: str = ""
     """What there must be: cuda, mkl or threads."""
     preset: bool = False

@@ -21,7 +21,7 @@ from reprocheck.compare.runs import compare
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.session import Session, session
 from reprocheck.errors import ExitCode
-from reprocheck.model import Comparison, Evidence, NotCompared, Outcome, Probe, Request
+from reprocheck.model import Comparison, Evidence, Instruments, Interventions, NotCompared, Outcome, Request
 from reprocheck.report.wording import ending_of
 
 COSTS = "costs"
@@ -95,7 +95,8 @@ def _run(session: Session, one: _Runs, name: str, number: int, most_steps: int |
         number,
         planner.ambient(number),
         settings=settings,
-        probe=Probe(ledger=False, times=True, **dict[str, Any](one.row.overrides)),
+        instruments=Instruments(times=True),
+        interventions=Interventions(**dict[str, Any](one.row.overrides)),
     )
     (evidence,) = session.run([spec])
     if isinstance(evidence, Outcome):

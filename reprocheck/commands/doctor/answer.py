@@ -24,7 +24,7 @@ from reprocheck.engine.progress import Progress
 from reprocheck.engine.session import session
 from reprocheck.errors import ExitCode, UsageError
 from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
-from reprocheck.model import AmbientMode, Evidence, Outcome, Probe, Request, Seeding, Status
+from reprocheck.model import AmbientMode, Evidence, Instruments, Outcome, Request, Seeding, Status
 from reprocheck.model.explanation import Attribution, Case, LedgerEntry
 from reprocheck.model.kinds import AttributionKind, Severity, SourceKind
 from reprocheck.protocol import count_steps
@@ -42,9 +42,13 @@ def examine_training(request: Request, snapshot: Path | None, progress: Progress
     request = replace(request, seeds=request.seeds[:1], ambient=AmbientMode.FIXED)
     with session(request, progress, DOCTOR) as one:
         ambient = replace(one.planner.ambient(0), heap_byte=HEAP_BYTE)  # shows uninitialized memory
-        probe = Probe(doctor_report=True, memory_snapshot=None if snapshot is None else snapshot.absolute())
+        instruments = Instruments(
+            ledger=True, doctor=True, memory_snapshot=None if snapshot is None else snapshot.absolute()
+        )
         progress.started(1)
-        (outcome,) = one.launch([one.planner.spec(f"s{request.seeds[0]}", request.seeds[0], 0, ambient, probe=probe)])
+        (outcome,) = one.launch(
+            [one.planner.spec(f"s{request.seeds[0]}", request.seeds[0], 0, ambient, instruments=instruments)]
+        )
         answer = replace(_answer(request, outcome), directory=one.folder, seconds=one.seconds)
     if snapshot is not None and not snapshot.is_file():
         note = f"no memory snapshot in {snapshot}: nothing was allocated on a GPU"

@@ -14,7 +14,7 @@ from reprocheck.engine.progress import Progress
 from reprocheck.engine.session import session
 from reprocheck.errors import ExitCode
 from reprocheck.evidence.run import EvidenceUnreadable
-from reprocheck.model import AmbientMode, Outcome, Probe, Request, RunSpec, Status
+from reprocheck.model import AmbientMode, Instruments, Outcome, Request, RunSpec, Status
 from reprocheck.report.wording import ending_of
 
 PARAMS = "params"
@@ -33,7 +33,7 @@ def look(request: Request, progress: Progress) -> Params:
 
 
 def _spec(planner: Planner, seed: int) -> RunSpec:
-    return planner.spec(f"s{seed}", seed, 0, planner.ambient(0), probe=Probe(ledger=False, weights=True))
+    return planner.spec(f"s{seed}", seed, 0, planner.ambient(0), instruments=Instruments(weights=True))
 
 
 def _answer(request: Request, outcomes: Sequence[Outcome]) -> Params:

@@ -140,7 +140,7 @@ def _place_of_cut(order: ResumeOrder, through: History) -> int:
 def _how_it_ended(outcome: Outcome, cut: History) -> str:
     if outcome.status is Status.TIMED_OUT or not cut.handler:
         return outcome.reason or outcome.status.value
-    if outcome.spec.probe is not None and outcome.spec.probe.cut is not None and outcome.spec.probe.cut.kill:
+    if outcome.spec.interventions.cut is not None and outcome.spec.interventions.cut.kill:
         return "killed (SIGKILL)"
     if cut.killed_after:
         return f"continued after SIGTERM, killed after {cut.killed_after}"

@@ -18,7 +18,8 @@ from reprocheck.commands.resume.model import ResumeOrder
 from reprocheck.engine.session import Session
 from reprocheck.engine.workdir import LEFT_OUT
 from reprocheck.evidence.run import load_evidence
-from reprocheck.model import Cut, EnvironmentFactors, Outcome, Probe, RunSpec, Status
+from reprocheck.model import Cut, EnvironmentFactors, Instruments, Interventions, Outcome, RunSpec, Status
+from reprocheck.model.run_spec import UNCHANGED
 
 MORE_STEPS = 20
 """That a run may take after SIGTERM before it is killed."""
@@ -39,17 +40,17 @@ class Runs:
 
     def through(self, name: str = "through") -> Outcome:
         """A run that nobody stops, in a fresh copy."""
-        return self._run(self._spec(name, Probe(ledger=False, states=True)))
+        return self._run(self._spec(name))
 
     def cut(self, at: int, left: int) -> Outcome:
         """A run in a fresh copy that is ended after `at` optimizer steps, when `left` are left."""
         steps = max(1, min(MORE_STEPS, left // 2))
         cut = Cut(after=at, kill=self._order.kill, grace=self._order.grace, steps=steps)
-        return self._run(self._spec("cut", Probe(ledger=False, states=True, cut=cut)))
+        return self._run(self._spec("cut", Interventions(cut=cut)))
 
     def resumed(self) -> Outcome:
         """The same command again, where the last run was ended."""
-        spec = self._spec("resumed", Probe(ledger=False, states=True))
+        spec = self._spec("resumed")
         target = spec.target
         given = dict(target.arguments) | dict(self._order.arguments)
         target = replace(target, argv=(*target.argv, *self._order.extra_argv), arguments=tuple(given.items()))
@@ -67,10 +68,19 @@ class Runs:
         newest = sorted(found.items(), key=lambda entry: (-entry[1][1], entry[0]))
         return tuple((name, size) for name, (size, _) in newest)
 
-    def _spec(self, name: str, probe: Probe) -> RunSpec:
+    def _spec(self, name: str, interventions: Interventions = UNCHANGED) -> RunSpec:
         ambient = EnvironmentFactors(hash_seed=self._planner.ambient(0).hash_seed)
         seed = self._order.request.seeds[0]
-        spec = self._planner.spec(name, seed, 0, ambient, probe=probe, fresh=True, work=self._folder)
+        spec = self._planner.spec(
+            name,
+            seed,
+            0,
+            ambient,
+            instruments=Instruments(states=True),
+            interventions=interventions,
+            fresh=True,
+            work=self._folder,
+        )
         return replace(spec, environment={**spec.environment, "TMPDIR": str(self._temporary)})
 
     def _run(self, spec: RunSpec) -> Outcome:

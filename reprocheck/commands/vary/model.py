@@ -20,7 +20,7 @@ class Change:
     """Fields of Settings."""
     environment: tuple[tuple[str, str], ...] = ()
     overrides: tuple[tuple[str, object], ...] = ()
-    """Fields of Probe."""
+    """Fields of Interventions."""
     ambient: tuple[tuple[str, object], ...] = ()
     """Fields of Ambient."""
     arguments: tuple[tuple[str, object], ...] = ()

@@ -16,7 +16,7 @@ from reprocheck.commands.vary.variations.environment import HOME
 from reprocheck.engine.session import Session
 from reprocheck.engine.workdir import too_much
 from reprocheck.evidence.run import Ran
-from reprocheck.model import Location, Outcome, Probe, RunSpec, TraceWindow
+from reprocheck.model import Instruments, Interventions, Location, Outcome, RunSpec, TraceWindow
 
 PLAIN = Change()
 
@@ -69,14 +69,14 @@ class Runs:
         settings = replace(request.settings, **dict[str, Any](merged.settings))
         settings = replace(settings, env=(*settings.env, *environment.items()))
         ambient = replace(self._planner.ambient(0), **dict[str, Any](merged.ambient))
-        probe = Probe(ledger=False, watch_calls=True, trace=trace)
         spec = self._planner.spec(
             name,
             request.seeds[0] if seed is None else seed,
             0,
             ambient,
             settings=settings,
-            probe=replace(probe, **dict[str, Any](merged.overrides)),
+            instruments=Instruments(override_points=True, trace=trace),
+            interventions=Interventions(**dict[str, Any](merged.overrides)),
             fresh=self.is_copied,
             work=self._folders[merged.elsewhere],
         )

@@ -30,7 +30,7 @@ def execute(spec: RunSpec, again: Callable[[bool], None]) -> tuple[bool, Any]:
     `again` is called between calls of one function, where several are asked for: with True before the last.
     """
     target = spec.target
-    calls = 1 if spec.probe is None else spec.probe.calls
+    calls = spec.interventions.calls
     if target.kind in (TargetKind.SCRIPT, TargetKind.MODULE):
         if calls > 1:
             raise TargetUnusable(f"{target.text}: only a function can be called {calls} times in one process")

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from reprocheck.model import Probe
+from reprocheck.model import Interventions
 from reprocheck.worker.bootstrap.importing import after_import
 
 _FOR_WORKERS = ("prefetch_factor", "persistent_workers", "multiprocessing_context", "timeout")
@@ -18,21 +18,21 @@ applied: set[str] = set()
 """What an override could reach so far: `loader`, `optimizer`."""
 
 
-def apply(probe: Probe) -> None:
-    """Now, or as soon as what they change is imported."""
-    fill, onednn, precision = probe.fill_memory, probe.mkldnn, probe.matmul_precision
-    if probe.umask is not None:
-        os.umask(probe.umask)
+def apply(changes: Interventions, *, watch: bool) -> None:
+    """Now, or as soon as what they change is imported. `watch`: note what they could reach, too."""
+    fill, onednn, precision = changes.fill_memory, changes.mkldnn, changes.matmul_precision
+    if changes.umask is not None:
+        os.umask(changes.umask)
     if fill is not None:
         after_import("torch", lambda: _fill_memory(fill))
     if onednn is not None:
         after_import("torch", lambda: _torch()._C._set_mkldnn_enabled(onednn))
     if precision is not None:
         after_import("torch", lambda: _torch().set_float32_matmul_precision(precision))
-    if probe.loader_workers is not None or probe.watch_calls:
-        after_import("torch.utils.data.dataloader", lambda: _give_workers(probe.loader_workers))
-    if probe.optimizer is not None or probe.watch_calls:
-        after_import("torch", lambda: _give_implementation(probe.optimizer))
+    if changes.loader_workers is not None or watch:
+        after_import("torch.utils.data.dataloader", lambda: _give_workers(changes.loader_workers))
+    if changes.optimizer is not None or watch:
+        after_import("torch", lambda: _give_implementation(changes.optimizer))
 
 
 def _torch() -> Any:

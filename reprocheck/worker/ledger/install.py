@@ -19,18 +19,17 @@ _COMPILED_BY_NUMBA = ("numpy.random", "random", "time")
 
 
 def install(spec: RunSpec, sites: Sites, steps: Callable[[], int], trouble: Callable[[str], None]) -> Ledger | None:
-    """Probe this process as `spec.probe` says. Raises EditMismatch.
+    """Apply the interventions of a run, and record what its ledger is to hold. Raises EditMismatch.
 
     `steps` says how many optimizer steps there were; `trouble` is called with what cannot be recorded.
     """
-    assert spec.probe is not None
-    edits.apply(spec.probe.edits)
-    overrides.apply(spec.probe)
+    edits.apply(spec.interventions.edits)
+    overrides.apply(spec.interventions, watch=spec.instruments.override_points)
     ledger_spawn.follow_children(spec.directory)
-    if not (spec.probe.ledger or spec.probe.frozen):
+    if not (spec.instruments.ledger or spec.interventions.frozen):
         return None
-    ledger = Ledger(spec.directory, spec.cwd, Callers(sites), Frozen(spec.probe.frozen), steps)
-    ledger.writes = spec.probe.ledger
+    ledger = Ledger(spec.directory, spec.cwd, Callers(sites), Frozen(spec.interventions.frozen), steps)
+    ledger.writes = spec.instruments.ledger
     replacer = Replacer(ledger, trouble)
     clock_calls.install(replacer)
     seed_calls.install(replacer)
