@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,13 +14,25 @@ from reprocheck import __version__
 from reprocheck.cli.cost import cost
 from reprocheck.cli.deliver import Delivery
 from reprocheck.cli.doctor import doctor
-from reprocheck.cli.options import ARGV, EPILOG, FORMAT, JSON, MODULE, OUTPUT, QUIET, TARGET, VERBOSE, order_of
-from reprocheck.cli.options import option as _option
+from reprocheck.cli.options import (
+    ARGV,
+    EPILOG,
+    FORMAT,
+    JSON,
+    MODULE,
+    NOTHING,
+    OUTPUT,
+    QUIET,
+    TARGET,
+    VERBOSE,
+    order_of,
+    takes,
+)
 from reprocheck.cli.params import params
 from reprocheck.cli.resume import resume
 from reprocheck.cli.vary import also_vary, check_vary
 from reprocheck.cli.vary import vary as vary_command
-from reprocheck.config import checks
+from reprocheck.config.settings import OPTIONS
 from reprocheck.errors import ExitCode
 from reprocheck.model import Verdict
 
@@ -51,60 +64,12 @@ def _root(
 
 
 @app.command(epilog=EPILOG, context_settings={"allow_extra_args": False})
+@takes(*OPTIONS)
 def run(
-    context: typer.Context,
     target: TARGET = None,
     argv: ARGV = None,
     module: MODULE = None,
-    seeds: Annotated[int | None, _option("seeds", metavar="N")] = None,
-    seed: Annotated[list[int] | None, _option("seed", metavar="SEED")] = None,
-    repeats: Annotated[int | None, _option("repeats", metavar="R")] = None,
-    jobs: Annotated[int | None, _option("jobs", "-j", "--jobs", metavar="J")] = None,
-    arg: Annotated[list[str] | None, _option("arg", metavar="NAME=VALUE")] = None,
-    ambient: Annotated[str | None, _option("ambient", metavar="vary|fixed")] = None,
-    seeding: Annotated[str | None, _option("seeding", metavar="all|torch|none")] = None,
-    cudnn_deterministic: Annotated[
-        bool | None,
-        _option("cudnn-deterministic", "--cudnn-deterministic/--no-cudnn-deterministic"),
-    ] = None,
-    cudnn_benchmark: Annotated[
-        bool | None,
-        _option("cudnn-benchmark", "--cudnn-benchmark/--no-cudnn-benchmark"),
-    ] = None,
-    deterministic: Annotated[str | None, _option("deterministic", metavar="off|warn|error")] = None,
-    tf32: Annotated[bool | None, _option("tf32", "--tf32/--no-tf32")] = None,
-    threads: Annotated[int | None, _option("threads", metavar="N")] = None,
-    device: Annotated[str | None, _option("device", metavar="DEVICES")] = None,
-    memory_fraction: Annotated[float | None, _option("memory-fraction", metavar="F")] = None,
-    memory_limit: Annotated[str | None, _option("memory-limit", metavar="SIZE")] = None,
-    env: Annotated[list[str] | None, _option("env", metavar="NAME=VALUE")] = None,
-    timeout: Annotated[float | None, _option("timeout", metavar="SECONDS")] = None,
-    max_steps: Annotated[int | None, _option("max-steps", metavar="N")] = None,
-    compare: Annotated[list[str] | None, _option("compare", metavar="stdout,files,…")] = None,
-    ignore: Annotated[list[str] | None, _option("ignore", metavar="GLOB")] = None,
-    explain: Annotated[bool | None, _option("explain", "--explain/--no-explain")] = None,
-    explain_budget: Annotated[int | None, _option("explain-budget", metavar="RUNS")] = None,
-    workdir: Annotated[str | None, _option("workdir", metavar="here|fresh")] = None,
-    isolation: Annotated[str | None, _option("isolation", metavar="template|process")] = None,
-    against: Annotated[str | None, _option("against", metavar="REV")] = None,
-    allow_different: Annotated[bool | None, _option("allow-different", "--allow-different")] = None,
-    share: Annotated[list[str] | None, _option("share", metavar="PATH")] = None,
-    baseline: Annotated[str | None, _option("baseline", metavar="FILE")] = None,
-    update_baseline: Annotated[bool | None, _option("update-baseline", "--update-baseline")] = None,
-    tolerance: Annotated[list[str] | None, _option("tolerance", metavar="WORD")] = None,
-    fail_fast: Annotated[bool | None, _option("fail-fast", "--fail-fast")] = None,
-    cached: Annotated[bool | None, _option("cached", "--cached/--no-cached")] = None,
-    in_process_repeat: Annotated[bool | None, _option("in-process-repeat", "--in-process-repeat")] = None,
-    trace: Annotated[str | None, _option("trace", metavar="replay|always")] = None,
-    keep: Annotated[int | None, _option("keep", metavar="N")] = None,
-    evidence: Annotated[str | None, _option("evidence", metavar="DIR")] = None,
-    format: Annotated[str | None, _option("format", metavar="|".join(checks.FORMATS))] = None,
-    output: Annotated[list[str] | None, _option("output", "-o", "--output", metavar="FORMAT=FILE")] = None,
-    fail_on: Annotated[str | None, _option("fail-on", metavar="difference|error|warning|never")] = None,
-    strict: Annotated[bool | None, _option("strict", "--strict/--no-strict")] = None,
-    only_new: Annotated[str | None, _option("only-new", metavar="FILE")] = None,
-    exit_zero: Annotated[bool | None, _option("exit-zero", "--exit-zero/--no-exit-zero")] = None,
-    color: Annotated[str | None, _option("color", metavar="auto|always|never")] = None,
+    options: Mapping[str, Any] = NOTHING,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -121,20 +86,15 @@ def run(
     from reprocheck.report import FORMATS
     from reprocheck.report.write import append_step_summary, print_report, write_outputs
 
-    given = {
-        name: value
-        for name, value in context.params.items()
-        if name not in ("target", "argv", "module", "vary", "quiet", "verbose")
-    }
-    order = order_of(target, module, argv, given)
-    options = order.options
-    check_vary(vary or (), options["format"])
+    order = order_of(target, module, argv, options)
+    chosen = order.options
+    check_vary(vary or (), chosen["format"])
     answer = carry_out(order, choose_progress(quiet, verbose))
-    style = decide_style(options["color"], sys.stdout)
-    write_outputs(answer, options["output"], style)
-    append_step_summary(answer, [*(form for form, _ in options["output"]), *([options["format"]] if quiet < 2 else [])])
+    style = decide_style(chosen["color"], sys.stdout)
+    write_outputs(answer, chosen["output"], style)
+    append_step_summary(answer, [*(form for form, _ in chosen["output"]), *([chosen["format"]] if quiet < 2 else [])])
     if quiet < 2:
-        print_report(FORMATS[options["format"]](answer, style), options["format"])
+        print_report(FORMATS[chosen["format"]](answer, style), chosen["format"])
     code = int(answer.exit_code)
     if vary and answer.verdict is Verdict.REPRODUCIBLE:
         code = code or also_vary(order.request, vary, style, quiet, verbose)
@@ -142,14 +102,13 @@ def run(
 
 
 @app.command(epilog=EPILOG)
+@takes("tolerance", "evidence", "color")
 def diff(
     a: Annotated[str, typer.Argument(help="A saved audit (folder, latest, latest~1), a JSON report or a baseline.")],
     b: Annotated[str, typer.Argument(help="What to compare it with.")],
-    tolerance: Annotated[list[str] | None, _option("tolerance", metavar="WORD")] = None,
-    evidence: Annotated[str | None, _option("evidence", metavar="DIR")] = None,
+    options: Mapping[str, Any] = NOTHING,
     format: FORMAT = "text",
     output: OUTPUT = None,
-    color: Annotated[str | None, _option("color", metavar="auto|always|never")] = None,
 ) -> None:
     """Compare two saved audits or baselines, from any two machines."""
     from reprocheck.commands.diff.command import FORMATS, diff_audits
@@ -157,9 +116,10 @@ def diff(
 
     path = find_pyproject(Path.cwd())
     delivery = Delivery(FORMATS, format, output)
-    options = merge({"evidence": evidence, "color": color}, {} if path is None else load_config(path))
-    answer = diff_audits(a, b, options["evidence"], validate("tolerance", tolerance or []))
-    delivery.end(answer, options["color"])
+    given = {name: value for name, value in options.items() if name != "tolerance"}
+    chosen = merge(given, {} if path is None else load_config(path))
+    answer = diff_audits(a, b, chosen["evidence"], validate("tolerance", options["tolerance"] or []))
+    delivery.end(answer, chosen["color"])
 
 
 @app.command(epilog=EPILOG)

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from reprocheck.cli.deliver import Delivery
-from reprocheck.cli.options import ARGV, FORMAT, MODULE, OUTPUT, QUIET, TARGET, VERBOSE, option, order_of
+from reprocheck.cli.options import ARGV, FORMAT, MODULE, NOTHING, OUTPUT, QUIET, TARGET, VERBOSE, order_of, takes
 
 STEPS = 5
 
 
+@takes(
+    "arg",
+    "seeding",
+    "threads",
+    "device",
+    "memory-fraction",
+    "memory-limit",
+    "env",
+    "timeout",
+    "workdir",
+    "keep",
+    "evidence",
+    "color",
+)
 def doctor(
-    context: typer.Context,
     target: TARGET = None,
     argv: ARGV = None,
     module: MODULE = None,
@@ -30,12 +44,7 @@ def doctor(
             show_default=False,
         ),
     ] = None,
-    arg: Annotated[list[str] | None, option("arg", metavar="NAME=VALUE")] = None,
-    seeding: Annotated[str | None, option("seeding", metavar="all|torch|none")] = None,
-    threads: Annotated[int | None, option("threads", metavar="N")] = None,
-    device: Annotated[str | None, option("device", metavar="DEVICES")] = None,
-    memory_fraction: Annotated[float | None, option("memory-fraction", metavar="F")] = None,
-    memory_limit: Annotated[str | None, option("memory-limit", metavar="SIZE")] = None,
+    options: Mapping[str, Any] = NOTHING,
     memory_snapshot: Annotated[
         Path | None,
         typer.Option(
@@ -44,14 +53,8 @@ def doctor(
             metavar="FILE",
         ),
     ] = None,
-    env: Annotated[list[str] | None, option("env", metavar="NAME=VALUE")] = None,
-    timeout: Annotated[float | None, option("timeout", metavar="SECONDS")] = None,
-    workdir: Annotated[str | None, option("workdir", metavar="here|fresh")] = None,
-    keep: Annotated[int | None, option("keep", metavar="N")] = None,
-    evidence: Annotated[str | None, option("evidence", metavar="DIR")] = None,
     format: FORMAT = "text",
     output: OUTPUT = None,
-    color: Annotated[str | None, option("color", metavar="auto|always|never")] = None,
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
 ) -> None:
@@ -63,11 +66,8 @@ def doctor(
     from reprocheck.commands.doctor.command import FORMATS
     from reprocheck.engine.progress import choose_progress
 
-    own = ("target", "argv", "module", "format", "output", "quiet", "verbose", "memory_snapshot")
-    given = {name: value for name, value in context.params.items() if name not in own}
-    given["seed"] = [0 if seed is None else seed]
-    given["max_steps"] = STEPS if max_steps is None else max_steps
+    own = {"seed": [0 if seed is None else seed], "max_steps": STEPS if max_steps is None else max_steps}
     delivery = Delivery(FORMATS, format, output, quiet)
-    order = order_of(target, module, argv, given)
+    order = order_of(target, module, argv, {**options, **own})
     answer = examine_training(order.request, memory_snapshot, choose_progress(quiet, verbose))
     delivery.end(answer, order.options["color"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,11 +19,44 @@ if TYPE_CHECKING:
 EPILOG = "Exit codes:\n\n" + "\n\n".join(f"{int(code)} {text}" for code, text in EXIT_CODE_MEANINGS.items())
 
 
-def option(name: str, *flags: str, metavar: str | None = None) -> Any:
-    """An option of `reprocheck run` with its help and default."""
+NOTHING: Mapping[str, Any] = {}
+
+
+def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command with these options of `reprocheck run` in place of its parameter `options`, which gets them by key.
+
+    They are declared once, in `config.settings`; typer reads them from the signature made here.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+
+        @functools.wraps(command)
+        def with_options(**given: Any) -> None:
+            command(options={OPTIONS[name].key: given.pop(OPTIONS[name].key) for name in names}, **given)
+
+        parameters: list[inspect.Parameter] = []
+        for parameter in own.parameters.values():
+            parameters += map(_parameter, names) if parameter.name == "options" else [parameter]
+        with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        with_options.__annotations__ = {one.name: one.annotation for one in parameters}
+        return with_options
+
+    return decorate
+
+
+def _parameter(name: str) -> inspect.Parameter:
     one = OPTIONS[name]
     default = "" if one.default in (None, (), False, Tolerance()) else f" [default: {_shown(one.default)}]"
-    return typer.Option(*(flags or (f"--{name}",)), help=one.help + default, metavar=metavar, show_default=False)
+    declared = typer.Option(
+        *(one.flags or (f"--{name}",)), help=one.help + default, metavar=one.metavar, show_default=False
+    )
+    return inspect.Parameter(
+        one.key,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=None,
+        annotation=Annotated[one.type | None, declared],
+    )
 
 
 def _shown(value: Any) -> str:

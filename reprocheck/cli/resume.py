@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from reprocheck.cli.deliver import Delivery
-from reprocheck.cli.options import ARGV, FORMAT, MODULE, OUTPUT, QUIET, SEED, TARGET, VERBOSE, option, order_of
+from reprocheck.cli.options import ARGV, FORMAT, MODULE, NOTHING, OUTPUT, QUIET, SEED, TARGET, VERBOSE, order_of, takes
 
 
+@takes(
+    "arg",
+    "seeding",
+    "deterministic",
+    "cudnn-deterministic",
+    "threads",
+    "device",
+    "env",
+    "timeout",
+    "max-steps",
+    "ignore",
+    "keep",
+    "evidence",
+    "color",
+)
 def resume(
-    context: typer.Context,
     target: TARGET = None,
     argv: ARGV = None,
     module: MODULE = None,
@@ -35,23 +50,9 @@ def resume(
         ),
     ] = None,
     seed: SEED = None,
-    arg: Annotated[list[str] | None, option("arg", metavar="NAME=VALUE")] = None,
-    seeding: Annotated[str | None, option("seeding", metavar="all|torch|none")] = None,
-    deterministic: Annotated[str | None, option("deterministic", metavar="off|warn|error")] = None,
-    cudnn_deterministic: Annotated[
-        bool | None, option("cudnn-deterministic", "--cudnn-deterministic/--no-cudnn-deterministic")
-    ] = None,
-    threads: Annotated[int | None, option("threads", metavar="N")] = None,
-    device: Annotated[str | None, option("device", metavar="DEVICES")] = None,
-    env: Annotated[list[str] | None, option("env", metavar="NAME=VALUE")] = None,
-    timeout: Annotated[float | None, option("timeout", metavar="SECONDS")] = None,
-    max_steps: Annotated[int | None, option("max-steps", metavar="N")] = None,
-    ignore: Annotated[list[str] | None, option("ignore", metavar="GLOB")] = None,
-    keep: Annotated[int | None, option("keep", metavar="N")] = None,
-    evidence: Annotated[str | None, option("evidence", metavar="DIR")] = None,
+    options: Mapping[str, Any] = NOTHING,
     format: FORMAT = "text",
     output: OUTPUT = None,
-    color: Annotated[str | None, option("color", metavar="auto|always|never")] = None,
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
 ) -> None:
@@ -59,9 +60,7 @@ def resume(
     from reprocheck.commands.resume.command import FORMATS, answer, make_resume_order
     from reprocheck.engine.progress import choose_progress
 
-    own = ("target", "argv", "module", "at", "kill", "grace", "resume_arg", "format", "output", "quiet", "verbose")
-    given = {name: value for name, value in context.params.items() if name not in own}
     delivery = Delivery(FORMATS, format, output, quiet)
-    order = order_of(target, module, argv, given)
+    order = order_of(target, module, argv, {**options, "seed": seed})
     found = answer(make_resume_order(order.request, at, kill, grace, resume_arg or ()), choose_progress(quiet, verbose))
     delivery.end(found, order.options["color"])

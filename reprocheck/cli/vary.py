@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reprocheck.cli.deliver import Delivery
-from reprocheck.cli.options import ARGV, FORMAT, MODULE, OUTPUT, QUIET, TARGET, VERBOSE, option, order_of
+from reprocheck.cli.options import ARGV, FORMAT, MODULE, NOTHING, OUTPUT, QUIET, TARGET, VERBOSE, order_of, takes
 
 if TYPE_CHECKING:
     from reprocheck.engine.console import Style
     from reprocheck.model import Request
 
 
+@takes(
+    "seed",
+    "arg",
+    "seeding",
+    "deterministic",
+    "cudnn-deterministic",
+    "cudnn-benchmark",
+    "tf32",
+    "threads",
+    "device",
+    "env",
+    "timeout",
+    "max-steps",
+    "compare",
+    "ignore",
+    "explain",
+    "keep",
+    "evidence",
+    "color",
+)
 def vary(
-    context: typer.Context,
     target: TARGET = None,
     argv: ARGV = None,
     module: MODULE = None,
@@ -34,28 +53,9 @@ def vary(
         int | None,
         typer.Option("--seeds", help="Seeds from which the spread of metrics is computed. [default: 3]", metavar="N"),
     ] = None,
-    seed: Annotated[list[int] | None, option("seed", metavar="SEED")] = None,
-    arg: Annotated[list[str] | None, option("arg", metavar="NAME=VALUE")] = None,
-    seeding: Annotated[str | None, option("seeding", metavar="all|torch|none")] = None,
-    deterministic: Annotated[str | None, option("deterministic", metavar="off|warn|error")] = None,
-    cudnn_deterministic: Annotated[
-        bool | None, option("cudnn-deterministic", "--cudnn-deterministic/--no-cudnn-deterministic")
-    ] = None,
-    cudnn_benchmark: Annotated[bool | None, option("cudnn-benchmark", "--cudnn-benchmark/--no-cudnn-benchmark")] = None,
-    tf32: Annotated[bool | None, option("tf32", "--tf32/--no-tf32")] = None,
-    threads: Annotated[int | None, option("threads", metavar="N")] = None,
-    device: Annotated[str | None, option("device", metavar="DEVICES")] = None,
-    env: Annotated[list[str] | None, option("env", metavar="NAME=VALUE")] = None,
-    timeout: Annotated[float | None, option("timeout", metavar="SECONDS")] = None,
-    max_steps: Annotated[int | None, option("max-steps", metavar="N")] = None,
-    compare: Annotated[list[str] | None, option("compare", metavar="stdout|stderr|files|variables")] = None,
-    ignore: Annotated[list[str] | None, option("ignore", metavar="GLOB")] = None,
-    explain: Annotated[bool | None, option("explain", "--explain/--no-explain")] = None,
-    keep: Annotated[int | None, option("keep", metavar="N")] = None,
-    evidence: Annotated[str | None, option("evidence", metavar="DIR")] = None,
+    options: Mapping[str, Any] = NOTHING,
     format: FORMAT = "text",
     output: OUTPUT = None,
-    color: Annotated[str | None, option("color", metavar="auto|always|never")] = None,
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
 ) -> None:
@@ -67,13 +67,10 @@ def vary(
     from reprocheck.engine.progress import choose_progress
 
     if list_:
-        Delivery(LISTS, format, output).show(None, color or "auto")
+        Delivery(LISTS, format, output).show(None, options["color"] or "auto")
         return
     delivery = Delivery(FORMATS, format, output, quiet)
-    own = ("target", "argv", "module", "only", "skip", "require", "list_", "format", "output", "quiet", "verbose")
-    given = {name: value for name, value in context.params.items() if name not in own}
-    if seeds is None and not seed:
-        given["seeds"] = 3
+    given = {**options, "seeds": 3 if seeds is None and not options["seed"] else seeds}
     order = order_of(target, module, argv, given)
     found = answer(
         make_vary_order(order.request, only or (), skip or (), require or ()), choose_progress(quiet, verbose)

@@ -65,6 +65,11 @@ class Option:
     help: str
     group: Group
     default: Any = None
+    type: Any = str
+    """What the command line reads: str, int, float, bool, or a list of one of these for a repeatable option."""
+    flags: tuple[str, ...] = ()
+    """On the command line, where that is not `--name`."""
+    metavar: str | None = None
 
     @property
     def key(self) -> str:
@@ -75,16 +80,46 @@ class Option:
 _TABLE = (
     Option(
         name="seeds",
+        type=int,
+        metavar="N",
         check=checks.integer(1, _MANY),
         default=1,
         group=Group.RUNS,
         help="How many seeds to run: 0, 1, 2 and so on.",
     ),
-    Option(name="seed", check=checks.seeds, group=Group.RUNS, help="A seed to run; repeatable; excludes --seeds."),
-    Option(name="repeats", check=checks.integer(1, _MANY), default=2, group=Group.RUNS, help="Runs with each seed."),
-    Option(name="jobs", check=checks.integer(1, _MANY), default=1, group=Group.RUNS, help="Runs at the same time."),
+    Option(
+        name="seed",
+        type=list[int],
+        metavar="SEED",
+        check=checks.seeds,
+        group=Group.RUNS,
+        help="A seed to run; repeatable; excludes --seeds.",
+    ),
+    Option(
+        name="repeats",
+        type=int,
+        metavar="R",
+        check=checks.integer(1, _MANY),
+        default=2,
+        group=Group.RUNS,
+        help="Runs with each seed.",
+    ),
+    Option(
+        name="jobs",
+        type=int,
+        flags=(
+            "-j",
+            "--jobs",
+        ),
+        metavar="J",
+        check=checks.integer(1, _MANY),
+        default=1,
+        group=Group.RUNS,
+        help="Runs at the same time.",
+    ),
     Option(
         name="ambient",
+        metavar="vary|fixed",
         check=checks.member(AmbientMode),
         default=AmbientMode.VARY,
         group=Group.COMPARISON,
@@ -93,6 +128,7 @@ _TABLE = (
     ),
     Option(
         name="seeding",
+        metavar="all|torch|none",
         check=checks.member(Seeding),
         default=Seeding.ALL,
         group=Group.PYTORCH,
@@ -100,37 +136,61 @@ _TABLE = (
     ),
     Option(
         name="cudnn-deterministic",
+        type=bool,
+        flags=("--cudnn-deterministic/--no-cudnn-deterministic",),
         check=checks.boolean,
         group=Group.PYTORCH,
         help="Set torch.backends.cudnn.deterministic.",
     ),
     Option(
-        name="cudnn-benchmark", check=checks.boolean, group=Group.PYTORCH, help="Set torch.backends.cudnn.benchmark."
+        name="cudnn-benchmark",
+        type=bool,
+        flags=("--cudnn-benchmark/--no-cudnn-benchmark",),
+        check=checks.boolean,
+        group=Group.PYTORCH,
+        help="Set torch.backends.cudnn.benchmark.",
     ),
     Option(
         name="deterministic",
+        metavar="off|warn|error",
         check=checks.member(Deterministic),
         group=Group.PYTORCH,
         help="Call torch.use_deterministic_algorithms: off, warn or error.",
     ),
     Option(
-        name="tf32", check=checks.boolean, group=Group.PYTORCH, help="Allow TF32 in matrix products and convolutions."
+        name="tf32",
+        type=bool,
+        flags=("--tf32/--no-tf32",),
+        check=checks.boolean,
+        group=Group.PYTORCH,
+        help="Allow TF32 in matrix products and convolutions.",
     ),
-    Option(name="threads", check=checks.integer(1, _MANY), group=Group.PYTORCH, help="Threads of PyTorch on the CPU."),
+    Option(
+        name="threads",
+        type=int,
+        metavar="N",
+        check=checks.integer(1, _MANY),
+        group=Group.PYTORCH,
+        help="Threads of PyTorch on the CPU.",
+    ),
     Option(
         name="device",
+        metavar="DEVICES",
         check=checks.device,
         group=Group.PYTORCH,
         help="Value of CUDA_VISIBLE_DEVICES; -1 hides every GPU.",
     ),
     Option(
         name="memory-fraction",
+        type=float,
+        metavar="F",
         check=checks.number(1, "in (0, 1]"),
         group=Group.PYTORCH,
         help="Share of each GPU's memory that a run may use, more than 0 and at most 1.",
     ),
     Option(
         name="memory-limit",
+        metavar="SIZE",
         check=checks.size,
         group=Group.PYTORCH,
         help="Memory that a run may use, as in 6GiB: of each GPU or, where there is none, the memory that the "
@@ -138,6 +198,8 @@ _TABLE = (
     ),
     Option(
         name="env",
+        type=list[str],
+        metavar="NAME=VALUE",
         check=checks.env,
         default=(),
         group=Group.RUNS,
@@ -145,6 +207,8 @@ _TABLE = (
     ),
     Option(
         name="timeout",
+        type=float,
+        metavar="SECONDS",
         check=checks.number(
             _LONGEST_TIMEOUT,
             f"seconds, more than 0 and at most {_LONGEST_TIMEOUT}",
@@ -155,12 +219,16 @@ _TABLE = (
     ),
     Option(
         name="max-steps",
+        type=int,
+        metavar="N",
         check=checks.integer(1, _HUGE),
         group=Group.RUNS,
         help="Optimizer steps after which a run ends cleanly; no limit unless given.",
     ),
     Option(
         name="compare",
+        type=list[str],
+        metavar="stdout,files,…",
         check=checks.comparisons,
         default=(),
         group=Group.COMPARISON,
@@ -168,6 +236,8 @@ _TABLE = (
     ),
     Option(
         name="ignore",
+        type=list[str],
+        metavar="GLOB",
         check=checks.strings,
         default=(),
         group=Group.COMPARISON,
@@ -175,6 +245,8 @@ _TABLE = (
     ),
     Option(
         name="keep",
+        type=int,
+        metavar="N",
         check=checks.integer(1, _HUGE),
         default=10,
         group=Group.REPORTS,
@@ -182,6 +254,7 @@ _TABLE = (
     ),
     Option(
         name="evidence",
+        metavar="DIR",
         check=checks.directory,
         default=Path(".reprocheck"),
         group=Group.REPORTS,
@@ -189,6 +262,8 @@ _TABLE = (
     ),
     Option(
         name="explain",
+        type=bool,
+        flags=("--explain/--no-explain",),
         check=checks.boolean,
         default=True,
         group=Group.EXPLANATION,
@@ -196,6 +271,8 @@ _TABLE = (
     ),
     Option(
         name="explain-budget",
+        type=int,
+        metavar="RUNS",
         check=checks.integer(0, _MANY),
         default=20,
         group=Group.EXPLANATION,
@@ -203,6 +280,7 @@ _TABLE = (
     ),
     Option(
         name="workdir",
+        metavar="here|fresh",
         check=checks.member(Workdir),
         default=Workdir.HERE,
         group=Group.RUNS,
@@ -210,6 +288,7 @@ _TABLE = (
     ),
     Option(
         name="isolation",
+        metavar="template|process",
         check=checks.member(Isolation),
         default=Isolation.TEMPLATE,
         group=Group.RUNS,
@@ -218,12 +297,14 @@ _TABLE = (
     ),
     Option(
         name="against",
+        metavar="REV",
         check=checks.text("a git revision"),
         group=Group.COMPARISON,
         help="A git revision: run it, too, and say whether the results changed since.",
     ),
     Option(
         name="allow-different",
+        type=bool,
         check=checks.boolean,
         default=False,
         group=Group.COMPARISON,
@@ -231,6 +312,8 @@ _TABLE = (
     ),
     Option(
         name="share",
+        type=list[str],
+        metavar="PATH",
         check=checks.strings,
         default=(),
         group=Group.COMPARISON,
@@ -238,12 +321,14 @@ _TABLE = (
     ),
     Option(
         name="baseline",
+        metavar="FILE",
         check=checks.directory,
         group=Group.COMPARISON,
         help="Compare with the digests and metrics in this file, which --update-baseline writes.",
     ),
     Option(
         name="update-baseline",
+        type=bool,
         check=checks.boolean,
         default=False,
         group=Group.COMPARISON,
@@ -251,6 +336,8 @@ _TABLE = (
     ),
     Option(
         name="tolerance",
+        type=list[str],
+        metavar="WORD",
         check=checks.tolerance,
         default=Tolerance(),
         group=Group.COMPARISON,
@@ -259,6 +346,7 @@ _TABLE = (
     ),
     Option(
         name="fail-fast",
+        type=bool,
         check=checks.boolean,
         default=False,
         group=Group.RUNS,
@@ -266,6 +354,8 @@ _TABLE = (
     ),
     Option(
         name="cached",
+        type=bool,
+        flags=("--cached/--no-cached",),
         check=checks.boolean,
         default=False,
         group=Group.RUNS,
@@ -273,6 +363,7 @@ _TABLE = (
     ),
     Option(
         name="in-process-repeat",
+        type=bool,
         check=checks.boolean,
         default=False,
         group=Group.RUNS,
@@ -280,6 +371,7 @@ _TABLE = (
     ),
     Option(
         name="trace",
+        metavar="replay|always",
         check=checks.member(TraceMode),
         default=TraceMode.REPLAY,
         group=Group.EXPLANATION,
@@ -288,6 +380,8 @@ _TABLE = (
     ),
     Option(
         name="arg",
+        type=list[str],
+        metavar="NAME=VALUE",
         check=checks.arguments,
         default=(),
         group=Group.RUNS,
@@ -295,6 +389,7 @@ _TABLE = (
     ),
     Option(
         name="format",
+        metavar="|".join(checks.FORMATS),
         check=checks.choice(*checks.FORMATS),
         default="text",
         group=Group.REPORTS,
@@ -302,6 +397,12 @@ _TABLE = (
     ),
     Option(
         name="output",
+        type=list[str],
+        flags=(
+            "-o",
+            "--output",
+        ),
+        metavar="FORMAT=FILE",
         check=checks.outputs,
         default=(),
         group=Group.REPORTS,
@@ -309,6 +410,7 @@ _TABLE = (
     ),
     Option(
         name="fail-on",
+        metavar="difference|error|warning|never",
         check=checks.choice("difference", "error", "warning", "never"),
         default="error",
         group=Group.REPORTS,
@@ -317,6 +419,8 @@ _TABLE = (
     ),
     Option(
         name="strict",
+        type=bool,
+        flags=("--strict/--no-strict",),
         check=checks.boolean,
         default=False,
         group=Group.REPORTS,
@@ -324,12 +428,15 @@ _TABLE = (
     ),
     Option(
         name="only-new",
+        metavar="FILE",
         check=checks.directory,
         group=Group.REPORTS,
         help="An earlier JSON report: findings that it holds already do not fail.",
     ),
     Option(
         name="exit-zero",
+        type=bool,
+        flags=("--exit-zero/--no-exit-zero",),
         check=checks.boolean,
         default=False,
         group=Group.REPORTS,
@@ -337,6 +444,7 @@ _TABLE = (
     ),
     Option(
         name="color",
+        metavar="auto|always|never",
         check=checks.choice("auto", "always", "never"),
         default="auto",
         group=Group.REPORTS,
