@@ -54,7 +54,7 @@ def test_two_that_act_only_together_are_found_together(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_folder_path_home_and_what_a_run_leaves_behind(tmp_path: Path) -> None:
-    _, answer = vary(tmp_path, "environment.py:path", "--only", "surroundings,same-folder")
+    _, answer = vary(tmp_path, "environment.py:path", "--only", "environment,same-folder")
     assert {name for name, status in statuses(answer).items() if status == "differs"} == {"folder-path"}
     ran, answer = vary(tmp_path, "environment.py:leftovers", "--require", "same-folder", "--only", "umask")
     assert ran.code == 1
