@@ -33,8 +33,8 @@ SLOW = {
     "cost": ("--rounds", "2", "--only", "seeded", "train.py:train"),
     "vary": ("--only", "umask", "--no-explain", "train.py:train"),
     "resume": ("train.py:train",),
-    "selftest": ("-q",),
 }
+"""Beside these: `selftest`, in test_selftest."""
 
 
 def check(folder: Path, command: str, arguments: tuple[str, ...]) -> None:

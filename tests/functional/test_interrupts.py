@@ -14,7 +14,7 @@ import pytest
 from tests.functional.test_supervisor import is_gone, wait_until
 from tests.support.cli import environment, reprocheck
 
-pytestmark = pytest.mark.own_templates
+own_templates = pytest.mark.own_templates
 
 PROGRAM = """\
 import os, sys, tempfile, time
@@ -97,6 +97,7 @@ def worktrees(folder: Path) -> int:
         ),
     ],
 )
+@own_templates
 def test_a_signal_ends_a_command(tmp_path: Path, arguments: list[str], when: str, number: int, more: str) -> None:
     folder = tmp_path / "work"
     tool, tmp = start(folder, *arguments, when=when, more=more)
@@ -117,6 +118,7 @@ def test_a_signal_ends_a_command(tmp_path: Path, arguments: list[str], when: str
 
 
 @pytest.mark.slow
+@own_templates
 def test_what_a_killed_tool_left_behind_is_cleared(tmp_path: Path) -> None:
     folder = tmp_path / "work"
     tool, tmp = start(folder, "run", "--against", "HEAD", when="run[0] == 'b'")

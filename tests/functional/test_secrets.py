@@ -32,7 +32,8 @@ COMMANDS = {
         f"run {name}": ("run", "--format", name, "--no-explain")
         for name in ("json", "text", "sarif", "junit", "github")
     },
-    **{name: (name,) for name in ("cost", "doctor", "params", "resume")},
+    **{name: (name,) for name in ("doctor", "params", "resume")},
+    "cost": ("cost", "--rounds", "2", "--only", "seeded"),
     "vary": ("vary", "--only", "threads"),
 }
 

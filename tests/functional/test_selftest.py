@@ -21,6 +21,7 @@ from reprocheck.engine.console import Style
 from reprocheck.engine.progress import SilentProgress
 from reprocheck.errors import ExitCode
 from reprocheck.model import NotCompared, Verdict
+from tests.functional.test_delivery import check
 from tests.support.cli import reprocheck
 
 SET_ORDER = next(case for case in CASES if case.function == "set_order")
@@ -34,13 +35,19 @@ def seen(case: Case, verdict: Verdict, detail: str = "") -> Seen:
 
 @pytest.mark.slow
 def test_every_fault_is_seen_and_no_clean_training_is_called_different(tmp_path: Path) -> None:
-    ran = reprocheck("selftest", "--json", cwd=tmp_path, timeout=900)
-    assert ran.code == 0, ran.out + ran.err
-    answer = ran.json()
+    check(tmp_path, "selftest", ("-q",))
+    answer = json.loads((tmp_path / "answer.json").read_text())
+    assert answer["exit_code"] == 0, answer
     tried = {case["family"] for case in answer["cases"]} | {item["what"] for item in answer["not_tried"]}
     assert tried == {case.family for case in CASES}
     assert all(case["as_expected"] for case in answer["cases"])
-    assert list(tmp_path.iterdir()) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"answer.json", "answer.txt", "train.py"}
+
+
+def test_the_old_name_of_the_format_is_understood(tmp_path: Path) -> None:
+    ran = reprocheck("selftest", "--json", "--output", "text=no/such/folder", cwd=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert "cannot write text report to no/such/folder" in ran.err
 
 
 @pytest.mark.slow

@@ -22,10 +22,8 @@ from tests.support.cli import environment, reprocheck
 
 ORIGIN = "import os; print('forked' if '--template' in open(f'/proc/{os.getppid()}/cmdline').read() else 'own')\n"
 WORDS = ("run", "--threads", "1", "--no-explain", "--compare", "stdout", "--format", "json")
-pytestmark = [
-    pytest.mark.own_templates,
-    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="templates need Linux"),
-]
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="templates need Linux")
+own_templates = pytest.mark.own_templates
 
 
 def audit(folder: Path, source: str, *arguments: str, env: dict[str, str] | None = None) -> tuple[Any, list[str]]:
@@ -41,6 +39,7 @@ def is_forked(printed: str) -> bool:
     return printed.startswith("forked\n")
 
 
+@own_templates
 def test_runs_come_from_templates_unless_they_are_not_to(tmp_path: Path) -> None:
     _, printed = audit(tmp_path, ORIGIN)
     assert [is_forked(text) for text in printed] == [True, True]
@@ -56,6 +55,7 @@ def test_runs_come_from_templates_unless_they_are_not_to(tmp_path: Path) -> None
     ],
 )
 @pytest.mark.slow
+@own_templates
 def test_what_nobody_fixed_differs_between_two_runs(tmp_path: Path, value: str) -> None:
     """A plain fork of one process would give both runs the same."""
     source = f"{ORIGIN}import random\nimport numpy as np, torch\nopen('value.txt', 'w').write(repr({value}))\n"
@@ -66,6 +66,7 @@ def test_what_nobody_fixed_differs_between_two_runs(tmp_path: Path, value: str) 
     assert all(map(is_forked, printed))
 
 
+@own_templates
 def test_two_runs_of_a_seed_never_share_a_template_even_where_nothing_varies(tmp_path: Path) -> None:
     source = f"{ORIGIN}import torch\nopen('value.txt', 'w').write(repr(id(torch)))\n"
     answer, _ = audit(tmp_path, source, "--ambient", "fixed", "--compare", "stdout,files")
@@ -73,6 +74,7 @@ def test_two_runs_of_a_seed_never_share_a_template_even_where_nothing_varies(tmp
 
 
 @pytest.mark.slow
+@own_templates
 def test_a_variable_set_before_torch_is_imported_counts(tmp_path: Path) -> None:
     """The run begins again, and leaves what it printed behind once."""
     source = f"{ORIGIN}os.environ['OMP_NUM_THREADS'] = '1'\nimport torch\nprint('threads', torch.get_num_threads())\n"
@@ -88,6 +90,7 @@ def test_a_variable_set_before_torch_is_imported_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@own_templates
 def test_a_module_of_the_target_by_the_name_of_an_imported_one_is_found(tmp_path: Path) -> None:
     (tmp_path / "sympy").mkdir()
     (tmp_path / "sympy" / "__init__.py").write_text("OWN = True\n")
@@ -97,6 +100,7 @@ def test_a_module_of_the_target_by_the_name_of_an_imported_one_is_found(tmp_path
 
 
 @pytest.mark.slow
+@own_templates
 def test_torch_looks_as_if_nobody_had_imported_it(tmp_path: Path) -> None:
     source = ORIGIN + (
         "import sys, importlib.util\n"
@@ -116,6 +120,7 @@ def test_torch_looks_as_if_nobody_had_imported_it(tmp_path: Path) -> None:
     assert all(map(is_forked, printed))
 
 
+@own_templates
 def test_a_run_has_its_own_name_folder_and_temporary_directory(tmp_path: Path) -> None:
     source = ORIGIN + (
         "import tempfile\n"
@@ -146,6 +151,7 @@ __attribute__((destructor)) static void last(void) { fclose(fopen("destructor.tx
 """
 
 
+@own_templates
 def test_what_the_target_leaves_for_its_end_happens(tmp_path: Path) -> None:
     _, printed = audit(tmp_path, ORIGIN + AT_THE_END)
     assert all(map(is_forked, printed))
@@ -156,6 +162,7 @@ def test_what_the_target_leaves_for_its_end_happens(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+@own_templates
 def test_a_library_of_the_target_ends_as_it_wants_to(tmp_path: Path) -> None:
     (tmp_path / "own.c").write_text(LIBRARY)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", "own.so", "own.c"], cwd=tmp_path, check=True)
@@ -165,6 +172,7 @@ def test_a_library_of_the_target_ends_as_it_wants_to(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@own_templates
 def test_the_runs_of_an_explanation_are_forked_too(tmp_path: Path) -> None:
     """All but the one with a hash seed of its own: no template was born with that."""
     source = ORIGIN + (
@@ -187,6 +195,7 @@ def test_the_runs_of_an_explanation_are_forked_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@own_templates
 def test_a_traced_run_that_begins_again_takes_everything_down_once(tmp_path: Path) -> None:
     source = (
         "import os, time, random\nrandom.seed(time.time_ns())\nos.environ['OMP_NUM_THREADS'] = '1'\nimport torch\n"
@@ -211,6 +220,7 @@ def planned(folder: Path, seeds: int) -> tuple[RunSpec, ...]:
     )
 
 
+@own_templates
 def test_one_template_for_the_repeats_of_all_seeds(tmp_path: Path) -> None:
     specs = planned(tmp_path, 3)
     with Templates(Isolation.TEMPLATE) as templates:
@@ -226,6 +236,7 @@ def test_one_template_for_the_repeats_of_all_seeds(tmp_path: Path) -> None:
         assert taken["s0r0"] is not taken["s0r1"]
 
 
+@own_templates
 def test_a_template_that_is_gone_is_reported_and_so_are_its_runs(tmp_path: Path) -> None:
     template = Template(environment(), tmp_path)
     try:

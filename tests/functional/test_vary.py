@@ -98,7 +98,8 @@ def test_workers_that_count_are_seen_with_their_line(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_what_makes_a_difference_only_together_is_found(tmp_path: Path) -> None:
-    _, answer = vary(tmp_path, "trainings.py:both_variables", "--only", "cpu-default,mkl-compatible,threads,optimizer")
+    only = "cpu-default,mkl-compatible,threads,optimizer"
+    _, answer = vary(tmp_path, "trainings.py:both_variables", "--no-explain", "--only", only)
     if {item["name"] for item in answer["not_varied"]} & {"cpu-default", "mkl-compatible"}:
         pytest.skip("this machine has no such kernels to choose from")
     assert set(statuses(answer).values()) == {"same"}
@@ -115,9 +116,8 @@ print(hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in model.parame
 
 @pytest.mark.slow
 def test_a_layer_norm_network_depends_on_what_it_does_by_hand(tmp_path: Path) -> None:
-    ran, answer = vary(
-        tmp_path, "trainings.py:layer_norm", "--threads", "2", "--only", "threads,cpu-capability,mkl,onednn-isa"
-    )
+    only = "threads,cpu-capability,mkl,onednn-isa"
+    ran, answer = vary(tmp_path, "trainings.py:layer_norm", "--no-explain", "--threads", "2", "--only", only)
     assert ran.code == 0, ran.out
 
     def digest(**variables: str) -> bytes:

@@ -24,7 +24,7 @@ from reprocheck.report.formats import formats_of
 from reprocheck.report.text.difference import where
 from reprocheck.report.wording import count, duration
 
-FIXTURES = Path(__file__).parent / "planted"
+FIXTURES = Path(__file__).parent / "fixtures"
 SCHEMA_VERSION = 1
 _SECONDS = 300.0
 """That one run may take: none takes more than a few, but the machine may be busy."""
