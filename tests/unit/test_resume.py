@@ -14,6 +14,7 @@ from reprocheck.commands.resume.compare import first_difference
 from reprocheck.commands.resume.history import read_history
 from reprocheck.commands.resume.model import Cause, Difference, History, ModelState, Pass, Save, Start, StepState
 from reprocheck.commands.resume.runs import _was_there
+from reprocheck.diagnosis.rules.explain import explain as page_of
 from reprocheck.evidence.run import tensor_record
 from reprocheck.protocol import STATES_FILE
 
@@ -112,6 +113,8 @@ def test_one_thing_that_is_not_restored(b: History, slug: str, confidence: str, 
     assert [cause.slug for cause in found] == [slug]
     assert found[0].confidence == confidence
     assert evidence in "; ".join(found[0].evidence)
+    page = page_of(found[0].code)
+    assert slug in page.splitlines()[0]
     assert found[0].help
 
 

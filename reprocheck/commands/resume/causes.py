@@ -8,27 +8,7 @@ from dataclasses import replace
 from reprocheck.commands.resume.align import state_before
 from reprocheck.commands.resume.model import Cause, Difference, History, StepState
 from reprocheck.commands.resume.steps import differing_kinds, generators_off, models_off, numbers_text, scalers_text
-
-_HELP = {
-    "parameters": "save and load the state_dict of the model after the last change of the step",
-    "optimizer-state": "save and load `optimizer.state_dict()`, too",
-    "optimizer-settings": "restore the optimizer from its state_dict after all changes of its settings",
-    "scheduler": "save and load `scheduler.state_dict()`, and make the scheduler before loading",
-    "scaler": "save and load `scaler.state_dict()`, too",
-    "rng": "save and load the states of the generators: torch.get_rng_state(), random.getstate(), numpy's, CUDA's",
-    "loader-position": "save how many batches of the epoch were used and skip them, with the order of that epoch: its "
-    "number, or the state of the loader's generator",
-    "epoch-counter": "save the number of the next epoch and of the next batch in it, and start the loop from there",
-    "mode": "call `model.train()` after loading, as before the first step",
-    "frozen": "freeze and unfreeze by the number of the step, not once on the way: a state_dict has no `requires_grad`",
-    "buffers": "save `model.state_dict()`, which has the buffers, not `model.parameters()` alone",
-    "ema": "save and load the averaged model, too",
-    "averaging": "save and load the counter or schedule of the averaging, too (`n_averaged`, the number of updates), "
-    "or the state_dict of the averaging object, not that of the model in it",
-    "other-state": "save what is kept over steps: averaged weights, running sums, histories",
-    "unknown": "compare by hand what goes into this step: epoch- and step-dependent values, modes, states of your own",
-}
-
+from reprocheck.diagnosis.rules.resume_pages import PAGE_OF
 
 _AVERAGING = "a counter or schedule of the averaging is not restored"
 _GIVEN = "the averaged weights were loaded as they had been saved"
@@ -46,7 +26,14 @@ def find_causes(a: History, b: History, k: int, difference: Difference, *, count
 
 def cause(slug: str, confidence: str, message: str, *evidence: str) -> Cause:
     """With the help that belongs to it."""
-    return Cause(slug=slug, confidence=confidence, message=message, evidence=evidence, help=_HELP[slug])
+    return Cause(
+        code=PAGE_OF[slug].code,
+        slug=slug,
+        confidence=confidence,
+        message=message,
+        evidence=evidence,
+        help=PAGE_OF[slug].fix,
+    )
 
 
 def _shown_at_start(a: History, b: History, k: int) -> Iterator[Cause]:

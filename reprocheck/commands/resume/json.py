@@ -45,6 +45,7 @@ def render_resume_json(answer: Answer, style: Style) -> str:
         },
         "causes": [
             {
+                "code": cause.code,
                 "cause": cause.slug,
                 "confidence": cause.confidence,
                 "message": cause.message,

@@ -160,6 +160,8 @@ class Difference:
 class Cause:
     """What was not restored, as far as it was shown."""
 
+    code: str
+    """Of its page."""
     slug: str
     confidence: str
     """high, medium or low."""

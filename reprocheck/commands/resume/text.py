@@ -92,7 +92,7 @@ def _table(answer: Answer, pen: Pen) -> list[str]:
 
 
 def _cause(cause: Cause, pen: Pen) -> list[str]:
-    severity = pen.paint("error", "red")
+    severity = pen.paint(f"error[{cause.code}]", "red")
     lines = [f"{severity}: {pen.text(cause.message)}"]
     lines += [f"   | {pen.text(line)}" for line in cause.evidence]
     lines.append(f"   = note: cause: {cause.slug}, confidence: {cause.confidence}")

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
-from reprocheck.diagnosis.rules import difference_pages, start_pages
+from reprocheck.diagnosis.rules import difference_pages, resume_pages, start_pages
 from reprocheck.diagnosis.rules.candidate_lines import origin_place
 from reprocheck.diagnosis.rules.generic import generic_remedies
 from reprocheck.diagnosis.rules.model import CONFIDENCES, ERROR, HIGH, LOW, MEDIUM, NOTE, WARNING, Match, Page, Rule
@@ -45,7 +45,8 @@ def pages() -> tuple[Page, ...]:
     """Every code, in order."""
     return tuple(
         sorted(
-            (*difference_pages.PAGES, *start_pages.PAGES, *(rule.page for rule in RULES)), key=lambda page: page.code
+            (*difference_pages.PAGES, *start_pages.PAGES, *resume_pages.PAGES, *(rule.page for rule in RULES)),
+            key=lambda page: page.code,
         )
     )
 
