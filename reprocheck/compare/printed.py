@@ -15,9 +15,13 @@ _VARIABLE = re.compile(
         (
             r"\b(?:[a-z]+_){0,5}(?:time|time_elapsed|took|elapsed|duration|eta|speed|throughput|latency|runtime|wall|pid|fps|sps|mfu|"
             r"per_sec|per_second)\b" + _BETWEEN + _NUMBER + r"(?:\s*\(\s*" + _NUMBER + r"\s*\))?",
-            r"\bdata\s+" + _NUMBER + r"\s*\(\s*" + _NUMBER + r"\s*\)",  # the time to load, as averaging meters print it
+            r"\bdata:?\s+"
+            + _NUMBER
+            + r"\s*\(\s*"
+            + _NUMBER
+            + r"\s*\)",  # the time to load, as averaging meters print it
             r"\bm?s/[a-z]+\b" + _BETWEEN + _NUMBER,
-            _NUMBER + r"\s*(?:[a-z]+/s(?:ec)?|s/[a-z]+)\b",
+            _NUMBER + r"\s*(?:[a-z]*/s(?:ec)?|s/[a-z]+)\b",
             _NUMBER + r"\s*(?:s|secs?|seconds?|m?secs?|[mun]s|\xc2\xb5s|mins?|minutes?|hrs?|hours?)\b",
             r"\b(?:\d+:)?\d{1,2}:\d{2}(?:[.,]\d+)?\b",
             r"\b\d{4}[-/]\d{2}[-/]\d{2}\b",

@@ -62,10 +62,11 @@ def explain_agreement(
     firsts: Sequence[Evidence],
     equal: Sequence[tuple[int, int]],
     templates: Templates,
+    lasts: Sequence[Evidence] = (),
 ) -> Agreement:
     """What is wrong with the seeds of a target that reproduces, and what could not be asked. Raises Interrupted.
 
-    `firsts` has a run of each seed, `equal` the pairs of seeds whose runs agree.
+    `firsts` and `lasts` have a run of each seed, `equal` the pairs of seeds whose runs agree.
     """
     first = firsts[0]
     runner = ExperimentRunner(planner, progress, planner.request.explain_budget, templates=templates)
@@ -82,7 +83,7 @@ def explain_agreement(
         manifest=first.manifest,
         facts=first.facts,
     )
-    place = place_for(planner, firsts) if _is_of_interest(planner.request) else "not asked for"
+    place = place_for(planner, firsts, lasts) if _is_of_interest(planner.request) else "not asked for"
     why_not = place if isinstance(place, str) else ""
     depends = False
     if isinstance(place, Place):

@@ -23,10 +23,15 @@ class Place:
     home_copies: bool = True
 
 
-def place_for(planner: Planner, runs: Sequence[Evidence]) -> Place | str:
-    """The place for one more run like these; a reason as text where there is none."""
-    written = written_by(*runs)
-    is_known = all(_is_known(run) for run in runs)
+def place_for(planner: Planner, runs: Sequence[Evidence], lasts: Sequence[Evidence] = ()) -> Place | str:
+    """The place for one more run like these; a reason as text where there is none.
+
+    `lasts`: the last run of each seed. What only the first ones wrote elsewhere (prepared data) is there by now.
+    """
+    is_known = all(_is_known(run) for run in (*runs, *lasts))
+    again = set(written_by(*(lasts or runs)))
+    root = os.path.realpath(planner.cwd).rstrip(os.sep) + os.sep
+    written = tuple(path for path in written_by(*runs, *lasts) if path in again or path.startswith(root))
     if is_known and not written:
         return Place()  # what writes nothing can do no harm
     large = too_much(planner.cwd, COPIED_BYTES, COPIED_FILES)

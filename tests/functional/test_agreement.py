@@ -143,6 +143,18 @@ def test_what_could_touch_other_files_is_not_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_data_that_only_the_first_run_prepared_elsewhere_does_no_harm(tmp_path: Path) -> None:
+    """As libraries do with `../data`: the second run found it there, and so will a further one."""
+    folder = tmp_path / "code"
+    folder.mkdir()
+    prepare = "import os; os.path.exists('../rows.npy') or np.save('../rows.npy', np.ones((8, 3), np.float32))\n"
+    source = READS.format(data="'../rows.npy'", end="").replace("weights =", prepare + "weights =", 1)
+    (folder / "train.py").write_text(source)
+    ran = reprocheck("run", "--threads", "1", "--format", "json", "train.py", cwd=folder, env=environment())
+    assert "no-seed" in causes(ran.json()), ran.out + ran.err
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["data above", "nothing written", "cache under home", "absolute data", "large folder"])
 def test_the_run_without_our_seeding_finds_what_the_first_run_found(kind: str, tmp_path: Path) -> None:
     """Data next to and above the folder, a cache; what the user has is left as it is."""

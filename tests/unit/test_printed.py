@@ -27,6 +27,10 @@ from reprocheck.compare.printed import Printed, compare_printed
             "{'train_runtime': '1.022', 'train_samples_per_second': '31.32', 'train_loss': '3.9'}",
             "{'train_runtime': '0.5', 'train_samples_per_second': '62.5', 'train_loss': '3.9'}",
         ),
+        (
+            "Loss: 1.19  Time: 2.150s,    3.72/s  (2.150s,    3.72/s)  LR: 1e-5  Data: 1.1 (1.1)",
+            "Loss: 1.19  Time: 2.513s,    3.18/s  (2.513s,    3.18/s)  LR: 1e-5  Data: 0.9 (0.9)",
+        ),
         ("|    fps             | 1234     |", "|    fps             | 98       |"),
         ("| epoch 1 | lr 20.00 | ms/batch  5.21 | loss 2.1", "| epoch 1 | lr 20.00 | ms/batch 15.03 | loss 2.1"),
         ("Time  6.9 ( 6.9)\tData  0.62 ( 0.62)\tLoss 6.8", "Time  4.3 ( 4.9)\tData  0.7 ( 0.66)\tLoss 6.8"),

@@ -272,7 +272,8 @@ def _explain(
             unknown = SelfSeeding(seeds_itself=None, reason="the runs were needed for --against")
             return _Explained(explanation=explanation, not_done=explanation.not_done, self_seeding=unknown)
         if firsts:
-            found = explain_agreement(here.planner, progress, firsts, equal_seeds(firsts), templates)
+            lasts = [one.evidence[-1] for one in here.runs if one.evidence and not one.evidence[-1].partial]
+            found = explain_agreement(here.planner, progress, firsts, equal_seeds(firsts), templates, lasts)
             return _Explained(findings=found.findings, not_done=found.not_done, self_seeding=found.self_seeding)
     except Interrupted:
         raise
