@@ -88,7 +88,7 @@ def spec_of(path: Path, folder: Path, name: str, max_steps: int | None) -> RunSp
         ),
         settings=Settings(threads=1, timeout=200, max_steps=max_steps),
         ambient=EnvironmentFactors(hash_seed=0),
-        environment={**environment(OMP_NUM_THREADS="1"), RUN_VARIABLE: f"a/{name}"},
+        environment={**environment(OMP_NUM_THREADS="1"), RUN_VARIABLE: f"{folder}/{name}"},
         cwd=work,
         directory=folder / ".reprocheck" / "audits" / "a" / name,
     )
