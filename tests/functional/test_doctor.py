@@ -109,7 +109,7 @@ def test_how_seeds_are_misused_is_seen_in_one_run(name: str, cause: str, severit
 def test_loop_check_that_is_right_is_not_reported(name: str, tmp_path: Path) -> None:
     arguments = ("--arg", "set_to_none=True") if name == "accumulates" else ()
     arguments = ("--arg", "zero_in_place=True") if name == "plays_against_each_other" else arguments
-    _, answer = doctor(tmp_path, f"{HERE / 'targets' / 'conduct' / 'right.py'}:{name}", *arguments)
+    _, answer = doctor(tmp_path, f"{HERE / 'targets' / 'loop_checks' / 'right.py'}:{name}", *arguments)
     assert set(causes(answer)) <= {"no-seed"}
 
 

@@ -34,9 +34,9 @@ def seeds(one: str, other: str, line: int = 10) -> tuple[tuple[LedgerEntry, ...]
     )
 
 
-def conducted(kind: str, other: str) -> tuple[Make, Make]:
+def with_fact(kind: str, other: str) -> tuple[Make, Make]:
     """A fact that the run noted makes the finding; one that is like it does not. What makes the facts, and what on
-    purpose looks the same, is tried with real trainings in tests/functional/test_conduct.py."""
+    purpose looks the same, is tried with real trainings in tests/functional/test_loop_checks.py."""
     return lambda: case(divergence=None, facts=(fact(kind),)), lambda: case(divergence=None, facts=(fact(other),))
 
 
@@ -589,16 +589,16 @@ CASES: dict[str, tuple[Make, Make]] = {
             hits=(hit("constant-seed"),),
         ),
     ),
-    "train-mode-without-grad": conducted("train-mode-without-grad", "evaluation-in-train-mode"),
-    "evaluation-in-train-mode": conducted("evaluation-in-train-mode", "train-mode-without-grad"),
-    "graph-in-evaluation": conducted("graph-in-evaluation", "evaluation-in-train-mode"),
-    "step-after-evaluation": conducted("step-after-evaluation", "step-in-eval-mode"),
-    "step-in-eval-mode": conducted("step-in-eval-mode", "step-after-evaluation"),
-    "gradients-not-zeroed": conducted("gradients-not-zeroed", "step-on-old-gradients"),
-    "step-on-old-gradients": conducted("step-on-old-gradients", "step-without-gradients"),
-    "step-without-gradients": conducted("step-without-gradients", "step-on-old-gradients"),
-    "scheduler-before-optimizer": conducted("scheduler-before-optimizer", "step-without-gradients"),
-    "parameters-without-gradient": conducted("parameters-without-gradient", "nothing-is-trained"),
-    "nothing-is-trained": conducted("nothing-is-trained", "parameters-without-gradient"),
-    "gradient-without-optimizer": conducted("gradient-without-optimizer", "parameters-without-gradient"),
+    "train-mode-without-grad": with_fact("train-mode-without-grad", "evaluation-in-train-mode"),
+    "evaluation-in-train-mode": with_fact("evaluation-in-train-mode", "train-mode-without-grad"),
+    "graph-in-evaluation": with_fact("graph-in-evaluation", "evaluation-in-train-mode"),
+    "step-after-evaluation": with_fact("step-after-evaluation", "step-in-eval-mode"),
+    "step-in-eval-mode": with_fact("step-in-eval-mode", "step-after-evaluation"),
+    "gradients-not-zeroed": with_fact("gradients-not-zeroed", "step-on-old-gradients"),
+    "step-on-old-gradients": with_fact("step-on-old-gradients", "step-without-gradients"),
+    "step-without-gradients": with_fact("step-without-gradients", "step-on-old-gradients"),
+    "scheduler-before-optimizer": with_fact("scheduler-before-optimizer", "step-without-gradients"),
+    "parameters-without-gradient": with_fact("parameters-without-gradient", "nothing-is-trained"),
+    "nothing-is-trained": with_fact("nothing-is-trained", "parameters-without-gradient"),
+    "gradient-without-optimizer": with_fact("gradient-without-optimizer", "parameters-without-gradient"),
 }

@@ -1,4 +1,4 @@
-"""How a training conducts itself: the modes of its models, whose gradients its optimizers take, and in which order.
+"""Checks of the training loop: the modes of its models, whose gradients its optimizers take, and in which order.
 
 Nothing here reads the values of a tensor or waits for a device: whether a gradient was zeroed or added to is seen from
 the version that PyTorch counts. Only the main thread is watched. What is found are facts with a line, not judgements.

@@ -1,4 +1,4 @@
-"""What the rules on a training's conduct share: a fact that the run itself noted makes a match."""
+"""What the rules on the training loop share: a fact that the run itself noted makes a match."""
 
 from __future__ import annotations
 
