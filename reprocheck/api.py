@@ -204,7 +204,7 @@ def target_text(function: Function) -> str:
 def refuse_unknown(what: str, options: Iterable[str]) -> None:
     """Raises UsageError for a name that is no option here."""
     from reprocheck.config.checks import nearest
-    from reprocheck.config.settings import OPTIONS
+    from reprocheck.config.options import OPTIONS
 
     known = [option.key for option in OPTIONS.values() if option.name not in ONLY_COMMAND_LINE]
     for name in options:

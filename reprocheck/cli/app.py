@@ -32,7 +32,7 @@ from reprocheck.cli.params import params
 from reprocheck.cli.resume import resume
 from reprocheck.cli.vary import also_vary, check_vary
 from reprocheck.cli.vary import vary as vary_command
-from reprocheck.config.settings import OPTIONS
+from reprocheck.config.options import OPTIONS
 from reprocheck.errors import ExitCode
 from reprocheck.model import Verdict
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reprocheck.config.settings import OPTIONS
+from reprocheck.config.options import OPTIONS
 from reprocheck.errors import EXIT_CODE_MEANINGS
 from reprocheck.model.tolerance import Tolerance
 

@@ -16,7 +16,7 @@ from typing import Any
 import typer
 
 from reprocheck.cli.app import app
-from reprocheck.config.settings import OPTIONS, Group
+from reprocheck.config.options import OPTIONS, Group
 
 ALL = "all"
 OWN = "Options of this command"

@@ -15,7 +15,8 @@ import pytest
 
 from reprocheck.cli import reference
 from reprocheck.cli.reference import write_tables
-from reprocheck.config.settings import OPTIONS, load_config
+from reprocheck.config.options import OPTIONS
+from reprocheck.config.settings import load_config
 from reprocheck.errors import EXIT_CODE_MEANINGS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,7 @@ import torch
 
 import reprocheck
 from reprocheck.api import ONLY_COMMAND_LINE, Options, make_order, target_text
-from reprocheck.config.settings import OPTIONS
+from reprocheck.config.options import OPTIONS
 from reprocheck.engine.store import create_audit_folder, prune
 from reprocheck.errors import UsageError
 from reprocheck.model import Seeding

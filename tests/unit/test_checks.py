@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from reprocheck.config.checks import parse_arg, parse_env, parse_output
-from reprocheck.config.settings import OPTIONS, validate
+from reprocheck.config.options import OPTIONS
+from reprocheck.config.settings import validate
 from reprocheck.errors import UsageError
 from reprocheck.model import AmbientMode, Compare, Deterministic, Seeding
 

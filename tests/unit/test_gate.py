@@ -13,7 +13,8 @@ import pytest
 
 from reprocheck.commands.run import gate
 from reprocheck.commands.run.gate import FailOn, Known, Switches, decide, load_known, read_switches, ruled
-from reprocheck.config.settings import OPTIONS, load_config, merge
+from reprocheck.config.options import OPTIONS
+from reprocheck.config.settings import load_config, merge
 from reprocheck.errors import UsageError
 from reprocheck.model import Against, Audit, Location, Verdict
 from reprocheck.report.json.v1 import render_json, to_plain
