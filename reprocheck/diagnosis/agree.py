@@ -28,3 +28,8 @@ def first_difference(a: Evidence, b: Evidence, request: Request, limit: int | No
     if limit is not None:
         a, b, request = cut(a, limit), cut(b, limit), replace(request, compare=())
     return compare(a, b, request).divergence
+
+
+def equal_generators(a: Evidence, b: Evidence) -> bool:
+    """Whether the generators of both runs ended in equal states."""
+    return bool(a.rng) and dict(a.rng) == dict(b.rng)

@@ -13,7 +13,7 @@ from pathlib import Path
 from reprocheck.compare.verdict import unasked
 from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
 from reprocheck.diagnosis.generators import drawn_before_seeded
-from reprocheck.diagnosis.ledger_file import load_entries
+from reprocheck.diagnosis.ledger_file import entries_as_of
 from reprocheck.diagnosis.place import Place, place_for
 from reprocheck.diagnosis.rules import diagnose
 from reprocheck.diagnosis.rules.difference import equal_batches, equal_starts
@@ -22,12 +22,10 @@ from reprocheck.diagnosis.source.scan import scan
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import Templates
-from reprocheck.evidence.run import Ran
 from reprocheck.model import (
     Evidence,
     Finding,
     Instruments,
-    Location,
     NotCompared,
     Request,
     RunSpec,
@@ -36,7 +34,7 @@ from reprocheck.model import (
     Target,
     UnseededGenerator,
 )
-from reprocheck.model.explanation import Arm, Attribution, Case, LedgerEntry, SourceHit
+from reprocheck.model.explanation import Arm, Attribution, Case, SourceHit
 from reprocheck.model.kinds import AttributionKind, SourceKind
 from reprocheck.model.run_spec import PLAIN
 from reprocheck.protocol import count_steps
@@ -96,7 +94,7 @@ def explain_agreement(
         ran = runner.run("following the seed", [runner.spec(first, limit=limit, instruments=Instruments(ledger=True))])[
             0
         ]
-        case = replace(case, entries=_entries(ran, first))
+        case = replace(case, entries=entries_as_of(ran, first))
     not_done = (
         (NotCompared(what=WHAT, reason=why_not, help=HELP),) if why_not and _is_of_interest(planner.request) else ()
     )
@@ -174,7 +172,7 @@ def _dependent(
     ran = runner.run(
         "what is used before it is seeded?", [_unseeded(runner, first, limit, place, Instruments(ledger=True))]
     )[0]
-    case = replace(case, entries=_entries(ran, first))
+    case = replace(case, entries=entries_as_of(ran, first))
     drawn = drawn_before_seeded(case.entries, Seeding.NONE)
     if not drawn:
         return case, why_failed(ran) or "it differs, and no generator was seen in use before it was seeded"
@@ -188,18 +186,3 @@ def _dependent(
     return replace(
         case, request=request, attribution=Attribution(kind=AttributionKind.SEEDING, factors=tuple(drawn), arms=(arm,))
     ), ""
-
-
-def _entries(ran: Ran, first: Evidence) -> tuple[LedgerEntry, ...]:
-    """The ledger of a run, its places moved from a copy of the folder to the folder itself."""
-    if not isinstance(ran, Evidence):
-        return ()
-    return tuple(
-        replace(entry, location=_moved(entry.location, ran, first)) for entry in load_entries(ran.spec.directory)
-    )
-
-
-def _moved(location: Location | None, ran: Evidence, first: Evidence) -> Location | None:
-    if location is None or not Path(location.path).is_relative_to(ran.spec.cwd):
-        return location
-    return replace(location, path=str(first.spec.cwd / Path(location.path).relative_to(ran.spec.cwd)))

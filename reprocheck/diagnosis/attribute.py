@@ -17,10 +17,10 @@ from reprocheck.diagnosis.agree import first_difference, limit_of
 from reprocheck.diagnosis.experiments import ExperimentRunner, tmpdir_of, why_failed
 from reprocheck.diagnosis.factors import SmallestSets, Spent
 from reprocheck.diagnosis.generators import drawn_before_seeded
-from reprocheck.diagnosis.leftovers import Leftover, leftovers
+from reprocheck.diagnosis.leftovers import Leftover, first_writes, leftovers
 from reprocheck.diagnosis.replay import Replay
 from reprocheck.evidence.run import Ran
-from reprocheck.model import Divergence, EnvironmentFactors, Evidence, Location, RunSpec, Seeding
+from reprocheck.model import Divergence, EnvironmentFactors, Evidence, Instruments, Location, RunSpec, Seeding
 from reprocheck.model.explanation import Arm, Attribution, Hold, LedgerEntry
 from reprocheck.model.kinds import AttributionKind, OriginKind, SourceKind, Stage
 
@@ -206,6 +206,7 @@ class Attributor:
             copy_without=inside,
             home_without=outside if outside else None,
             against=(self.a, later),
+            instruments=Instruments(ledger=True),
         )
         ran = self.runner.run("does it agree with the first run where no run has left a file?", [spec])[0]
         same = self.runner.agree(self.a, ran, self.limit)
@@ -216,7 +217,10 @@ class Attributor:
         )
         if not (same and differs):
             return None
-        return self._answer(AttributionKind.LEFTOVER, ["files of earlier runs"], hold=Hold(), rate=self._rate())
+        writes = first_writes(ran, self.a)
+        return self._answer(
+            AttributionKind.LEFTOVER, ["files of earlier runs"], hold=Hold(), rate=self._rate(), first_writes=writes
+        )
 
     # Environment factors
 

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reprocheck.diagnosis.agree import first_difference
+from reprocheck.diagnosis.agree import equal_generators, first_difference
 from reprocheck.diagnosis.attribute import Attributor, when
 from reprocheck.diagnosis.experiments import ExperimentRunner
-from reprocheck.diagnosis.leftovers import written_by
+from reprocheck.diagnosis.further_causes import FoundBeside, try_clock, try_without
+from reprocheck.diagnosis.leftovers import leftovers, written_by
 from reprocheck.diagnosis.remedy import Tried, hold_of, try_for_all, try_remedies
 from reprocheck.diagnosis.replay import Replay, replay
 from reprocheck.diagnosis.rules import diagnose, remedies
@@ -19,7 +20,7 @@ from reprocheck.diagnosis.torch_warnings import nondeterministic
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import MOST_IDLE, Templates
-from reprocheck.model import Divergence, Edit, Evidence, Finding, NotCompared
+from reprocheck.model import Divergence, Edit, Evidence, Finding, NotCompared, Workdir
 from reprocheck.model.explanation import Attribution, Case, Explanation, SourceHit, Trial
 from reprocheck.model.kinds import AttributionKind, Confidence, OriginKind, Severity
 
@@ -27,6 +28,8 @@ MOST_CAUSES = 4
 """Rounds of looking for what else there is."""
 ENOUGH_FOR_ANOTHER = 4
 """Runs that another round takes at least."""
+DECIDING = ("clock-loop", "clock-branch", "clock-choice")
+"""Patterns of source lines where a clock decides: two runs may decide alike by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,10 @@ def explain_difference(
         done = any(trial.works for trial in trials)
         if not done:
             pair, done = _what_remains(runner, one, tried, a, b)
+    if _is_refuted(rounds, trials):
+        rounds[0], done = _without_lines(rounds[0]), False
+    beside = _beside(runner, rounds, trials, hits, a, b) if done else ()
+    rounds += [_further(rounds[0], one) for one in beside if one.attribution is not None]
     explanation = Explanation(
         seed=a.spec.seed,
         attribution=rounds[0].attribution,
@@ -79,7 +86,11 @@ def explain_difference(
         runs=runner.spent,
         excluded=_excluded(rounds[0].attribution),
         further=tuple(one.attribution for one in rounds[1:]),
-        not_done=(*rounds[0].seen.not_done, *not_done(rounds[0].seen, runner), *_may_remain(runner, rounds, done)),
+        not_done=(
+            *rounds[0].seen.not_done,
+            *not_done(rounds[0].seen, runner),
+            *_may_remain(runner, rounds, done, beside),
+        ),
     )
     return explanation, _settled(_found(rounds, _edits(trials)), trials)
 
@@ -117,6 +128,7 @@ def _look(
         facts=a.facts,
         warnings=nondeterministic((a, b)),
         written=written_by(a, b),
+        equal_generators=equal_generators(a, b),
         cwd=str(a.spec.cwd),
     )
     if attribution.hold is not None:
@@ -157,8 +169,77 @@ def _what_remains(
     return None, agree is True
 
 
-def _may_remain(runner: ExperimentRunner, rounds: Sequence[_Round], done: bool) -> tuple[NotCompared, ...]:
+def _is_refuted(rounds: Sequence[_Round], trials: Iterable[Trial]) -> bool:
+    """One line was shown to be enough, and yet runs differ with constant answers there: it was luck."""
+    attribution = rounds[0].attribution
+    if len(rounds) > 1 or attribution.kind != AttributionKind.FROZEN or not attribution.lines:
+        return False
+    constant = {f"{kind}@{line.path}:{line.line}" for kind in attribution.factors for line in attribution.lines}
+    return any(
+        dict(trial.remedies[0].overrides).get("frozen") and set(dict(trial.remedies[0].overrides)["frozen"]) == constant
+        for trial in trials
+        if len(trial.remedies) == 1 and not trial.failed and trial.agreed < trial.runs
+    )
+
+
+def _without_lines(one: _Round) -> _Round:
+    def bare(attribution: Attribution) -> Attribution:
+        return replace(attribution, lines=(), sure=False)
+
+    cases = tuple(replace(case, attribution=bare(case.attribution)) for case in one.cases if case.attribution)
+    return replace(one, attribution=bare(one.attribution), cases=cases)
+
+
+def _beside(
+    runner: ExperimentRunner,
+    rounds: Sequence[_Round],
+    trials: Iterable[Trial],
+    hits: Iterable[SourceHit],
+    a: Evidence,
+    b: Evidence,
+) -> tuple[FoundBeside, ...]:
+    """Whether files of earlier runs, or a clock, are causes, too, where all others are known and runs agree."""
+    if any(
+        one.attribution.kind in (AttributionKind.LEFTOVER, AttributionKind.UNCLEAR, AttributionKind.PROCESS)
+        for one in rounds
+    ):
+        return ()
+    working_fixes = next((trial for trial in trials if trial.works), None)
+    hold = runner.hold
+    for remedy in () if working_fixes is None else working_fixes.remedies:
+        hold = hold + hold_of(remedy)
+    found = []
+    files = leftovers([entry for one in rounds for entry in (*one.seen.entries, *one.seen.other_entries)], a, b)
+    if files and runner.request.workdir is not Workdir.FRESH:
+        found.append(try_without(runner, hold, a, files))
+    is_held = any(item.startswith("clock") for item in hold.frozen)
+    if not is_held and any(hit.pattern in DECIDING for hit in hits):
+        found.append(try_clock(runner, hold, a))
+    return tuple(found)
+
+
+def _further(first: _Round, found: FoundBeside) -> _Round:
+    assert found.attribution is not None
+    divergence = found.divergence or first.divergence
+    case = replace(
+        first.cases[0],
+        origin=None,
+        attribution=found.attribution,
+        divergence=divergence,
+        equal_generators=found.equal_generators,
+    )
+    if found.entries:
+        case = replace(case, entries=found.entries, other_entries=())
+    return _Round(divergence=divergence, seen=first.seen, attribution=found.attribution, cases=(case,))
+
+
+def _may_remain(
+    runner: ExperimentRunner, rounds: Sequence[_Round], done: bool, beside: Iterable[FoundBeside]
+) -> tuple[NotCompared, ...]:
     """That what was shown need not be all."""
+    not_tried = "; ".join(one.not_tried for one in beside if one.not_tried)
+    if not_tried:
+        return (NotCompared(what="further causes", reason=f"other causes may remain: {not_tried}"),)
     if done or rounds[0].attribution.kind in (AttributionKind.UNCLEAR, AttributionKind.PROCESS):
         return ()
     spent = runner.left < ENOUGH_FOR_ANOTHER

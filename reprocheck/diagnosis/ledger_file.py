@@ -22,7 +22,8 @@ from typing import Any
 
 from reprocheck.diagnosis.source.order_place import walked
 from reprocheck.diagnosis.source.seed_place import Call, frames_of, read_stack, seed_place, source_at
-from reprocheck.model import Location
+from reprocheck.evidence.run import Ran
+from reprocheck.model import Evidence, Location
 from reprocheck.model.explanation import LedgerEntry, SourceHit
 from reprocheck.model.kinds import SourceKind
 from reprocheck.protocol import LEDGER_FILE
@@ -133,3 +134,27 @@ def _text(line: Mapping[str, Any], name: str) -> str:
 def _number(line: Mapping[str, Any], name: str) -> int:
     value = line.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53 else 0
+
+
+def entries_as_of(ran: Ran, first: Evidence) -> tuple[LedgerEntry, ...]:
+    """The ledger of a run, its places moved from a copy of the folder, and its files from a home folder of its own, to
+    where the first run had them; nothing where it gave no evidence."""
+    if not isinstance(ran, Evidence):
+        return ()
+    home = ran.spec.home
+
+    def at_home(value: str) -> str:
+        if home is None or not Path(value).is_relative_to(home.at):
+            return value
+        return str(home.source / Path(value).relative_to(home.at))
+
+    return tuple(
+        replace(entry, location=_moved(entry.location, ran, first), value=at_home(entry.value))
+        for entry in load_entries(ran.spec.directory)
+    )
+
+
+def _moved(location: Location | None, ran: Evidence, first: Evidence) -> Location | None:
+    if location is None or not Path(location.path).is_relative_to(ran.spec.cwd):
+        return location
+    return replace(location, path=str(first.spec.cwd / Path(location.path).relative_to(ran.spec.cwd)))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 
 from reprocheck.compare.files import UNTOUCHED
+from reprocheck.diagnosis.ledger_file import entries_as_of
+from reprocheck.evidence.run import Ran
 from reprocheck.model import Evidence, Known, Location
 from reprocheck.model.explanation import LedgerEntry
 from reprocheck.model.kinds import SourceKind
@@ -61,6 +63,11 @@ def leftovers(entries: Iterable[LedgerEntry], *runs: Evidence) -> tuple[Leftover
 def reads_what_was_written(entries: Iterable[LedgerEntry], *runs: Evidence) -> bool:
     """Whether a run looks at a file that one of the runs writes."""
     return bool(leftovers(entries, *runs))
+
+
+def first_writes(ran: Ran, first: Evidence) -> tuple[LedgerEntry, ...]:
+    """What a run wrote that found no file of an earlier one, its places as in the first run."""
+    return tuple(entry for entry in entries_as_of(ran, first) if entry.kind == SourceKind.WRITE)
 
 
 def written_by(*runs: Evidence) -> tuple[str, ...]:

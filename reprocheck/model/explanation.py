@@ -199,6 +199,12 @@ class Hold:
         )
 
 
+WITH_AND_WITHOUT_EARLIER_FILES = "with and without earlier files"
+"""The experiment that shows files of earlier runs beside other causes."""
+WITH_AND_WITHOUT_CLOCK = "with and without a constant clock"
+"""The experiment that shows a clock beside other causes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
     """What the difference depends on, as far as experiments showed it."""
@@ -220,6 +226,8 @@ class Attribution:
     """The experiment would hardly have come out so by chance: what it is compared with differed often enough."""
     hold: Hold | None = None
     """What holds this cause constant; None where nothing is known to."""
+    first_writes: tuple[LedgerEntry, ...] = ()
+    """leftover: writes of a run that found no file of an earlier one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +259,8 @@ class Case:
     """What PyTorch said of ops without a deterministic implementation."""
     written: tuple[str, ...] = ()
     """Real paths of the files that the runs of the audit wrote."""
+    equal_generators: bool = False
+    """The generators of both runs ended in equal states: as far as they go, both drew alike."""
     cwd: str = ""
     """The folder that relative paths of `entries` start from."""
     alone: bool = False

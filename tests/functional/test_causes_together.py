@@ -129,9 +129,57 @@ def test_a_cache_in_the_home_folder_is_distinguished_from_memory(tmp_path: Path)
     home = tmp_path / "home"
     home.mkdir()
     answer = explained(CACHE, tmp_path / "project", home=home)
-    assert causes(answer) == [("cache-shift", 7, "high")]
+    assert causes(answer) == [("cache-shift", 11, "high")]
     assert answer["explanation"]["attribution"]["kind"] == "leftover"
     assert "fill-masks-cause" not in [finding["cause"] for finding in answer["findings"]]
+
+
+def test_a_cache_beside_a_clock_is_found_once_the_clock_is_held(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    draw = "x = table() + torch.randn(16, 3, generator=torch.Generator().manual_seed(time.time_ns() % 2**31))"
+    source = CACHE.replace("x = table()", draw).replace("import os", "import os\nimport time")
+    answer = explained(source, tmp_path / "project", home=home)
+    assert sorted(causes(answer)) == [("cache-shift", 12, "high"), ("clock-or-pid-seed", 16, "high")]
+
+
+LISTING_AND_DEADLINE = """\
+import os
+import threading
+import time
+import torch
+from torch import nn
+
+class Stopper:
+    def __init__(self, seconds):
+        self.deadline = time.monotonic() + seconds
+
+    def should_stop(self):
+        return time.monotonic() >= self.deadline
+
+torch.manual_seed(0)
+stopper = Stopper(1.0)
+x = torch.tensor([[float(name)] for name in os.listdir("parts")])
+model = nn.Linear(1, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(1000):
+    optimizer.zero_grad()
+    model(x[step % 6 : step % 6 + 2]).square().mean().backward()
+    optimizer.step()
+    if stopper.should_stop():
+        break
+    if step == 3:
+        threading.Event().wait(1.2)
+"""
+
+
+def test_a_deadline_at_which_both_runs_happened_to_stop_is_told(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    for number in range(9):
+        (tmp_path / "parts" / str(number)).write_text("")
+    answer = explained(LISTING_AND_DEADLINE, tmp_path)
+    assert ("listdir-order", 16, "high") in causes(answer)
+    assert ("wall-clock-budget", 12, "medium") in causes(answer)
 
 
 HASH_AND_SET = """\

@@ -41,9 +41,10 @@ def main() -> int:
             claims = "; ".join(" ".join(map(str, claim)) for claim in result.claims)
             missed = f"  missed: {', '.join(result.missed)}" if result.missed else ""
             rest = " (may remain)" if result.may_remain else ""
+            seconds = f"{result.seconds:.0f} s, {result.cpu_seconds:.0f} s of CPU"
             print(
                 f"{'!!' if result.wrong_and_sure or result.fault else '  '} {result.name}  exit {result.code}"
-                f"  {result.seconds:.0f} s, {result.runs} runs  {claims}{missed}{rest} {result.fault[:300]}",
+                f"  {seconds}, {result.runs} runs  {claims}{missed}{rest} {result.fault[:300]}",
                 flush=True,
             )
             if kept is not None:

@@ -315,7 +315,7 @@ CAUSES = (
                 return torch.load(path)  #!
             path.parent.mkdir(parents=True, exist_ok=True)
             found = torch.rand(4)
-            torch.save(found, path)
+            torch.save(found, path)  #!
             return found
         """,
         data='x = x + statistics_of("train")\nx = x + torch.rand(16, 1)',
@@ -330,7 +330,7 @@ CAUSES = (
             if STORE.exists():  #!
                 return np.load(STORE)  #!
             made = np.random.rand(16).astype(np.float32)
-            np.save(STORE, made)
+            np.save(STORE, made)  #!
             return made
         """,
         data="x = x + torch.from_numpy(tokens()).unsqueeze(1)\nx = x + float(np.random.rand())",

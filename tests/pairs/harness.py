@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -32,6 +33,8 @@ class Result:
     """Something that was tried made the runs agree."""
     runs: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    """Of all processes; what other jobs took at the same time is in it."""
     fault: str = ""
     output: str = field(default="", compare=False)
     """The report, as JSON."""
@@ -59,7 +62,7 @@ def try_one(training: Training, folder: Path) -> Result:
     command = [sys.executable, "-m", "reprocheck", "run", *training.options, "--format", "json", target]
     if any(cause.is_race for cause in training.causes):
         command += ["--repeats", "3"]
-    started = time.monotonic()
+    started, cpu = time.monotonic(), _cpu_of_children()
     try:
         done = subprocess.run(
             command, cwd=work, env=environment(HOME=str(home)), capture_output=True, text=True, timeout=SECONDS
@@ -71,10 +74,10 @@ def try_one(training: Training, folder: Path) -> Result:
         answer = json.loads(done.stdout)
     except ValueError:
         return Result(training.name, done.returncode, seconds=seconds, fault=(done.stdout + done.stderr)[-2000:])
-    return judged(training, done.returncode, answer, seconds)
+    return judged(training, done.returncode, answer, seconds, _cpu_of_children() - cpu)
 
 
-def judged(training: Training, code: int, answer: dict[str, object], seconds: float = 0.0) -> Result:
+def judged(training: Training, code: int, answer: dict[str, object], seconds: float = 0.0, cpu: float = 0.0) -> Result:
     """Whether each cause that an audit names is one of the training's."""
     findings, explanation = answer["findings"], answer["explanation"] or {}
     assert isinstance(findings, list)
@@ -106,9 +109,15 @@ def judged(training: Training, code: int, answer: dict[str, object], seconds: fl
         ),
         runs=explanation.get("runs", 0),
         seconds=round(seconds, 1),
+        cpu_seconds=round(cpu, 1),
         fault="a bug in reprocheck" if "a bug in reprocheck" in text else "",
         output=text,
     )
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def table(results: Sequence[Result]) -> str:

@@ -241,6 +241,26 @@ def test_a_parameter_filled_by_another_draw_is_no_unfilled_memory(pair: Pair) ->
     )
 
 
+@pytest.mark.parametrize("fills", ["uniform_", "fill_"])
+def test_an_optimizer_takes_in_what_memory_was_filled_with(pair: Pair, fills: str) -> None:
+    pair.op("aten::empty", blank=3)
+    if fills == "fill_":
+        pair.op("aten::fill_", scalars="value = 1|value = 2", writes=[(3, "p|q")], line=6)
+    else:
+        pair.op("aten::uniform_", generator="g1|g2", writes=[(3, "p|q")], line=6)
+    pair.fill()
+    pair.op("aten::add_", [(3, "p|q"), (9, "gradient")], writes=[(3, "r|s")], phase="optimizer", line=8)
+    origin = pair.locate()
+    assert origin is not None
+    assert (origin.call.op, origin.call.frames[0].location.line) == (f"aten::{fills}", 6)
+
+
+def test_an_optimizer_does_not_take_in_memory_that_nobody_filled(pair: Pair) -> None:
+    pair.op("aten::empty", blank=3)
+    pair.op("aten::add_", [(3, "p|q"), (9, "in")], writes=[(3, "r|s")], line=8)
+    assert pair.locate() is None
+
+
 def test_a_draw_from_an_equal_generator_is_the_operation(pair: Pair) -> None:
     pair.op("aten::rand", generator="g", gives=[(3, "p|q")])
     origin = pair.locate()

@@ -596,6 +596,7 @@ class TestJson:
             "time_ratio",
             "cost",
             "hold",
+            "first_writes",
         }  # volatile, or ours alone
         assert set(getattr(model, name).__dataclass_fields__) - left_out <= shown[name].keys()
 

@@ -294,3 +294,16 @@ def test_an_unsure_cause_whose_changed_line_works_is_reported() -> None:
     assert edit is not None
     assert causes(one) == ["str-set-order"]
     assert [finding.cause for finding in diagnose(one, {edit})] == ["str-set-order", "builtin-hash"]
+
+
+def test_a_cache_is_named_at_the_line_that_ends_the_work_which_later_runs_skip() -> None:
+    shown = CASES["cache-shift"][0]()
+    assert shown.attribution is not None
+    written = entry("write", "torch.save", 14, value="last.pt")
+    finding = diagnose(replace(shown, attribution=replace(shown.attribution, first_writes=(written,))))[0]
+    assert (finding.cause, finding.location) == ("cache-shift", at(14))
+    assert any("later ones find it at train.py:10" in line for line in finding.evidence)
+
+
+def test_a_stored_file_is_no_cache_that_skips_draws_where_both_runs_drew_alike() -> None:
+    assert causes(replace(CASES["cache-shift"][0](), equal_generators=True)) == ["auto-resume"]

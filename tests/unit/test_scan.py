@@ -127,6 +127,7 @@ FOUND = {
         "import time\nwhile time.monotonic() < deadline:\n    step()",
         "import time\nfor x in y:\n    if time.time() - start > 60:\n        break",
         "import time\nfor x in y:\n    spent = time.time() - start\n    if spent > 60:\n        break",
+        "import time\ndef over(self):\n    return time.time() > self.end\nfor x in y:\n    if s.over():\n        break",
     ],
     "seed-drawn": [
         "import random\nopt.manualSeed = random.randint(1, 10000)",
@@ -249,7 +250,11 @@ NOT_FOUND = {
     "lstsq-default-driver": ["import torch\nw = torch.linalg.lstsq(a, b, driver='gels')"],
     "append-open": ["open('x.csv', 'w')", "open('a')", "path.open()"],
     "guarded-load": ["import os\nif os.path.exists('a'):\n    shutil.rmtree('a')", "if resume:\n    torch.load('a')"],
-    "clock-branch": ["import time\nwhile time.time() < end:\n    f()", "if step % 10 == 0:\n    save()"],
+    "clock-branch": [
+        "import time\nwhile time.time() < end:\n    f()",
+        "import time\ndef over(self):\n    return time.time() > self.end\nwhile not s.over():\n    step()",
+        "if step % 10 == 0:\n    save()",
+    ],
     "clock-choice": ["use = min(losses, key=losses.get)"],
     "clock-loop": ["import time\nif time.time() - start > 60:\n    print('slow')"],
     "as-completed": ["x = list(pool.map(f, y))"],

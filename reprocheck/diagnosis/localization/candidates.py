@@ -9,6 +9,7 @@ that a model was called with.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ from reprocheck.protocol.trace_format import (
     OUTPUT,
     ROLE_SHIFT,
     SCALARS,
+    START,
     STEP,
     WRITTEN,
 )
@@ -85,7 +87,7 @@ class CandidateSearch:
         self._compiled: dict[int, Candidate] = {}
         self._python: Candidate | None = None
         """Whose values the Python code of the target read."""
-        self._blank = {int(storage) for storage in a.records["storage"][a.records["role"] >> ROLE_SHIFT == BLANK]}
+        self._unfilled = _Unfilled(a)
         self._count = 0
 
     def judge(self, streams: Iterable[Iterator[Pair]]) -> Candidate | None:
@@ -123,7 +125,7 @@ class CandidateSearch:
             if entry.role in (BLANK, STEP):
                 continue
             if x is None or y is None or (x.digest, x.form) != (y.digest, y.form):
-                if is_collective(event.op) and x is not None and x.role == INPUT and x.storage in self._blank:
+                if is_collective(event.op) and x is not None and x.role == INPUT and x.storage in self._unfilled:
                     continue  # a buffer to receive into: nobody reads what it holds before
                 (came_out if entry.role in (OUTPUT, WRITTEN) else went_in).append((x, y))
             else:
@@ -137,7 +139,7 @@ class CandidateSearch:
         if event.kind == COMPILED_CALL and pair.a.key in self._compiled:
             responsible.append(self._compiled.pop(pair.a.key))
         source = self._first(responsible) if responsible else self._accuse(self._of_operation(pair, came_out))
-        unfilled = {x.storage for x, _ in went_in if x is not None and x.storage in self._blank}
+        unfilled = {x.storage for x, _ in went_in if x is not None and self._unfilled.at(x.storage, pair.a.position)}
         for x, y in came_out:
             self._mark(source, x, y)
             if x is None or x.storage in unfilled or (not responsible and source.is_doubtful):
@@ -178,7 +180,7 @@ class CandidateSearch:
                     candidate.results.discard(x.storage)
                 return candidate
         candidate = self._accuse(Candidate(OriginKind.INPUT, pair, x, y))
-        candidate.is_doubtful = x is not None and x.storage in self._blank
+        candidate.is_doubtful = x is not None and pair.a is not None and self._unfilled.at(x.storage, pair.a.position)
         self._mark(candidate, x, y)
         return candidate
 
@@ -242,6 +244,60 @@ class CandidateSearch:
         candidate.last = self._count
         self.candidates.append(candidate)
         return candidate
+
+
+class _Unfilled:
+    """Memory that an operation gave as it found it, and whether it was filled since."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        roles = trace.records["role"] >> ROLE_SHIFT
+        self._given = {int(storage) for storage in trace.records["storage"][roles == BLANK]}
+        self._history: dict[int, list[tuple[int, bool]]] | None = None
+
+    def __contains__(self, storage: int) -> bool:
+        """Whether it was ever given so."""
+        return storage in self._given
+
+    def at(self, storage: int, position: int) -> bool:
+        """Whether no operation before this record wrote all of it without reading it: an initialisation, a copy."""
+        if storage not in self._given:
+            return False
+        if self._history is None:
+            self._history = self._read()
+        unfilled = False
+        for number, after in self._history[storage]:
+            if number >= position:
+                break
+            unfilled = after
+        return unfilled
+
+    def _read(self) -> dict[int, list[tuple[int, bool]]]:
+        """Of each memory the records from which on it is unfilled, or filled."""
+        import numpy as np
+
+        records = self._trace.records
+        numbers = np.flatnonzero(np.isin(records["storage"], np.array(sorted(self._given), np.uint32)))
+        operations = np.cumsum((records["role"] & START) != 0)[numbers].tolist()
+        elements = [math.prod(self._trace.forms[n].shape) for n in range(len(self._trace.forms))]
+        history: dict[int, list[tuple[int, bool]]] = {storage: [] for storage in self._given}
+        sizes: dict[int, int] = {}
+        read: dict[int, int] = {}
+        for number, operation in zip(numbers.tolist(), operations, strict=True):
+            record = records[number]
+            storage, role, size = (
+                int(record["storage"]),
+                int(record["role"]) >> ROLE_SHIFT,
+                elements[int(record["form"])],
+            )
+            if role == BLANK:
+                sizes[storage] = size
+                history[storage].append((number, True))
+            elif role == INPUT:
+                read[storage] = operation
+            elif role in (OUTPUT, WRITTEN) and size >= sizes.get(storage, 0) and read.get(storage) != operation:
+                history[storage].append((number, False))
+        return history
 
 
 def _position(pair: Pair) -> int:

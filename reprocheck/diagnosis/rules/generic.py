@@ -44,13 +44,11 @@ def generic_remedies(case: Case) -> tuple[Remedy, ...]:
 def _constant(case: Case) -> list[Remedy]:
     """What a source from outside gave at the lines that were shown, as a constant in its place."""
     attribution = case.attribution
-    if (
-        attribution is None
-        or attribution.kind != AttributionKind.FROZEN
-        or not attribution.lines
-        or len(attribution.factors) != 1
-    ):
+    if attribution is None or attribution.kind != AttributionKind.FROZEN or not attribution.factors:
         return []
+    if not attribution.lines or len(attribution.factors) != 1:
+        text = " and ".join(_CONSTANT[factor] for factor in attribution.factors)
+        return [Remedy(text=text, overrides=(("frozen", attribution.factors),), cost=6)]
     kind = attribution.factors[0]
     places = " and ".join(f"{Path(line.path).name}:{line.line}" for line in attribution.lines)
     items = tuple(f"{kind}@{line.path}:{line.line}" for line in attribution.lines)

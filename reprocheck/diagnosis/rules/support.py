@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from reprocheck.model.explanation import Attribution, Case
+from reprocheck.model.explanation import WITH_AND_WITHOUT_CLOCK, WITH_AND_WITHOUT_EARLIER_FILES, Attribution, Case
 from reprocheck.model.kinds import AttributionKind, OriginKind
 
 INTRINSIC = "intrinsic"
@@ -84,6 +84,8 @@ def experiment_notes(case: Case) -> tuple[str, ...]:
     differed, of = attribution.rate
     if attribution.kind == AttributionKind.AMBIENT:
         return (f"experiments tie the difference to the {factors}",)
+    if any(arm.name == WITH_AND_WITHOUT_CLOCK for arm in attribution.arms):
+        return ("with the other causes held constant, a run with a constant clock still differs from one without",)
     if attribution.kind == AttributionKind.FROZEN:
         where = ", at this line alone" if attribution.lines else ""
         return (f"the runs agree once {_FACTOR_TEXT.get(factors, f'the answers of {factors} are')} constant{where}",)
@@ -93,6 +95,12 @@ def experiment_notes(case: Case) -> tuple[str, ...]:
         arm.name == "without earlier files" and arm.same for arm in attribution.arms
     ):
         return ("without the files that earlier runs wrote, a run agrees with the first one and not with later ones",)
+    if attribution.kind == AttributionKind.LEFTOVER and any(
+        arm.name == WITH_AND_WITHOUT_EARLIER_FILES for arm in attribution.arms
+    ):
+        return (
+            "with the other causes held constant, runs agree that find the files of earlier runs; one without differs",
+        )
     if attribution.kind == AttributionKind.LEFTOVER:
         return ("the runs agree when each starts in a fresh copy of the folder",)
     if attribution.kind == AttributionKind.SEEDING and any(

@@ -98,6 +98,9 @@ def _decision(source: Source, node: ast.Compare | ast.Call) -> Iterator[SourceHi
     read = [value for _, values in sides for value in values]
     if not read or _ends(source, node):
         return
+    if _ends_where_called(source, node):
+        yield source.hit("clock-loop", node)
+        return
     pattern = "clock-choice" if all(_took(source, side) for side, _ in sides) else "clock-branch"
     yield source.hit(pattern, node)
     for value in read:
@@ -113,6 +116,16 @@ def _ends(source: Source, node: ast.expr) -> bool:
     leaves = (ast.Break, ast.Return, ast.Raise)
     inside = above.body if isinstance(above, ast.If) else []
     return any(isinstance(inner, leaves) for statement in inside for inner in ast.walk(statement))
+
+
+def _ends_where_called(source: Source, node: ast.expr) -> bool:
+    """The comparison is what a function returns, and a call of it a test of whether to go on: `should_stop()`."""
+    if not isinstance(source.statement(node), ast.Return):
+        return False
+    function = source.function_of(node)
+    tests = (one.test for one in source.nodes if isinstance(one, (ast.While, ast.If)) and _ends(source, one.test))
+    calls = (inner for test in tests for inner in ast.walk(test) if isinstance(inner, ast.Call))
+    return function is not None and any(last_name(call) == function.name for call in calls)
 
 
 def _readings(source: Source, node: ast.expr, depth: int = 0) -> list[ast.expr]:

@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 from reprocheck.engine.console import Pen, aligned
 from reprocheck.model import Edit
-from reprocheck.model.explanation import Arm, Attribution, Explanation, Trial
+from reprocheck.model.explanation import (
+    WITH_AND_WITHOUT_CLOCK,
+    WITH_AND_WITHOUT_EARLIER_FILES,
+    Arm,
+    Attribution,
+    Explanation,
+    Trial,
+)
 from reprocheck.model.kinds import AttributionKind
 from reprocheck.report.text.diagnostics import Margin, place, suggestion
 from reprocheck.report.wording import count
@@ -32,7 +39,8 @@ def why_notes(explanation: Explanation, pen: Pen) -> list[str]:
     attribution = explanation.attribution
     notes = [] if attribution is None else [*_shown(attribution, pen), pen.text(attribution.note)]
     for one in explanation.further:
-        notes += [f"with that held constant, it still differs; {why}" for why in _shown(one, pen)[-1:]]
+        still = "" if _is_beside(one) else "it still differs; "
+        notes += [f"with that held constant, {still}{why}" for why in _shown(one, pen)[-1:]]
     left_out = len(explanation.excluded) - _MOST
     excluded = [pen.text(item) for item in explanation.excluded[:_MOST]]
     notes.append("; ".join([*excluded, *([f"and {left_out} more"] if left_out > 0 else [])]))
@@ -96,7 +104,9 @@ def _shown(attribution: Attribution, pen: Pen) -> list[str]:
     sentences: dict[str, Callable[[], str]] = {
         "ambient": lambda: _environment(attribution, pen),
         "frozen": lambda: (
-            f"agrees with {_and([_OUTSIDE.get(factor, factor) for factor in factors])} held constant"
+            "a run with a constant clock differs from one without"
+            if _is_beside(attribution)
+            else f"agrees with {_and([_OUTSIDE.get(factor, factor) for factor in factors])} held constant"
             f"{alone}{_agreed(attribution, 'frozen')}"
         ),
         "process": lambda: "a second call in the same process differs from the first call of a fresh one",
@@ -113,9 +123,15 @@ def _shown(attribution: Attribution, pen: Pen) -> list[str]:
 
 
 def _leftover(attribution: Attribution) -> str:
+    if _is_beside(attribution):
+        return "a run that finds the files of earlier runs differs from one without them"
     if any(arm.name == "without earlier files" and arm.same for arm in attribution.arms):
         return "without the files that earlier runs wrote, a run agrees with the first one, and not with later ones"
     return f"agrees when every run has a copy of the folder{_agreed(attribution, 'fresh folder')}"
+
+
+def _is_beside(attribution: Attribution) -> bool:
+    return any(arm.name in (WITH_AND_WITHOUT_CLOCK, WITH_AND_WITHOUT_EARLIER_FILES) for arm in attribution.arms)
 
 
 def _environment(attribution: Attribution, pen: Pen) -> str:

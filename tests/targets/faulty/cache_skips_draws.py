@@ -2,7 +2,7 @@
 # expect: different
 # stage: init
 # cause: cache-shift
-# line: if CACHE.exists():
+# line: torch.save(data, CACHE)
 # factor: intrinsic
 from pathlib import Path
 

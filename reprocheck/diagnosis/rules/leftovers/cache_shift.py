@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from reprocheck.diagnosis.rules.candidate_lines import find, hits, on_lines
-from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, reads_of_written, writers_of
+from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, first_write, reads_of_written, writers_of
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
+from reprocheck.diagnosis.rules.support import experiment_notes
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -21,9 +25,19 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
+    if case.equal_generators:
+        return None  # nothing that was skipped draws
     reads = reads_of_written(case)
     marks = hits(case, "cache-guard")
-    return find(case, sources=SOURCES, entries=on_lines(reads, marks), hits=marks, evidence=writers_of(reads, case))
+    looks = on_lines(reads, marks)
+    found = find(case, sources=SOURCES, entries=looks, hits=marks, evidence=writers_of(reads, case))
+    written = first_write(looks, case)
+    if found is None or found.location is None or written is None:
+        return found
+    # The arrow is on the end of the work that later runs skip.
+    guard = f"{Path(found.location.path).name}:{found.location.line}"
+    shown = f"the first run writes `{looks[0].value}` here; later ones find it at {guard} and skip the work between"
+    return replace(found, location=written.location, source=written.code, evidence=(*experiment_notes(case), shown))
 
 
 RULE = Rule(page=PAGE, rank=311, match=match)

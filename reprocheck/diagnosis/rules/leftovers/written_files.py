@@ -52,3 +52,12 @@ def writers_of(found: tuple[LedgerEntry, ...], case: Case) -> tuple[str, ...]:
     by_entry = next((entry.location.line for entry in writes if entry.location is not None), None)
     where = f" (line {by_entry})" if by_entry is not None else ""
     return (f"`{found[0].value}` is read, and written by the same training{where}",)
+
+
+def first_write(found: tuple[LedgerEntry, ...], case: Case) -> LedgerEntry | None:
+    """Where a run that found no file of an earlier one wrote the first of these."""
+    if not found or case.attribution is None:
+        return None
+    path = _real(found[0], case)
+    writes = (entry for entry in case.attribution.first_writes if _real(entry, case) == path)
+    return next((entry for entry in writes if entry.location is not None), None)
