@@ -16,9 +16,10 @@ _NAMES = frozenset(
     faster-of-two+save-due index-put+clock-seed glob+builtin-hash numpy-global+time-budget as-completed+home-cache
     module-set+clock-feature sorted-by-id+numpy-rng tmpdir+set-order sum-over-set+tmp-leftover pid+listdir
     seed-none+random-instance torch-empty+iterdir torch-global+uuid urandom+loader-workers home-cache+np-empty
-    producer+tmpdir counter-file+index-put python-global+module-set tmpdir+wait-set iterdir+arrival-sum sorted-by-id+numpy-global
-    glob+faster-of-two home-cache+builtin-hash module-set+random-instance clock-feature+set-order numpy-rng+sum-over-set
-    pid+uuid iterdir+tmp-leftover module-set+seed-none faster-of-two+clock-seed
+    producer+tmpdir counter-file+index-put python-global+module-set tmpdir+wait-set iterdir+arrival-sum
+    sorted-by-id+numpy-global glob+faster-of-two home-cache+builtin-hash module-set+random-instance
+    clock-feature+set-order numpy-rng+sum-over-set pid+uuid iterdir+tmp-leftover module-set+seed-none
+    faster-of-two+clock-seed
     """.split()  # noqa: SIM905
 )
 SAMPLE = tuple(one for one in _EVERY if one.name in _NAMES)
