@@ -13,7 +13,7 @@ from reprocheck.diagnosis.rules.registry import RULES
 from reprocheck.model import Deterministic, Edit, Seeding, Settings
 from reprocheck.model.explanation import Arm, Attribution, Case, Frame, Remedy, SeedPlace
 from tests.support.cases import FILE, INTRINSIC, LEFTOVER, ambient, at, case, differs, entry, frozen, hit, origin
-from tests.support.rule_cases import CASES, HASH, HEAP, LISTING, LOADER
+from tests.support.rule_cases import CASES, HASH, HEAP, LISTING, LOADER, UNSEEDED, seeding
 
 TARGETS = Path(__file__).parent.parent / "targets"
 
@@ -238,6 +238,17 @@ def test_a_library_that_draws_from_a_generator_that_was_seeded_before_is_no_find
     assert "third-party-rng" not in [finding.cause for finding in diagnose(of)]
     late = case(attribution=frozen("unseeded"), entries=(draws, replace(seeds, order=3)))
     assert "third-party-rng" in [finding.cause for finding in diagnose(late)]
+
+
+def test_a_library_that_draws_from_the_generator_of_pytorch_takes_no_random_state() -> None:
+    draws = entry("draw", "torch.Tensor.uniform_", 10, generator="torch", library="torch_geometric")
+    for attribution in (None, seeding("torch")):
+        found = [
+            f.cause
+            for f in diagnose(case(settings=UNSEEDED, divergence=None, attribution=attribution, entries=(draws,)))
+        ]
+        assert found[:1] == ["no-seed"], found
+        assert "third-party-rng" not in found
 
 
 def test_a_generator_that_a_library_makes_is_the_library_s() -> None:

@@ -32,7 +32,8 @@ def match(case: Case) -> Match | None:
     chance = left_to_chance(case)
     if support_of(case, "seeding") is Support.SHOWN or chance:
         foreign = on_lines(foreign, chance.values())
-        foreign += tuple(entry for entry in chance.values() if entry.library not in _OWN)
+        # Who draws from PyTorch's generator takes no `random_state`: what is missing is `torch.manual_seed`.
+        foreign += tuple(e for e in chance.values() if e.library not in _OWN and e.generator not in ("torch", "cuda"))
     remedies = (SEED_EVERYTHING,) if chance else ()
     marks = with_hits(case, foreign, "random-state-none")
     return find(case, sources=("unseeded", "seeding"), entries=foreign, hits=marks, remedies=remedies)
