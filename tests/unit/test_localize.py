@@ -302,6 +302,17 @@ def test_what_a_collective_brings_comes_from_another_process(pair: Pair) -> None
     assert "it arrived from another process" in origin.note
 
 
+def test_a_collective_that_fills_its_tensor_after_it_returned_is_where_it_comes_from(pair: Pair) -> None:
+    pair.op("aten::mul", [(1, "a")], [(3, "g")], line=7)
+    pair.op("c10d::allreduce_", [(3, "g")], writes=[(3, "g")], line=9)
+    pair.op("aten::add_", [(2, "w"), (3, "s|t")], writes=[(2, "x|y")], line=12)
+    origin = pair.locate()
+    assert origin is not None
+    assert (origin.kind, origin.call.op) == ("outside", "c10d::allreduce_")
+    assert origin.call.frames[0].location.line == 9
+    assert "it arrived from another process" in origin.note
+
+
 def test_a_buffer_to_receive_into_and_the_dummy_of_a_barrier_are_no_origin(pair: Pair) -> None:
     pair.op("aten::empty", blank=3)
     pair.op("c10d::barrier", [(3, "a|b")], writes=[(3, "c|d")])

@@ -141,6 +141,16 @@ class OriginDescriber:
         blank = [n for n in seen if int(self._a.records["role"][n]) >> ROLE_SHIFT == BLANK]
         if blank and not covering:
             return self._never_filled(base, event, blank[-1], argument)
+        last = int(self._a.records["event"][covering[-1]]) if covering else 0
+        if covering and is_collective(self._a.events[last].op):  # it fills its tensors after it has returned
+            return replace(
+                base,
+                kind=OriginKind.OUTSIDE,
+                call=self._call(self._a, last, covering[-1]),
+                other=None,
+                argument=OF_OTHER_PROCESSES,
+                note=THROUGH_A_COLLECTIVE,
+            )
         notes = [self._other_writers(candidate.a, event)] if covering else []
         if any(known.kind == COMPILED_CALL for known in self._a.events.values()) and event.kind != COMPILED_CALL:
             notes.append("compiled code ran in this run: it may have come from there unseen")
