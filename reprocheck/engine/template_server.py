@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import site
 import socket
 import subprocess
 import sys
@@ -38,8 +39,8 @@ _LOOKED_AT = (
     *("HOME", "XDG_", "VIRTUAL_ENV", "CONDA"),
 )
 """How the names of variables start that an interpreter or an import may look at. A run gets the others later."""
-_LATER = ("TORCHINDUCTOR_CACHE_DIR",)
-"""Of these, what only a compiler looks at, when it compiles."""
+_LATER = ("TORCHINDUCTOR_CACHE_DIR", *(() if site.ENABLE_USER_SITE else ("HOME",)))
+"""Of these, what a compiler alone looks at, when it compiles; and where the user's packages are, if none are used."""
 _INHERITED = (
     *("Umask", "Uid", "Gid", "Groups", "SigIgn", "CapEff", "NoNewPrivs", "Seccomp"),
     *("Cpus_allowed", "Mems_allowed"),
@@ -152,22 +153,26 @@ class _Server:
         try:
             wish = json.loads(data)
             if channels and wish["inherited"] == self._inherited:
-                self._process(wish["environment"], wish["number"]).fork(wish["folder"], channels[0])
+                self._fork(wish["environment"], wish["number"], wish["folder"], channels[0])
                 asking.sendall(_OK)
         finally:
             for channel in channels:
                 os.close(channel)
 
-    def _process(self, environment: Mapping[str, str], number: int) -> _Imported:
+    def _fork(self, environment: Mapping[str, str], number: int, folder: str, channel: int) -> None:
         environment = {
             name: value for name, value in environment.items() if name.startswith(_LOOKED_AT) and name not in _LATER
         }
         key = (tuple(sorted(environment.items())), number)
         process = self._processes.pop(key, None) or _Imported(environment)
+        try:
+            process.fork(folder, channel)
+        except OSError:  # it has died
+            process.close()
+            raise
         self._processes[key] = process
         while len(self._processes) > MOST_PROCESSES:
             self._processes.pop(next(iter(self._processes))).close()
-        return process
 
 
 if __name__ == "__main__":

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from reprocheck.engine.template_server import template_server
+from reprocheck.engine.templates import Template
 from reprocheck.protocol import SERVER_VARIABLE
 from tests.support.cli import Ran, environment, reprocheck
 
@@ -61,3 +65,26 @@ def test_a_process_that_inherits_something_else_gets_no_template(tmp_path: Path)
     finally:
         os.umask(before)
     assert {arguments[-1] for arguments in printed} == {"--template"}
+
+
+def test_a_process_that_died_is_replaced(tmp_path: Path) -> None:
+    """Whoever asks first after that starts a template of its own."""
+
+    def asked() -> Template:
+        template = Template(environment(), tmp_path, server)
+        until = time.monotonic() + 60
+        while template.is_warming and time.monotonic() < until:
+            time.sleep(0.02)
+        assert template.is_ready
+        return template
+
+    with template_server() as server:
+        templates = [asked()]
+        imported = psutil.Process(templates[0]._pid).parent()
+        imported.kill()
+        while imported.is_running() and imported.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.02)
+        templates += [asked(), asked()]
+        assert [template._process is None for template in templates] == [True, False, True]
+        for template in templates:
+            template.close()

@@ -36,6 +36,7 @@ def test_a_true_difference_is_found_or_named(unseen: str, code: int, output: str
 
 
 @pytest.mark.slow
+@pytest.mark.own_templates
 def test_nothing_that_a_target_does_breaks_an_audit(tmp_path: Path) -> None:
     results = list(try_all(SAMPLE, tmp_path))
     assert [(one.name, one.faults) for one in results if one.faults] == []

@@ -47,6 +47,7 @@ OURS = ("reprocheck.worker.run", "reprocheck.worker.observe.observe")
 READ_AT_IMPORT = (
     *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "VECLIB_", "ATEN_", "ONEDNN_", "DNNL_"),
     *("TORCH", "PYTORCH_", "NPY_", "NUMPY_", "LD_", "MALLOC_"),
+    *("COMPILE_", "FX_", "KINETO_", "NVPL_", "TQDM_"),
 )
 """How the names of variables start that libraries may look at when they are loaded."""
 _WORKER = str(WORKER_FILE)
