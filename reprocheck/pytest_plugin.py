@@ -110,12 +110,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 def _remember(item: pytest.Item, answer: Audit) -> None:
     from reprocheck.compare.verdict import open_questions
-    from reprocheck.engine.console import Pen, Style
+    from reprocheck.engine.console import harmless
     from reprocheck.report.headline import headline, qualification
 
     if qualification(answer):
-        pen = Pen(Style())
-        lines = [pen.text(headline(answer)), *(f"    {pen.text(line)}" for line in open_questions(answer))]
+        lines = [harmless(headline(answer)), *(f"    {harmless(line)}" for line in open_questions(answer))]
         item.user_properties.append((_LIMITS, "\n".join(lines)))
 
 

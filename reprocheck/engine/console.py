@@ -11,7 +11,6 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -24,8 +23,6 @@ PLOT_SYMBOLS = "\u25cb\u25cf\u253c\u2500"
 LONGEST = 400
 """Characters of one piece of text from outside; more is cut, and said to be."""
 
-_WIDEST = 60
-_COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1"}
 # Control, format (bidirectional overrides), surrogates, line and paragraph separators.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _ANYWHERE = re.compile(r"##(?=[A-Za-z]*\[)")
@@ -50,6 +47,8 @@ class Style:
     """Write ASCII only."""
     plots: bool = False
     """A person looks at a terminal that can show a plot."""
+    wraps: bool = False
+    """A person looks at a terminal."""
 
 
 def decide_style(color: str, stream: TextIO) -> Style:
@@ -61,6 +60,7 @@ def decide_style(color: str, stream: TextIO) -> Style:
         width=max(20, shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns) if terminal else PLAIN_WIDTH,
         ascii=ascii_only,
         plots=terminal and os.environ.get("TERM") != "dumb" and (ascii_only or _carries(stream, PLOT_SYMBOLS)),
+        wraps=terminal,
     )
 
 
@@ -83,44 +83,14 @@ def escape(text: str, *, ascii_only: bool = False, keep_lines: bool = False) -> 
     return safe.encode("ascii", "backslashreplace").decode("ascii") if ascii_only else safe
 
 
-@dataclass(frozen=True, slots=True)
-class Pen:
-    """Writes in one style. Everything from outside goes through `text`."""
-
-    style: Style
-
-    def text(self, text: str) -> str:
-        """Text from outside, on one line and harmless."""
-        cut = "" if len(text) <= LONGEST else f"{self.dots} ({len(text)} characters)"
-        return escape(text[:LONGEST], ascii_only=self.style.ascii) + cut
-
-    def paint(self, text: str, colour: str) -> str:
-        """Colour that adds nothing to the meaning."""
-        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.style.colour and text else text
-
-    @property
-    def dots(self) -> str:
-        """What stands for something left out."""
-        return "..." if self.style.ascii else "…"
+def clip(text: str) -> str:
+    """Text from outside, not too long to read. It is not yet harmless."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}\u2026 ({len(text)} characters)"
 
 
-def aligned(
-    rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), colours: dict[tuple[int, int], str], pen: Pen
-) -> list[str]:
-    """Columns with two blanks between, nothing cut. A cell wider than _WIDEST pushes only its own line."""
-    from rich.cells import cell_len
-
-    sizes = [[cell_len(cell) for cell in row] for row in rows]
-    widths = [max((size for size in column if size <= _WIDEST), default=0) for column in zip(*sizes, strict=True)]
-    lines = []
-    for y, row in enumerate(rows):
-        cells = []
-        for x, cell in enumerate(row):
-            space = " " * max(0, widths[x] - sizes[y][x])
-            painted = pen.paint(cell, colours[y, x]) if (y, x) in colours else cell
-            cells.append(space + painted if x in right else painted + space)
-        lines.append("  ".join(cells).rstrip())
-    return lines
+def harmless(text: str) -> str:
+    """Text from outside, on one line, not too long, and nothing that a terminal would obey."""
+    return escape(clip(text))
 
 
 def print_message(message: str) -> None:

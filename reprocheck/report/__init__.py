@@ -6,14 +6,27 @@ from collections.abc import Callable
 
 from reprocheck.engine.console import Style
 from reprocheck.model import Audit
+from reprocheck.report.comment import comment_document
 from reprocheck.report.github import render_github
 from reprocheck.report.json.v1 import render_json
 from reprocheck.report.junit import render_junit
-from reprocheck.report.markdown import render_markdown
 from reprocheck.report.sarif import render_sarif
-from reprocheck.report.text.audit import render_text
+from reprocheck.report.sections.audit import audit_document
+from reprocheck.report.writers.markdown import write_markdown
+from reprocheck.report.writers.text import write_text
 
 Render = Callable[[Audit, Style], str]
+
+
+def render_text(audit: Audit, style: Style) -> str:
+    """The whole report."""
+    return write_text(audit_document(audit), style)
+
+
+def render_markdown(audit: Audit, style: Style) -> str:
+    """A comment on a pull request."""
+    return write_markdown(comment_document(audit), style)
+
 
 FORMATS: dict[str, Render] = {
     "github": render_github,

@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reprocheck.compare import verdict as judge
-from reprocheck.engine.console import Pen, Style
+from reprocheck.engine.console import clip, escape, harmless
 from reprocheck.errors import ExitCode
 from reprocheck.model import Audit, Divergence, Finding, Location, Verdict
 from reprocheck.report.identity import has_first_difference
-from reprocheck.report.text.difference import where
-from reprocheck.report.text.explanation import why_notes
+from reprocheck.report.sections.difference import where
+from reprocheck.report.sections.explanation import why_notes
 from reprocheck.report.wording import count, first_of
 
 SEVERITIES = ("error", "warning", "note")
 """The worst first."""
 _MOST_EVIDENCE = 10
 _MOST_NAMES = 10
-_PEN = Pen(Style())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +46,7 @@ def unjudged(audit: Audit) -> list[str]:
     found = judge.unjudged(audit)
     if not found and audit.verdict is Verdict.REPRODUCIBLE and audit.exit_code == ExitCode.NO_VERDICT:
         found = judge.open_questions(audit)
-    return [_PEN.text(text) for text in found]
+    return [harmless(text) for text in found]
 
 
 def working_fixes(audit: Audit) -> list[str]:
@@ -56,7 +55,7 @@ def working_fixes(audit: Audit) -> list[str]:
     lines = []
     for trial in trials:
         if trial.works and not any(remedy.hides for remedy in trial.remedies):
-            remedies = " and ".join(f"`{_PEN.text(remedy.text)}`" for remedy in trial.remedies)
+            remedies = " and ".join(f"`{harmless(remedy.text)}`" for remedy in trial.remedies)
             lines.append(f"fix that works: {remedies}: {trial.agreed} of {count(trial.runs, 'run')}")
     return lines
 
@@ -73,21 +72,21 @@ def _finding_text(audit: Audit, index: int, finding: Finding) -> FindingText:
         location = location or divergence.location
         source = source or _source(audit, location)
     lines = [] if divergence is None else list(_difference(audit, divergence))
-    lines += [_PEN.text(item) for item in finding.evidence[:_MOST_EVIDENCE]]
+    lines += [clip(item) for item in finding.evidence[:_MOST_EVIDENCE]]
     if finding.cause:
-        lines.append(f"cause: {_PEN.text(finding.cause)}, confidence: {_PEN.text(finding.confidence)}")
-    lines += [f"help: {_PEN.text(line)}" for line in finding.help.splitlines() if line.strip()]
+        lines.append(f"cause: {clip(finding.cause)}, confidence: {clip(finding.confidence)}")
+    lines += [f"help: {clip(line)}" for line in finding.help.splitlines() if line.strip()]
     if finding.edit is not None:
-        lines.append(f"suggestion for line {finding.edit.line}: {_PEN.text(finding.edit.after.strip())}")
+        lines.append(f"suggestion for line {finding.edit.line}: {clip(finding.edit.after.strip())}")
     if divergence is not None:
         lines += working_fixes(audit)
     return FindingText(
         finding=finding,
         index=index,
         location=location,
-        source=_PEN.text(source),
-        head=_PEN.text(finding.message),
-        lines=tuple(dict.fromkeys(lines)),
+        source=harmless(source),
+        head=harmless(finding.message),
+        lines=tuple(dict.fromkeys(map(escape, lines))),
     )
 
 
@@ -102,13 +101,13 @@ def _source(audit: Audit, location: Location | None) -> str:
 
 
 def _difference(audit: Audit, divergence: Divergence) -> Iterator[str]:
-    op = f", op `{_PEN.text(divergence.op)}`" if divergence.op else ""
-    yield f"first {_PEN.text(where(divergence))}{op}"
+    op = f", op `{clip(divergence.op)}`" if divergence.op else ""
+    yield f"first {clip(where(divergence))}{op}"
     if divergence.names:
-        yield f"differing: {first_of([_PEN.text(name) for name in divergence.names], _MOST_NAMES)}"
+        yield f"differing: {first_of([clip(name) for name in divergence.names], _MOST_NAMES)}"
     if divergence.note:
-        yield _PEN.text(divergence.note)
+        yield clip(divergence.note)
     if audit.explanation is not None:
-        yield from why_notes(audit.explanation, _PEN)
+        yield from why_notes(audit.explanation)
     for seed in [seed for seed in audit.seeds if seed.divergence is not None][1:]:
-        yield f"seed {seed.seed} differs first {_PEN.text(where(seed.divergence))}" if seed.divergence else ""
+        yield f"seed {seed.seed} differs first {clip(where(seed.divergence))}" if seed.divergence else ""

@@ -1,32 +1,34 @@
-"""The formats of a command's answer by name: text, json, and the text as Markdown. `run` has more (report.FORMATS)."""
+"""The formats of a command's answer by name. `run` has more (report.FORMATS)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from reprocheck.config.checks import Refused, choice, parse_output
 from reprocheck.engine.console import Style
 from reprocheck.errors import UsageError
-from reprocheck.report.wording import fence_of
+from reprocheck.report.document import Document
+from reprocheck.report.writers.markdown import write_markdown
+from reprocheck.report.writers.text import write_text
 
 Answer = TypeVar("Answer")
 Formats = Mapping[str, Callable[[Any, Style], str]]
 
+WRITERS: Mapping[str, Callable[[Document, Style], str]] = {"markdown": write_markdown, "text": write_text}
+"""One for each format that a document is written in: every command has them all."""
+
 
 def formats_of(
-    command: str, *, text: Callable[[Answer, Style], str], json: Callable[[Answer, Style], str]
+    *, document: Callable[[Answer], Document], json: Callable[[Answer, Style], str]
 ) -> Mapping[str, Callable[[Answer, Style], str]]:
-    """The formats of a command that renders text and JSON."""
+    """The formats of a command that makes a document and JSON."""
 
-    def markdown(answer: Answer, style: Style) -> str:
-        plain = text(answer, replace(style, colour=False, plots=False)).rstrip("\n")
-        fence = fence_of(plain)
-        return f"### reprocheck {command}\n\n{fence}text\n{plain}\n{fence}\n"
+    def rendering(write: Callable[[Document, Style], str]) -> Callable[[Answer, Style], str]:
+        return lambda answer, style: write(document(answer), style)
 
-    return {"json": json, "markdown": markdown, "text": text}
+    return {"json": json, **{name: rendering(write) for name, write in WRITERS.items()}}
 
 
 def check_format(word: str, formats: Formats) -> str:

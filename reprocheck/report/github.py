@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reprocheck.compare.verdict import open_questions
-from reprocheck.engine.console import Pen, Style, escape
+from reprocheck.engine.console import Style, escape, harmless
 from reprocheck.model import Audit
 from reprocheck.report.finding_text import FindingText, finding_texts, unjudged
 from reprocheck.report.headline import headline, qualification
@@ -19,7 +19,6 @@ from reprocheck.report.wording import count, first_of, shown_target
 MOST = 10
 """Annotations of one kind in one step."""
 _MOST_CODES = 10
-_PEN = Pen(Style())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +45,8 @@ def _limits(audit: Audit) -> Iterator[_Annotation]:
     target = audit.request.target
     path = None if target.path is None else repository_path(str(target.path))
     if qualification(audit):
-        message = "\n".join([_PEN.text(headline(audit)), *(_PEN.text(text) for text in open_questions(audit))])
-        title = f"reprocheck: {_PEN.text(headline(audit))}"
+        message = "\n".join([harmless(headline(audit)), *(harmless(text) for text in open_questions(audit))])
+        title = f"reprocheck: {harmless(headline(audit))}"
         yield _Annotation(kind="warning", title=title, message=message, path=path)
 
 
@@ -75,8 +74,8 @@ def _of_finding(audit: Audit, one: FindingText) -> _Annotation:
 
 
 def _closing(audit: Audit, rest: list[_Annotation]) -> _Annotation:
-    verdict = _PEN.text(headline(audit))
-    message = f"{_PEN.text(shown_target(audit.request.target))}: {_PEN.text(audit.summary)}"
+    verdict = harmless(headline(audit))
+    message = f"{harmless(shown_target(audit.request.target))}: {harmless(audit.summary)}"
     if rest:
         codes = first_of(list(dict.fromkeys(one.code for one in rest if one.code)), _MOST_CODES)
         message += f"\n{count(len(rest), 'further finding')} not shown here{f' ({codes})' if codes else ''}"

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 
 from reprocheck.compare.baseline.summary import summarize_baseline
 from reprocheck.compare.verdict import seeding_is_unknown
-from reprocheck.engine.console import Pen, Style, escape
+from reprocheck.engine.console import Style, escape, harmless
 from reprocheck.errors import ExitCode
 from reprocheck.model import Against, Audit, NotCompared, SeedAudit, Verdict
 from reprocheck.model.baseline import BaselineAnswer
 from reprocheck.report.headline import headline, qualification
-from reprocheck.report.text.audit import render_text
-from reprocheck.report.text.difference import where
+from reprocheck.report.sections.audit import audit_document
+from reprocheck.report.sections.difference import where
 from reprocheck.report.wording import shown_path, shown_target
+from reprocheck.report.writers.text import write_text
 
 # What XML 1.0 cannot hold at all, and what it discourages.
 _ILLEGAL = re.compile("[^\t\n\\x20-\\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_PEN = Pen(Style())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class _Case:
 def render_junit(audit: Audit, style: Style) -> str:
     """The report as XML."""
     cases = list(_cases(audit))
-    target = _PEN.text(shown_target(audit.request.target))
+    target = harmless(shown_target(audit.request.target))
     counts = {what: sum(case.outcome == what for case in cases) for what in ("failure", "error", "skipped")}
     numbers = {
         "tests": str(len(cases)),
@@ -54,10 +54,10 @@ def render_junit(audit: Audit, style: Style) -> str:
     )
     if qualification(audit):
         properties = ET.SubElement(suite, "properties")
-        ET.SubElement(properties, "property", {"name": "headline", "value": _legal(_PEN.text(headline(audit)))})
+        ET.SubElement(properties, "property", {"name": "headline", "value": _legal(harmless(headline(audit)))})
     for case in cases:
         _add(suite, case, target)
-    ET.SubElement(suite, "system-out").text = _legal(f"{_PEN.text(headline(audit))}: {_PEN.text(audit.summary)}")
+    ET.SubElement(suite, "system-out").text = _legal(f"{harmless(headline(audit))}: {harmless(audit.summary)}")
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
@@ -72,7 +72,7 @@ def _add(suite: ET.Element, case: _Case, target: str) -> None:
 
 def _cases(audit: Audit) -> Iterator[_Case]:
     """The seeds, the other revision, what was not compared. The first case that did not pass has the whole report."""
-    whole = render_text(audit, Style())
+    whole = write_text(audit_document(audit), Style())
     for seed in audit.seeds:
         case = _seed(seed, whole)
         whole = "" if case.text else whole
@@ -86,7 +86,7 @@ def _cases(audit: Audit) -> Iterator[_Case]:
     is_open = audit.verdict is Verdict.REPRODUCIBLE and audit.exit_code == ExitCode.NO_VERDICT
     yield from (_not_compared(item, is_open and item.is_result) for item in audit.not_compared)
     if is_open and seeding_is_unknown(audit) and audit.self_seeding is not None:
-        reason = _PEN.text(audit.self_seeding.reason)
+        reason = harmless(audit.self_seeding.reason)
         yield _Case(name="seeds itself", outcome="error", message=f"not checked: {reason}")
 
 
@@ -95,27 +95,27 @@ def _seed(seed: SeedAudit, whole: str) -> _Case:
     if seed.verdict is Verdict.REPRODUCIBLE:
         return _Case(name=name, outcome=None, seconds=seconds)
     if seed.verdict is Verdict.NO_VERDICT:
-        reason = _PEN.text(seed.reason) or "reason unknown"
+        reason = harmless(seed.reason) or "reason unknown"
         return _Case(name=name, outcome="error", message=f"no verdict: {reason}", text=whole, seconds=seconds)
-    first = "" if seed.divergence is None else f" first {_PEN.text(where(seed.divergence))}"
+    first = "" if seed.divergence is None else f" first {harmless(where(seed.divergence))}"
     return _Case(name=name, outcome="failure", message=f"runs differ{first}", text=whole, seconds=seconds)
 
 
 def _against(against: Against, whole: str) -> _Case:
-    name = f"against {_PEN.text(against.text)}"
+    name = f"against {harmless(against.text)}"
     if against.verdict is Verdict.REPRODUCIBLE:
         return _Case(name=name, outcome=None)
     if against.verdict is Verdict.NO_VERDICT:
-        reason = f"not compared: {_PEN.text(against.reason)}"
+        reason = f"not compared: {harmless(against.reason)}"
         return _Case(name=name, outcome="skipped" if against.allowed else "error", message=reason, text=whole)
     if against.allowed:
         return _Case(name=name, outcome=None)
-    first = "" if against.divergence is None else f", first {_PEN.text(where(against.divergence))}"
+    first = "" if against.divergence is None else f", first {harmless(where(against.divergence))}"
     return _Case(name=name, outcome="failure", message=f"the results changed{first}", text=whole)
 
 
 def _baseline(answer: BaselineAnswer, whole: str) -> _Case:
-    name, message_text = f"baseline {_PEN.text(shown_path(answer.file))}", _PEN.text(summarize_baseline(answer))
+    name, message_text = f"baseline {harmless(shown_path(answer.file))}", harmless(summarize_baseline(answer))
     if answer.verdict is Verdict.REPRODUCIBLE:
         return _Case(name=name, outcome=None)
     outcome = "failure" if answer.verdict is Verdict.DIFFERENT else "error"
@@ -124,8 +124,8 @@ def _baseline(answer: BaselineAnswer, whole: str) -> _Case:
 
 def _not_compared(item: NotCompared, is_error: bool) -> _Case:
     """An error where --strict lets nothing pass that is a result."""
-    message = _PEN.text(item.reason) + (f"; help: {_PEN.text(item.help)}" if item.help else "")
-    return _Case(name=f"compared: {_PEN.text(item.what)}", outcome="error" if is_error else "skipped", message=message)
+    message = harmless(item.reason) + (f"; help: {harmless(item.help)}" if item.help else "")
+    return _Case(name=f"compared: {harmless(item.what)}", outcome="error" if is_error else "skipped", message=message)
 
 
 def _legal(text: str) -> str:

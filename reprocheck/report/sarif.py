@@ -14,7 +14,7 @@ from urllib.parse import quote
 from reprocheck import __version__
 from reprocheck.diagnosis.rules import find_page
 from reprocheck.diagnosis.rules.page_text import as_text
-from reprocheck.engine.console import Pen, Style
+from reprocheck.engine.console import Style, harmless
 from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
 from reprocheck.model import Audit, Edit, Finding, Location, NotCompared
 from reprocheck.model.kinds import Severity
@@ -28,7 +28,6 @@ from reprocheck.report.wording import shown_target
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "reprocheckFinding/v1"
 _ROOT = "%SRCROOT%"
-_PEN = Pen(Style())
 
 Plain = dict[str, Any]
 
@@ -47,15 +46,15 @@ def _run(audit: Audit) -> Plain:
     results = [_result(audit, one, codes.index(one.finding.code), identities[one.index]) for one in found]
     return {
         "tool": {"driver": {"name": "reprocheck", "semanticVersion": __version__, "rules": rules}},
-        "automationDetails": {"id": f"reprocheck/{_PEN.text(shown_target(audit.request.target))}/"},
+        "automationDetails": {"id": f"reprocheck/{harmless(shown_target(audit.request.target))}/"},
         "originalUriBaseIds": {_ROOT: {"description": {"text": "The root of the repository."}}},
         "columnKind": "utf16CodeUnits",
         "invocations": [_invocation(audit)],
         "results": results,
         "properties": {
             "verdict": audit.verdict.value,
-            "headline": _PEN.text(headline(audit)),
-            "summary": _PEN.text(audit.summary),
+            "headline": harmless(headline(audit)),
+            "summary": harmless(audit.summary),
         },
     }
 
@@ -64,7 +63,7 @@ def _invocation(audit: Audit) -> Plain:
     """Successful only when everything that was asked has a verdict."""
     failures = unjudged(audit)
     notes = [_not_compared(item) for item in audit.not_compared]
-    limits = [_PEN.text(headline(audit))] if qualification(audit) else []
+    limits = [harmless(headline(audit))] if qualification(audit) else []
     code = ExitCode(audit.exit_code)
     return {
         "executionSuccessful": not failures,
@@ -79,15 +78,15 @@ def _invocation(audit: Audit) -> Plain:
 
 
 def _not_compared(item: NotCompared) -> str:
-    help = f"; help: {_PEN.text(item.help)}" if item.help else ""
-    return f"{_PEN.text(item.what)} not compared: {_PEN.text(item.reason)}{help}"
+    help = f"; help: {harmless(item.help)}" if item.help else ""
+    return f"{harmless(item.what)} not compared: {harmless(item.reason)}{help}"
 
 
 def _rule(finding: Finding) -> Plain:
     page = find_page(finding.code)
     level = _level(finding)
     if page is None:
-        text = {"text": _PEN.text(finding.message)}
+        text = {"text": harmless(finding.message)}
         return {"id": finding.code, "shortDescription": text, "defaultConfiguration": {"level": level}}
     return {
         "id": finding.code,
@@ -147,10 +146,8 @@ def _related(audit: Audit, one: FindingText) -> list[Plain]:
     found = []
     for frame in origin.call.frames:
         if frame.location != one.location:
-            place = _location(frame.location, _PEN.text(frame.code))
-            found.append(
-                {**place, "message": _message(f"`{_PEN.text(origin.call.op)}` in {_PEN.text(frame.function)}")}
-            )
+            place = _location(frame.location, harmless(frame.code))
+            found.append({**place, "message": _message(f"`{harmless(origin.call.op)}` in {harmless(frame.function)}")})
     return found
 
 

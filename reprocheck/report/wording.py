@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from reprocheck.engine.console import Pen
+from reprocheck.engine.console import clip
 from reprocheck.model import Outcome, Status, Target
 
 PREFIX = 8
@@ -100,18 +100,13 @@ def prefix_length(digests: Iterable[str]) -> int:
     return longest + 1
 
 
-def short(pen: Pen, digest: str, length: int) -> str:
+def short(digest: str, length: int) -> str:
     """A digest's prefix; any other text whole; a dash for nothing."""
     if not digest:
         return "-"
-    return digest[:length] if is_digest(digest) else pen.text(digest)
+    return digest[:length] if is_digest(digest) else clip(digest)
 
 
 def ending_of(outcome: Outcome) -> str:
     """How a run that did not complete ended, as a verb and why."""
     return f"failed: {outcome.reason}" if outcome.status is Status.FAILED else outcome.reason or outcome.status.value
-
-
-def fence_of(text: str, least: int = 3) -> str:
-    """Backticks between which a Markdown reader takes all of `text` as it is: more than it has in a row itself."""
-    return "`" * max(least, max(map(len, re.findall("`+", text)), default=0) + 1)

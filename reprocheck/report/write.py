@@ -48,7 +48,9 @@ def write_outputs(answer: Any, outputs: Sequence[tuple[str, Path]], style: Style
 
     `formats`: those of the command whose answer it is, by default an audit.
     """
-    file_style = replace(style, colour=False, ascii=False, plots=False)  # a file is no terminal, and is UTF-8
+    file_style = replace(
+        style, colour=False, ascii=False, plots=False, wraps=False
+    )  # a file is no terminal, and is UTF-8
     failures: list[OutputError] = []
     for form, path in outputs:
         text = disarm(formats[form](answer, file_style), form)

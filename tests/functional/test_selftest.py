@@ -14,7 +14,6 @@ from reprocheck.commands.selftest.selftest import (
     Seen,
     SelfTest,
     render_json,
-    render_text,
     try_all,
 )
 from reprocheck.engine.console import Style
@@ -81,7 +80,7 @@ def test_exit_code(found: list[Seen], code: int) -> None:
 
 def test_the_table_says_what_went_wrong_and_what_was_not_tried() -> None:
     found = [seen(SET_ORDER, Verdict.REPRODUCIBLE, "hash seed does not vary"), seen(CLEAN, Verdict.REPRODUCIBLE)]
-    text = render_text(SelfTest(tuple(found), (NOT_TRIED,)), Style())
+    text = FORMATS["text"](SelfTest(tuple(found), (NOT_TRIED,)), Style())
     assert "order of a set     different     reproducible  WRONG  1.0 s  hash seed does not vary" in text
     assert "not tried: race of threads: there is one core" in text
     assert text.endswith("1 of 2 cases as expected: do not trust a verdict here\n")

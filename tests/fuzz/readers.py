@@ -11,11 +11,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from reprocheck.commands.diff.text import render_diff_text
+
 from reprocheck.commands.cost.measure import step_seconds
 from reprocheck.commands.diff.compare import diff_sides
 from reprocheck.commands.diff.json import render_diff_json
 from reprocheck.commands.diff.sides import open_sides
-from reprocheck.commands.diff.text import render_diff_text
 from reprocheck.commands.resume.history import read_history
 from reprocheck.commands.run.gate import load_known
 from reprocheck.compare.baseline.file import read_baseline, render_baseline

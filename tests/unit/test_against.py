@@ -30,8 +30,8 @@ from reprocheck.model import (
     Verdict,
 )
 from reprocheck.model.explanation import Frame
+from reprocheck.report import render_text
 from reprocheck.report.json.v1 import render_json
-from reprocheck.report.text.audit import render_text
 from tests.support.audits import LINE, PLAIN, audit, call, divergence, explanation, origin, run
 from tests.support.history import Project
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from reprocheck.commands.cost.command import FORMATS
 from reprocheck.commands.cost.json import render_cost_json
 from reprocheck.commands.cost.measure import base_of, interval_places, median_step, noise_ratio, ratio_to_plain, warm_up
 from reprocheck.commands.cost.model import CostReport, Price, Ratio, Row
 from reprocheck.commands.cost.prices import cheapest_of, in_round
 from reprocheck.commands.cost.rows import AGAIN, PLAIN, ROWS, choose_rows, settings_of, why_not
-from reprocheck.commands.cost.text import render_cost_text
 from reprocheck.errors import ExitCode, UsageError
 from reprocheck.model import Deterministic, Request, Seeding, Settings, Target, TargetKind
 from reprocheck.protocol import TIME_RECORD
@@ -193,7 +193,7 @@ def test_the_cost_report_as_text_and_as_json() -> None:
         fill=SAME,
         directory=Path("/evidence/1"),
     )
-    text = render_cost_text(costs, STYLE)
+    text = FORMATS["text"](costs, STYLE)
     assert text.startswith("REPRODUCES  t.py:train  the cheapest setting that reproduces is seeded")
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "seeded yes, 5 runs 10 ms x1.20 (1.10 to 1.30) 1.0 MiB no difference (0.90 to 1.10)" in lines

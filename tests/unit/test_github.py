@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from reprocheck.model import Audit, Location
-from reprocheck.report import write
+from reprocheck.report import render_markdown, write
 from reprocheck.report.github import render_github
-from reprocheck.report.markdown import render_markdown
 from tests.support.audits import PLAIN, audit, cause, explained
 from tests.support.formats import hostile, no_verdict, unjudged
 

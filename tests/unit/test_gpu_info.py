@@ -18,7 +18,6 @@ import typer
 from reprocheck.cli import app
 from reprocheck.commands.gpu_info import command as gpu_info
 from reprocheck.commands.gpu_info.command import GpuInfo, GpuState, collect, import_torch, to_json
-from reprocheck.commands.gpu_info.text import render_text
 from reprocheck.errors import ExitCode
 
 NO_DRIVER_FILE = Path("no-such-file")

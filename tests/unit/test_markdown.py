@@ -10,7 +10,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from reprocheck.model import Audit, MetricSummary
-from reprocheck.report.markdown import LONGEST, code, prose, render_markdown
+from reprocheck.report import render_markdown
+from reprocheck.report.writers.markdown import LONGEST, code, prose
 from tests.support.audits import PLAIN, audit, explained, explanation, run, trial
 from tests.support.formats import hostile, no_verdict, unjudged
 

@@ -30,10 +30,9 @@ from reprocheck.model import (
     TargetKind,
     Verdict,
 )
-from reprocheck.report import FORMATS
+from reprocheck.report import FORMATS, render_text
 from reprocheck.report import write as write_module
 from reprocheck.report.json.v1 import render_json, to_plain
-from reprocheck.report.text.audit import render_text
 from reprocheck.report.wording import prefix_length
 from reprocheck.report.write import OutputError, check_writable, print_report, write_outputs
 from tests.support.audits import HOSTILE, PLAIN, A, B, audit, different, divergence, run, tensor

@@ -15,8 +15,8 @@ from reprocheck.engine.console import Style
 from reprocheck.model import Audit, Deterministic, Edit, Location, NotCompared
 from reprocheck.model.explanation import Frame
 from reprocheck.model.values import ValueDifference
+from reprocheck.report import render_text
 from reprocheck.report.json.v1 import render_json, to_plain
-from reprocheck.report.text.audit import render_text
 from tests.support.audits import (
     HOSTILE,
     LINE,

@@ -15,12 +15,11 @@ from reprocheck.compare.seed_statistics import (
     t_coverage,
     t_quantile,
 )
-from reprocheck.engine.console import Pen, Style
+from reprocheck.engine.console import Style
 from reprocheck.model import MetricSummary, SeedAudit, Verdict
+from reprocheck.report import render_markdown, render_text
 from reprocheck.report.json.v1 import to_plain
-from reprocheck.report.markdown import render_markdown
-from reprocheck.report.text.audit import render_text
-from reprocheck.report.text.plot import MOST_ROWS, SHARED_ROWS, plot_lines
+from reprocheck.report.writers.plot import MOST_ROWS, SHARED_ROWS, plot_lines
 from tests.support.audits import PLAIN, audit, run
 
 
@@ -168,7 +167,7 @@ def test_reports_over_seeds() -> None:
 class TestPlot:
     def test_each_seed_has_a_row_and_every_run_a_place(self) -> None:
         metric = summary([0.0, 10.0], [5.0, 5.0], [10.0, 0.0])
-        lines = plot_lines(metric, Pen(Style(plots=True)))
+        lines = plot_lines(metric, Style(plots=True))
         assert [line.split()[0] for line in lines[:4]] == ["loss", "seed", "seed", "seed"]
         assert [line.count("\u25cf") for line in lines] == [0, 1, 1, 1, 0, 0]
         assert [line.count("\u25cb") for line in lines] == [0, 1, 0, 1, 0, 0]
@@ -177,15 +176,15 @@ class TestPlot:
 
     def test_where_it_cannot_be_drawn(self) -> None:
         metric = summary([1.0], [2.0])
-        assert plot_lines(metric, Pen(Style())) == []
-        assert plot_lines(metric, Pen(Style(plots=True, width=20))) == []
+        assert plot_lines(metric, Style()) == []
+        assert plot_lines(metric, Style(plots=True, width=20)) == []
         for still in (summary([1.0], [1.0]), summary([1.0]), summary([math.nan], [1.0])):
-            assert plot_lines(still, Pen(Style(plots=True))) == []
-        assert "\n".join(plot_lines(metric, Pen(Style(plots=True, ascii=True)))).isascii()
+            assert plot_lines(still, Style(plots=True)) == []
+        assert "\n".join(plot_lines(metric, Style(plots=True, ascii=True))).isascii()
 
     def test_many_seeds_share_rows(self) -> None:
         metric = summary(*([float(seed)] for seed in range(MOST_ROWS + 1)))
-        lines = plot_lines(metric, Pen(Style(plots=True)))
+        lines = plot_lines(metric, Style(plots=True))
         assert len(lines) == SHARED_ROWS + 3
         assert sum(line.count("\u25cf") for line in lines) == MOST_ROWS + 1
         assert all(len(line) <= Style().width for line in lines)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reprocheck.commands.cost.document import cost_document
 from reprocheck.commands.cost.json import render_cost_json
 from reprocheck.commands.cost.model import CostReport
 from reprocheck.commands.cost.prices import price
 from reprocheck.commands.cost.rows import choose_rows
-from reprocheck.commands.cost.text import render_cost_text
 from reprocheck.config import checks
 from reprocheck.config.checks import Refused
 from reprocheck.engine.progress import Progress
@@ -16,7 +16,7 @@ from reprocheck.errors import UsageError
 from reprocheck.model import Request
 from reprocheck.report.formats import formats_of
 
-FORMATS = formats_of("cost", text=render_cost_text, json=render_cost_json)
+FORMATS = formats_of(document=cost_document, json=render_cost_json)
 
 
 def answer(request: Request, rounds: int, only: Sequence[str], progress: Progress) -> CostReport:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from reprocheck.commands.diff.compare import diff_sides
+from reprocheck.commands.diff.document import diff_document
 from reprocheck.commands.diff.json import render_diff_json
 from reprocheck.commands.diff.model import Diff
 from reprocheck.commands.diff.sides import best_pair, open_sides
-from reprocheck.commands.diff.text import render_diff_text
 from reprocheck.model.tolerance import Tolerance
 from reprocheck.report.formats import formats_of
 
-FORMATS = formats_of("diff", text=render_diff_text, json=render_diff_json)
+FORMATS = formats_of(document=diff_document, json=render_diff_json)
 
 
 def diff_audits(a: str, b: str, evidence: Path, tolerance: Tolerance) -> Diff:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reprocheck.commands.doctor.document import doctor_document
 from reprocheck.commands.doctor.json import render_doctor_json
-from reprocheck.commands.doctor.text import render_doctor_text
 from reprocheck.report.formats import formats_of
 
-FORMATS = formats_of("doctor", text=render_doctor_text, json=render_doctor_json)
+FORMATS = formats_of(document=doctor_document, json=render_doctor_json)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import sys
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -28,7 +26,7 @@ from reprocheck.commands.gpu_info.device import (
     read_device,
     text,
 )
-from reprocheck.commands.gpu_info.text import render_text
+from reprocheck.commands.gpu_info.document import gpu_document
 from reprocheck.engine.console import Style, print_message
 from reprocheck.errors import ExitCode
 from reprocheck.report.formats import formats_of
@@ -108,15 +106,11 @@ def refuse_without_gpu(info: GpuInfo) -> ExitCode:
     return ExitCode.NO_VERDICT
 
 
-def _as_text(info: GpuInfo, style: Style) -> str:
-    return render_text(info, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
-
-
 def _as_json(info: GpuInfo, style: Style) -> str:
     return to_json(info)
 
 
-FORMATS = formats_of("gpu-info", text=_as_text, json=_as_json)
+FORMATS = formats_of(document=gpu_document, json=_as_json)
 
 
 def to_json(info: GpuInfo) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reprocheck.commands.resume.answer import resume as answer
+from reprocheck.commands.resume.document import resume_document
 from reprocheck.commands.resume.json import render_resume_json
 from reprocheck.commands.resume.model import ResumeOrder
-from reprocheck.commands.resume.text import render_resume_text
 from reprocheck.config import checks
 from reprocheck.errors import UsageError
 from reprocheck.model import Request
@@ -19,7 +19,7 @@ __all__ = ["FORMATS", "answer", "make_resume_order"]
 
 MOST_GRACE = 3600
 """Seconds."""
-FORMATS = formats_of("resume", text=render_resume_text, json=render_resume_json)
+FORMATS = formats_of(document=resume_document, json=render_resume_json)
 
 
 def make_resume_order(request: Request, at: int | None, kill: bool, grace: float, extra: Sequence[str]) -> ResumeOrder:

@@ -58,7 +58,7 @@ from reprocheck.model.baseline import Baseline, BaselineAnswer
 from reprocheck.model.explanation import Explanation
 from reprocheck.protocol import VALUES_FILE
 from reprocheck.report.json.v1 import render_json
-from reprocheck.report.text.difference import where
+from reprocheck.report.sections.difference import where
 
 
 def audit(request: Request, progress: Progress) -> Audit:

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reprocheck.commands.run.audit import audit
-from reprocheck.engine.console import Pen, Style, aligned
+from reprocheck.engine.console import Style, clip
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.workspace import temporary_folder
 from reprocheck.errors import ExitCode, ReprocheckError
 from reprocheck.model import Audit, NotCompared, Request, Settings, Target, TargetKind, Verdict
+from reprocheck.report.document import Document, Role, Span, Table, Text, document
 from reprocheck.report.formats import formats_of
-from reprocheck.report.text.difference import where
+from reprocheck.report.sections.difference import where
 from reprocheck.report.wording import count, duration
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -114,22 +115,22 @@ def try_all(progress: Progress, cases: Sequence[Case] = CASES) -> SelfTest:
     return SelfTest(seen, tuple(skipped))
 
 
-def render_text(answer: SelfTest, style: Style) -> str:
-    """The table, a newline at its end."""
+def selftest_document(answer: SelfTest) -> Document:
+    """The table and what it comes to."""
     seen, skipped = answer.seen, answer.skipped
-    pen = Pen(style)
-    rows = [["planted", "expected", "seen", "", "time", "where"]]
-    colours: dict[tuple[int, int], str] = {}
-    for y, one in enumerate(seen, start=1):
-        result = "ok" if one.as_expected else "WRONG"
-        colours[y, 3] = "green" if one.as_expected else "red"
+    rows: list[tuple[Text, ...]] = []
+    for one in seen:
+        result = Span("ok", Role.SUCCESS) if one.as_expected else Span("WRONG", Role.ERROR)
         verdicts = (_verdict_text(verdict) for verdict in (one.case.expected, one.verdict))
-        rows.append([one.case.family, *verdicts, result, duration(one.seconds), pen.text(one.detail) or "-"])
-    lines = aligned(rows, right=(4,), colours=colours, pen=pen)
-    lines += ["", *(f"not tried: {item.what}: {item.reason}" for item in skipped)] if skipped else []
+        rows.append((one.case.family, *verdicts, result, duration(one.seconds), clip(one.detail) or "-"))
     right = sum(one.as_expected for one in seen)
     closing = f"{right} of {count(len(seen), 'case')} as expected"
-    return "\n".join([*lines, "", closing + ("" if right == len(seen) else ": do not trust a verdict here")]) + "\n"
+    return document(
+        "reprocheck selftest",
+        [Table(tuple(rows), ("planted", "expected", "seen", "", "time", "where"), right=(4,))],
+        [f"not tried: {item.what}: {item.reason}" for item in skipped],
+        [closing + ("" if right == len(seen) else ": do not trust a verdict here")],
+    )
 
 
 def render_json(answer: SelfTest, style: Style) -> str:
@@ -155,7 +156,7 @@ def render_json(answer: SelfTest, style: Style) -> str:
     return json.dumps(plain, indent=2, sort_keys=True) + "\n"
 
 
-FORMATS = formats_of("selftest", text=render_text, json=render_json)
+FORMATS = formats_of(document=selftest_document, json=render_json)
 
 
 def _try(case: Case, folder: Path, progress: Progress) -> Seen:

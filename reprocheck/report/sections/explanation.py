@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reprocheck.engine.console import Pen, aligned
+from reprocheck.engine.console import clip
 from reprocheck.model import Edit
 from reprocheck.model.explanation import (
     WITH_AND_WITHOUT_CLOCK,
@@ -15,10 +15,10 @@ from reprocheck.model.explanation import (
     Trial,
 )
 from reprocheck.model.kinds import AttributionKind
-from reprocheck.report.text.diagnostics import Margin, place, suggestion
+from reprocheck.report.document import Across, Block, Diagnostic, Heading, Role, Span, Table, Text, indented
+from reprocheck.report.sections.diagnostics import place, suggestion
 from reprocheck.report.wording import count
 
-_INDENT = "  "
 _MOST = 10
 _OUTSIDE = {
     "clock": "the clock",
@@ -27,82 +27,79 @@ _OUTSIDE = {
     "unseeded": "generators made without a seed",
 }
 _VERDICTS = (
-    ("works", "green"),
-    ("no effect", ""),
-    ("masks the cause", "yellow"),
-    ("no answer", "yellow"),
+    Span("works", Role.SUCCESS),
+    "no effect",
+    Span("masks the cause", Role.WARNING),
+    Span("no answer", Role.WARNING),
 )
 
 
-def why_notes(explanation: Explanation, pen: Pen) -> list[str]:
+def why_notes(explanation: Explanation) -> list[str]:
     """What the experiments showed and ruled out, each a sentence."""
     attribution = explanation.attribution
-    notes = [] if attribution is None else [*_shown(attribution, pen), pen.text(attribution.note)]
+    notes = [] if attribution is None else [*_shown(attribution), clip(attribution.note)]
     for one in explanation.further:
         still = "" if _is_beside(one) else "it still differs; "
-        notes += [f"with that held constant, {still}{why}" for why in _shown(one, pen)[-1:]]
+        notes += [f"with that held constant, {still}{why}" for why in _shown(one)[-1:]]
     left_out = len(explanation.excluded) - _MOST
-    excluded = [pen.text(item) for item in explanation.excluded[:_MOST]]
+    excluded = [clip(item) for item in explanation.excluded[:_MOST]]
     notes.append("; ".join([*excluded, *([f"and {left_out} more"] if left_out > 0 else [])]))
     for arm in () if attribution is None else attribution.arms:
         if arm.failed:
-            notes.append(f"no answer from {pen.text(arm.name)}: {pen.text(arm.failed)}")
+            notes.append(f"no answer from {clip(arm.name)}: {clip(arm.failed)}")
     if explanation.origin is None and (explanation.replays[0] or not explanation.replays[1]):
         notes.append("the first operation that differs was not found")
     return [note for note in notes if note]
 
 
-def trial_lines(explanation: Explanation, shown: tuple[Edit, ...], pen: Pen) -> list[str]:
+def trial_blocks(explanation: Explanation, shown: tuple[Edit, ...]) -> list[Block]:
     """What was tried, what works first. `shown` are the changed lines that stand in a finding already."""
     trials = sorted(explanation.trials, key=_rank)
     if not trials:
         return []
-    colours = {(y, 0): _VERDICTS[_rank(trial)][1] for y, trial in enumerate(trials) if _VERDICTS[_rank(trial)][1]}
-    rows = [[_VERDICTS[_rank(trial)][0], _remedies(trial, pen), *_outcome(trial, pen)] for trial in trials]
-    table = aligned(rows, colours=colours, pen=pen)
     ranks = {_rank(trial) for trial in trials}
-    lines = [
-        "fixes tried"
-        if 0 in ranks
-        else "fixes tried: none removes the cause"
-        if 2 in ranks
-        else "fixes tried: none works"
-    ]
-    for trial, line in zip(trials[:_MOST], table, strict=False):
-        lines.append(_INDENT + line)
-        lines += [f"{_INDENT * 2}= note: {pen.text(reason)}" for reason in _reasons(trial)]
-    lines += [f"{_INDENT}and {len(trials) - _MOST} more"] if len(trials) > _MOST else []
+    none = "" if 0 in ranks else ": none removes the cause" if 2 in ranks else ": none works"
+    rows: list[tuple[Text, ...] | Across] = []
+    for trial in trials[:_MOST]:
+        rows.append((_VERDICTS[_rank(trial)], _remedies(trial), *_outcome(trial)))
+        rows += [Across(f"= note: {clip(reason)}", indent=2) for reason in _reasons(trial)]
+    more = [f"and {len(trials) - _MOST} more"] if len(trials) > _MOST else []
     edits = (edit for trial in trials for remedy in trial.remedies for edit in remedy.edits)
-    for edit in dict.fromkeys(edit for edit in edits if edit not in shown):
-        lines += suggestion(edit, explanation.trials, Margin.behind(edit.line), pen)
-    return lines
+    return [
+        Heading(f"fixes tried{none}"),
+        *indented([Table(tuple(rows)), *more]),
+        *(
+            Diagnostic(tuple(suggestion(edit, explanation.trials)))
+            for edit in dict.fromkeys(edit for edit in edits if edit not in shown)
+        ),
+    ]
 
 
-def closing_lines(explanation: Explanation, code: str, pen: Pen) -> list[str]:
+def closing_lines(explanation: Explanation, code: str) -> list[Block]:
     """What it took, what was left undone, and where to read on."""
     diverged, pairs = explanation.replays
     parts = [count(explanation.runs, "further run")]
     parts += [f"{diverged} of {count(pairs, 'traced replay')} differed"] if pairs else []
-    parts += [f"more: `reprocheck explain {pen.text(code)}`"] if code else []
-    undone = [f"not done: {pen.text(item.what)}: {pen.text(item.reason)}" for item in explanation.not_done[:_MOST]]
+    parts += [f"more: `reprocheck explain {clip(code)}`"] if code else []
+    undone = [f"not done: {clip(item.what)}: {clip(item.reason)}" for item in explanation.not_done[:_MOST]]
     left_out = len(explanation.not_done) - _MOST
     return [*undone, *([f"not done: {left_out} more"] if left_out > 0 else []), "; ".join(parts)]
 
 
-def _shown(attribution: Attribution, pen: Pen) -> list[str]:
+def _shown(attribution: Attribution) -> list[str]:
     """The attribution in one or two sentences."""
     differed, comparisons = attribution.rate
-    factors = [pen.text(factor) for factor in attribution.factors]
+    factors = [clip(factor) for factor in attribution.factors]
     if attribution.kind == AttributionKind.INTRINSIC:
         by_chance = ", so two runs may agree by chance" if differed < comparisons else ""
         seen = f" in {differed} of {count(comparisons, 'comparison')}" if comparisons else ""
         return [f"differs with everything equal{seen}{by_chance}"]
     if attribution.kind == AttributionKind.UNCLEAR:
         return ["the experiments gave no clear answer"]
-    lines = [place(line, pen) for line in attribution.lines]
+    lines = [place(line) for line in attribution.lines]
     alone = f" at {_and(lines)} alone" if lines else ""
     sentences: dict[str, Callable[[], str]] = {
-        "ambient": lambda: _environment(attribution, pen),
+        "ambient": lambda: _environment(attribution),
         "frozen": lambda: (
             "a run with a constant clock differs from one without"
             if _is_beside(attribution)
@@ -115,7 +112,7 @@ def _shown(attribution: Attribution, pen: Pen) -> list[str]:
             f"agrees when reprocheck seeds {_and(factors) or 'the generators'} for it{_agreed(attribution, 'seeding')}"
         ),
     }
-    sentence = sentences.get(attribution.kind, lambda: pen.text(attribution.kind))()
+    sentence = sentences.get(attribution.kind, lambda: clip(attribution.kind))()
     return [
         *([f"differs with every environment factor equal ({differed} of {comparisons})"] if differed else []),
         sentence,
@@ -142,7 +139,7 @@ def _environment(attribution: Attribution, pen: Pen) -> str:
     names = (together,) if any(arm.name == together for arm in attribution.arms) else attribution.factors
     bare = []
     for name in names:
-        label = f"the {pen.text(name).replace(' and ', ' and the ')}"
+        label = f"the {clip(name).replace(' and ', ' and the ')}"
         alone = next((arm for arm in attribution.arms if arm.name == name and arm.differed), None)
         if alone is None:
             bare.append(label)
@@ -152,7 +149,7 @@ def _environment(attribution: Attribution, pen: Pen) -> str:
     if filled:
         return f"agrees when fresh memory is filled with one byte in all runs{filled}"
     if len(attribution.sets) > 1:
-        named = [" together with ".join(f"the {pen.text(factor)}" for factor in one) for one in attribution.sets]
+        named = [" together with ".join(f"the {clip(factor)}" for factor in one) for one in attribution.sets]
         return "; ".join([*parts[:1], f"depends on {_and(named)}, each enough alone"])
     return "; ".join([*parts, *([f"depends on {_and(bare)}"] if bare else [])])
 
@@ -176,11 +173,11 @@ def _rank(trial: Trial) -> int:
     return 2 if any(remedy.hides for remedy in trial.remedies) else 0
 
 
-def _remedies(trial: Trial, pen: Pen) -> str:
-    return _and([f"`{pen.text(remedy.text)}`" for remedy in trial.remedies])
+def _remedies(trial: Trial) -> str:
+    return _and([f"`{clip(remedy.text)}`" for remedy in trial.remedies])
 
 
-def _outcome(trial: Trial, pen: Pen) -> tuple[str, str]:
+def _outcome(trial: Trial) -> tuple[str, str]:
     """How many runs agreed, and the price where it bought something."""
     if trial.works:
         time = "" if trial.time_ratio is None else f"time x{trial.time_ratio:.2f}"

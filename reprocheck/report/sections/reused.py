@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from reprocheck.engine.console import Pen
+from reprocheck.engine.console import clip
 from reprocheck.model import Audit
+from reprocheck.report.document import Block, Note
 from reprocheck.report.wording import count, first_of
 
 _MOST_SEEDS = 5
 
 
-def reused_lines(audit: Audit, pen: Pen) -> list[str]:
+def reused_blocks(audit: Audit) -> list[Block]:
     """Below the verdict; nothing where --cached was not given."""
     if not audit.request.cached:
         return []
@@ -18,11 +19,13 @@ def reused_lines(audit: Audit, pen: Pen) -> list[str]:
     for run in runs:
         if run.reused_from:
             by_audit.setdefault(run.reused_from, []).append(run.id)
-    lines = []
+    blocks: list[Block] = []
     for earlier, ids in by_audit.items():
-        which = f"all {count(len(runs), 'run')}" if len(ids) == len(runs) else pen.text(first_of(ids, 4))
-        lines.append(f"  = reused: {which} of audit {pen.text(earlier)}; nothing that they rest on has changed")
+        which = f"all {count(len(runs), 'run')}" if len(ids) == len(runs) else clip(first_of(ids, 4))
+        text = f"{which} of audit {clip(earlier)}; nothing that they rest on has changed"
+        blocks.append(Note("reused", text, indent=2))
     again = list(audit.run_again.items())
-    lines += [f"  = run again: seed {seed}: {pen.text(reason)}" for seed, reason in again[:_MOST_SEEDS]]
+    texts = [f"seed {seed}: {clip(reason)}" for seed, reason in again[:_MOST_SEEDS]]
     left_out = len(again) - _MOST_SEEDS
-    return lines + ([f"  = run again: {count(left_out, 'more seed')}"] if left_out > 0 else [])
+    texts += [count(left_out, "more seed")] if left_out > 0 else []
+    return blocks + [Note("run again", text, indent=2) for text in texts]

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from reprocheck.diagnosis.rules.difference import DIVERGENCES, UNDIAGNOSED
-from reprocheck.engine.console import Pen, aligned
+from reprocheck.engine.console import clip
 from reprocheck.model import Audit, Divergence, Finding, Location, TensorDifference
 from reprocheck.model.explanation import OpCall, Origin
 from reprocheck.model.kinds import OriginKind, Stage
 from reprocheck.model.values import ValueDifference
 from reprocheck.protocol import TRAINED_ELSEWHERE
-from reprocheck.report.text.diagnostics import Margin, head, place
+from reprocheck.report.document import Block, Diagnostic, KeyValues, Note, Place, Role, Span, Table, Text, evidence
+from reprocheck.report.sections.diagnostics import head, helps, place, source
 from reprocheck.report.wording import count, first_of, percent, prefix_length, short
 
 DIVERGENCE_CODES = {code for code, _, _ in DIVERGENCES.values()}
+Row = tuple[str, Text | Table]
+
 MOST_TENSORS = 10
 _MOST_WITH_AN_ORIGIN = 3
 _MOST_SAMPLES = 3
@@ -30,13 +33,12 @@ _PHASES = {
 }
 
 
-def difference_lines(
+def difference_blocks(
     audit: Audit,
-    pen: Pen,
     causes: Sequence[Finding] = (),
     whys: Sequence[str] = (),
     shown: Collection[Location] = (),
-) -> list[str]:
+) -> list[Block]:
     """The first difference in full, those of other seeds in a line. `whys` is what experiments showed, said here where
     no cause says it; where they or the causes answer, the advice that only the stage gave is left out. `shown`: places
     whose source line the reader has just seen."""
@@ -45,26 +47,23 @@ def difference_lines(
         return []
     first, origin, finding = located
     location, code = _line(audit, first, origin)
-    margin = Margin() if location is None else Margin.behind(location.line)
-    lines = _head(first, location, origin, margin, pen)
-    lines += [] if location is None or location in shown else margin.source(location.line, pen.text(code))
-    names = first_of([f"`{pen.text(name)}`" for name in first.names], MOST_TENSORS) if not first.tensors else ""
+    blocks = _head(first, location, origin)
+    blocks += [] if location is None or location in shown else source(location.line, code)
+    names = first_of([f"`{clip(name)}`" for name in first.names], MOST_TENSORS) if not first.tensors else ""
+    seen: list[Block] = [names] if names and origin is None else []
     if origin is not None:
-        lines += [margin.bar(line) for line in origin_lines(origin, location, names, pen)]
-    elif names:
-        lines.append(margin.bar(names))
+        seen.append(origin_rows(origin, location, names))
     most = MOST_TENSORS if origin is None else _MOST_WITH_AN_ORIGIN
-    lines += [margin.bar(line) for line in tensor_lines(first.tensors, most, pen)]
+    blocks += evidence([*seen, *tensor_blocks(first.tensors, most)])
     notes = [first.note, *([] if origin is None else origin_notes(origin, first))]
     notes += [] if finding is None else _diagnosis(finding, origin, causes)
-    lines += [margin.note(pen.text(note)) for note in notes if note]
-    lines += [] if causes else [margin.note(why) for why in whys]
+    blocks += [Note("note", clip(note)) for note in notes if note]
+    blocks += [] if causes else [Note("note", why) for why in whys]
     for seed in audit.seeds:
         if seed.divergence is not None and seed.divergence is not first:
-            lines.append(margin.note(f"seed {seed.seed} differs first {pen.text(where(seed.divergence))}"))
+            blocks.append(Note("note", f"seed {seed.seed} differs first {clip(where(seed.divergence))}"))
     answered = causes or (audit.explanation is not None and audit.explanation.trials)
-    advice = [] if finding is None or answered else finding.help.splitlines()
-    return lines + [margin.help(pen.text(line)) for line in advice if line.strip()]
+    return [Diagnostic((*blocks, *helps("" if finding is None or answered else finding.help)))]
 
 
 def where(divergence: Divergence) -> str:
@@ -100,20 +99,18 @@ def _line(audit: Audit, divergence: Divergence, origin: Origin | None) -> tuple[
     return location, next(filter(None, sources), "")
 
 
-def _head(
-    divergence: Divergence, location: Location | None, origin: Origin | None, margin: Margin, pen: Pen
-) -> list[str]:
-    one, other = (pen.text(run) for run in divergence.runs)
+def _head(divergence: Divergence, location: Location | None, origin: Origin | None) -> list[Block]:
+    one, other = (clip(run) for run in divergence.runs)
     what = divergence.kind or divergence.stage
     differ = "differs" if what in _SINGULAR else "differ"
     code = DIVERGENCES[divergence.stage][0] if divergence.stage in DIVERGENCES else "RC300"
-    step = "first " + pen.text(where(divergence))
-    found = step if location is None else f"{place(location, pen)}, {step}"
+    step = "first " + clip(where(divergence))
+    found = step if location is None else f"{place(location)}, {step}"
     if divergence.op and origin is None:
-        found += f", op `{pen.text(divergence.op)}`"
+        found += f", op `{clip(divergence.op)}`"
     return [
-        f"{head('error', code, pen)}: {pen.text(what)} {differ} between run {one} and run {other}",
-        margin.arrow(found),
+        (head("error", code), f": {clip(what)} {differ} between run {one} and run {other}"),
+        Place(found, 0 if location is None else location.line),
     ]
 
 
@@ -126,25 +123,25 @@ def _diagnosis(finding: Finding, origin: Origin | None, causes: Sequence[Finding
     return notes
 
 
-def origin_lines(origin: Origin, shown: Location | None, names: str, pen: Pen) -> list[str]:
-    """The operation in aligned rows. Its line is left out where it stands above already."""
-    rows = _extra(origin, pen) if origin.kind == OriginKind.EXTRA else _operation(origin, pen)
+def origin_rows(origin: Origin, shown: Location | None, names: str) -> KeyValues:
+    """The operation in rows. Its line is left out where it stands above already."""
+    rows = _extra(origin) if origin.kind == OriginKind.EXTRA else _operation(origin)
     if origin.compared_ops:
-        rows.append(["before", f"{count(origin.compared_ops, 'operation')} with equal values"])
+        rows.append(("before", f"{count(origin.compared_ops, 'operation')} with equal values"))
     for depth, frame in enumerate(origin.call.frames):
         if depth or frame.location != shown:
-            code = f": {pen.text(frame.code)}" if frame.code else ""
+            code = f": {clip(frame.code)}" if frame.code else ""
             label = "called" if depth else "line"
-            rows.append([label, f"in `{pen.text(frame.function)}` at {place(frame.location, pen)}{code}"])
+            rows.append((label, f"in `{clip(frame.function)}` at {place(frame.location)}{code}"))
     if not origin.call.frames:
-        rows.append(["line", "unknown: only library code was on the stack"])
-    rows += [["names", names]] if names else []
-    rows += _apart(origin, pen) if origin.kind != OriginKind.EXTRA else []
-    return aligned(rows, colours={}, pen=pen)
+        rows.append(("line", "unknown: only library code was on the stack"))
+    rows += [("names", names)] if names else []
+    rows += _apart(origin) if origin.kind != OriginKind.EXTRA else []
+    return KeyValues(tuple(rows))
 
 
-def _operation(origin: Origin, pen: Pen) -> list[list[str]]:
-    what = pen.text(origin.argument)
+def _operation(origin: Origin) -> list[Row]:
+    what = clip(origin.argument)
     batch = ", the model's batch," if origin.is_batch else ""
     inputs = {
         "op": "equal in both runs: the difference arises in this operation",
@@ -153,48 +150,46 @@ def _operation(origin: Origin, pen: Pen) -> list[list[str]]:
         "outside": f"{what or 'one'}{batch} came in from outside the traced operations with other values",
         "written": f"{what or 'one'} was equal before; something that the trace does not see changed it",
         "another": f"{what or 'one'} is another tensor: each is as its own run saw it last",
-    }.get(origin.kind, pen.text(origin.kind))
-    return [["op", _call(origin.call, pen)], ["inputs", inputs]]
+    }.get(origin.kind, clip(origin.kind))
+    return [("op", _call(origin.call)), ("inputs", inputs)]
 
 
-def _extra(origin: Origin, pen: Pen) -> list[list[str]]:
+def _extra(origin: Origin) -> list[Row]:
     """An operation that only one run executed, and what the other did there."""
     other = next((run for run in origin.runs if run != origin.only_in), "")
     instead = "executed nothing more"
     if origin.other is not None:
-        instead = f"instead {_call(origin.other, pen)}"
+        instead = f"instead {_call(origin.other)}"
         for frame in origin.other.frames[:1]:
-            instead += f", at {place(frame.location, pen)}" + (f": {pen.text(frame.code)}" if frame.code else "")
+            instead += f", at {place(frame.location)}" + (f": {clip(frame.code)}" if frame.code else "")
     return [
-        [pen.text(origin.only_in) or "one run", f"executed {_call(origin.call, pen)}"],
-        [pen.text(other) or "the other", instead],
+        (clip(origin.only_in) or "one run", f"executed {_call(origin.call)}"),
+        (clip(other) or "the other", instead),
     ]
 
 
-def _call(call: OpCall, pen: Pen) -> str:
-    phase = _PHASES.get(call.phase, pen.text(call.phase))
-    module = f" of `{pen.text(call.module)}`" if call.module else ""
+def _call(call: OpCall) -> str:
+    phase = _PHASES.get(call.phase, clip(call.phase))
+    module = f" of `{clip(call.module)}`" if call.module else ""
     thread = f", thread {call.thread}" if call.thread else ""
     step = "" if call.phase == "init" and not call.step else f", step {call.step}"
-    return f"`{pen.text(call.op)}`, {phase}{module}{step}{thread}"
+    return f"`{clip(call.op)}`, {phase}{module}{step}{thread}"
 
 
-def _apart(origin: Origin, pen: Pen) -> list[list[str]]:
+def _apart(origin: Origin) -> list[Row]:
     """How far the values of the two runs lie apart."""
-    one, other = (pen.text(run) for run in origin.runs)
-    form = f"{pen.text(origin.dtype)}[{', '.join(map(str, origin.shape))}]" if origin.dtype else ""
+    one, other = (clip(run) for run in origin.runs)
+    form = f"{clip(origin.dtype)}[{', '.join(map(str, origin.shape))}]" if origin.dtype else ""
     if origin.other_form:
-        return [["differs", f"{form} in {one}, {pen.text(origin.other_form)} in {other}"]]
+        return [("differs", f"{form} in {one}, {clip(origin.other_form)} in {other}")]
     if origin.values is None:
-        reason = f"values not compared: {pen.text(origin.values_reason)}" if origin.values_reason else ""
+        reason = f"values not compared: {clip(origin.values_reason)}" if origin.values_reason else ""
         known = "; ".join(part for part in (form, reason) if part)
-        return [["differs", known]] if known else []
-    rows = [["differs", (f"{form}: " if form else "") + _distance(origin.values)]]
-    samples = [["element" if origin.shape else "", one, other]]
-    samples += [[_index(index), pen.text(a), pen.text(b)] for index, a, b in origin.values.samples[:_MOST_SAMPLES]]
-    if len(samples) > 1:
-        lines = aligned(samples, colours={}, pen=pen)
-        rows += [["values" if line is lines[0] else "", line] for line in lines]
+        return [("differs", known)] if known else []
+    rows: list[Row] = [("differs", (f"{form}: " if form else "") + _distance(origin.values))]
+    samples = tuple((_index(index), clip(a), clip(b)) for index, a, b in origin.values.samples[:_MOST_SAMPLES])
+    if samples:
+        rows.append(("values", Table(samples, ("element" if origin.shape else "", one, other))))
     return rows
 
 
@@ -216,33 +211,34 @@ def _index(index: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, index))}]" if index else ""
 
 
-def tensor_lines(tensors: Sequence[TensorDifference], most: int, pen: Pen) -> list[str]:
-    """The tensors that differ, in aligned rows."""
+def tensor_blocks(tensors: Sequence[TensorDifference], most: int) -> list[Block]:
+    """The tensors that differ."""
     if not tensors:
         return []
     length = prefix_length(digest for tensor in tensors for digest in (tensor.a, tensor.b))
-    rows = [["name", "dtype", "shape", "elements that differ", "max abs", "ulp", "first run", "second run"]]
+    head = ("name", "dtype", "shape", "elements that differ", "max abs", "ulp", "first run", "second run")
+    rows: list[tuple[Text, ...]] = []
     for tensor in tensors[:most]:
         shape = "x".join(map(str, tensor.shape)) or "-"
-        rows.append([pen.text(tensor.name), pen.text(tensor.dtype) or "-", shape, *_values(tensor, length, pen)])
-    lines = aligned(rows, right=(4, 5), colours={}, pen=pen)
+        name = Span(clip(tensor.name), Role.CODE)
+        rows.append((name, clip(tensor.dtype) or "-", shape, *_values(tensor, length)))
     left_out = len(tensors) - most
-    return [*lines, f"and {left_out} more"] if left_out > 0 else lines
+    return [Table(tuple(rows), head, right=(4, 5)), *([f"and {left_out} more"] if left_out > 0 else [])]
 
 
-def _values(tensor: TensorDifference, length: int, pen: Pen) -> list[str]:
+def _values(tensor: TensorDifference, length: int) -> list[str]:
     values = tensor.values
     if values is None:
-        sides = [short(pen, side, length) if side else "absent" for side in (tensor.a, tensor.b)]
-        return [f"unknown: {pen.text(tensor.reason)}" if tensor.reason else "-", "-", "-", *sides]
+        sides = [short(side, length) if side else "absent" for side in (tensor.a, tensor.b)]
+        return [f"unknown: {clip(tensor.reason)}" if tensor.reason else "-", "-", "-", *sides]
     differing = f"{values.different} of {values.total} ({percent(values.different, values.total)})"
     greatest = "-" if values.max_abs is None else f"{values.max_abs:.3g}"
     ulp = f"{values.max_ulp}" if is_rounding(values.max_ulp) else "-"
     if not values.samples:
-        return [differing, greatest, ulp, short(pen, tensor.a, length), short(pen, tensor.b, length)]
+        return [differing, greatest, ulp, short(tensor.a, length), short(tensor.b, length)]
     index, a, b = values.samples[0]
     at = f"{_index(index)} " if index else ""
-    return [differing, greatest, ulp, at + pen.text(a), pen.text(b)]
+    return [differing, greatest, ulp, at + clip(a), clip(b)]
 
 
 def is_rounding(ulp: int | None) -> bool:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from reprocheck.engine.console import Pen, aligned
+from reprocheck.engine.console import clip
 from reprocheck.evidence.out_of_memory import advice
 from reprocheck.model import OutOfMemory
+from reprocheck.report.document import Block, Indented, Note, Table
 from reprocheck.report.wording import shown_path, size
 
-_INDENT = "  "
 
-
-def out_of_memory(memory: OutOfMemory, pen: Pen) -> list[str]:
-    """A few lines, indented."""
+def out_of_memory(memory: OutOfMemory) -> list[Block]:
+    """A few notes."""
     on_a_gpu = memory.device.startswith("cuda")
     figures = {
         "requested": memory.requested,
@@ -22,17 +21,20 @@ def out_of_memory(memory: OutOfMemory, pen: Pen) -> list[str]:
     }
     known = [f"{name} {size(amount)}" for name, amount in figures.items() if amount is not None]
     place = memory.location
-    lines = [f"{_INDENT} = memory: {pen.text(', '.join(known))}"]
+    blocks: list[Block] = [Note("memory", clip(", ".join(known)))]
     if memory.module:
-        lines.append(f"{_INDENT} = module: {pen.text(memory.module)}")
+        blocks.append(Note("module", clip(memory.module)))
     if place is not None:
-        lines.append(f"{_INDENT} = asked at: {pen.text(shown_path(place.path))}:{place.line}")
+        blocks.append(Note("asked at", f"{clip(shown_path(place.path))}:{place.line}"))
     if memory.tensors:
-        rows = [
-            [size(tensor.bytes), "x".join(map(str, tensor.shape)) or "scalar", pen.text(tensor.dtype), name]
+        rows = tuple(
+            (
+                size(tensor.bytes),
+                "x".join(map(str, tensor.shape)) or "scalar",
+                clip(tensor.dtype),
+                clip(tensor.name) or "(no name)",
+            )
             for tensor in memory.tensors
-            for name in [pen.text(tensor.name) or "(no name)"]
-        ]
-        lines.append(f"{_INDENT} = largest live tensors:")
-        lines += [f"{_INDENT}     {line}" for line in aligned(rows, right=range(1), colours={}, pen=pen)]
-    return [*lines, *(f"{_INDENT} = help: {pen.text(hint)}" for hint in advice(memory))]
+        )
+        blocks += [Note("largest live tensors", ""), Indented((Table(rows, right=(0,)),), by=7)]
+    return [*blocks, *(Note("help", clip(hint)) for hint in advice(memory))]

@@ -1,48 +1,48 @@
-"""GpuInfo → text for a person: aligned lines, the same in a pipe as in a terminal, where long ones wrap."""
+"""GpuInfo for a person."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+from reprocheck.report.document import Block, Document, Heading, KeyValues, document, indented
 
 if TYPE_CHECKING:
     from reprocheck.commands.gpu_info.command import GpuInfo
     from reprocheck.commands.gpu_info.device import GpuDevice, GpuProcess, Readings
 
 _UNKNOWN = "unknown"
-_INDENT = "  "
-_LEAST_WIDTH = 40
 
 Row = tuple[str, str]
 
 
-def render_text(info: GpuInfo, width: int | None = None) -> str:
-    """The report. `width` is that of a terminal; None cuts and wraps nothing."""
-    available = bool(info.devices)
-    lines = [f"GPU available: {info.availability.reason}" if available else f"no GPU: {info.availability.reason}"]
-    if info.availability.hint:
-        lines.append(f"{_INDENT}help: {info.availability.hint}")
-    lines += _section("versions", _version_rows(info))
-    for device in info.devices:
-        current = " (current)" if device.index == info.current_device else ""
-        lines += _section(f"device {device.index}{current}", _device_rows(device))
-        lines += [f"{_INDENT}note: {problem}" for problem in device.problems]
-    lines += _section("switches in this process", [(name, _shown(value)) for name, value in info.flags.items()])
+def gpu_document(info: GpuInfo) -> Document:
+    """The report."""
+    state = "GPU available" if info.devices else "no GPU"
+    hint = [f"help: {info.availability.hint}"] if info.availability.hint else []
     unset = "not set"
     environment = [(name, unset if value is None else value or '""') for name, value in info.environment.items()]
-    lines += _section("environment", environment)
-    if info.notes:
-        lines += ["", "notes", *(f"{_INDENT}{note}" for note in info.notes)]
-    return "".join(f"{line}\n" for text in lines for line in _wrapped(printable(text), width))
+    return document(
+        "reprocheck gpu-info",
+        [f"{state}: {info.availability.reason}", *indented(hint)],
+        _section("versions", _version_rows(info)),
+        *(_device(device, info) for device in info.devices),
+        _section("switches in this process", [(name, _shown(value)) for name, value in info.flags.items()]),
+        _section("environment", environment),
+        [Heading("notes"), *indented(info.notes)] if info.notes else [],
+        wraps=True,
+    )
 
 
-def _section(title: str, rows: Iterable[Row]) -> list[str]:
-    kept = list(rows)
-    if not kept:
-        return []
-    column = max(len(name) for name, _ in kept)
-    return ["", title, *(f"{_INDENT}{name.ljust(column)}  {value}" for name, value in kept)]
+def _section(title: str, rows: Iterable[Row], notes: Iterable[str] = ()) -> list[Block]:
+    kept = tuple(rows)
+    return [Heading(title), *indented([KeyValues(kept), *notes])] if kept else []
+
+
+def _device(device: GpuDevice, info: GpuInfo) -> list[Block]:
+    current = " (current)" if device.index == info.current_device else ""
+    notes = (f"note: {problem}" for problem in device.problems)
+    return _section(f"device {device.index}{current}", _device_rows(device), notes)
 
 
 def _version_rows(info: GpuInfo) -> list[Row]:
@@ -106,21 +106,3 @@ def _size(size: int | None) -> str:
         if size >= scale:
             return f"{size / scale:.1f} {unit}"
     return f"{size} B"
-
-
-def printable(text: str) -> str:
-    """Names and messages come from outside: nothing in them may steer the terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
-
-
-def _wrapped(line: str, width: int | None) -> list[str]:
-    if width is None or len(line) <= width or width < _LEAST_WIDTH:
-        return [line]
-    return textwrap.wrap(
-        line,
-        width,
-        subsequent_indent=_INDENT * 3,
-        drop_whitespace=True,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

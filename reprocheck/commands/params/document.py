@@ -6,18 +6,31 @@ from collections.abc import Sequence
 
 from reprocheck.commands.params.model import Params, Row
 from reprocheck.commands.params.to_findings import to_findings
-from reprocheck.engine.console import Pen, Style, aligned
+from reprocheck.engine.console import clip
 from reprocheck.errors import ExitCode
 from reprocheck.model.initializers import Family
 from reprocheck.model.kinds import Confidence
-from reprocheck.report.text.diagnostics import finding_lines
+from reprocheck.report.document import (
+    Block,
+    Document,
+    Headline,
+    Note,
+    Role,
+    Span,
+    Table,
+    Text,
+    document,
+    fatal,
+    indented,
+    output,
+)
+from reprocheck.report.sections.diagnostics import finding_blocks
 from reprocheck.report.wording import shown_path, shown_target
 
 MOST_LINES = 15
 MOST_SCHEMES = 3
 DIGITS = 8
 """Of a digest."""
-_INDENT = "  "
 _STAGES = {
     "step": "before the first optimizer step",
     "backward": "before the first backward pass: no optimizer was made",
@@ -25,44 +38,40 @@ _STAGES = {
 }
 
 
-def render_params_text(answer: Params, style: Style) -> str:
-    """The whole answer, a newline at its end."""
-    pen = Pen(style)
-    sections = [
-        _opening(answer, pen),
-        *(finding_lines(finding, pen) for finding in to_findings(answer.remarks)),
-        table_lines(answer.rows, answer.request.seeds, pen),
+def params_document(answer: Params) -> Document:
+    """The whole answer."""
+    return document(
+        "reprocheck params",
+        _opening(answer),
+        *(finding_blocks(finding) for finding in to_findings(answer.remarks)),
+        indented(tensor_table(answer.rows, answer.request.seeds)),
         _legend(answer),
-        [f"note: {pen.text(note)}" for note in answer.notes],
-        [f"evidence: {pen.text(shown_path(answer.directory))}"],
-    ]
-    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+        [f"note: {clip(note)}" for note in answer.notes],
+        [f"evidence: {clip(shown_path(answer.directory))}"],
+    )
 
 
-def _opening(answer: Params, pen: Pen) -> list[str]:
-    target = pen.text(shown_target(answer.request.target))
+def _opening(answer: Params) -> list[Block]:
+    target = clip(shown_target(answer.request.target))
     if answer.exit_code is ExitCode.NO_VERDICT:
-        lines = [pen.paint("fatal: no verdict reached", "red"), f"{_INDENT}--> {target}"]
-        lines.append(f"{_INDENT} = why: {pen.text(answer.summary)}")
-        tail = [line.rstrip() for line in answer.stderr_tail.splitlines() if line.strip()]
-        return [*lines, *(f"{_INDENT}   | {pen.text(line)}" for line in tail[-MOST_LINES:])]
+        why = Note("why", clip(answer.summary))
+        return [fatal("no verdict reached", target, why, *output(answer.stderr_tail, MOST_LINES))]
     bad = answer.exit_code is ExitCode.DIFFERENT
-    found = pen.paint("BAD INITIAL WEIGHTS", "red") if bad else pen.paint("INITIAL WEIGHTS", "green")
-    return [f"{found}  {target}  {answer.summary}", _STAGES.get(answer.stage, "")]
+    word = Span("BAD INITIAL WEIGHTS", Role.ERROR) if bad else Span("INITIAL WEIGHTS", Role.SUCCESS)
+    return [Headline(word, target, answer.summary), _STAGES.get(answer.stage, "")]
 
 
-def table_lines(tensors: Sequence[Row], seeds: Sequence[int], pen: Pen) -> list[str]:
+def tensor_table(tensors: Sequence[Row], seeds: Sequence[int]) -> list[Table]:
     """All tensors; none for none."""
     if not tensors:
         return []
     digests = [f"seed {seed}" for seed in seeds[:2]] + ([f"{len(seeds) - 2} more"] if len(seeds) > 2 else [])
-    rows = [["name", "shape", "dtype", "device", *digests, "mean", "std", "min", "max", "initialiser", ""]]
-    rows += [_row(row, seeds, pen) for row in tensors]
-    numbers = range(4 + len(digests), 8 + len(digests))
-    return [_INDENT + line for line in aligned(rows, right=numbers, colours={}, pen=pen)]
+    head = ("name", "shape", "dtype", "device", *digests, "mean", "std", "min", "max", "initialiser", "")
+    numbers = tuple(range(4 + len(digests), 8 + len(digests)))
+    return [Table(tuple(_row(row, seeds) for row in tensors), head, right=numbers)]
 
 
-def _row(row: Row, seeds: Sequence[int], pen: Pen) -> list[str]:
+def _row(row: Row, seeds: Sequence[int]) -> tuple[Text, ...]:
     tensor = row.tensor
     kind = " (buffer)" if tensor.kind == "buffer" else "" if tensor.trainable else " (frozen)"
     first = row.digests.get(seeds[0])
@@ -76,40 +85,40 @@ def _row(row: Row, seeds: Sequence[int], pen: Pen) -> list[str]:
         digests.append("same" if same == len(others) else "differ" if not same else f"{same} same")
     shape = "x".join(str(size) for size in tensor.shape) or "scalar"
     figures = [_number(figure) for figure in (tensor.mean, tensor.std, tensor.low, tensor.high)]
-    description, confidence = _initialiser(row, pen)
-    return [
-        pen.text(row.name) + kind,
+    description, confidence = _initialiser(row)
+    return (
+        (Span(clip(row.name), Role.CODE), kind),
         shape,
-        pen.text(tensor.dtype),
-        pen.text(tensor.device),
+        clip(tensor.dtype),
+        clip(tensor.device),
         *digests,
         *figures,
         description,
         confidence,
-    ]
+    )
 
 
-def _initialiser(row: Row, pen: Pen) -> tuple[str, str]:
-    description, confidence = _recognised(row, pen)
+def _initialiser(row: Row) -> tuple[str, str]:
+    description, confidence = _recognised(row)
     return (f"loaded; looks like {description}", confidence) if row.tensor.loaded else (description, confidence)
 
 
-def _recognised(row: Row, pen: Pen) -> tuple[str, str]:
+def _recognised(row: Row) -> tuple[str, str]:
     answer = row.tensor.answer
     if answer is None:
-        return pen.text(row.tensor.reason), ""
+        return clip(row.tensor.reason), ""
     if answer.family is Family.UNKNOWN:
-        near = f" (nearest: {pen.text(answer.nearest)})" if answer.nearest else f": {pen.text(answer.shape)}"
+        near = f" (nearest: {clip(answer.nearest)})" if answer.nearest else f": {clip(answer.shape)}"
         return f"unknown{near}", ""
     if not answer.schemes:
-        description = pen.text(answer.shape) + (f" ({pen.text(answer.note)})" if answer.note else "")
+        description = clip(answer.shape) + (f" ({clip(answer.note)})" if answer.note else "")
         return description, answer.confidence.value
-    same = [pen.text(scheme) for scheme in answer.schemes[: max(1, answer.equal)]]
-    description = " = ".join(same[:MOST_SCHEMES]) + (f" = {pen.dots}" if len(same) > MOST_SCHEMES else "")
+    same = [clip(scheme) for scheme in answer.schemes[: max(1, answer.equal)]]
+    description = " = ".join(same[:MOST_SCHEMES]) + (" = \u2026" if len(same) > MOST_SCHEMES else "")
     others = len(answer.schemes) - len(same)
     if others and answer.confidence is not Confidence.HIGH:
         description += f", or {others} other{'s' if others > 1 else ''}"
-    return description + (f"; {pen.text(answer.note)}" if answer.note else ""), answer.confidence.value
+    return description + (f"; {clip(answer.note)}" if answer.note else ""), answer.confidence.value
 
 
 def _legend(answer: Params) -> list[str]:

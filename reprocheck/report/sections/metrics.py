@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reprocheck.engine.console import Pen, aligned
+from reprocheck.engine.console import clip
 from reprocheck.model import Audit, MetricSummary
-from reprocheck.report.text.plot import plot_lines
+from reprocheck.report.document import Block, Heading, Note, Plots, Role, Span, Table, Text, indented
 from reprocheck.report.wording import count
 
 MOST_METRICS = 20
 MOST_NOTES = 10
-MOST_PLOTS = 3
-_INDENT = "  "
 ONE_SEED = ("metric", "seeds", "mean", "std over seeds", "spread within a seed")
 SEEDS = (
     "metric",
@@ -26,7 +24,7 @@ SEEDS = (
 )
 
 
-def metrics_lines(audit: Audit, pen: Pen) -> list[str]:
+def metrics_blocks(audit: Audit) -> list[Block]:
     """The section, or nothing where one seed gave no metric."""
     metrics = audit.metrics[:MOST_METRICS]
     over_seeds = len(audit.seeds) > 1
@@ -35,20 +33,20 @@ def metrics_lines(audit: Audit, pen: Pen) -> list[str]:
         return (
             [f"metrics over {seeds}: none were seen; numbers that a function returns are metrics"] if over_seeds else []
         )
-    if over_seeds:
-        title = f"metrics over {count(len(audit.seeds), 'seed')}"
-        rows = [list(SEEDS), *([pen.text(metric.name), *over_seeds_cells(metric)] for metric in metrics)]
-    else:
-        title = "metrics"
-        rows = [list(ONE_SEED), *([pen.text(metric.name), *one_seed_cells(metric)] for metric in metrics)]
-    lines = aligned(rows, right=range(1, len(rows[0])), colours={}, pen=pen)
+    title = f"metrics over {count(len(audit.seeds), 'seed')}" if over_seeds else "metrics"
+    blocks: list[Block] = [metrics_table(metrics, over_seeds)]
     if len(audit.metrics) > MOST_METRICS:
-        lines.append(f"and {len(audit.metrics) - MOST_METRICS} more")
-    lines += [f"= note: {note}" for note in _notes(metrics, pen)]
-    plots = [plot for metric in metrics if over_seeds and (plot := plot_lines(metric, pen))]
-    for plot in plots[:MOST_PLOTS]:
-        lines += ["", *plot]
-    return [title, *(f"{_INDENT}{line}".rstrip() for line in lines)]
+        blocks.append(f"and {len(audit.metrics) - MOST_METRICS} more")
+    blocks += [Note("note", note, indent=0) for note in _notes(metrics)]
+    blocks += [Plots(metrics)] if over_seeds else []
+    return [Heading(title), *indented(blocks)]
+
+
+def metrics_table(metrics: Sequence[MetricSummary], over_seeds: bool) -> Table:
+    """A row each."""
+    head, cells = (SEEDS, over_seeds_cells) if over_seeds else (ONE_SEED, one_seed_cells)
+    rows: list[tuple[Text, ...]] = [(Span(clip(metric.name), Role.CODE), *cells(metric)) for metric in metrics]
+    return Table(tuple(rows), head, right=tuple(range(1, len(head))))
 
 
 def one_seed_cells(metric: MetricSummary) -> list[str]:
@@ -75,12 +73,12 @@ def number(value: float | None, digits: int = 4) -> str:
     return "-" if value is None else f"{value:.{digits}g}"
 
 
-def _notes(metrics: Sequence[MetricSummary], pen: Pen) -> list[str]:
+def _notes(metrics: Sequence[MetricSummary]) -> list[str]:
     """Each once, with the metrics that it is of; of all of them: without their names."""
     found: dict[str, list[str]] = {}
     for metric in metrics:
         for note in metric.notes:
-            found.setdefault(note, []).append(pen.text(metric.name))
+            found.setdefault(note, []).append(clip(metric.name))
     notes = list(_named(found, len(metrics)))
     left_out = len(notes) - MOST_NOTES
     return notes[:MOST_NOTES] + ([f"and {left_out} more"] if left_out > 0 else [])

@@ -4,73 +4,85 @@ from __future__ import annotations
 
 from reprocheck.commands.cost.model import CostReport, Price, Ratio
 from reprocheck.commands.cost.rows import AGAIN, UNFILLED
-from reprocheck.engine.console import Pen, Style, aligned
+from reprocheck.engine.console import clip
 from reprocheck.errors import ExitCode
-from reprocheck.report.text.difference import where
+from reprocheck.report.document import (
+    Block,
+    Document,
+    Gap,
+    Heading,
+    Headline,
+    KeyValues,
+    Note,
+    Role,
+    Span,
+    Table,
+    Text,
+    document,
+    fatal,
+    indented,
+    output,
+)
+from reprocheck.report.sections.difference import where
 from reprocheck.report.wording import shown_path, shown_target, size
 
 MOST_LINES = 15
 ENOUGH = 0.9
 """Coverage below which an interval says little."""
-_INDENT = "  "
 
 
-def render_cost_text(costs: CostReport, style: Style) -> str:
-    """The whole bill, a newline at its end."""
-    pen = Pen(style)
-    sections = [
-        _opening(costs, pen),
-        _table(costs, pen),
+def cost_document(costs: CostReport) -> Document:
+    """The whole report."""
+    return document(
+        "reprocheck cost",
+        _opening(costs),
+        _table(costs),
         _worth_knowing(costs),
         _presets(costs),
         _legend(costs) if costs.exit_code is ExitCode.OK else [],
-        [f"{item.what}: not run: {pen.text(item.reason)}" for item in costs.not_run],
-        [f"evidence: {pen.text(shown_path(costs.directory))}"],
-    ]
-    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+        [f"{item.what}: not run: {clip(item.reason)}" for item in costs.not_run],
+        [f"evidence: {clip(shown_path(costs.directory))}"],
+    )
 
 
-def _opening(costs: CostReport, pen: Pen) -> list[str]:
-    target = pen.text(shown_target(costs.request.target))
+def _opening(costs: CostReport) -> list[Block]:
+    target = clip(shown_target(costs.request.target))
     if costs.exit_code is not ExitCode.OK:
-        lines = [pen.paint("fatal: no verdict reached", "red"), f"{_INDENT}--> {target}"]
-        lines.append(f"{_INDENT} = why: {pen.text(costs.summary)}")
-        tail = [line.rstrip() for line in costs.stderr_tail.splitlines() if line.strip()]
-        return [*lines, *(f"{_INDENT}   | {pen.text(line)}" for line in tail[-MOST_LINES:])]
-    found = pen.paint("REPRODUCES", "green") if costs.cheapest else pen.paint("NEVER REPRODUCES", "red")
-    return [f"{found}  {target}  {pen.text(costs.summary)}"]
+        why = Note("why", clip(costs.summary))
+        return [fatal("no verdict reached", target, why, *output(costs.stderr_tail, MOST_LINES))]
+    found = Span("REPRODUCES", Role.SUCCESS) if costs.cheapest else Span("NEVER REPRODUCES", Role.ERROR)
+    return [Headline(found, target, clip(costs.summary))]
 
 
-def _table(costs: CostReport, pen: Pen) -> list[str]:
+def _table(costs: CostReport) -> list[Block]:
     if costs.exit_code is not ExitCode.OK:
         return []
-    rows = [["setting", "reproduces", f"time of a {costs.per}", "", "peak memory", ""]]
-    colours = {}
-    for y, price in enumerate(costs.prices, start=1):
-        colours[y, 1] = "green" if price.reproduces else "red"
+    rows: list[tuple[Text, ...]] = []
+    for price in costs.prices:
+        reproduces = Span(_reproduces(price), Role.SUCCESS if price.reproduces else Role.ERROR)
         time, memory = price.time_ratio, price.memory_ratio
         seconds = "-" if price.seconds is None else _seconds(price.seconds)
         peak = "-" if price.memory is None else size(price.memory)
-        rows.append([price.row.name, _reproduces(price), seconds, _ratio(time), peak, _ratio(memory)])
-    lines = [_INDENT + line for line in aligned(rows, right=(2, 4), colours=colours, pen=pen)]
-    return [*lines, *_remarks(costs, pen)]
+        rows.append((price.row.name, reproduces, seconds, _ratio(time), peak, _ratio(memory)))
+    head = ("setting", "reproduces", f"time of a {costs.per}", "", "peak memory", "")
+    return [*indented([Table(tuple(rows), head, right=(2, 4))]), *_remarks(costs)]
 
 
-def _remarks(costs: CostReport, pen: Pen) -> list[str]:
+def _remarks(costs: CostReport) -> list[Block]:
     lines = []
     for price in costs.prices:
         if price.divergence is not None:
-            lines.append(f"{price.row.name} differs first {pen.text(where(price.divergence))}")
+            lines.append(f"{price.row.name} differs first {clip(where(price.divergence))}")
         elif price.reason:
-            lines.append(f"{price.row.name}: {pen.text(price.reason)}")
-    return [*([""] if lines else []), *lines]
+            lines.append(f"{price.row.name}: {clip(price.reason)}")
+    return [*([Gap()] if lines else []), *lines]
 
 
 def _worth_knowing(costs: CostReport) -> list[str]:
     """The noise, and the fill apart from deterministic algorithms."""
     if costs.exit_code is not ExitCode.OK:
         return []
-    again = next(price for price in costs.prices if price.row is AGAIN)
+    again = next(price for price in costs.prices if price.row == AGAIN)
     found = [("time", again.time_ratio), ("peak memory", again.memory_ratio)]
     seen = [f"x{ratio.high:.3f} in {what}" for what, ratio in found if ratio is not None]
     lines = [f"noise: two plain runs of one round come out up to {' and '.join(seen)} apart"] if seen else []
@@ -79,12 +91,12 @@ def _worth_knowing(costs: CostReport) -> list[str]:
     return lines
 
 
-def _presets(costs: CostReport) -> list[str]:
+def _presets(costs: CostReport) -> list[Block]:
     """What stands behind the names."""
-    rows = [[price.row.name, price.row.what + (" (preset)" if price.row.preset else "")] for price in costs.prices]
+    rows = tuple((price.row.name, price.row.what + (" (preset)" if price.row.preset else "")) for price in costs.prices)
     if costs.exit_code is not ExitCode.OK:
         return []
-    return ["what each setting is", *(_INDENT + line for line in aligned(rows, colours={}, pen=Pen(Style())))]
+    return [Heading("what each setting is"), *indented([KeyValues(rows)])]
 
 
 def _legend(costs: CostReport) -> list[str]:

@@ -5,12 +5,13 @@ Drawn only where somebody looks (`Style.plots`); a file or a pipe gets the table
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reprocheck.engine.console import PLOT_SYMBOLS, Pen
+from reprocheck.engine.console import PLOT_SYMBOLS, Style, clip, escape
 from reprocheck.model import MetricSummary
 
+MOST_PLOTS = 3
 MOST_ROWS = 12
 """Seeds with a row of their own; more share `SHARED_ROWS`."""
 SHARED_ROWS = 4
@@ -19,10 +20,16 @@ _NARROWEST = 20
 _BLANK = "\u2800"
 
 
-def plot_lines(metric: MetricSummary, pen: Pen) -> list[str]:
+def drawn_plots(metrics: Sequence[MetricSummary], style: Style) -> Iterator[str]:
+    """The first few, an empty line before each; nothing where there is no terminal."""
+    for plot in [plot for metric in metrics if (plot := plot_lines(metric, style))][:MOST_PLOTS]:
+        yield from ("", *plot)
+
+
+def plot_lines(metric: MetricSummary, style: Style) -> list[str]:
     """The lines, or nothing where there is nothing to see: no terminal, one seed, equal or boundless numbers."""
     values = [value for _, of_seed in metric.values for value in of_seed]
-    if not pen.style.plots or metric.interval is None or min(values) == max(values):
+    if not style.plots or metric.interval is None or min(values) == max(values):
         return []
     low, high = min(*values, metric.interval[0]), max(*values, metric.interval[1])
     # An interval of few seeds may dwarf the seeds themselves: then its ends lie outside.
@@ -30,14 +37,14 @@ def plot_lines(metric: MetricSummary, pen: Pen) -> list[str]:
     low, high = max(low, min(values) - room), min(high, max(values) + room)
     labels = list(_labels(metric))
     indent = max(map(len, labels)) + 2
-    width = min(_WIDEST, pen.style.width - indent - 4)
+    width = min(_WIDEST, style.width - indent - 4)
     if width < _NARROWEST or not low < high:
         return []
-    rows = _canvas(metric, len(labels), width, low, high, pen.style.ascii)
+    rows = _canvas(metric, len(labels), width, low, high, style.ascii)
     ends = f"{low:.6g}", f"{high:.6g}"
     axis = ends[0] + ends[1].rjust(width - len(ends[0]))
     drawn = [f"{label:<{indent}}{row}".rstrip() for label, row in zip(labels, rows, strict=True)]
-    return [pen.text(metric.name), *drawn, " " * indent + axis]
+    return [escape(clip(metric.name), ascii_only=style.ascii), *drawn, " " * indent + axis]
 
 
 def _labels(metric: MetricSummary) -> Iterator[str]:

@@ -1,0 +1,219 @@
+"""What a report says, without how it looks: builders make documents, writers turn them into text or Markdown.
+
+Texts are as they came: names, messages and sources of a target are hostile. Writers make them harmless, each for its
+format, so that no builder can forget to. A part of a sentence between backticks is code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from reprocheck.model import MetricSummary
+
+
+class Role(Enum):
+    """What a piece of text means. Writers choose a colour or a weight; the words say the same without it."""
+
+    SUCCESS = auto()
+    ERROR = auto()
+    WARNING = auto()
+    NOTE = auto()
+    STRONG = auto()
+    CODE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of text with a meaning."""
+
+    text: str
+    role: Role
+
+
+Text = str | Span | tuple[str | Span, ...]
+"""One line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The title of what follows."""
+
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The line that a reader in a hurry reads."""
+
+    word: Span
+    target: str
+    text: Text
+    limits: str = ""
+    """What the word does not hold for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """`= help: text`. At the margin of a diagnostic, unless it is indented by so many blanks."""
+
+    label: str
+    text: Text
+    indent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`--> train.py:41`, in a diagnostic. `mark` is another for a place in another revision."""
+
+    text: Text
+    line: int = 0
+    mark: str = "-->"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source line behind a gutter, in a diagnostic."""
+
+    line: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A source line as it is and as it could be, in a diagnostic."""
+
+    line: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The last lines that a run wrote."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Across:
+    """A row of a table that is one text."""
+
+    text: Text
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns, nothing cut. Those in `right` hold numbers."""
+
+    rows: tuple[tuple[Text, ...] | Across, ...]
+    head: tuple[Text, ...] = ()
+    right: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValues:
+    """A name and what belongs to it, a row each."""
+
+    rows: tuple[tuple[str, Text | Table], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plots:
+    """Metrics over seeds, drawn where somebody looks; a table says the same."""
+
+    metrics: tuple[MetricSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """An empty line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What stands behind the gutter of a diagnostic."""
+
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Indented:
+    """What belongs to the line above."""
+
+    blocks: tuple[Block, ...]
+    by: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A finding in cargo's grammar: a head, the place, the source line behind a gutter, evidence, notes, help."""
+
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Another document for who wants more."""
+
+    document: Document
+
+
+Block = (
+    Text
+    | Heading
+    | Headline
+    | Note
+    | Place
+    | Source
+    | Change
+    | Output
+    | Table
+    | KeyValues
+    | Plots
+    | Gap
+    | Evidence
+    | Indented
+    | Diagnostic
+    | Details
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Sections, of which each is a paragraph."""
+
+    title: str
+    sections: tuple[tuple[Block, ...], ...]
+    wraps: bool = False
+    """Long lines wrap in a terminal."""
+
+
+def document(title: str, *sections: Iterable[Block], wraps: bool = False) -> Document:
+    """The document of those sections that hold something."""
+    return Document(title, tuple(tuple(kept) for section in sections if (kept := list(section))), wraps)
+
+
+def indented(blocks: Iterable[Block]) -> list[Block]:
+    """Nothing for nothing."""
+    kept = tuple(blocks)
+    return [Indented(kept)] if kept else []
+
+
+def evidence(blocks: Iterable[Block]) -> list[Block]:
+    """Nothing for nothing."""
+    kept = tuple(blocks)
+    return [Evidence(kept)] if kept else []
+
+
+def output(text: str, most: int) -> list[Block]:
+    """The end of what a run wrote; nothing for nothing."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()][-most:]
+    return [Indented((Output(tuple(lines)),))] if lines else []
+
+
+def fatal(word: str, target: str, *body: Block) -> Diagnostic:
+    """The head of a report without a verdict."""
+    return Diagnostic((Span(f"fatal: {word}", Role.ERROR), Place(target), *body))

@@ -1,0 +1,81 @@
+"""Findings as diagnostics: a head, the place, the source line, evidence, notes and help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reprocheck.engine.console import clip
+from reprocheck.model import Edit, Finding, Location
+from reprocheck.model.explanation import Trial
+from reprocheck.report.document import Block, Change, Diagnostic, Note, Place, Role, Source, Span, evidence
+from reprocheck.report.wording import count, shown_path
+
+MOST_EVIDENCE = 20
+_SEVERITIES = {"error": Role.ERROR, "warning": Role.WARNING, "note": Role.NOTE}
+
+
+def head(severity: str, code: str) -> Span:
+    """`error[RC303]`."""
+    return Span(f"{clip(severity)}[{clip(code)}]", _SEVERITIES.get(severity, Role.STRONG))
+
+
+def place(location: Location) -> str:
+    """`train.py:41`."""
+    return f"{clip(shown_path(location.path))}:{location.line}"
+
+
+def source(line: int, code: str) -> list[Block]:
+    """A source line; nothing when it is not known."""
+    return [Source(line, clip(code))] if code else []
+
+
+def helps(text: str) -> list[Block]:
+    """Advice, a note for each line."""
+    return [Note("help", clip(line)) for line in text.splitlines() if line.strip()]
+
+
+def finding_blocks(finding: Finding, *, notes: Iterable[str] = (), trials: Sequence[Trial] = ()) -> list[Block]:
+    """One finding; `notes` come from the experiments."""
+    edit, location = finding.edit, finding.location
+    blocks: list[Block] = [(head(finding.severity, finding.code), f": {clip(finding.message)}")]
+    if location is not None:
+        blocks.append(Place(place(location), location.line))
+        if edit is None or (edit.path, edit.line) != (location.path, location.line):
+            blocks += source(location.line, finding.source)
+    shown = [clip(item) for item in finding.evidence[:MOST_EVIDENCE]]
+    left_out = len(finding.evidence) - MOST_EVIDENCE
+    blocks += evidence([*shown, *([f"and {left_out} more"] if left_out > 0 else [])])
+    cause = f"cause: {clip(finding.cause)}, " if finding.cause else ""
+    blocks.append(Note("note", f"{cause}confidence: {clip(finding.confidence)}"))
+    blocks += [Note("note", note) for note in notes]
+    blocks += helps(finding.help)
+    return [Diagnostic((*blocks, *([] if edit is None else suggestion(edit, trials))))]
+
+
+def suggestion(edit: Edit, trials: Sequence[Trial]) -> list[Block]:
+    """A changed line that is in no file, and what became of it when it was tried."""
+    where = place(Location(path=edit.path, line=edit.line))
+    before, after = (clip(line) for line in _outdented(edit.before, edit.after))
+    return [Note("help", f"suggestion for {where}, {_tried(edit, trials)}"), Change(edit.line, before, after)]
+
+
+def _tried(edit: Edit, trials: Sequence[Trial]) -> str:
+    tried = [trial for trial in trials if any(edit in remedy.edits for remedy in trial.remedies)]
+    if not tried:
+        return "not tried"
+    best = next((trial for trial in tried if trial.works), tried[0])
+    among_others = len(best.remedies) > 1 or len(best.remedies[0].edits) > 1
+    together = " together with others" if among_others else ""
+    if best.failed:
+        return f"tried in memory{together} without an answer ({clip(best.failed)})"
+    return f"tried in memory{together}: {best.agreed} of {count(best.runs, 'run')} agreed"
+
+
+def _outdented(before: str, after: str) -> tuple[str, str]:
+    """Both lines without the indentation that they share."""
+    shared = 0
+    for one, other in zip(before, after):  # noqa: B905 - as far as the shorter one goes
+        if one != other or one not in " \t":
+            break
+        shared += 1
+    return before[shared:].rstrip(), after[shared:].rstrip()
