@@ -10,6 +10,7 @@ import pytest
 from reprocheck.commands.selftest.selftest import (
     CASES,
     FIXTURES,
+    FORMATS,
     Case,
     Seen,
     SelfTest,

@@ -18,7 +18,13 @@ import typer
 from reprocheck.cli import app
 from reprocheck.commands.gpu_info import command as gpu_info
 from reprocheck.commands.gpu_info.command import GpuInfo, GpuState, collect, import_torch, to_json
+from reprocheck.engine.console import Style
 from reprocheck.errors import ExitCode
+
+
+def render_text(info: GpuInfo, style: Style | None = None) -> str:
+    return gpu_info.FORMATS["text"](info, style or Style())
+
 
 NO_DRIVER_FILE = Path("no-such-file")
 TOO_OLD = (
@@ -438,7 +444,7 @@ class TestReports:
         note = "word " * 60 + "end"
         info = look(fake_torch([], init=raising(RuntimeError(note))))
         assert f"no GPU: the GPU could not be initialised: {note}\n" in render_text(info)
-        wrapped = render_text(info, 80)
+        wrapped = render_text(info, Style(wraps=True, width=80))
         assert max(len(line) for line in wrapped.splitlines()) <= 80
         assert wrapped.split() == render_text(info).split()
 

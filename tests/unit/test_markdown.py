@@ -63,7 +63,7 @@ class TestArguments:
         answer = explained()
         text = markdown(replace(answer, seeds=(*answer.seeds, unjudged(1))))
         assert "| 0 | `s0r0` | completed | `aaaaaaaa` | 20 `aaaaaaaa` | `aaaaaaaa` |" in text
-        assert "| 0 | `s0r1` | completed | `aaaaaaaa` | 20 **`bbbbbbbb`** differs | **`bbbbbbbb`** differs |" in text
+        assert "| 0 | `s0r1` | completed | `aaaaaaaa` | 20 `bbbbbbbb` **differs** | `bbbbbbbb` **differs** |" in text
         assert "| 1 | `s1r0` | failed: exit code 1 | - |" in text
 
     def test_the_first_difference_its_cause_and_what_was_tried(self) -> None:

@@ -95,13 +95,32 @@ def _escaped(text: str) -> str:
 
 def _inline(text: Text) -> str:
     if isinstance(text, tuple):
-        return "".join(map(_inline, text))
+        return "".join(map(_inline, _joined(text)))
     if isinstance(text, str):
         parts = re.split(r"`([^`]+)`", escape(text))
         return "".join(code(part) if place % 2 else _escaped(part) for place, part in enumerate(parts))
     if text.role is Role.CODE:
         return code(text.text)
-    return f"**{_inline(text.text)}**" if text.role in _BOLD and text.text.strip() else _inline(text.text)
+    return _strong(text.text) if text.role in _BOLD else _inline(text.text)
+
+
+def _joined(pieces: Sequence[str | Span]) -> Iterator[str | Span]:
+    """Neighbours without markup between them are one text: else what is harmless apart is an address together."""
+    plain = ""
+    for piece in pieces:
+        is_plain = isinstance(piece, str) or (piece.role is not Role.CODE and not piece.text.strip())
+        if is_plain or (isinstance(piece, Span) and piece.role is Role.SUCCESS):
+            plain += piece if isinstance(piece, str) else piece.text
+        else:
+            yield plain
+            plain = ""
+            yield piece
+    yield plain
+
+
+def _strong(text: Text) -> str:
+    written = _inline(text)
+    return f"**{written}**" if written.strip() else ""
 
 
 def _line(text: Text) -> str:
@@ -125,10 +144,10 @@ def _chunks(blocks: Sequence[Block], inner: bool) -> Iterator[str]:
     for block in blocks:
         match block:
             case Heading(text):
-                yield f"{bullet}{_line(text)}" if inner else f"**{_inline(text)}**"
+                yield f"{bullet}{_line(text)}" if inner else _strong(text)
             case Headline(word, target, text, limits):
                 of = f" {code(target)}" if target else ""
-                yield f"**{_inline(word.text)}**{_inline(limits)}{of}: {_inline(text)}"
+                yield f"{_strong(word.text)}{_inline(limits)}{of}: {_inline(text)}"
             case Note(label, text):
                 yield f"- {label}: {_inline(text)}"
             case Place(text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from reprocheck.engine.console import Style, escape
 from reprocheck.report.document import (
@@ -53,6 +54,7 @@ class _Writer:
 
     def __init__(self, style: Style) -> None:
         self._style = style
+        self._plain = _Writer(replace(style, colour=False)) if style.colour else self
 
     def lines(self, blocks: Sequence[Block], margin: int = 2) -> list[str]:
         """`margin`: how wide the gutter of the diagnostic is that the blocks are in."""
@@ -89,7 +91,7 @@ class _Writer:
             case Table():
                 yield from self._table(block)
             case KeyValues(rows):
-                yield from self._aligned([cells for key, value in rows for cells in self._pair(key, value)])
+                yield from self._key_values(rows)
             case Plots(metrics):
                 yield from drawn_plots(metrics, self._style)
             case Gap():
@@ -109,12 +111,14 @@ class _Writer:
         colour, inside = _COLOURS.get(text.role), self._text(text.text)
         return f"\x1b[{colour}m{inside}\x1b[0m" if self._style.colour and colour and inside else inside
 
-    def _pair(self, key: str, value: Text | Table) -> Iterator[tuple[Text, ...]]:
-        if not isinstance(value, Table):
-            yield key, value
-            return
-        for place, line in enumerate(self._table(value)):
-            yield "" if place else key, line
+    def _key_values(self, rows: Sequence[tuple[str, Text | Table]]) -> Iterator[str]:
+        from rich.cells import cell_len
+
+        keys = self._aligned([(key, "|") for key, _ in rows])
+        for key, (_, value) in zip(keys, rows, strict=True):
+            lines = list(self._table(value)) if isinstance(value, Table) else [self._text(value)]
+            for place, line in enumerate(lines):
+                yield f"{' ' * cell_len(key[:-1]) if place else key[:-1]}{line}".rstrip()
 
     def _table(self, table: Table) -> Iterator[str]:
         rows = [row for row in table.rows if not isinstance(row, Across)]
@@ -128,7 +132,7 @@ class _Writer:
         """Columns with two blanks between. A cell wider than _WIDEST pushes only its own line."""
         from rich.cells import cell_len
 
-        sizes = [[cell_len(_Writer(_plain(self._style))._text(cell)) for cell in row] for row in rows]
+        sizes = [[cell_len(self._plain._text(cell)) for cell in row] for row in rows]
         widths = [max((size for size in column if size <= _WIDEST), default=0) for column in zip(*sizes, strict=True)]
         lines = []
         for row, own in zip(rows, sizes, strict=True):
@@ -139,10 +143,6 @@ class _Writer:
             ]
             lines.append(_INDENT.join(cells).rstrip())
         return lines
-
-
-def _plain(style: Style) -> Style:
-    return Style(ascii=style.ascii)
 
 
 def _wrapped(line: str, width: int) -> list[str]:
