@@ -67,8 +67,8 @@ def _seed_rows(seed: SeedAudit) -> Iterator[tuple[Text, ...]]:
     first = next((run for run in seed.runs if run.status is Status.COMPLETED), None)
     for run in seed.runs:
         status = run.status.value.replace("-", " ") + (f": {clip(run.reason)}" if run.reason else "")
-        init, steps, output = (_digest(run, first, name, length) for name in ("init", "steps_digest", "output"))
-        steps = (f"{run.steps} ", *steps) if run.steps else ("-",)
+        init, digest, output = (_digest(run, first, name, length) for name in ("init", "steps_digest", "output"))
+        steps: Text = (f"{run.steps} ", *digest) if run.steps else "-"
         yield str(seed.seed), _code(run.id), status, init, steps, output
 
 
