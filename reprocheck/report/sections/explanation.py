@@ -131,7 +131,7 @@ def _is_beside(attribution: Attribution) -> bool:
     return any(arm.name in (WITH_AND_WITHOUT_CLOCK, WITH_AND_WITHOUT_EARLIER_FILES) for arm in attribution.arms)
 
 
-def _environment(attribution: Attribution, pen: Pen) -> str:
+def _environment(attribution: Attribution) -> str:
     """Factors that no honest repeat shares: equal in the control pair, then changed one or a few at a time."""
     control = next((arm for arm in attribution.arms if arm.name == "control" and arm.same), None)
     parts = [] if control is None else [f"agrees with every environment factor equal{_of(control.agreed, control)}"]
