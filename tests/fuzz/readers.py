@@ -11,9 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from reprocheck.commands.diff.text import render_diff_text
-
 from reprocheck.commands.cost.measure import step_seconds
+from reprocheck.commands.diff.command import FORMATS as DIFF
 from reprocheck.commands.diff.compare import diff_sides
 from reprocheck.commands.diff.json import render_diff_json
 from reprocheck.commands.diff.sides import open_sides
@@ -237,7 +236,7 @@ def _of_reports(folder: Path) -> list[Reader]:
         sides = open_sides(str(path), folder)
         whole = open_sides(str(other), folder)
         found = diff_sides(sides[0], whole[0], Tolerance())
-        render_diff_text(found, Style())
+        DIFF["text"](found, Style())
         render_diff_json(found, Style())
 
     changes = (damage, distort_json, distort_json)
