@@ -39,6 +39,8 @@ RESERVED = 4
 """Runs left for trying fixes."""
 LUCK = 0.1
 """How likely an experiment may come out as it did though what it asks is not so."""
+SUSPICIOUS = 3
+"""Factors of which each seems enough by itself."""
 MOST_REPEATS = 3
 """Further runs of an experiment whose agreement may be luck."""
 
@@ -261,6 +263,8 @@ class Attributor:
         search.search()
         if not search.found:
             return None
+        if len(search.found) >= SUSPICIOUS and not self._repeats():
+            return None
         sets = sorted(search.found, key=lambda one: when(effects.get(frozenset(one), self.divergence)))
         responsible = [factor for one in sets for factor in one]
         return self._answer(
@@ -271,6 +275,18 @@ class Attributor:
             sure=len([outcome for _, _, outcome in self._plain if outcome]) > 1,
             hold=self._equal(responsible) if search.complete else None,
         )
+
+    def _repeats(self) -> bool:
+        """Whether one more run with the factors of run a agrees with it. Else plain runs differ, and no factor is
+        responsible for that: every one seems enough where run a is one that nothing agrees with."""
+        if self.runner.left <= RESERVED // 2:
+            return True
+        spec = self.runner.spec(self.a, limit=self.limit, against=(self.a,))
+        ran = self.runner.run("control", [spec])[0]
+        same = self.runner.agree(self.a, ran, self.limit)
+        self._plain.append((self.a, ran, same))
+        self._arm("later control", "do later runs differ with every environment factor equal?", 1, [same])
+        return same is not False
 
     def _equal(self, factors: Sequence[str]) -> Hold:
         """These factors as run a had them."""

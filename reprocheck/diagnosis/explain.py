@@ -240,7 +240,8 @@ def _may_remain(
     not_tried = "; ".join(one.not_tried for one in beside if one.not_tried)
     if not_tried:
         return (NotCompared(what="further causes", reason=f"other causes may remain: {not_tried}"),)
-    if done or rounds[0].attribution.kind in (AttributionKind.UNCLEAR, AttributionKind.PROCESS):
+    first = rounds[0].attribution
+    if done or first.kind == AttributionKind.PROCESS or (first.kind == AttributionKind.UNCLEAR and not first.factors):
         return ()
     spent = runner.left < ENOUGH_FOR_ANOTHER
     reason = f"--explain-budget {runner.request.explain_budget} was used up" if spent else "nothing else was shown"

@@ -54,10 +54,18 @@ def leftovers(entries: Iterable[LedgerEntry], *runs: Evidence) -> tuple[Leftover
     for path in (path for run in runs for path in run.reads):
         if path in written:
             found.setdefault(path, None)
+    own = _own_folders(runs)
+    found = {path: place for path, place in found.items() if not path.startswith(own)}
     inside = os.path.realpath(cwd) + os.sep
     return tuple(
         Leftover(path=path, location=place, is_outside=not path.startswith(inside)) for path, place in found.items()
     )
+
+
+def _own_folders(runs: Iterable[Evidence]) -> tuple[str, ...]:
+    """Temporary directories that one run alone has: nothing in them is left over to another one."""
+    specs = [run.spec for run in runs if run.spec.ambient.own_tmpdir and run.spec.environment.get("TMPDIR")]
+    return tuple(os.path.realpath(spec.environment["TMPDIR"]) + os.sep for spec in specs)
 
 
 def reads_what_was_written(entries: Iterable[LedgerEntry], *runs: Evidence) -> bool:

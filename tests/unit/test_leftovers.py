@@ -19,9 +19,11 @@ from reprocheck.protocol import decode_spec, encode_spec
 LINE = Location(path="/w/train.py", line=3)
 
 
-def run(cwd: Path, *wrote: str, reads: tuple[str, ...] = ()) -> Evidence:
+def run(cwd: Path, *wrote: str, reads: tuple[str, ...] = (), tmp: Path | None = None) -> Evidence:
     files = tuple(FileRecord(path=path, size=1, digest="0" * 32) for path in wrote)
-    return cast(Evidence, SimpleNamespace(spec=SimpleNamespace(cwd=cwd), files=files, reads=reads))
+    ambient = SimpleNamespace(own_tmpdir=tmp is not None)
+    spec = SimpleNamespace(cwd=cwd, ambient=ambient, environment={"TMPDIR": str(tmp)})
+    return cast(Evidence, SimpleNamespace(spec=spec, files=files, reads=reads))
 
 
 def entry(kind: str, value: str, generator: str = "") -> LedgerEntry:
@@ -54,6 +56,13 @@ def test_a_path_outside_of_the_folder_is_the_same_in_every_spelling(tmp_path: Pa
 )
 def test_only_what_a_run_looks_at_counts(tmp_path: Path, entries: list[LedgerEntry], expected: bool) -> None:
     assert reads_what_was_written(entries, run(tmp_path, "a.pt")) is expected
+
+
+def test_nothing_in_the_temporary_directory_of_one_run_is_left_over(tmp_path: Path) -> None:
+    folder, tmp = tmp_path / "w", tmp_path / "tmp"
+    written = str(tmp / "cache.pt")
+    assert leftovers([entry("read", written)], run(folder, written, tmp=tmp)) == ()
+    assert len(leftovers([entry("read", written)], run(folder, written))) == 1
 
 
 def test_plain_runs_tell_what_they_read_without_a_ledger(tmp_path: Path) -> None:
