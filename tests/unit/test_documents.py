@@ -140,9 +140,11 @@ class Page(HTMLParser):
         self.elements.add(tag)
         self.attributes |= {name for name, _ in attrs}
         self._inside.append(tag)
+        self.words += "\0"  # names, mentions and addresses end where a text node does
 
     def handle_endtag(self, tag: str) -> None:
         assert self._inside.pop() == tag
+        self.words += "\0"
 
     def handle_comment(self, data: str) -> None:
         self.comments.append(data)
@@ -152,7 +154,7 @@ class Page(HTMLParser):
             self.words += data
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(SEVERAL, st.booleans(), st.booleans())
 def test_no_document_has_a_control_character_in_text(texts: list[str], colour: bool, ascii_only: bool) -> None:
     written = everything(texts)
@@ -165,7 +167,7 @@ def test_no_document_has_a_control_character_in_text(texts: list[str], colour: b
         assert [line.rstrip() for line in plain.splitlines()] == [line.rstrip() for line in bare.splitlines()]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(SEVERAL)
 def test_no_document_is_active_in_markdown(texts: list[str]) -> None:
     text = write_markdown(everything(texts), Style())

@@ -89,7 +89,7 @@ def fence_of(text: str, least: int = 3) -> str:
 def _escaped(text: str) -> str:
     """Text; addresses and emoji names do not become anything else."""
     safe = "".join(_ESCAPES.get(char, char) for char in text)
-    safe = re.sub(r":(?=//|[\w+-]+:)", f":{_GAP}", safe)
+    safe = re.sub(r":(?=//|[\w+-]+:|[\w+-]*[a-zA-Z_][\w+-]*$)", f":{_GAP}", safe)
     return re.sub(r"(?i)\bwww\.", lambda found: f"{found[0][:-1]}{_GAP}.", safe)
 
 
@@ -102,6 +102,10 @@ def _inline(text: Text) -> str:
     if text.role is Role.CODE:
         return code(text.text)
     return _strong(text.text) if text.role in _BOLD else _inline(text.text)
+
+
+def _pieces(text: Text) -> tuple[str | Span, ...]:
+    return text if isinstance(text, tuple) else (text,)
 
 
 def _joined(pieces: Sequence[str | Span]) -> Iterator[str | Span]:
@@ -120,12 +124,18 @@ def _joined(pieces: Sequence[str | Span]) -> Iterator[str | Span]:
 
 def _strong(text: Text) -> str:
     written = _inline(text)
-    return f"**{written}**" if written.strip() else ""
+    if not written.strip():
+        return ""
+    # Between a letter and a punctuation mark, asterisks would stand there as they are.
+    return f"**{written}**" if written[0].isalnum() and written[-1].isalnum() else f"<strong>{written}</strong>"
 
 
 def _line(text: Text) -> str:
     """A line of its own, which starts no list and no heading."""
-    written = _inline(text)
+    return _started(_inline(text))
+
+
+def _started(written: str) -> str:
     return f"{_GAP}{written}" if _LIST.match(written) else written
 
 
@@ -147,7 +157,7 @@ def _chunks(blocks: Sequence[Block], inner: bool) -> Iterator[str]:
                 yield f"{bullet}{_line(text)}" if inner else _strong(text)
             case Headline(word, target, text, limits):
                 of = f" {code(target)}" if target else ""
-                yield f"{_strong(word.text)}{_inline(limits)}{of}: {_inline(text)}"
+                yield _started(f"{_strong(word.text)}{_inline(limits)}{of}: {_inline(text)}")
             case Note(label, text):
                 yield f"- {label}: {_inline(text)}"
             case Place(text):
@@ -162,7 +172,9 @@ def _chunks(blocks: Sequence[Block], inner: bool) -> Iterator[str]:
                 yield from _table(block)
             case KeyValues(rows):
                 yield from (
-                    f"- {_inline(key)}: {_inline(value)}" for key, value in rows if not isinstance(value, Table)
+                    f"- {_line((*_pieces(key), ': ', *_pieces(value)))}"
+                    for key, value in rows
+                    if not isinstance(value, Table)
                 )
                 yield from (line for _, value in rows if isinstance(value, Table) for line in _table(value))
             case Evidence(blocks) | Indented(blocks):
