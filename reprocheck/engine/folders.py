@@ -243,7 +243,7 @@ class _Found:
             is_known = self._is_shared or own.get("state") == list(state_of(seen))
             digest = str(own["digest"]) if own and is_known else file_digest(whole)
             every = [*map(str, own.get("contents", ()))] if is_known else []
-            if self._decides and not self._is_shared:
+            if (self._decides or seen.st_size <= SMALL) and not self._is_shared:
                 every += [read] if (read := contents(whole)) else []
         except FileNotFoundError:
             if os.path.islink(whole):
@@ -255,6 +255,10 @@ class _Found:
         size = int(own["size"]) if self._is_shared else seen.st_size
         kind = "shared" if self._is_shared else ""
         self._files.append({"path": path, "size": size, "digest": digest, "contents": every, "kind": kind})
+
+
+SMALL = 16 * 2**20
+"""Bytes of a file that is read by value also where files do not decide: the first line says that they differ."""
 
 
 def _without_contents(path: str, kind: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -404,6 +405,15 @@ def test_files_next_to_a_database_belong_to_it(tmp_path: Path) -> None:
         (cwd / "m.db-wal").write_bytes(b"")
 
     assert [file.path for file in world.run("s0r0", act).files] == ["m.db"]
+
+
+def test_small_files_are_read_by_value_also_where_they_do_not_decide(tmp_path: Path) -> None:
+    world = World(tmp_path, decides=False)
+    a, b = (
+        world.run(f"s0r{n}", lambda cwd, n=n: _events(cwd / f"events.out.tfevents.{EPOCHS[n]}.vm.1{n}.0", n, 0.5, n))  # type: ignore[misc]
+        for n in range(2)
+    )
+    assert compare_files(a, b, replace(REQUEST, compare=()))[0].same
 
 
 def test_what_does_not_decide_names_no_result(tmp_path: Path) -> None:
