@@ -7,10 +7,11 @@ A run folder holds `spec.json` (the order), `evidence.jsonl` (lines, closed by a
 from __future__ import annotations
 
 SCHEMA_VERSION = 1
-FINGERPRINT_VERSION = 2
+FINGERPRINT_VERSION = 3
 """Which way fingerprints are made, and of what: those of two versions are never compared.
 2: models at the end are seen though they are gone, attributes of modules, objects and optimizers count;
-a model that a step left as it was adds nothing to the record of that step."""
+a model that a step left as it was adds nothing to the record of that step.
+3: gradients, hooks and frozen parameters of returned modules, class attributes and code of functions count."""
 SPEC_FILE = "spec.json"
 EVIDENCE_FILE = "evidence.jsonl"
 STEPS_FILE = "steps.bin"
