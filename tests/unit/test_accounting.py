@@ -162,6 +162,20 @@ def test_the_message_of_a_failed_run_is_shown_once() -> None:
     assert "|     fail()" in text
 
 
+def test_the_message_of_runs_that_failed_alike_is_shown_once() -> None:
+    tail = 'Traceback (most recent call last):\n  File "train.py", line 4, in train\n    fail()\nValueError: no\n'
+    runs = tuple(
+        run(number, status=Status.FAILED, reason="ValueError: no at train.py:4", stderr_tail=tail) for number in (0, 1)
+    )
+    reason = "run s0r0 failed: ValueError: no at train.py:4"
+    seed = SeedAudit(seed=0, verdict=Verdict.NO_VERDICT, reason=reason, runs=runs, divergence=None)
+    summary = f"no verdict from 2 runs of 1 seed: {reason}"
+    text = FORMATS["text"](audit(verdict=Verdict.NO_VERDICT, exit_code=3, seeds=(seed,), summary=summary), PLAIN)
+    assert text.count("ValueError: no") == 1
+    assert "  runs s0r0, s0r1 failed\n" in text
+    assert text.count("|     fail()") == 1
+
+
 def informational(*items: Informational, **changes: Any) -> Audit:
     return audit(seeds=(replace(audit().seeds[0], informational=items),), **changes)
 

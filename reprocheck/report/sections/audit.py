@@ -59,7 +59,7 @@ def audit_document(audit: Audit) -> Document:
         headline(audit),
         [*_opening(audit), *reused_blocks(audit)],
         *_diagnoses(audit),
-        *(_seed(seed) for seed in audit.seeds),
+        *(_seed(seed, audit.verdict is Verdict.NO_VERDICT) for seed in audit.seeds),
         against_blocks(audit, _seed),
         *_other_findings(audit),
         baseline_blocks(audit.baseline),
@@ -67,7 +67,7 @@ def audit_document(audit: Audit) -> Document:
         _informational(audit),
         _settings(audit),
         _coverage(audit),
-        [clip(audit.summary), f"evidence: {clip(shown_path(audit.directory))}"],
+        [*_summary(audit), f"evidence: {clip(shown_path(audit.directory))}"],
     )
 
 
@@ -81,6 +81,11 @@ def _opening(audit: Audit) -> list[Block]:
         word = Span("REPRODUCIBLE", Role.WARNING if limits else Role.SUCCESS)
         return [Headline(word, target, against or _no_difference(audit), limits)]
     return [Headline(Span("DIFFERENT", Role.ERROR), target, against or _first_difference(audit))]
+
+
+def _summary(audit: Audit) -> list[Block]:
+    """Without a verdict the first lines have said it."""
+    return [] if audit.verdict is Verdict.NO_VERDICT else [clip(audit.summary)]
 
 
 def _no_difference(audit: Audit) -> str:
@@ -102,9 +107,10 @@ def _why_none(audit: Audit) -> list[Block]:
             blocks.append(Note("why", f"seed {seed.seed}: {clip(seed.reason)}"))
     reason = audit.summary if audit.against is None or not audit.against.reason else audit.against.reason
     blocks += [] if blocks else [Note("why", clip(reason))]
-    already: set[str] = set()
-    for run in (run for seed in _all_seeds(audit) for run in seed.runs if run.status is not Status.COMPLETED):
-        blocks += [Gap(), *_failed_run(run, already)]
+    above = " ".join(seed.reason for seed in audit.seeds)
+    failed = [run for seed in _all_seeds(audit) for run in seed.runs if run.status is not Status.COMPLETED]
+    for alike in _alike(failed):
+        blocks += [Gap(), *_failed_runs(alike, above)]
     return [*blocks, Gap(), *(Note("help", hint) for hint in _what_to_try(audit))]
 
 
@@ -113,19 +119,30 @@ def _all_seeds(audit: Audit) -> tuple[SeedAudit, ...]:
     return audit.seeds if audit.against is None else (*audit.seeds, *audit.against.seeds)
 
 
-def _failed_run(run: RunSummary, already: set[str]) -> list[Block]:
-    blocks = indented([f"run {clip(run.id)} {_status_text(run.status)}: {clip(run.reason) or 'reason unknown'}"])
+def _alike(runs: Sequence[RunSummary]) -> list[list[RunSummary]]:
+    """Runs that failed for one reason with one last output, together."""
+    groups: dict[tuple[Status, str, str], list[RunSummary]] = {}
+    for run in runs:
+        groups.setdefault((run.status, run.reason, run.stderr_tail), []).append(run)
+    return list(groups.values())
+
+
+def _failed_runs(runs: Sequence[RunSummary], above: str) -> list[Block]:
+    """`above`: what the report says already."""
+    run = runs[0]
+    names = ("run " if len(runs) == 1 else "runs ") + ", ".join(clip(one.id) for one in runs[:MOST_ITEMS])
+    more = f" and {len(runs) - MOST_ITEMS} more" if len(runs) > MOST_ITEMS else ""
+    is_new = not run.reason or run.reason not in above
+    reason = f": {clip(run.reason) or 'reason unknown'}" if is_new else ""
+    blocks = indented([f"{names}{more} {_status_text(run.status)}{reason}"])
     # A hostile or huge end of a log is cut before it is looked at.
     tail = [line.rstrip() for line in run.stderr_tail[-_STDERR_TAIL:].splitlines() if line.strip()]
-    if run.out_of_memory is not None and run.stderr_tail not in already:
+    if run.out_of_memory is not None:
         blocks += out_of_memory(run.out_of_memory)
+    if tail and run.reason.startswith(tail[-1].strip()[:_LONGEST_MESSAGE]):  # it stands in a line above
+        tail.pop()
     if not tail:
         return blocks
-    if run.reason.startswith(tail[-1].strip()[:_LONGEST_MESSAGE]):  # it stands in the line above
-        tail.pop()
-    if run.stderr_tail in already:
-        return blocks + indented([Output(("the same last output",))])
-    already.add(run.stderr_tail)
     left_out = len(tail) - MOST_LINES
     shown = [f"({count(left_out, 'line')} left out)"] if left_out > 0 else []
     return blocks + indented([Output((*shown, *map(clip, tail[-MOST_LINES:])))])
@@ -156,11 +173,12 @@ def _what_to_try(audit: Audit) -> Iterator[str]:
         yield "let the target step an optimizer or return something, so that there is something to compare"
 
 
-def _seed(seed: SeedAudit) -> list[Block]:
+def _seed(seed: SeedAudit, is_explained: bool = False) -> list[Block]:
+    """`is_explained`: the first lines give the reasons of seeds without a verdict."""
     if not seed.runs:
         return []
     verdict = seed.verdict.value.replace("_", " ")
-    heading = f"seed {seed.seed}: {verdict}" + (f" ({clip(seed.reason)})" if seed.reason else "")
+    heading = f"seed {seed.seed}: {verdict}" + (f" ({clip(seed.reason)})" if seed.reason and not is_explained else "")
     rows, differs = _run_rows(seed.runs)
     blocks: list[Block] = [Table(rows, ("run", "status", "init", "steps", "output", "time", "peak memory"), right=(5,))]
     if differs:
