@@ -24,7 +24,7 @@ def main() -> int:
     try:
         return steps[sys.argv[1]]()
     except ValueError as error:  # from shlex: a quote is open
-        print(f"::error title=reprocheck::{escaped(f'an input cannot be split into args_: {error}')}")
+        print(f"::error title=reprocheck::{escaped(f'an input cannot be split into arguments: {error}')}")
         return 2
 
 
@@ -33,8 +33,8 @@ def install() -> int:
     what = given("install")
     if what == "none":
         return 0
-    args_ = shlex.split(what) if what else [os.environ["GITHUB_ACTION_PATH"]]
-    return subprocess.run([sys.executable, "-m", "pip", "install", *args_], check=False).returncode
+    parts = shlex.split(what) if what else [os.environ["GITHUB_ACTION_PATH"]]
+    return subprocess.run([sys.executable, "-m", "pip", "install", *parts], check=False).returncode
 
 
 def run() -> int:
@@ -66,24 +66,24 @@ def command(folder: Path) -> list[str]:
     outputs = {"json": folder / "report.json", "markdown": folder / "report.md", "text": folder / "report.txt"}
     if given("sarif") == "true":
         outputs["sarif"] = folder / "report.sarif"
-    args_ = ["--format", "github", "--evidence", str(folder / "evidence")]
+    parts = ["--format", "github", "--evidence", str(folder / "evidence")]
     for form, path in outputs.items():
         path.unlink(missing_ok=True)  # a self-hosted runner may have an older one
-        args_ += ["--output", f"{form}={path}"]
+        parts += ["--output", f"{form}={path}"]
     if given("baseline"):
         (folder / "baseline").mkdir(exist_ok=True)
-        args_ += ["--baseline", given("baseline")]
+        parts += ["--baseline", given("baseline")]
     if given("update-baseline") == "true":
-        args_.append("--update-baseline")
+        parts.append("--update-baseline")
     arguments = shlex.split(given("args"))
     target = [*shlex.split(given("target")), *(["--", *arguments] if arguments else [])]
-    return [sys.executable, "-m", "reprocheck", "run", *args_, *shlex.split(given("options")), *target]
+    return [sys.executable, "-m", "reprocheck", "run", *parts, *shlex.split(given("options")), *target]
 
 
-def audit(args_: list[str]) -> tuple[int, list[str]]:
+def audit(parts: list[str]) -> tuple[int, list[str]]:
     """Its exit code and the end of its standard error, which is passed on as it comes."""
     lines: list[str] = []
-    with subprocess.Popen(args_, stderr=subprocess.PIPE, encoding="utf-8", errors="backslashreplace") as process:
+    with subprocess.Popen(parts, stderr=subprocess.PIPE, encoding="utf-8", errors="backslashreplace") as process:
         assert process.stderr is not None
         for line in process.stderr:
             sys.stderr.write(line)

@@ -81,23 +81,17 @@ def run(
 ) -> None:
     """Run a training several times in fresh processes and say whether it reproduces."""
     from reprocheck.api import carry_out
-    from reprocheck.engine.console import decide_style
     from reprocheck.engine.progress import choose_progress
     from reprocheck.report import FORMATS
-    from reprocheck.report.write import append_step_summary, print_report, write_outputs
 
     order = order_of(target, module, argv, options)
     chosen = order.options
     check_vary(vary or (), chosen["format"])
     answer = carry_out(order, choose_progress(quiet, verbose))
-    style = decide_style(chosen["color"], sys.stdout)
-    write_outputs(answer, chosen["output"], style)
-    append_step_summary(answer, [*(form for form, _ in chosen["output"]), *([chosen["format"]] if quiet < 2 else [])])
-    if quiet < 2:
-        print_report(FORMATS[chosen["format"]](answer, style), chosen["format"])
+    Delivery(FORMATS, chosen["format"], chosen["output"], quiet).show(answer, chosen["color"])
     code = int(answer.exit_code)
     if vary and answer.verdict is Verdict.REPRODUCIBLE:
-        code = code or also_vary(order.request, vary, style, quiet, verbose)
+        code = code or also_vary(order.request, vary, chosen["color"], quiet, verbose)
     raise typer.Exit(code)
 
 
@@ -115,7 +109,7 @@ def diff(
     from reprocheck.config.settings import find_pyproject, load_config, merge, validate
 
     path = find_pyproject(Path.cwd())
-    delivery = Delivery(FORMATS, format, output)
+    delivery = Delivery.checked(FORMATS, format, output)
     given = {name: value for name, value in options.items() if name != "tolerance"}
     chosen = merge(given, {} if path is None else load_config(path))
     answer = diff_audits(a, b, chosen["evidence"], validate("tolerance", options["tolerance"] or []))
@@ -144,7 +138,7 @@ def gpu_info(
     from reprocheck.commands.gpu_info.command import FORMATS, refuse_without_gpu
     from reprocheck.commands.gpu_info.command import collect as look
 
-    delivery = Delivery(FORMATS, "json" if as_json else format, output)
+    delivery = Delivery.checked(FORMATS, "json" if as_json else format, output)
     info = look()
     delivery.show(info)
     raise typer.Exit(int(refuse_without_gpu(info) if require else ExitCode.OK))
@@ -164,7 +158,7 @@ def selftest(
     from reprocheck.commands.selftest.selftest import FORMATS, try_all
     from reprocheck.engine.progress import choose_progress
 
-    delivery = Delivery(FORMATS, "json" if as_json else format, output)
+    delivery = Delivery.checked(FORMATS, "json" if as_json else format, output)
     delivery.end(try_all(choose_progress(quiet, False)))
 
 

@@ -23,27 +23,35 @@ class Answer(Protocol):
 
 
 class Delivery:
-    """Where the report of one command goes, checked before anything is run. Raises UsageError."""
+    """Where the report of one command goes."""
 
-    def __init__(self, formats: Formats, form: str, output: Sequence[str] | None, quiet: int = 0) -> None:
+    def __init__(self, formats: Formats, form: str, outputs: Sequence[tuple[str, Path]], quiet: int = 0) -> None:
+        self._formats = formats
+        self._form = form
+        self._outputs = outputs
+        self._quiet = quiet
+
+    @classmethod
+    def checked(cls, formats: Formats, form: str, output: Sequence[str] | None, quiet: int = 0) -> Delivery:
+        """From the options of a command, checked before anything is run. Raises UsageError."""
         from reprocheck.report.formats import check_format, check_outputs
         from reprocheck.report.write import check_writable
 
-        self._formats = formats
-        self._form = check_format(form, formats)
-        self._outputs: tuple[tuple[str, Path], ...] = check_outputs(output or (), formats)
-        self._quiet = quiet
-        check_writable(self._outputs)
+        outputs = check_outputs(output or (), formats)
+        check_writable(outputs)
+        return cls(formats, check_format(form, formats), outputs, quiet)
 
     def show(self, answer: Any, color: str = "auto") -> None:
         """Write the files, then print."""
         from reprocheck.engine.console import decide_style
-        from reprocheck.report.write import print_report, write_outputs
+        from reprocheck.report.write import append_step_summary, print_report, write_outputs
 
         style = decide_style(color, sys.stdout)
+        printed = [self._form] if self._quiet < 2 else []
         write_outputs(answer, self._outputs, style, self._formats)
-        if self._quiet < 2:
-            print_report(self._formats[self._form](answer, style), self._form)
+        append_step_summary(answer, [*(form for form, _ in self._outputs), *printed], self._formats)
+        for form in printed:
+            print_report(self._formats[form](answer, style), form)
 
     def end(self, answer: Answer, color: str = "auto") -> NoReturn:
         """The same, and leave with the exit code of the answer."""

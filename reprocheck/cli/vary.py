@@ -11,7 +11,6 @@ from reprocheck.cli.deliver import Delivery
 from reprocheck.cli.options import ARGV, FORMAT, MODULE, NOTHING, OUTPUT, QUIET, TARGET, VERBOSE, order_of, takes
 
 if TYPE_CHECKING:
-    from reprocheck.engine.console import Style
     from reprocheck.model import Request
 
 
@@ -67,9 +66,9 @@ def vary(
     from reprocheck.engine.progress import choose_progress
 
     if list_:
-        Delivery(LISTS, format, output).show(None, options["color"] or "auto")
+        Delivery.checked(LISTS, format, output).show(None, options["color"] or "auto")
         return
-    delivery = Delivery(FORMATS, format, output, quiet)
+    delivery = Delivery.checked(FORMATS, format, output, quiet)
     given = {**options, "seeds": 3 if seeds is None and not options["seed"] else seeds}
     order = order_of(target, module, argv, given)
     found = answer(
@@ -92,7 +91,7 @@ def check_vary(names: Sequence[str], form: str) -> None:
         )
 
 
-def also_vary(request: Request, names: Sequence[str], style: Style, quiet: int, verbose: bool) -> int:
+def also_vary(request: Request, names: Sequence[str], color: str, quiet: int, verbose: bool) -> int:
     """After an audit: the answer beneath its report. Returns the exit code."""
     from reprocheck.commands.vary.command import FORMATS, answer, make_vary_order
     from reprocheck.engine.progress import choose_progress
@@ -100,5 +99,6 @@ def also_vary(request: Request, names: Sequence[str], style: Style, quiet: int, 
 
     found = answer(make_vary_order(request, names, (), ()), choose_progress(quiet, verbose))
     if quiet < 2:
-        print_report("\n" + FORMATS["text"](found, style))
+        print_report("\n")
+    Delivery(FORMATS, "text", (), quiet).show(found, color)
     return int(found.exit_code)

@@ -32,7 +32,7 @@ NAME_ROOM = 200
 """Bytes for the name of a run in the environment that the system shows of a process."""
 MOST_BYTES = 1 << 16
 """Of a message, so of an environment."""
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
 _LOOKED_AT = (
     *READ_AT_IMPORT,
     *("PYTHON", "GLIBC_", "Malloc", "LANG", "LC_", "TZ", "CUDA", "NVIDIA", "HIP", "ROC"),

@@ -14,7 +14,6 @@ from typing import Any
 
 from reprocheck.engine.console import Style, disarm, encodable, print_message, silence
 from reprocheck.errors import ExitCode, ReprocheckError, UsageError
-from reprocheck.model import Audit
 from reprocheck.report import FORMATS
 from reprocheck.report.formats import Formats
 
@@ -63,14 +62,14 @@ def write_outputs(answer: Any, outputs: Sequence[tuple[str, Path]], style: Style
         raise OutputError(message, failures[0].hint) from failures[0].__cause__
 
 
-def append_step_summary(audit: Audit, formats: Sequence[str]) -> None:
+def append_step_summary(answer: Any, written: Sequence[str], formats: Formats = FORMATS) -> None:
     """With annotations goes a summary, where GitHub Actions wants one. It is an extra: without it the audit stands."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not path or "github" not in formats:
+    if not path or "github" not in written:
         return
     try:
         with open(path, "ab") as stream:
-            stream.write(FORMATS["markdown"](audit, Style()).encode("utf-8", "backslashreplace"))
+            stream.write(formats["markdown"](answer, Style()).encode("utf-8", "backslashreplace"))
     except (OSError, ValueError) as error:
         print_message(f"warning: cannot write the step summary to {path}: {getattr(error, 'strerror', None) or error}")
 

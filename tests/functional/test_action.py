@@ -172,7 +172,7 @@ def test_no_verdict_fails_with_its_own_code(project: Path) -> None:
         ({"target": "t.py:same", "options": "--seeds none"}, "--seeds"),
         ({"target": "gone.py"}, "there is no file gone.py"),
         ({"target": ""}, "no target given"),
-        ({"target": "'t.py:same"}, "cannot be split into words"),
+        ({"target": "'t.py:same"}, "cannot be split into arguments"),
     ],
 )
 def test_what_cannot_be_audited_is_reported_and_fails(project: Path, given: dict[str, str], arguments: str) -> None:

@@ -44,8 +44,8 @@ def unlike():
 """
 
 
-def run(folder: Path, *args_: str, code: int) -> Ran:
-    ran = reprocheck("run", "-q", "--ambient", "fixed", "--no-explain", "--threads", "1", *args_, cwd=folder)
+def run(folder: Path, *argv: str, code: int) -> Ran:
+    ran = reprocheck("run", "-q", "--ambient", "fixed", "--no-explain", "--threads", "1", *argv, cwd=folder)
     assert ran.code == code, ran.out + ran.err
     return ran
 
@@ -154,7 +154,7 @@ def test_what_does_not_reproduce_is_not_written(numbers: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args_", "says"),
+    ("argv", "says"),
     [
         (("t.py:train", "--baseline", "no.json"), "there is no baseline no.json"),
         (("t.py:train", "--update-baseline"), "--update-baseline needs a file to write"),
@@ -168,9 +168,9 @@ def test_what_does_not_reproduce_is_not_written(numbers: Path) -> None:
         (("t.py:train", "--tolerance", "ulp=-1"), "--tolerance must have a number of steps"),
     ],
 )
-def test_what_is_refused_before_anything_is_run(numbers: Path, args_: tuple[str, ...], says: str) -> None:
+def test_what_is_refused_before_anything_is_run(numbers: Path, argv: tuple[str, ...], says: str) -> None:
     audits = list((numbers / ".reprocheck" / "audits").iterdir())
-    ran = run(numbers, *args_, code=2)
+    ran = run(numbers, *argv, code=2)
     assert says in ran.err
     assert ran.out == ""
     assert list((numbers / ".reprocheck" / "audits").iterdir()) == audits

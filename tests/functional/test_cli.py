@@ -37,16 +37,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *args_: str, code: int = 0) -> Ran:
+def run(folder: Path, *options: str, code: int = 0) -> Ran:
     """Two runs; nothing varies, so that the second need not wait for the clock."""
-    ran = reprocheck("run", "-q", "--ambient", "fixed", *args_, cwd=folder)
+    ran = reprocheck("run", "-q", "--ambient", "fixed", *options, cwd=folder)
     assert ran.code == code, ran.out + ran.err
     return ran
 
 
-def refused(folder: Path, *args_: str) -> str:
+def refused(folder: Path, *options: str) -> str:
     """Exit code 2, nothing on stdout, one error."""
-    ran = run(folder, *args_, code=2)
+    ran = run(folder, *options, code=2)
     assert ran.out == ""
     errors = [line for line in ran.err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, ran.err
@@ -97,7 +97,7 @@ def test_a_syntax_error_is_placed_in_the_module_that_has_it(folder: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("args_", "says"),
+    ("options", "says"),
     [
         (["--seeds", "0"], "--seeds must be an integer from 1"),
         (["--memory-fraction", "1.5"], "--memory-fraction must be in (0, 1], not 1.5"),
@@ -107,9 +107,9 @@ def test_a_syntax_error_is_placed_in_the_module_that_has_it(folder: Path) -> Non
         (["--evidence", "t.py/x"], "cannot keep evidence in t.py/x: Not a directory"),
     ],
 )
-def test_an_option_that_cannot_be_met(folder: Path, args_: list[str], says: str) -> None:
+def test_an_option_that_cannot_be_met(folder: Path, options: list[str], says: str) -> None:
     (folder / "mark.py").write_text("def train():\n    open('ran', 'w').close()\n    return 1\n")
-    assert says in refused(folder, *args_, "mark.py:train")
+    assert says in refused(folder, *options, "mark.py:train")
     assert not (folder / "ran").exists()
 
 
@@ -138,9 +138,9 @@ def test_version(tmp_path: Path) -> None:
     assert (ran.code, ran.out, ran.err) == (0, f"reprocheck {__version__}\n", "")
 
 
-@pytest.mark.parametrize("args_", [("--help",), ("run", "--help"), ("gpu-info", "--help")], ids=" ".join)
-def test_help_lists_every_exit_code(tmp_path: Path, args_: tuple[str, ...]) -> None:
-    ran = reprocheck(*args_, cwd=tmp_path)
+@pytest.mark.parametrize("options", [("--help",), ("run", "--help"), ("gpu-info", "--help")], ids=" ".join)
+def test_help_lists_every_exit_code(tmp_path: Path, options: tuple[str, ...]) -> None:
+    ran = reprocheck(*options, cwd=tmp_path)
     assert ran.code == 0
     text = " ".join(ran.out.split())
     for code, meaning in EXIT_CODE_MEANINGS.items():
@@ -154,9 +154,9 @@ def test_help_and_refusals_do_not_import_torch(folder: Path) -> None:
         "try: main()\n"
         "finally: print('TORCH', 'torch' in sys.modules, 'numpy' in sys.modules)"
     )
-    for args_ in (["--help"], ["run", "--help"], ["run", "--seeds", "0", "t.py:train"]):
+    for options in (["--help"], ["run", "--help"], ["run", "--seeds", "0", "t.py:train"]):
         done = subprocess.run(
-            [sys.executable, "-c", program, *args_], cwd=folder, env=environment(), capture_output=True, text=True
+            [sys.executable, "-c", program, *options], cwd=folder, env=environment(), capture_output=True, text=True
         )
         assert "TORCH False" in done.stdout, done.stdout + done.stderr
 
@@ -183,8 +183,8 @@ def test_arguments_are_literals_or_text(folder: Path) -> None:
         "import json\ndef train(**given):\n"
         "    json.dump({k: repr(v) for k, v in given.items()}, open('seen.json', 'w'))\n    return 1\n"
     )
-    args_ = [f"--arg={w}" for w in ("lr=1e-3", "n=3", "on=True", "sizes=(1, 2)", "name=adam", "text='3'", "empty=")]
-    run(folder, *args_, "a.py:train")
+    options = [f"--arg={w}" for w in ("lr=1e-3", "n=3", "on=True", "sizes=(1, 2)", "name=adam", "text='3'", "empty=")]
+    run(folder, *options, "a.py:train")
     assert json.loads((folder / "seen.json").read_text()) == {
         "lr": "0.001", "n": "3", "on": "True", "sizes": "(1, 2)", "name": "'adam'", "text": "'3'", "empty": "''",
     }  # fmt: skip
@@ -212,11 +212,11 @@ def test_a_script_sees_what_python_would_show_it(folder: Path) -> None:
     (folder / "sub").mkdir()
     (folder / "sub" / "s.py").write_text(SCRIPT)
     (folder / "sub" / "helper.py").write_text("X = 1\n")
-    args_ = ["sub/s.py", "--lr", "0.1", "-q", "a b"]
-    subprocess.run([sys.executable, *args_], cwd=folder, env=environment(), check=True, capture_output=True)
+    options = ["sub/s.py", "--lr", "0.1", "-q", "a b"]
+    subprocess.run([sys.executable, *options], cwd=folder, env=environment(), check=True, capture_output=True)
     expected = json.loads((folder / "seen.json").read_text())
     (folder / "seen.json").unlink()
-    run(folder, "--compare", "stdout", args_[0], "--", *args_[1:])
+    run(folder, "--compare", "stdout", options[0], "--", *options[1:])
     assert json.loads((folder / "seen.json").read_text()) == expected
 
 
@@ -278,10 +278,10 @@ def test_secrets_are_neither_shown_nor_kept(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(
         "import os\ndef train(api_key, lr):\n    return len(api_key + os.environ['X_TOKEN'])\n"
     )
-    args_ = ("run", "t.py:train", "--arg", "api_key='letmein77'", "--arg", "lr=0.5", "--env", "Y_SECRET=sesame99")
+    options = ("run", "t.py:train", "--arg", "api_key='letmein77'", "--arg", "lr=0.5", "--env", "Y_SECRET=sesame99")
     outputs = ("--output", "json=r.json", "--output", "markdown=r.md", "--baseline", "base.json", "--update-baseline")
     environ = environment(X_TOKEN="hunter2222", VISIBLE="kept in no file")
-    ran = reprocheck(*args_, *outputs, cwd=tmp_path, env=environ)
+    ran = reprocheck(*options, *outputs, cwd=tmp_path, env=environ)
     assert ran.code == 0, ran.err
     assert json.loads((tmp_path / "r.json").read_text())["target"]["arguments"] == {"api_key": "***", "lr": 0.5}
     files = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "t.py"]

@@ -51,20 +51,20 @@ def fails():
 """
 
 
-def audit(folder: Path, *args_: str, code: int = 0) -> Ran:
-    ran = reprocheck("run", "-q", "--ambient", "fixed", "--no-explain", "--threads", "1", *args_, cwd=folder)
+def audit(folder: Path, *argv: str, code: int = 0) -> Ran:
+    ran = reprocheck("run", "-q", "--ambient", "fixed", "--no-explain", "--threads", "1", *argv, cwd=folder)
     assert ran.code == code, ran.out + ran.err
     return ran
 
 
-def diff(folder: Path, *args_: str, code: int) -> Ran:
-    ran = reprocheck("diff", *args_, cwd=folder)
+def diff(folder: Path, *argv: str, code: int) -> Ran:
+    ran = reprocheck("diff", *argv, cwd=folder)
     assert ran.code == code, ran.out + ran.err
     return ran
 
 
-def refused(folder: Path, *args_: str) -> str:
-    ran = diff(folder, *args_, code=2)
+def refused(folder: Path, *argv: str) -> str:
+    ran = diff(folder, *argv, code=2)
     assert ran.out == ""
     assert ran.err.startswith("error: ")
     assert all(line.startswith(("error: ", "  help: ")) for line in ran.err.splitlines()), ran.err
@@ -185,7 +185,7 @@ def test_without_the_evidence_of_runs_digests_are_compared(saved: Path, copy: Pa
 
 
 @pytest.mark.parametrize(
-    ("args_", "says"),
+    ("argv", "says"),
     [
         (("latest~9", "latest"), "there is no latest~9"),
         (("no", "latest"), "there is no audit or file no"),
@@ -198,8 +198,8 @@ def test_without_the_evidence_of_runs_digests_are_compared(saved: Path, copy: Pa
         (("latest", "latest", "--tolerance", "x"), "--tolerance must be"),
     ],
 )
-def test_arguments_that_name_nothing(saved: Path, args_: tuple[str, ...], says: str) -> None:
-    assert says in refused(saved, *args_)
+def test_arguments_that_name_nothing(saved: Path, argv: tuple[str, ...], says: str) -> None:
+    assert says in refused(saved, *argv)
 
 
 def replace_run(folder: Path, name: str, content: bytes) -> None:

@@ -120,7 +120,7 @@ def test_no_file_is_read_unless_it_is_named(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("options", "args_"),
+    ("options", "parts"),
     [
         ({"seedz": 1}, "audit() has no option seedz"),
         ({"color": "never"}, "audit() has no option color"),
@@ -129,11 +129,11 @@ def test_no_file_is_read_unless_it_is_named(tmp_path: Path, monkeypatch: pytest.
         ({"output": ["yaml=x"]}, "--output must be"),
     ],
 )
-def test_bad_options_are_refused_before_anything_runs(tmp_path: Path, options: dict[str, Any], args_: str) -> None:
+def test_bad_options_are_refused_before_anything_runs(tmp_path: Path, options: dict[str, Any], parts: str) -> None:
     (tmp_path / "t.py").write_text("def train(): raise SystemExit(1)\n")
     with pytest.raises(UsageError) as error:
         reprocheck.audit(tmp_path / "t.py", **options)
-    assert args_ in error.value.message
+    assert parts in error.value.message
 
 
 def test_an_audit_inside_a_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

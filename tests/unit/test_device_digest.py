@@ -47,16 +47,16 @@ def test_the_reference_is_the_formula(size: int) -> None:
 
 
 def test_sparse_changes_never_collide_not_even_in_half_of_the_digest() -> None:
-    args_ = np.random.default_rng(0).integers(0, 2**64, 64, dtype=np.uint64)
-    args_[32:] = 0
-    seen = {reference(args_.tobytes())}
+    argv = np.random.default_rng(0).integers(0, 2**64, 64, dtype=np.uint64)
+    argv[32:] = 0
+    seen = {reference(argv.tobytes())}
     halves = [set(), set()]
     count = 1
     bits = [(place, bit) for place in (0, 1, 31, 32, 33, 63) for bit in range(64)]
     for one in bits:
         for other in bits:
             if one < other:
-                changed = args_.copy()
+                changed = argv.copy()
                 for place, bit in (one, other):
                     changed[place] ^= np.uint64(1 << bit)
                 digest = reference(changed.tobytes())
@@ -127,8 +127,8 @@ extern "C" void start(unsigned blocks, const word *a, const word *b, const word 
 def test_the_source_of_the_kernel_computes_the_reference_where_threads_of_the_host_run_it(tmp_path: Path) -> None:
     source = (HOST % device_digest.SOURCE).replace("THREADS", str(device_digest.THREADS))
     (tmp_path / "host.cpp").write_text(source)
-    args_ = ("g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-pthread", "-o", "host.so", "host.cpp")
-    built = subprocess.run(args_, cwd=tmp_path, capture_output=True, text=True)
+    argv = ("g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-pthread", "-o", "host.so", "host.cpp")
+    built = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     sizes = [1, 8, 1000, 8 * CHUNK, 8 * CHUNK + 1, 8 * CHUNK - 5, 16 * CHUNK + 12, 0, 77]
     held = [torch.randint(0, 256, (size + 8,), dtype=torch.uint8) for size in sizes]

@@ -132,10 +132,10 @@ class Pair:
         self.runs = Run(folder / "a"), Run(folder / "b")
         self.a, self.b = self.runs
 
-    def op(self, *args_: object, **settings: object) -> None:
+    def op(self, *argv: object, **settings: object) -> None:
         """`a|b` in a text stands for a in the first run and b in the second."""
         for index, run in enumerate(self.runs):
-            run.op(*_chosen(args_, index), **_chosen(settings, index))
+            run.op(*_chosen(argv, index), **_chosen(settings, index))
 
     def fill(self, count: int = 5) -> None:
         for run in self.runs:

@@ -39,8 +39,8 @@ from tests.support.audits import HOSTILE, PLAIN, A, B, audit, different, diverge
 
 
 def failed() -> Audit:
-    args_ = "\n".join(f"line {number}" for number in range(100))
-    runs = (run(0, status=Status.FAILED, reason="exit code 1", stderr_tail=args_, init="", output="", steps=0),)
+    argv = "\n".join(f"line {number}" for number in range(100))
+    runs = (run(0, status=Status.FAILED, reason="exit code 1", stderr_tail=argv, init="", output="", steps=0),)
     seed = SeedAudit(seed=0, verdict=Verdict.NO_VERDICT, reason="run s0r0 failed", runs=runs, divergence=None)
     return audit(verdict=Verdict.NO_VERDICT, exit_code=3, summary="a run failed", seeds=(seed,), metrics=())
 

@@ -90,7 +90,7 @@ def test_a_url_keeps_all_but_who_asks() -> None:
 
 
 def test_arguments_of_a_command_line() -> None:
-    args_ = (
+    options = (
         "--lr",
         "0.1",
         "--api-key",
@@ -103,7 +103,7 @@ def test_arguments_of_a_command_line() -> None:
         "--x",
         "abc",
     )
-    assert mask_argv(args_) == (
+    assert mask_argv(options) == (
         *(
             "--lr",
             "0.1",
