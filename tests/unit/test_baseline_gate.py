@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from reprocheck.commands.run.baseline import check_baseline, open_baseline, overall_baseline
-from reprocheck.compare.baseline.summary import find_baseline_moved, summarize_baseline
+from reprocheck.compare.baseline.summary import summarize_baseline
+from reprocheck.diagnosis.rules.difference import find_baseline_moved
 from reprocheck.errors import ExitCode, UsageError
 from reprocheck.model import Deterministic, Request, Settings, Verdict
 from reprocheck.model.baseline import Baseline, BaselineAnswer

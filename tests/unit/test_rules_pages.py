@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reprocheck.diagnosis.rules import find_page, nearest, pages
-from reprocheck.diagnosis.rules.difference import DIVERGENCES, MOVED, SEED_NO_EFFECT
+from reprocheck.diagnosis.rules.difference_pages import DIVERGENCES, MOVED, SEED_NO_EFFECT
 from reprocheck.diagnosis.rules.explain import explain
 from reprocheck.diagnosis.rules.model import Page
 from reprocheck.diagnosis.rules.page_text import WIDTH, as_markdown, as_text

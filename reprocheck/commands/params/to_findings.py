@@ -7,24 +7,17 @@ from collections.abc import Iterable
 from reprocheck.commands.params.model import ERROR, NOTE, WARNING, Remark
 from reprocheck.diagnosis.rules.start_pages import PAGES
 from reprocheck.model import Finding
-from reprocheck.model.kinds import Confidence
 
 MOST_NAMES = 6
-_CODES = {page.slug: page.code for page in PAGES}
+_PAGES = {page.slug: page for page in PAGES}
 
 
 def to_findings(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
     """One finding for each, worst first."""
     ordered = sorted(remarks, key=lambda remark: (ERROR, WARNING, NOTE).index(remark.severity))
     return tuple(
-        Finding(
-            code=_CODES[remark.slug],
-            cause=remark.slug,
-            severity=remark.severity,
-            confidence=Confidence.HIGH,
-            message=remark.message,
-            evidence=(_names(remark.names),),
-            help=remark.help,
+        _PAGES[remark.slug].finding(
+            severity=remark.severity, message=remark.message, evidence=(_names(remark.names),), help=remark.help
         )
         for remark in ordered
     )

@@ -22,11 +22,17 @@ from reprocheck.commands.run.baseline import check_baseline, open_baseline, over
 from reprocheck.commands.run.changes import why_not_own_code, with_changes
 from reprocheck.commands.run.manifest import make_manifest
 from reprocheck.compare.baseline.snapshot import snapshot_of
-from reprocheck.compare.baseline.summary import find_baseline_moved, summarize_baseline
+from reprocheck.compare.baseline.summary import summarize_baseline
 from reprocheck.compare.runs import compare
 from reprocheck.compare.seed_statistics import summarize_metrics
 from reprocheck.compare.verdict import SeedRuns, judge_seed, overall, summarize, unasked, unique
-from reprocheck.diagnosis.rules.difference import equal_seeds, find_divergence, find_moved, find_seed_without_effect
+from reprocheck.diagnosis.rules.difference import (
+    equal_seeds,
+    find_baseline_moved,
+    find_divergence,
+    find_moved,
+    find_seed_without_effect,
+)
 from reprocheck.engine.cache import Reuse, reuse
 from reprocheck.engine.console import Style
 from reprocheck.engine.failfast import FailFast

@@ -1,34 +1,12 @@
-"""What a comparison with a baseline came to, as text and as a finding. Pure."""
+"""What a comparison with a baseline came to, as text. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reprocheck.model import Finding, Verdict
-from reprocheck.model.baseline import BaselineAnswer, First, State
-from reprocheck.model.kinds import Confidence, Severity, Stage
-
-BASELINE_MOVED = "RC311"
-
-
-def find_baseline_moved(answer: BaselineAnswer | None) -> list[Finding]:
-    """The finding for numbers that are not those of the baseline."""
-    if answer is None or answer.updated or answer.verdict is not Verdict.DIFFERENT:
-        return []
-    lines = [f"seed {one.seed}: {where_first(one.first)}" for one in answer.seeds if one.first is not None]
-    moved = [pair for one in answer.seeds[:1] for pair in one.metrics if pair.state is State.DIFFERENT]
-    values = [f"{pair.name} {fact_number(pair.a)} -> {fact_number(pair.b)}" for pair in moved[:5]]
-    return [
-        Finding(
-            code=BASELINE_MOVED,
-            cause="baseline-moved",
-            severity=Severity.ERROR,
-            confidence=Confidence.HIGH,
-            message=f"the results are not those of baseline {answer.file}",
-            evidence=(*lines[:5], *values),
-            help="if they are meant to change, write them down with --update-baseline",
-        )
-    ]
+from reprocheck.model import Verdict
+from reprocheck.model.baseline import BaselineAnswer, First
+from reprocheck.model.kinds import Stage
 
 
 def where_first(first: First) -> str:

@@ -6,30 +6,18 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+from reprocheck.compare.baseline.summary import fact_number, where_first
 from reprocheck.compare.runs import same_history, same_initial
-from reprocheck.model import Against, Divergence, Evidence, Finding, MetricShift, Settings, TensorDifference
+from reprocheck.diagnosis.rules.difference_pages import BASELINE_MOVED, DIVERGENCES, MOVED, PAGE_OF, SEED_NO_EFFECT
+from reprocheck.model import Against, Divergence, Evidence, Finding, MetricShift, Settings, TensorDifference, Verdict
+from reprocheck.model.baseline import BaselineAnswer, State
 from reprocheck.model.kinds import Confidence, Severity, Stage
 from reprocheck.protocol import STEP_KINDS, TRAINED_ELSEWHERE, digest_at, records
 
 _CLOCK_NAMES = re.compile(r"(?i)(sec|time|duration|elapsed|latency|throughput|speed|per_s|fps|_ms$)")
 
-DIVERGENCES = {
-    Stage.INIT: ("RC301", "initial state differs", "the model starts from other values, before any training"),
-    Stage.DATA: ("RC302", "model inputs differ", "the data or its order differs while the model is still equal"),
-    Stage.STEP: ("RC303", "training step differs", "an equal batch gave other numbers"),
-    Stage.CHECKPOINT: ("RC308", "checkpoint differs", "a value that the target itself put under observation"),
-    Stage.OUTPUT: ("RC304", "returned value differs", "everything observed in training was equal"),
-    Stage.METRIC: ("RC305", "returned metric differs", "everything else that was observed was equal"),
-    Stage.STDOUT: ("RC306", "printed output differs", "asked for by --compare"),
-    Stage.FILES: ("RC307", "written files differ", "asked for by --compare files"),
-    Stage.VARIABLES: ("RC309", "variables differ at the end", "asked for by --compare variables"),
-}
-"""Stage → code, phrase, what it says. A code is never used again for something else."""
-
-MOVED = "RC310"
 _MOST_SHIFTS = 10
 _MOST_BATCHES = 100
-SEED_NO_EFFECT = "RC401"
 UNDIAGNOSED = "undiagnosed"
 """The cause of a difference of which only its place is known."""
 
@@ -54,10 +42,8 @@ def find_divergence(divergence: Divergence, settings: Settings, causes: Sequence
         advice = f"leave it out with --ignore '{divergence.names[0]}'"
     if causes:
         cause, confidence, advice = causes[0].cause, causes[0].confidence, ""
-    return Finding(
-        code=code,
+    return PAGE_OF[code].finding(
         cause=cause,
-        severity=Severity.ERROR,
         confidence=confidence,
         message=f"{phrase} between {divergence.runs[0]} and {divergence.runs[1]}",
         evidence=tuple(item for item in (note, divergence.note, *map(_tensor_text, divergence.tensors[:3])) if item),
@@ -96,11 +82,8 @@ def find_moved(against: Against) -> list[Finding]:
     shifts = [_shift(shift) for shift in against.shifts if shift.here != shift.base]
     unmoved = "no metric moved" if against.shifts and not shifts else ""
     return [
-        Finding(
-            code=MOVED,
-            cause="revision-moves-numbers",
+        PAGE_OF[MOVED].finding(
             severity=severity,
-            confidence=Confidence.HIGH,
             message=f"the results changed since {against.text}",
             location=against.divergence.location,
             source="" if against.here is None else against.here.code,
@@ -169,14 +152,20 @@ def find_seed_without_effect(evidence: Sequence[Evidence]) -> list[Finding]:
     found = [f"seeds {one} and {other} gave equal initial parameters and steps" for one, other in pairs]
     if not found:
         return []
+    return [PAGE_OF[SEED_NO_EFFECT].finding(evidence=tuple(found[:3]))]
+
+
+def find_baseline_moved(answer: BaselineAnswer | None) -> list[Finding]:
+    """The finding for numbers that are not those of the baseline."""
+    if answer is None or answer.updated or answer.verdict is not Verdict.DIFFERENT:
+        return []
+    lines = [f"seed {one.seed}: {where_first(one.first)}" for one in answer.seeds if one.first is not None]
+    moved = [pair for one in answer.seeds[:1] for pair in one.metrics if pair.state is State.DIFFERENT]
+    values = [f"{pair.name} {fact_number(pair.a)} -> {fact_number(pair.b)}" for pair in moved[:5]]
     return [
-        Finding(
-            code=SEED_NO_EFFECT,
-            cause="seed-no-effect",
-            severity=Severity.WARNING,
-            confidence=Confidence.HIGH,
-            message="the seed does not reach the run",
-            evidence=tuple(found[:3]),
-            help="pass the seed on to the code that draws; look for a constant seed set inside the target",
+        PAGE_OF[BASELINE_MOVED].finding(
+            message=f"the results are not those of baseline {answer.file}",
+            evidence=(*lines[:5], *values),
+            help="if they are meant to change, write them down with --update-baseline",
         )
     ]

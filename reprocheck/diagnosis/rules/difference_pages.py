@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from reprocheck.compare.baseline.summary import BASELINE_MOVED
-from reprocheck.diagnosis.rules.difference import DIVERGENCES, MOVED, SEED_NO_EFFECT
 from reprocheck.diagnosis.rules.model import ERROR, WARNING, Page
 from reprocheck.model.kinds import Stage
+
+DIVERGENCES = {
+    Stage.INIT: ("RC301", "initial state differs", "the model starts from other values, before any training"),
+    Stage.DATA: ("RC302", "model inputs differ", "the data or its order differs while the model is still equal"),
+    Stage.STEP: ("RC303", "training step differs", "an equal batch gave other numbers"),
+    Stage.CHECKPOINT: ("RC308", "checkpoint differs", "a value that the target itself put under observation"),
+    Stage.OUTPUT: ("RC304", "returned value differs", "everything observed in training was equal"),
+    Stage.METRIC: ("RC305", "returned metric differs", "everything else that was observed was equal"),
+    Stage.STDOUT: ("RC306", "printed output differs", "asked for by --compare"),
+    Stage.FILES: ("RC307", "written files differ", "asked for by --compare files"),
+    Stage.VARIABLES: ("RC309", "variables differ at the end", "asked for by --compare variables"),
+}
+"""Stage → code, phrase, what it says. A code is never used again for something else."""
+
+MOVED = "RC310"
+BASELINE_MOVED = "RC311"
+SEED_NO_EFFECT = "RC401"
 
 _WHY = "Runs of one seed with the same settings are one experiment: where they differ, its result cannot be repeated."
 _FIX = "read the cause that is reported with it"
@@ -86,3 +101,5 @@ PAGES = (
         limits="Asked only where the audit ran more than one seed.",
     ),
 )
+
+PAGE_OF = {page.code: page for page in PAGES}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from reprocheck.model import Edit, Location
+from reprocheck.model import Edit, Finding, Location
 from reprocheck.model.explanation import Case, Remedy
 from reprocheck.model.kinds import Confidence, Severity
 
@@ -32,6 +33,11 @@ class Page:
     fix: str
     """What to do; the help of the finding."""
     limits: str
+
+    def finding(self, **given: Any) -> Finding:
+        """A finding that this page explains; `given`: what the case has otherwise. All findings are made here."""
+        own = {"severity": self.severity, "confidence": HIGH, "message": self.title, "help": self.fix}
+        return Finding(**{"code": self.code, "cause": self.slug, **own, **given})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,12 +133,9 @@ def _distinct(pairs: list[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:
 
 
 def _finding(case: Case, page: Page, match: Match) -> Finding:
-    return Finding(
-        code=page.code,
-        cause=page.slug,
+    return page.finding(
         severity=_severity(case, page),
         confidence=_confidence(case, match),
-        message=page.title,
         location=match.location,
         source=match.source,
         evidence=match.evidence,

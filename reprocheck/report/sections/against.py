@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from reprocheck.diagnosis.rules.difference import MOVED
+from reprocheck.diagnosis.rules.difference_pages import MOVED
 from reprocheck.engine.console import clip
 from reprocheck.model import Against, Audit, Change, Divergence, Location, SeedAudit, Verdict
 from reprocheck.model.explanation import Frame

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reprocheck.diagnosis.rules.difference import MOVED
+from reprocheck.diagnosis.rules.difference_pages import MOVED
 from reprocheck.engine.console import clip
 from reprocheck.model import Audit, Finding, RunSummary, SeedAudit, Settings, Status, Verdict
 from reprocheck.model.kinds import Severity

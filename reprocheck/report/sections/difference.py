@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from reprocheck.diagnosis.rules.difference import DIVERGENCES, UNDIAGNOSED
+from reprocheck.diagnosis.rules.difference import UNDIAGNOSED
+from reprocheck.diagnosis.rules.difference_pages import DIVERGENCES
 from reprocheck.engine.console import clip
 from reprocheck.model import Audit, Divergence, Finding, Location, TensorDifference
 from reprocheck.model.explanation import OpCall, Origin
