@@ -7,7 +7,7 @@ code or is escaped, and the whole fits into a comment.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from reprocheck.engine.console import Style, escape
 from reprocheck.report.document import (
@@ -95,13 +95,21 @@ def _escaped(text: str) -> str:
 
 def _inline(text: Text) -> str:
     if isinstance(text, tuple):
-        return "".join(map(_inline, _joined(text)))
+        return _apart(map(_inline, _joined(text)))
     if isinstance(text, str):
         parts = re.split(r"`([^`]+)`", escape(text))
-        return "".join(code(part) if place % 2 else _escaped(part) for place, part in enumerate(parts))
+        return _apart(code(part) if place % 2 else _escaped(part) for place, part in enumerate(parts))
     if text.role is Role.CODE:
         return code(text.text)
     return _strong(text.text) if text.role in _BOLD else _inline(text.text)
+
+
+def _apart(pieces: Iterable[str]) -> str:
+    """One after the other; the backticks of two neighbours would be one longer fence."""
+    text = ""
+    for piece in pieces:
+        text += _GAP + piece if text.endswith("`") and piece.startswith("`") else piece
+    return text
 
 
 def _pieces(text: Text) -> tuple[str | Span, ...]:
