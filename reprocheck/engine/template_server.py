@@ -169,7 +169,8 @@ class _Server:
             process.fork(folder, channel)
         except OSError:  # it has died
             process.close()
-            raise
+            process = _Imported(environment)
+            process.fork(folder, channel)
         self._processes[key] = process
         while len(self._processes) > MOST_PROCESSES:
             self._processes.pop(next(iter(self._processes))).close()
