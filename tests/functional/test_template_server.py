@@ -38,16 +38,16 @@ def audit(folder: Path, name: str, **variables: str) -> tuple[Ran, list[list[str
 
 
 def test_two_runs_of_one_audit_never_share_a_process_and_two_audits_do(tmp_path: Path) -> None:
-    assert os.environ[SERVER_VARIABLE]
     places = []
-    for name in ("first", "second"):
-        ran, printed = audit(tmp_path, name, OF_A_TEST=name)
-        assert ran.code == 1, ran.out  # the addresses differ
-        for _, seed, folder, variable, server, own_session, option in printed:
-            assert (folder, variable, server) == (str(tmp_path / name), name, "[]")
-            assert (own_session, option) == ("True", "--templates")
-            assert seed == printed[0][1]
-        places.append([arguments[0] for arguments in printed])
+    with template_server() as own:
+        for name in ("first", "second"):
+            ran, printed = audit(tmp_path, name, OF_A_TEST=name, **{SERVER_VARIABLE: own})
+            assert ran.code == 1, ran.out  # the addresses differ
+            for _, seed, folder, variable, server, own_session, option in printed:
+                assert (folder, variable, server) == (str(tmp_path / name), name, "[]")
+                assert (own_session, option) == ("True", "--templates")
+                assert seed == printed[0][1]
+            places.append([arguments[0] for arguments in printed])
     assert len(set(places[0])) == 2
     assert places[0] == places[1]
 
