@@ -154,7 +154,7 @@ class Page(HTMLParser):
             self.words += data
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(SEVERAL, st.booleans(), st.booleans())
 def test_no_document_has_a_control_character_in_text(texts: list[str], colour: bool, ascii_only: bool) -> None:
     written = everything(texts)
@@ -167,7 +167,7 @@ def test_no_document_has_a_control_character_in_text(texts: list[str], colour: b
         assert [line.rstrip() for line in plain.splitlines()] == [line.rstrip() for line in bare.splitlines()]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(SEVERAL)
 def test_no_document_is_active_in_markdown(texts: list[str]) -> None:
     text = write_markdown(everything(texts), Style())
