@@ -1,4 +1,4 @@
-"""The step records of two runs: where they part, and in what. Pure.
+"""The step records of two runs: where they diverge, and in what. Pure.
 
 Records are chained: a record's chain digest covers all deciding kinds up to it, so equal chains mean equal
 histories and the first difference is found by bisection.

@@ -109,7 +109,7 @@ class OpCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """The first operation at which two traced runs part."""
+    """The first operation at which two traced runs diverge."""
 
     kind: OriginKind
     call: OpCall

@@ -208,12 +208,21 @@ def evidence(blocks: Iterable[Block]) -> list[Block]:
     return [Evidence(kept)] if kept else []
 
 
-def output(text: str, most: int) -> list[Block]:
+MOST_TAIL_LINES = 15
+"""Shown of what a run wrote last."""
+
+
+def output(text: str) -> list[Block]:
     """The end of what a run wrote; nothing for nothing."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()][-most:]
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()][-MOST_TAIL_LINES:]
     return [Indented((Output(tuple(lines)),))] if lines else []
 
 
 def fatal(word: str, target: str, *body: Block) -> Diagnostic:
     """The head of a report without a verdict."""
     return Diagnostic((Span(f"fatal: {word}", Role.ERROR), Place(target), *body))
+
+
+def no_verdict(target: str, why: str, tail: str) -> Diagnostic:
+    """The head of a report whose one run gave no evidence: why, and what it wrote last."""
+    return fatal("no verdict reached", target, Note("why", why), *output(tail))

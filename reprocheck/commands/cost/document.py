@@ -1,4 +1,4 @@
-"""The bill of `reprocheck cost` for a person: the cheapest setting that reproduces, then every price with its noise."""
+"""`reprocheck cost` for a person: the cheapest setting that reproduces, then every price with its noise."""
 
 from __future__ import annotations
 
@@ -13,20 +13,17 @@ from reprocheck.report.document import (
     Heading,
     Headline,
     KeyValues,
-    Note,
     Role,
     Span,
     Table,
     Text,
     document,
-    fatal,
     indented,
-    output,
+    no_verdict,
 )
 from reprocheck.report.sections.difference import where
 from reprocheck.report.wording import shown_path, shown_target, size
 
-MOST_LINES = 15
 ENOUGH = 0.9
 """Coverage below which an interval says little."""
 
@@ -48,8 +45,7 @@ def cost_document(costs: CostReport) -> Document:
 def _opening(costs: CostReport) -> list[Block]:
     target = clip(shown_target(costs.request.target))
     if costs.exit_code is not ExitCode.OK:
-        why = Note("why", clip(costs.summary))
-        return [fatal("no verdict reached", target, why, *output(costs.stderr_tail, MOST_LINES))]
+        return [no_verdict(target, clip(costs.summary), costs.stderr_tail)]
     found = Span("REPRODUCES", Role.SUCCESS) if costs.cheapest else Span("NEVER REPRODUCES", Role.ERROR)
     return [Headline(found, target, clip(costs.summary))]
 

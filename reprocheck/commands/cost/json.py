@@ -1,4 +1,4 @@
-"""The bill of `reprocheck cost` as JSON, contract version 1. Within a version keys are only added."""
+"""The report of `reprocheck cost` as JSON, contract version 1. Within a version keys are only added."""
 
 from __future__ import annotations
 

@@ -31,7 +31,6 @@ from reprocheck.report.sections.diagnostics import finding_blocks
 from reprocheck.report.sections.memory import out_of_memory
 from reprocheck.report.wording import shown_path, shown_target, size
 
-MOST_TAIL_LINES = 15
 MOST_LINES = 50
 
 
@@ -55,7 +54,7 @@ def _opening(answer: DoctorReport) -> list[Block]:
     if answer.exit_code is ExitCode.NO_VERDICT:
         body: list[Block] = [Note("why", clip(answer.summary))]
         body += [] if answer.out_of_memory is None else out_of_memory(answer.out_of_memory)
-        return [fatal("no examination", target, *body, *output(answer.stderr_tail, MOST_TAIL_LINES))]
+        return [fatal("no examination", target, *body, *output(answer.stderr_tail))]
     warned = any(finding.severity == WARNING for finding in answer.findings)
     word = Span("LOOK AT THIS", Role.WARNING) if warned else Span("HEALTHY", Role.SUCCESS)
     if answer.exit_code is ExitCode.DIFFERENT:

@@ -14,20 +14,17 @@ from reprocheck.report.document import (
     Block,
     Document,
     Headline,
-    Note,
     Role,
     Span,
     Table,
     Text,
     document,
-    fatal,
     indented,
-    output,
+    no_verdict,
 )
 from reprocheck.report.sections.diagnostics import finding_blocks
 from reprocheck.report.wording import shown_path, shown_target
 
-MOST_LINES = 15
 MOST_SCHEMES = 3
 DIGITS = 8
 """Of a digest."""
@@ -54,8 +51,7 @@ def params_document(answer: Params) -> Document:
 def _opening(answer: Params) -> list[Block]:
     target = clip(shown_target(answer.request.target))
     if answer.exit_code is ExitCode.NO_VERDICT:
-        why = Note("why", clip(answer.summary))
-        return [fatal("no verdict reached", target, why, *output(answer.stderr_tail, MOST_LINES))]
+        return [no_verdict(target, clip(answer.summary), answer.stderr_tail)]
     bad = answer.exit_code is ExitCode.DIFFERENT
     word = Span("BAD INITIAL WEIGHTS", Role.ERROR) if bad else Span("INITIAL WEIGHTS", Role.SUCCESS)
     return [Headline(word, target, answer.summary), _STAGES.get(answer.stage, "")]

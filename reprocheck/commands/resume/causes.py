@@ -25,15 +25,8 @@ def find_causes(a: History, b: History, k: int, difference: Difference, *, count
 
 
 def cause(slug: str, confidence: str, message: str, *evidence: str) -> Cause:
-    """With the help that belongs to it."""
-    return Cause(
-        code=PAGE_OF[slug].code,
-        slug=slug,
-        confidence=confidence,
-        message=message,
-        evidence=evidence,
-        help=PAGE_OF[slug].fix,
-    )
+    """With the help of its page."""
+    return Cause(slug=slug, confidence=confidence, message=message, evidence=evidence, help=PAGE_OF[slug].fix)
 
 
 def _shown_at_start(a: History, b: History, k: int) -> Iterator[Cause]:
@@ -155,7 +148,7 @@ def _drawn(a: History, b: History, k: int, has_diverged: int, off: list[str]) ->
 def _lost(a: History, b: History, k: int, off: list[str]) -> list[str]:
     """Of these generators, those that were in another state at the resumption than when the state was saved."""
     if k < len(a.steps) and b.steps and not generators_off(a.steps[k], b.steps[0]):
-        return []  # they part later
+        return []  # they diverge later
     before = [save.generators for save in a.saves if save.step == k]
     before += [a.steps[k - 1].generators] if k else []
     # NOTE: where a pass over a loader begins, it begins with the state at the resumption; whatever is drawn comes then.

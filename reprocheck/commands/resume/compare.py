@@ -22,7 +22,7 @@ class Ran:
 
 
 def compare_resumed(through: Ran, resumed: Ran, alignment: Alignment, request: Request) -> Compared:
-    """The first difference from the resumption on, what was restored, and why they part."""
+    """The first difference from the resumption on, what was restored, and why they diverge."""
     a, b, k = through.history, resumed.history, alignment.step
     difference = _at_start(a, b, k) or first_difference(a.steps[k:], b.steps, k)
     compared = ["steps"]

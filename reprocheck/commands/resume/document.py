@@ -1,4 +1,4 @@
-"""The answer of `reprocheck resume` for a person: the verdict, the runs, what was restored, and why they part."""
+"""The answer of `reprocheck resume` for a person: the verdict, the runs, what was restored, and why they diverge."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from reprocheck.report.document import (
 from reprocheck.report.wording import count, duration, shown_path, shown_target, size
 
 MOST_FILES = 5
-MOST_LINES = 15
 _STATES = {True: "restored", False: "NOT restored", None: "not seen"}
 _OBSERVED = {True: "same", False: "DIFFERS", None: "not seen"}
 _OF_THE_DATA = ("batch", "generators", "steps left")
@@ -60,7 +59,7 @@ def _stderr_tail(answer: Answer) -> list[Block]:
     """Of the run that gave no evidence; that of the cut is meant to have none."""
     for run in answer.runs:
         if run.name != "cut" and run.outcome.status is not Status.COMPLETED:
-            tail = output(run.outcome.stderr_tail, MOST_LINES)
+            tail = output(run.outcome.stderr_tail)
             return [Gap(), *tail, Gap()] if tail else []
     return []
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reprocheck.diagnosis.rules.resume_pages import PAGE_OF
 from reprocheck.errors import ExitCode
 from reprocheck.model import NotCompared, Outcome, Request, TensorRecord, Verdict
 
@@ -160,14 +161,17 @@ class Difference:
 class Cause:
     """What was not restored, as far as it was shown."""
 
-    code: str
-    """Of its page."""
     slug: str
     confidence: str
     """high, medium or low."""
     message: str
     evidence: tuple[str, ...] = ()
-    help: str = ""
+    help: str
+
+    @property
+    def code(self) -> str:
+        """Of its page."""
+        return PAGE_OF[self.slug].code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

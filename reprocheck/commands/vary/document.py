@@ -11,21 +11,18 @@ from reprocheck.report.document import (
     Block,
     Document,
     Headline,
-    Note,
     Role,
     Span,
     Table,
     Text,
     document,
-    fatal,
     indented,
-    output,
+    no_verdict,
 )
 from reprocheck.report.sections.difference import where
 from reprocheck.report.wording import count, duration, first_of, shown_path, shown_target, size
 
-MOST_LINES = 15
-SURROUNDING_GROUPS = {one.group for one in VARIATIONS if one.is_environment}
+ENVIRONMENT_GROUPS = {one.group for one in VARIATIONS if one.is_environment}
 _ROLES = {Status.SAME: Role.SUCCESS, Status.DIFFERS: Role.ERROR, Status.FAILED: Role.ERROR}
 _HEAD = ("variation", "", "first difference", "metric that moves most", "time", "peak memory")
 
@@ -54,8 +51,7 @@ def list_document(_: None) -> Document:
 def _opening(answer: Answer) -> list[Block]:
     target = clip(shown_target(answer.request.target))
     if answer.exit_code is ExitCode.NO_VERDICT:
-        why = Note("why", clip(answer.summary))
-        return [fatal("no verdict reached", target, why, *output(answer.stderr_tail, MOST_LINES))]
+        return [no_verdict(target, clip(answer.summary), answer.stderr_tail)]
     if answer.control is not None:
         word = Span("DIFFERENT", Role.ERROR)
         return [Headline(word, target, clip(answer.summary)), *indented([_place(answer.control)])]
@@ -81,7 +77,7 @@ def _table(answer: Answer) -> list[Block]:
 
 def _cleared_together(answer: Answer) -> list[Row]:
     """Rows of one run in which all of them were varied and nothing changed: shown as one."""
-    same = [row for row in answer.rows if row.status is Status.SAME and row.group in SURROUNDING_GROUPS]
+    same = [row for row in answer.rows if row.status is Status.SAME and row.group in ENVIRONMENT_GROUPS]
     return [row for row in same if row.runs == same[0].runs] if len(same) > 1 else []
 
 

@@ -12,7 +12,7 @@ _WHAT = "steps"
 
 
 def compare_history(a: Steps, b: Steps) -> tuple[PartState, First | None]:
-    """Whether the steps agree, and between which steps they part."""
+    """Whether the steps agree, and between which steps they diverge."""
     if not a.observed and not b.observed:
         return PartState(what=_WHAT, state=State.NOT_COMPARED, reason="no step was seen"), None
     if (a.observed, a.count, a.digest) == (b.observed, b.count, b.digest):

@@ -1,4 +1,4 @@
-"""The traces of two runs → the first operation at which they part. Pure: only files are read."""
+"""The traces of two runs → the first operation at which they diverge. Pure: only files are read."""
 
 from __future__ import annotations
 

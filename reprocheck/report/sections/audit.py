@@ -10,6 +10,7 @@ from reprocheck.engine.console import clip
 from reprocheck.model import Audit, Finding, RunSummary, SeedAudit, Settings, Status, Verdict
 from reprocheck.model.kinds import Severity
 from reprocheck.report.document import (
+    MOST_TAIL_LINES,
     Block,
     Document,
     Gap,
@@ -46,7 +47,6 @@ from reprocheck.report.wording import (
     size,
 )
 
-MOST_LINES = 15
 MOST_ITEMS = 20
 _STDERR_TAIL = 64_000
 _LONGEST_MESSAGE = 200
@@ -143,9 +143,9 @@ def _failed_runs(runs: Sequence[RunSummary], above: str) -> list[Block]:
         tail.pop()
     if not tail:
         return blocks
-    left_out = len(tail) - MOST_LINES
+    left_out = len(tail) - MOST_TAIL_LINES
     shown = [f"({count(left_out, 'line')} left out)"] if left_out > 0 else []
-    return blocks + indented([Output((*shown, *map(clip, tail[-MOST_LINES:])))])
+    return blocks + indented([Output((*shown, *map(clip, tail[-MOST_TAIL_LINES:])))])
 
 
 def _what_to_try(audit: Audit) -> Iterator[str]:
