@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from reprocheck.commands.run.against import (
 from reprocheck.commands.run.baseline import check_baseline, open_baseline, overall_baseline
 from reprocheck.commands.run.changes import why_not_own_code, with_changes
 from reprocheck.commands.run.manifest import make_manifest
+from reprocheck.commands.run.sides import Side, run_sides
 from reprocheck.compare.baseline.snapshot import snapshot_of
 from reprocheck.compare.baseline.summary import summarize_baseline
-from reprocheck.compare.runs import compare
 from reprocheck.compare.seed_statistics import summarize_metrics
-from reprocheck.compare.verdict import SeedRuns, judge_seed, overall, summarize, unasked, unique
+from reprocheck.compare.verdict import SeedRuns, overall, summarize, unasked, unique
 from reprocheck.diagnosis.rules.difference import (
     equal_seeds,
     find_baseline_moved,
@@ -33,31 +32,25 @@ from reprocheck.diagnosis.rules.difference import (
     find_moved,
     find_seed_without_effect,
 )
-from reprocheck.engine.cache import Reuse, reuse
+from reprocheck.engine.cache import Reuse
 from reprocheck.engine.console import Style
-from reprocheck.engine.failfast import FailFast
-from reprocheck.engine.launch import launch
-from reprocheck.engine.plan import FACTORS, Planner, pinned, plan_runs
+from reprocheck.engine.plan import FACTORS, Planner, pinned
 from reprocheck.engine.progress import Progress
-from reprocheck.engine.revision import PREFIX, Revision, check_out, moved_planner, refuse_missing, remove
+from reprocheck.engine.revision import Revision, check_out, moved_planner, refuse_missing, remove
 from reprocheck.engine.session import Session, session
 from reprocheck.engine.store import keep_report
 from reprocheck.engine.templates import Templates
 from reprocheck.engine.workspace import REVISION
-from reprocheck.errors import Interrupted, UsageError
-from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
+from reprocheck.errors import Interrupted
 from reprocheck.model import (
     Against,
     Audit,
     Divergence,
-    Evidence,
     Finding,
     NotCompared,
-    Outcome,
     Request,
     SeedAudit,
     SelfSeeding,
-    Status,
     Verdict,
 )
 from reprocheck.model.baseline import Baseline, BaselineAnswer
@@ -80,7 +73,7 @@ def _audit(session: Session, known: Baseline | None) -> Audit:
     here, against, why, cached = _run_and_explain(session)
     verdict, code = overall_against(*overall(here.seeds), against)
     manifest = make_manifest(request.target, Path.cwd(), _own_manifest(here.runs))
-    firsts = {one.spec.seed: snapshot_of(one, request.ignore) for one in _whole_firsts(here)}
+    firsts = {one.spec.seed: snapshot_of(one, request.ignore) for one in here.whole_firsts}
     baseline = check_baseline(known, request, verdict, firsts, manifest)
     verdict, code = overall_baseline(verdict, code, baseline)
     not_varied = pinned(request, planner.environ)
@@ -119,18 +112,18 @@ def _audit(session: Session, known: Baseline | None) -> Audit:
     return answer
 
 
-def _run_and_explain(session: Session) -> tuple[_Side, Against | None, _Explained, Reuse]:
+def _run_and_explain(session: Session) -> tuple[Side, Against | None, _Explained, Reuse]:
     """All runs, of the other revision too, and why they differ or what they depend on."""
     request, planner, progress = session.request, session.planner, session.progress
     with Templates(request.isolation) as templates, _other_revision(planner) as (revision, base_planner):
         planners = [planner, *([base_planner] if base_planner else [])]
-        sides, cached = _run_sides(planners, progress, planner.directory, templates)
+        sides, cached = run_sides(planners, progress, planner.directory, templates)
         here, base = sides[0], sides[1] if base_planner else None
         against = None
         if revision is not None and base is not None:
-            why_not = why_not_own_code(revision, _evidence(base), request.share)
+            why_not = why_not_own_code(revision, base.evidence, request.share)
             against = compare_sides(revision, request, base.runs, base.seeds, here.runs, here.seeds, why_not)
-            against = with_changes(against, revision, _evidence(base), _evidence(here))
+            against = with_changes(against, revision, base.evidence, here.evidence)
         why = (
             _explain(here, base, against, revision, progress, templates)
             if request.explain
@@ -138,37 +131,6 @@ def _run_and_explain(session: Session) -> tuple[_Side, Against | None, _Explaine
         )
         against = against and placed_against(against, why.explanation)
     return here, against, why, cached
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Side:
-    """All runs of one state of the code, judged by seed."""
-
-    planner: Planner
-    runs: tuple[SeedRuns, ...]
-    seeds: tuple[SeedAudit, ...]
-
-
-def _run_sides(
-    planners: Sequence[Planner], progress: Progress, folder: Path, templates: Templates
-) -> tuple[list[_Side], Reuse]:
-    request = planners[0].request
-    plans = [plan_runs(planner) for planner in planners]
-    cached = reuse(request, plans[0], folder) if request.cached else Reuse()
-    reused = {outcome.spec.id for outcome in cached.outcomes}
-    specs = [spec for plan in plans for spec in plan if spec.id not in reused]
-    progress.started(len(specs))
-    fail_fast = FailFast() if request.fail_fast else None
-    outcomes = [*cached.outcomes, *launch(specs, request.jobs, progress, fail_fast, templates)]
-    _refuse_unusable(outcomes, folder, request.against)
-    sides = []
-    for planner, plan in zip(planners, plans, strict=True):
-        ids = {spec.id for spec in plan}
-        own = [outcome for outcome in outcomes if outcome.spec.id in ids]
-        runs = tuple(_load_seed(seed, own, request) for seed in request.seeds)
-        seeds = tuple(judge_seed(one, request.repeats + request.in_process_repeat) for one in runs)
-        sides.append(_Side(planner=planner, runs=runs, seeds=seeds))
-    return sides, cached
 
 
 @contextmanager
@@ -186,17 +148,8 @@ def _other_revision(planner: Planner) -> Iterator[tuple[Revision | None, Planner
         remove(revision)
 
 
-def _whole_firsts(side: _Side) -> list[Evidence]:
-    """The first run of every seed, if it went to its end."""
-    return [one.evidence[0] for one in side.runs if one.evidence and not one.evidence[0].partial]
-
-
-def _evidence(side: _Side) -> list[Evidence]:
-    return [evidence for one in side.runs for evidence in one.evidence]
-
-
 def _summary(
-    here: _Side,
+    here: Side,
     against: Against | None,
     baseline: BaselineAnswer | None,
     varied: Sequence[str],
@@ -243,8 +196,8 @@ class _Explained:
 
 
 def _explain(
-    here: _Side,
-    base: _Side | None,
+    here: Side,
+    base: Side | None,
     against: Against | None,
     revision: Revision | None,
     progress: Progress,
@@ -268,7 +221,7 @@ def _explain(
                     here.planner, progress, first, other, seed.divergence, templates
                 )
                 return _Explained.of(seed.divergence, explanation, causes, placed)
-        firsts = _whole_firsts(here)
+        firsts = here.whole_firsts
         if against is not None and against.divergence is not None and base is not None and revision is not None:
             pair = evidence_pair(against, base.runs, here.runs)
             assert pair is not None
@@ -290,39 +243,14 @@ def _explain(
     return _Explained()
 
 
-def _refuse_unusable(outcomes: Sequence[Outcome], folder: Path, against: str | None) -> None:
-    for outcome in outcomes:
-        if outcome.usage:
-            shutil.rmtree(folder, ignore_errors=True)
-            at = f" (at {against})" if outcome.spec.id.startswith(PREFIX) else ""
-            raise UsageError(outcome.reason + at)
-
-
-def _load_seed(seed: int, outcomes: Sequence[Outcome], request: Request) -> SeedRuns:
-    """Evidence of every completed run; each compared with the first."""
-    kept: list[Outcome] = []
-    evidence: list[Evidence] = []
-    for outcome in outcomes:
-        if outcome.spec.seed != seed:
-            continue
-        if outcome.status in (Status.COMPLETED, Status.STOPPED):
-            try:
-                evidence.append(load_evidence(outcome))
-            except EvidenceUnreadable as error:
-                outcome = Outcome(spec=outcome.spec, status=Status.LOST, reason=error.message, seconds=outcome.seconds)
-        kept.append(outcome)
-    comparisons = tuple(compare(evidence[0], other, request) for other in evidence[1:])
-    return SeedRuns(seed=seed, outcomes=tuple(kept), evidence=tuple(evidence), comparisons=comparisons)
-
-
 def _findings(
-    here: _Side, against: Against | None, request: Request, causes: tuple[Finding, ...]
+    here: Side, against: Against | None, request: Request, causes: tuple[Finding, ...]
 ) -> tuple[Finding, ...]:
     first = next((seed.divergence for seed in here.seeds if seed.divergence is not None), None)
     found = [] if first is None else [find_divergence(first, request.settings, causes)]
     if against is not None and not found:
         found = find_moved(against)
-    lost = find_seed_without_effect(_whole_firsts(here))
+    lost = find_seed_without_effect(here.whole_firsts)
     return (*found, *causes, *lost)
 
 
@@ -330,7 +258,7 @@ def _own_manifest(runs: Sequence[SeedRuns]) -> Mapping[str, Any]:
     return next((evidence.manifest for one in runs for evidence in one.evidence), {})
 
 
-def _drop_values(here: _Side) -> None:
+def _drop_values(here: Side) -> None:
     """Bytes of tensors are of use only where runs differ."""
     for one, seed in zip(here.runs, here.seeds, strict=True):
         if seed.verdict is Verdict.REPRODUCIBLE:
