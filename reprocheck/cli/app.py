@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from reprocheck import __version__
+from reprocheck.cli.bisect import bisect
 from reprocheck.cli.cost import cost
 from reprocheck.cli.deliver import Delivery
 from reprocheck.cli.doctor import doctor
@@ -165,6 +166,7 @@ def selftest(
 app.command(epilog=EPILOG)(resume)
 app.command(epilog=EPILOG)(cost)
 app.command("vary", epilog=EPILOG)(vary_command)
+app.command(epilog=EPILOG)(bisect)
 app.command(epilog=EPILOG)(params)
 app.command(epilog=EPILOG)(doctor)
 

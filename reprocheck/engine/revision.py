@@ -23,6 +23,7 @@ from reprocheck.protocol.package import PACKAGE_FOLDER
 PREFIX = "base-"
 """Before the names of runs of the revision."""
 _SECONDS = 300
+_WHO = "--against"
 _OWN = Path(PACKAGE_FOLDER).resolve().parent
 """Where reprocheck itself is imported from: in its own checkout, runs of a revision still need the current one."""
 
@@ -57,26 +58,26 @@ class Revision:
         return path
 
 
-def find_top(cwd: Path) -> Path:
-    """The checkout that `cwd` lies in. Raises UsageError."""
+def find_top(cwd: Path, who: str = _WHO) -> Path:
+    """The checkout that `cwd` lies in. `who` needs it. Raises UsageError."""
     try:
-        top = _git(cwd, "rev-parse", "--show-toplevel")
+        top = git(cwd, "rev-parse", "--show-toplevel")
     except NoVerdictError as error:
         if "not a git repository" not in error.message:
             raise
         raise UsageError(
-            f"--against needs a git repository, and {cwd} is in none", "start the audit inside the project's checkout"
+            f"{who} needs a git repository, and {cwd} is in none", "start the audit inside the project's checkout"
         ) from error
     return Path(top).resolve()
 
 
-def resolve(text: str, cwd: Path) -> str:
+def resolve(text: str, cwd: Path, who: str = _WHO) -> str:
     """The commit that a revision names. Raises UsageError."""
     try:
-        return _git(cwd, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
+        return git(cwd, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
     except NoVerdictError as error:
         raise UsageError(
-            f"--against {text}: git knows no such revision here",
+            f"{who} {text}: git knows no such revision here",
             "a shallow clone has only the newest commits: fetch more of them first",
         ) from error
 
@@ -87,7 +88,7 @@ def check_out(text: str, cwd: Path, worktree: Path, share: Iterable[str] = ()) -
     commit = resolve(text, cwd)
     revision = Revision(text=text, commit=commit, top=top, worktree=worktree.resolve())
     try:
-        _git(top, "worktree", "add", "--detach", "--force", str(worktree), commit)
+        git(top, "worktree", "add", "--detach", "--force", str(worktree), commit)
         for path, wanted in _submodules(top, commit):
             revision = replace(revision, submodules=(*revision.submodules, top / path))
             _check_out_submodule(top / path, worktree / path, wanted)
@@ -103,7 +104,7 @@ def remove(revision: Revision) -> None:
     shutil.rmtree(revision.worktree, ignore_errors=True)
     for folder in (revision.top, *revision.submodules):
         with suppress(NoVerdictError):
-            _git(folder, "worktree", "prune")
+            git(folder, "worktree", "prune")
 
 
 def repositories_of(worktree: Path) -> set[Path]:
@@ -123,7 +124,7 @@ def forget_worktrees(repositories: Iterable[Path]) -> None:
     """Let repositories drop worktrees that are gone."""
     for repository in repositories:
         with suppress(NoVerdictError):
-            _git(repository, "worktree", "prune")
+            git(repository, "worktree", "prune")
 
 
 def refuse_missing(revision: Revision, target: Target, cwd: Path) -> None:
@@ -140,8 +141,8 @@ def refuse_missing(revision: Revision, target: Target, cwd: Path) -> None:
 
 def changed_files(revision: Revision) -> tuple[str, ...]:
     """Files of the repository that are not as the revision has them, by their names in it. Raises NoVerdictError."""
-    output = _git(revision.top, "diff", "--name-only", "--no-renames", "-z", revision.commit)
-    new = _git(revision.top, "ls-files", "--others", "--exclude-standard", "-z")
+    output = git(revision.top, "diff", "--name-only", "--no-renames", "-z", revision.commit)
+    new = git(revision.top, "ls-files", "--others", "--exclude-standard", "-z")
     return tuple(sorted({name for name in (output + "\0" + new).split("\0") if name}))
 
 
@@ -192,7 +193,7 @@ def _installed_from(top: Path) -> list[Path]:
 
 def _submodules(top: Path, commit: str) -> Iterator[tuple[str, str]]:
     """Path and commit of the submodules of a revision that the checkout has."""
-    for line in _git(top, "ls-tree", "-r", commit).splitlines():
+    for line in git(top, "ls-tree", "-r", commit).splitlines():
         head, _, path = line.partition("\t")
         mode, _, wanted = head.split()
         if mode == "160000" and (top / path / ".git").exists():
@@ -202,7 +203,7 @@ def _submodules(top: Path, commit: str) -> Iterator[tuple[str, str]]:
 def _check_out_submodule(source: Path, place: Path, wanted: str) -> None:
     """At the commit that the revision asks for, from the repository that the checkout has of it."""
     try:
-        _git(source, "worktree", "add", "--detach", "--force", str(place), wanted)
+        git(source, "worktree", "add", "--detach", "--force", str(place), wanted)
     except NoVerdictError as error:
         raise NoVerdictError(
             f"the submodule {source.name} is needed at commit {wanted[:12]}, which its repository here does not have",
@@ -222,8 +223,8 @@ def _share(revision: Revision, share: Iterable[str]) -> None:
             place.symlink_to(source)
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    """What git says. Raises NoVerdictError."""
+def git(folder: Path, *arguments: str, may_fail: bool = False) -> str:
+    """What git says; with `may_fail` nothing where it fails. Raises NoVerdictError."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
@@ -238,6 +239,8 @@ def _git(folder: Path, *arguments: str) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoVerdictError(f"git {arguments[0]} cannot be run: {error}") from error
+    if done.returncode and may_fail:
+        return ""
     if done.returncode:
         output = " ".join(done.stderr.split())[-300:]
         raise NoVerdictError(f"git {arguments[0]} failed: {output or f'exit code {done.returncode}'}")

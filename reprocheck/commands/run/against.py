@@ -46,7 +46,7 @@ def compare_sides(
         seeds=base_seeds,
         differing=differing,
         divergence=comparisons[differing[0]].divergence if differing else None,
-        shifts=_shifts(base_seeds, here_seeds),
+        shifts=metric_shifts(base_seeds, here_seeds),
         allowed=request.allow_different,
     )
 
@@ -136,8 +136,8 @@ def _why_not(seeds: Sequence[SeedAudit], name: str) -> str:
     return ""
 
 
-def _shifts(base: Sequence[SeedAudit], here: Sequence[SeedAudit]) -> tuple[MetricShift, ...]:
-    """Metrics that both sides have, by their first runs."""
+def metric_shifts(base: Sequence[SeedAudit], here: Sequence[SeedAudit]) -> tuple[MetricShift, ...]:
+    """Metrics that both sides have, by their first runs; means over seeds."""
     before, after = _values(base), _values(here)
     return tuple(
         MetricShift(

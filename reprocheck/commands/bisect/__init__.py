@@ -1,0 +1,1 @@
+"""`reprocheck bisect`: which commits of a range changed the results."""
