@@ -82,7 +82,9 @@ SEED = Annotated[int | None, typer.Option("--seed", help="The seed of the runs. 
 FORMAT = Annotated[
     str,
     typer.Option(
-        "--format", help="The report on standard output: text, json or markdown.", metavar="text|json|markdown"
+        "--format",
+        help="The report on standard output: text, html, json or markdown.",
+        metavar="text|html|json|markdown",
     ),
 ]
 OUTPUT = Annotated[

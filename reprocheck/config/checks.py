@@ -23,7 +23,7 @@ from reprocheck.model.tolerance import parse as parse_tolerance
 Check = Callable[[Any], Any]
 
 SEED_LIMIT = 2**32 - 1
-FORMATS = ("github", "json", "junit", "markdown", "sarif", "text")
+FORMATS = ("github", "html", "json", "junit", "markdown", "sarif", "text")
 
 _SHOWN_LENGTH = 60
 _DEVICE_LIMIT = 10_000

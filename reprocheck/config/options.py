@@ -368,7 +368,7 @@ _TABLE = (
         check=checks.choice(*checks.FORMATS),
         default="text",
         group=Group.REPORTS,
-        help="The report on standard output: text, json, markdown, github, sarif or junit.",
+        help="The report on standard output: text, html, json, markdown, github, sarif or junit.",
     ),
     Option(
         name="output",

@@ -31,7 +31,7 @@ _AT_START = re.compile(
 )  # `:::`, as in a report, is no command
 _DISARMED = {
     **dict.fromkeys(("json", "sarif"), ("#\\u0023", "\\u003a:")),
-    "junit": ("#&#35;", "&#58;:"),
+    **dict.fromkeys(("html", "junit"), ("#&#35;", "&#58;:")),
 }
 """By format: what stands in place of two number signs, and of two colons; a backslash before it elsewhere."""
 

@@ -12,6 +12,7 @@ from reprocheck.report.json.v1 import render_json
 from reprocheck.report.junit import render_junit
 from reprocheck.report.sarif import render_sarif
 from reprocheck.report.sections.audit import audit_document
+from reprocheck.report.writers.html import write_html
 from reprocheck.report.writers.markdown import write_markdown
 from reprocheck.report.writers.text import write_text
 
@@ -23,6 +24,11 @@ def render_text(audit: Audit, style: Style) -> str:
     return write_text(audit_document(audit), style)
 
 
+def render_html(audit: Audit, style: Style) -> str:
+    """A page for a browser."""
+    return write_html(audit_document(audit), style, render_json(audit, style))
+
+
 def render_markdown(audit: Audit, style: Style) -> str:
     """A comment on a pull request."""
     return write_markdown(comment_document(audit), style)
@@ -30,6 +36,7 @@ def render_markdown(audit: Audit, style: Style) -> str:
 
 FORMATS: dict[str, Render] = {
     "github": render_github,
+    "html": render_html,
     "json": render_json,
     "junit": render_junit,
     "markdown": render_markdown,

@@ -10,6 +10,7 @@ from reprocheck.config.checks import Refused, choice, parse_output
 from reprocheck.engine.console import Style
 from reprocheck.errors import UsageError
 from reprocheck.report.document import Document
+from reprocheck.report.writers.html import write_html
 from reprocheck.report.writers.markdown import write_markdown
 from reprocheck.report.writers.text import write_text
 
@@ -17,18 +18,22 @@ Answer = TypeVar("Answer")
 Formats = Mapping[str, Callable[[Any, Style], str]]
 
 WRITERS: Mapping[str, Callable[[Document, Style], str]] = {"markdown": write_markdown, "text": write_text}
-"""One for each format that a document is written in: every command has them all."""
+"""One for each format that is a document and nothing else. A page of HTML carries the JSON, too: `formats_of`."""
 
 
 def formats_of(
     *, document: Callable[[Answer], Document], json: Callable[[Answer, Style], str]
 ) -> Mapping[str, Callable[[Answer, Style], str]]:
-    """The formats of a command that makes a document and JSON."""
+    """The formats that every command has: it makes a document and JSON."""
 
     def rendering(write: Callable[[Document, Style], str]) -> Callable[[Answer, Style], str]:
         return lambda answer, style: write(document(answer), style)
 
-    return {"json": json, **{name: rendering(write) for name, write in WRITERS.items()}}
+    return {
+        "html": lambda answer, style: write_html(document(answer), style, json(answer, style)),
+        "json": json,
+        **{name: rendering(write) for name, write in WRITERS.items()},
+    }
 
 
 def check_format(word: str, formats: Formats) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import reprocheck
+from tests.support.pages import check_page
 
 TRAINING = """
 import torch
@@ -39,13 +40,14 @@ SLOW = {
 
 def check(folder: Path, command: str, arguments: tuple[str, ...]) -> None:
     (folder / "train.py").write_text(TRAINING)
-    outputs = ("-o", "json=answer.json", "--output", "text=answer.txt")
+    outputs = ("-o", "json=answer.json", "--output", "text=answer.txt", "-o", "html=answer.html")
     ran = reprocheck(command, "--format", "markdown", *outputs, *arguments, cwd=folder, timeout=900)
     assert ran.code in (0, 3), ran.out + ran.err
     assert ran.out.startswith(f"### reprocheck {command}")
     assert "| --- |" in ran.out or command == "gpu-info"
     assert (folder / "answer.txt").read_text().count("\n") > 2
-    json.loads((folder / "answer.json").read_text())
+    page = check_page((folder / "answer.html").read_text())
+    assert page.data() == json.loads((folder / "answer.json").read_text())
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
@@ -63,8 +65,8 @@ def test_formats_and_files_of_long_commands(tmp_path: Path, command: str) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--format", "sarif"), "--format must be json, markdown or text, not 'sarif'"),
-        (("--output", "xml=a"), "--output must be json, markdown or text, not 'xml' in 'xml=a'"),
+        (("--format", "sarif"), "--format must be html, json, markdown or text, not 'sarif'"),
+        (("--output", "xml=a"), "--output must be html, json, markdown or text, not 'xml' in 'xml=a'"),
         (("--output", "answer.txt"), "--output must be FORMAT=FILE, not 'answer.txt'"),
         (("--output", "text=no/such/folder"), "cannot write text report to no/such/folder"),
     ],

@@ -194,7 +194,7 @@ def test_without_the_evidence_of_runs_digests_are_compared(saved: Path, copy: Pa
         (("t.py", "latest"), "not valid JSON"),
         (("/dev/zero", "latest"), "no regular file"),
         ((".", "latest"), "holds no audit.json"),
-        (("latest", "latest", "--format", "sarif"), "--format must be json, markdown or text"),
+        (("latest", "latest", "--format", "sarif"), "--format must be html, json, markdown or text"),
         (("latest", "latest", "--tolerance", "x"), "--tolerance must be"),
     ],
 )

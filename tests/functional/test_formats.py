@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.cli import Ran, environment, reprocheck
 from tests.support.formats import check_junit, check_sarif
+from tests.support.pages import check_page
 
 TARGET = """\
 import os
@@ -31,7 +32,7 @@ def train(pid: bool = False, fail: bool = False, seed: int = 0):
     return model.state_dict()
 """
 DIFFERENT = ("--arg", "pid=True", "--no-explain")
-OTHERS = ("github", "json", "junit", "markdown", "sarif", "text")
+OTHERS = ("github", "html", "json", "junit", "markdown", "sarif", "text")
 
 
 def run(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Ran:
@@ -75,6 +76,11 @@ class TestDifferent:
         assert summary == (folder / "different.markdown").read_text()
         assert summary.startswith("### reprocheck: DIFFERENT\n\n`t.py:train`: 1 of 1 seed differ between runs\n")
         assert "**error RC301**: initial state differs" in summary
+
+    def test_html(self, different: Ran, folder: Path) -> None:
+        page = check_page((folder / "different.html").read_text())
+        assert page.data() == json.loads((folder / "different.json").read_text())
+        assert ("title", "reprocheck: DIFFERENT t.py:train") in page.texts
 
     def test_sarif(self, different: Ran, folder: Path) -> None:
         found = check_sarif(json.loads((folder / "different.sarif").read_text()))

@@ -95,6 +95,13 @@ def different(divergence: Divergence, second: RunSummary, **changes: Any) -> Aud
     return audit(**{**given, "divergence": divergence, **changes})
 
 
+def metric_over_seeds(name: str = "loss", **changes: Any) -> MetricSummary:
+    """Three seeds of two runs each."""
+    given = {"seeds": 3, "mean": 0.5, "std": 0.1, "within": 0.01, "runs": 6, "minimum": 0.4, "maximum": 0.6}
+    values = ((0, (0.4, 0.405)), (1, (0.5, 0.5)), (2, (0.6, 0.61)))
+    return MetricSummary(name=name, **{**given, "interval": (0.25, 0.75), "values": values, **changes})
+
+
 def tensor(name: str, **changes: Any) -> TensorDifference:
     values = ValueDifference(
         different=118,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import json
 import re
 import unicodedata
 from html.parser import HTMLParser
@@ -15,111 +15,33 @@ from markdown_it import MarkdownIt
 from reprocheck.engine.console import Style
 from reprocheck.report.document import (
     Across,
-    Block,
     Change,
-    Details,
     Diagnostic,
-    Document,
     Evidence,
-    Gap,
-    Heading,
-    Headline,
-    Indented,
     KeyValues,
     Note,
-    Output,
     Place,
     Role,
     Source,
     Span,
     Table,
-    Text,
     document,
     indented,
 )
+from reprocheck.report.writers.html import write_html
 from reprocheck.report.writers.markdown import write_markdown
 from reprocheck.report.writers.text import write_text
-
-PIECES = [
-    *(
-        "|",
-        "`",
-        "``",
-        "```",
-        "~~~",
-        "\\",
-        "*",
-        "_",
-        "[x](http://a.example)",
-        "![x](y)",
-        "<script>",
-        "</details>",
-        "<!--",
-    ),
-    *(
-        "@someone",
-        "#12",
-        "org/repo#3",
-        "https://a.example",
-        "www.a.example",
-        ":smile:",
-        "&lt;",
-        "$a$",
-        "- ",
-        "1. ",
-        "> ",
-    ),
-    *(
-        "\x1b[31m",
-        "\x9b2J",
-        "\r",
-        "\n",
-        "\u2028",
-        "\u202e",
-        "\u200b",
-        "\udcff",
-        "\x00",
-        "# ",
-        "---",
-        "===",
-        "    ",
-        "a",
-        " ",
-    ),
-    *("[a]: http://b.example", "::error::x", "\t", "é", "☃", "a@b.example", "++", "</code>", "^", "{", "%"),
-]
-HOSTILE = st.lists(st.sampled_from(PIECES) | st.characters(), max_size=8).map("".join)
-SEVERAL = st.lists(HOSTILE, min_size=1, max_size=5)
-
-
-def everything(texts: list[str]) -> Document:
-    """A document with every kind of block, filled with these texts by turns."""
-    turns = itertools.cycle(texts)
-    roles = itertools.cycle(Role)
-
-    def line() -> Text:
-        return (next(turns), Span(next(turns), next(roles)), next(turns))
-
-    def table() -> Table:
-        return Table(((line(), next(turns)), Across(line()), (line(), line())), (next(turns), line()), right=(1,))
-
-    def blocks() -> tuple[Block, ...]:
-        return (
-            *(next(turns), line(), line(), Heading(line()), Note("note", line()), Place(line(), 7), Gap(), table()),
-            *(Source(7, next(turns)), Change(12345, next(turns), next(turns)), Output((next(turns), next(turns)))),
-            Headline(Span(next(turns), next(roles)), next(turns), line(), next(turns)),
-            KeyValues(((next(turns), line()), (next(turns), table()))),
-        )
-
-    nested = (Indented((*blocks(), Evidence(blocks()))), Diagnostic((*blocks(), Evidence((Indented(blocks()),)))))
-    inner = Document(next(turns), (blocks(), nested, *((block,) for block in blocks())))
-    return Document(next(turns), (*inner.sections, (Details(inner),)))
-
+from tests.support.documents import SEVERAL, everything
+from tests.support.pages import check_page
 
 HARMLESS = {
     *("h3", "p", "ul", "li", "strong", "code", "pre", "details", "summary", "em"),
     *("table", "thead", "tbody", "tr", "th", "td"),
 }
+OF_OURS = check_page(write_html(everything(["`x`"]), Style(), "{}")).elements
+"""Where every text is harmless."""
+TAGS = {tag for tag, _ in OF_OURS}
+ATTRIBUTES = {name for _, attributes in OF_OURS for name in attributes}
 UNSAFE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
@@ -177,6 +99,20 @@ def test_no_document_is_active_in_markdown(texts: list[str]) -> None:
     assert page.attributes <= {"class", "style"}
     assert page.comments == []
     assert not re.search(r"@\w|#\d|://|\bwww\.|:\w+:", page.words)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(SEVERAL)
+def test_no_document_is_active_in_html(texts: list[str]) -> None:
+    written = everything(texts)
+    data = json.dumps({"texts": texts})
+    page = check_page(text := write_html(written, Style(), data))
+    assert {char for char in text if char != "\n" and unicodedata.category(char) in UNSAFE} == set()
+    assert "##" not in text
+    assert not re.search(r"(?m)^\s*::", text)
+    assert {tag for tag, _ in page.elements} <= TAGS
+    assert {name for _, one in page.elements for name in one} <= ATTRIBUTES
+    assert page.data() == {"texts": texts}
 
 
 @pytest.mark.parametrize("style", [Style(), Style(colour=True)])

@@ -17,6 +17,7 @@ from reprocheck.config.checks import FORMATS
 from reprocheck.engine.console import Style, disarm
 from reprocheck.report import FORMATS as RENDER
 from tests.support.audits import divergence, explained, explanation
+from tests.support.pages import check_page
 
 ATTACK = (
     "::error file=a.py::x\n::set-output name=a::b\r::add-mask::*\n  ::stop-commands::t\n##[error]y ##vso[task.x]\0"
@@ -66,6 +67,8 @@ def test_no_line_is_a_command(form: str) -> None:
         ET.fromstring(text)
     if form in ("json", "sarif"):
         json.loads(text)
+    if form == "html":
+        assert check_page(text).data()["verdict"] == "different"
 
 
 @pytest.mark.parametrize("form", ["json", "sarif", "junit", "markdown", "text"])

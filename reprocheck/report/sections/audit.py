@@ -26,7 +26,7 @@ from reprocheck.report.document import (
     fatal,
     indented,
 )
-from reprocheck.report.headline import headline, qualification
+from reprocheck.report.headline import qualification
 from reprocheck.report.sections.against import against_blocks, moved_blocks, opening
 from reprocheck.report.sections.baseline import baseline_blocks
 from reprocheck.report.sections.diagnostics import finding_blocks
@@ -56,7 +56,7 @@ _LONGEST_MESSAGE = 200
 def audit_document(audit: Audit) -> Document:
     """The whole report."""
     return document(
-        headline(audit),
+        "reprocheck run",
         [*_opening(audit), *reused_blocks(audit)],
         *_diagnoses(audit),
         *(_seed(seed, audit.verdict is Verdict.NO_VERDICT) for seed in audit.seeds),

@@ -6,6 +6,7 @@ Drawn only where somebody looks (`Style.plots`); a file or a pipe gets the table
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import Any
 
 from reprocheck.engine.console import PLOT_SYMBOLS, Style, clip, escape
@@ -28,26 +29,36 @@ def drawn_plots(metrics: Sequence[MetricSummary], style: Style) -> Iterator[str]
 
 def plot_lines(metric: MetricSummary, style: Style) -> list[str]:
     """The lines, or nothing where there is nothing to see: no terminal, one seed, equal or boundless numbers."""
-    values = [value for _, of_seed in metric.values for value in of_seed]
-    if not style.plots or metric.interval is None or min(values) == max(values):
+    ends = bounds(metric)
+    if not style.plots or ends is None:
         return []
-    low, high = min(*values, metric.interval[0]), max(*values, metric.interval[1])
-    # An interval of few seeds may dwarf the seeds themselves: then its ends lie outside.
-    room = 2 * (max(values) - min(values))
-    low, high = max(low, min(values) - room), min(high, max(values) + room)
-    labels = list(_labels(metric))
+    low, high = ends
+    labels = list(row_labels(metric))
     indent = max(map(len, labels)) + 2
     width = min(_WIDEST, style.width - indent - 4)
-    if width < _NARROWEST or not low < high:
+    if width < _NARROWEST:
         return []
     rows = _canvas(metric, len(labels), width, low, high, style.ascii)
-    ends = f"{low:.6g}", f"{high:.6g}"
-    axis = ends[0] + ends[1].rjust(width - len(ends[0]))
+    start, end = f"{low:.6g}", f"{high:.6g}"
+    axis = start + end.rjust(width - len(start))
     drawn = [f"{label:<{indent}}{row}".rstrip() for label, row in zip(labels, rows, strict=True)]
     return [escape(clip(metric.name), ascii_only=style.ascii), *drawn, " " * indent + axis]
 
 
-def _labels(metric: MetricSummary) -> Iterator[str]:
+def bounds(metric: MetricSummary) -> tuple[float, float] | None:
+    """Between which numbers a metric is drawn; None where nothing is to be seen: one seed, equal or boundless ones."""
+    values = [value for _, of_seed in metric.values for value in of_seed]
+    if metric.interval is None or min(values) == max(values):
+        return None
+    low, high = min(*values, metric.interval[0]), max(*values, metric.interval[1])
+    # An interval of few seeds may dwarf the seeds themselves: then its ends lie outside.
+    room = 2 * (max(values) - min(values))
+    low, high = max(low, min(values) - room), min(high, max(values) + room)
+    return (low, high) if low < high and isfinite(low) and isfinite(high) else None
+
+
+def row_labels(metric: MetricSummary) -> Iterator[str]:
+    """A row for each seed, or few that they share, and one for the mean."""
     if len(metric.values) <= MOST_ROWS:
         yield from (f"seed {seed}" for seed, _ in metric.values)
     else:
