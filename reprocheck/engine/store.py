@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -17,6 +18,7 @@ from reprocheck.protocol.reading import write_new
 from reprocheck.protocol.secrets import make_key
 
 AUDITS = "audits"
+_LATEST = re.compile(r"latest(?:~([0-9]{1,6}))?")
 FRESH = ".new-"
 """How the name of a folder starts that has no lock yet."""
 REPORT_FILE = "audit.json"
@@ -53,6 +55,36 @@ def keep_report(folder: Path, text: str) -> None:
     """Leave the report next to the evidence. A full disk costs the comparison with later audits, not this one."""
     with suppress(OSError):
         write_new(folder / REPORT_FILE, text.encode())
+
+
+def find_audit(word: str, evidence: Path, hint: str) -> Path:
+    """What a word names: `latest`, `latest~1`, an audit by its name, or any path. Raises UsageError with this hint."""
+    audits = evidence / AUDITS
+    latest = _LATEST.fullmatch(word)
+    if latest:
+        folders = kept_audits(audits)
+        back = int(latest[1] or 0)
+        if back >= len(folders):
+            held = "no audit" if not folders else f"{len(folders)} audit{'s' if len(folders) > 1 else ''}"
+            raise UsageError(f"there is no {word}: {audits} holds {held}", "--evidence DIR names another folder")
+        return folders[-1 - back]
+    try:
+        if os.path.lexists(word):
+            return Path(word)
+        if word and os.sep not in word and os.path.isdir(audits / word):
+            return audits / word
+    except ValueError:  # a zero byte
+        pass
+    raise UsageError(f"there is no audit or file {word}", hint)
+
+
+def kept_audits(folder: Path) -> list[Path]:
+    """Finished audits in a folder, the oldest first."""
+    try:
+        found = [entry for entry in folder.iterdir() if entry.is_dir() and (entry / REPORT_FILE).exists()]
+    except OSError:
+        return []
+    return sorted(found, key=lambda entry: ((entry / REPORT_FILE).stat().st_mtime_ns, entry.name))
 
 
 def _give_name(lock: Lock, folder: Path) -> Path:

@@ -14,7 +14,7 @@ from reprocheck.commands.diff.saved_report import files_of, parse_report
 from reprocheck.compare.baseline.file import MARK, parse_baseline
 from reprocheck.compare.baseline.reading import Malformed, read_json, table
 from reprocheck.compare.baseline.snapshot import snapshot_of
-from reprocheck.engine.store import AUDITS, REPORT_FILE
+from reprocheck.engine.store import REPORT_FILE, find_audit
 from reprocheck.errors import UsageError
 from reprocheck.evidence.run import EvidenceUnreadable, load_evidence, readable
 from reprocheck.model import EnvironmentFactors, Outcome, RunSpec, Settings, Status, Target, TargetKind
@@ -22,7 +22,6 @@ from reprocheck.model.baseline import Snapshot
 from reprocheck.protocol import EVIDENCE_FILE, STEPS_FILE
 
 MOST_EVIDENCE = 256 * 2**20
-_LATEST = re.compile(r"latest(?:~([0-9]{1,6}))?")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _CHANGED = "it was changed or cut short since, or made by another version of reprocheck: run the audit again"
 _HINT = "name a folder of .reprocheck/audits, latest, latest~1, a JSON report or a baseline"
@@ -30,7 +29,7 @@ _HINT = "name a folder of .reprocheck/audits, latest, latest~1, a JSON report or
 
 def open_sides(word: str, evidence: Path) -> list[Side]:
     """What a word names: one side, or one for every numerical class of a baseline. Raises UsageError."""
-    path = _find(word, evidence)
+    path = find_audit(word, evidence, _HINT)
     if path.is_dir():
         return [_of_folder(word, path)]
     content = read_json(path, "file")
@@ -42,35 +41,6 @@ def open_sides(word: str, evidence: Path) -> list[Side]:
     except Malformed as error:
         raise UsageError(f"{path}: {error}") from error
     raise UsageError(f"{path} is neither a report nor a baseline of reprocheck", _HINT)
-
-
-def _find(word: str, evidence: Path) -> Path:
-    audits = evidence / AUDITS
-    latest = _LATEST.fullmatch(word)
-    if latest:
-        folders = _audits(audits)
-        back = int(latest[1] or 0)
-        if back >= len(folders):
-            held = "no audit" if not folders else f"{len(folders)} audit{'s' if len(folders) > 1 else ''}"
-            raise UsageError(f"there is no {word}: {audits} holds {held}", "--evidence DIR names another folder")
-        return folders[-1 - back]
-    try:
-        if os.path.lexists(word):
-            return Path(word)
-        if word and os.sep not in word and os.path.isdir(audits / word):
-            return audits / word
-    except ValueError:  # a zero byte
-        pass
-    raise UsageError(f"there is no audit or file {word}", _HINT)
-
-
-def _audits(folder: Path) -> list[Path]:
-    """Finished audits, the oldest first."""
-    try:
-        found = [entry for entry in folder.iterdir() if entry.is_dir() and (entry / REPORT_FILE).exists()]
-    except OSError:
-        return []
-    return sorted(found, key=lambda entry: ((entry / REPORT_FILE).stat().st_mtime_ns, entry.name))
 
 
 def _of_baseline(word: str, content: dict[str, Any]) -> list[Side]:
