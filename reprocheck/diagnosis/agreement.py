@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reprocheck.compare.verdict import unasked
 from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
-from reprocheck.diagnosis.generators import drawn_before_seeded
+from reprocheck.diagnosis.generators import drawn_before_seeded, drawn_unseeded, steps_until_all_used
 from reprocheck.diagnosis.ledger_file import entries_as_of
 from reprocheck.diagnosis.place import Place, place_for
 from reprocheck.diagnosis.rules import diagnose
@@ -37,10 +37,9 @@ from reprocheck.model import (
 from reprocheck.model.explanation import Arm, Attribution, Case, SourceHit
 from reprocheck.model.kinds import AttributionKind, SourceKind
 from reprocheck.model.run_spec import PLAIN
-from reprocheck.protocol import count_steps
 
 STEPS = 10
-"""Optimizer steps after which these runs end."""
+"""Optimizer steps after which these runs end, unless a generator is first used later."""
 HELP = "--seeding none shows it"
 WHAT = "a run without reprocheck's seeding"
 
@@ -68,7 +67,7 @@ def explain_agreement(
     """
     first = firsts[0]
     runner = ExperimentRunner(planner, progress, planner.request.explain_budget, templates=templates)
-    limit = STEPS if count_steps(first.steps) > STEPS else None
+    limit = steps_until_all_used(first, STEPS)
     hits = scan(Path(path) for path in first.sources)
     case = Case(
         request=planner.request,
@@ -88,6 +87,9 @@ def explain_agreement(
         ran = runner.run("does it reproduce without reprocheck's seeding?", [_unseeded(runner, first, limit, place)])[0]
         why_not = why_failed(ran)
         depends = runner.agree(first, ran, limit) is False
+        if not depends and isinstance(ran, Evidence) and runner.left >= 1 and _may_be_luck(first, ran, limit):
+            ran = runner.run("was that luck?", [_unseeded(runner, first, limit, place)])[0]
+            depends = runner.agree(first, ran, limit) is False
     if depends and isinstance(place, Place):
         case, why_not = _dependent(runner, first, case, limit, place)
     elif runner.left >= 1 and _is_worth_a_run(equal, hits):
@@ -98,12 +100,17 @@ def explain_agreement(
     not_done = (
         (NotCompared(what=WHAT, reason=why_not, help=HELP),) if why_not and _is_of_interest(planner.request) else ()
     )
-    unseeded = _unseeded_generators(case) if depends and not why_not else ()
+    unseeded = unseeded_generators(case) if depends and not why_not else ()
     return Agreement(
-        findings=tuple(_raised(finding, unseeded, planner.request.target) for finding in diagnose(case)),
+        findings=tuple(raised(finding, unseeded, planner.request.target) for finding in diagnose(case)),
         not_done=not_done,
         self_seeding=_self_seeding(planner.request, why_not, unseeded),
     )
+
+
+def _may_be_luck(seeded: Evidence, unseeded: Evidence, limit: int | None) -> bool:
+    """It agrees, and yet drew from a generator that nobody seeds: a choice between two may come out alike."""
+    return bool(drawn_unseeded(seeded, unseeded, limit))
 
 
 def _self_seeding(request: Request, why_not: str, unseeded: tuple[UnseededGenerator, ...]) -> SelfSeeding | None:
@@ -114,7 +121,7 @@ def _self_seeding(request: Request, why_not: str, unseeded: tuple[UnseededGenera
     return SelfSeeding(seeds_itself=not unseeded, unseeded=unseeded)
 
 
-def _unseeded_generators(case: Case) -> tuple[UnseededGenerator, ...]:
+def unseeded_generators(case: Case) -> tuple[UnseededGenerator, ...]:
     """By the order of their first draws."""
     found = []
     for entry in sorted(drawn_before_seeded(case.entries, Seeding.NONE).values(), key=lambda entry: entry.order):
@@ -126,7 +133,7 @@ def _unseeded_generators(case: Case) -> tuple[UnseededGenerator, ...]:
     return tuple(found)
 
 
-def _raised(finding: Finding, unseeded: Sequence[UnseededGenerator], target: Target) -> Finding:
+def raised(finding: Finding, unseeded: Sequence[UnseededGenerator], target: Target) -> Finding:
     """Nobody calls a script that could seed for it: what it leaves unseeded is an error there."""
     is_of_seeds = finding.severity == WARNING and any(
         one.location in (finding.location, *finding.calls) for one in unseeded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from reprocheck.diagnosis.agree import equal_generators, first_difference
 from reprocheck.diagnosis.attribute import Attributor, when
 from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.further_causes import FoundBeside, try_clock, try_without
+from reprocheck.diagnosis.hidden_seeds import find_hidden
 from reprocheck.diagnosis.leftovers import leftovers, written_by
 from reprocheck.diagnosis.remedy import Tried, hold_of, try_for_all, try_remedies
 from reprocheck.diagnosis.replay import Replay, replay
@@ -21,7 +23,7 @@ from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import MOST_IDLE, Templates
 from reprocheck.model import Divergence, Edit, Evidence, Finding, NotCompared, Workdir
-from reprocheck.model.explanation import Attribution, Case, Explanation, SourceHit, Trial
+from reprocheck.model.explanation import Attribution, Case, Explanation, Hold, SourceHit, Trial
 from reprocheck.model.kinds import AttributionKind, Confidence, OriginKind, Severity
 
 MOST_CAUSES = 4
@@ -77,6 +79,7 @@ def explain_difference(
         rounds[0], done = _without_lines(rounds[0]), False
     beside = _beside(runner, rounds, trials, hits, a, b) if done else ()
     rounds += [_further(rounds[0], one) for one in beside if one.attribution is not None]
+    hidden = _hidden(planner, runner, rounds, _constant(runner, trials) if done else None, (a, b))
     explanation = Explanation(
         seed=a.spec.seed,
         attribution=rounds[0].attribution,
@@ -92,7 +95,8 @@ def explain_difference(
             *_may_remain(runner, rounds, done, beside),
         ),
     )
-    return explanation, _settled(_found(rounds, _edits(trials)), trials)
+    causes = _settled(_found(rounds, _edits(trials)), trials)
+    return explanation, _with_hidden(causes, hidden)
 
 
 def _in_short(finding: Finding) -> str:
@@ -138,7 +142,9 @@ def _look(
 
 
 def _each(attribution: Attribution) -> tuple[Attribution, ...]:
-    """One for each set of factors that is enough by itself."""
+    """One for each set of factors that is enough by itself; or for each of several lines that have to be constant."""
+    if attribution.kind == AttributionKind.FROZEN and len(attribution.lines) > 1:
+        return tuple(replace(attribution, lines=(line,), together=True) for line in attribution.lines)
     if len(attribution.sets) < 2:
         return (attribution,)
     return tuple(replace(attribution, factors=factors, sets=(factors,)) for factors in attribution.sets)
@@ -204,10 +210,7 @@ def _beside(
         for one in rounds
     ):
         return ()
-    working_fixes = next((trial for trial in trials if trial.works), None)
-    hold = runner.hold
-    for remedy in () if working_fixes is None else working_fixes.remedies:
-        hold = hold + hold_of(remedy)
+    hold = _constant(runner, trials)
     found = []
     files = leftovers([entry for one in rounds for entry in (*one.seen.entries, *one.seen.other_entries)], a, b)
     if files and runner.request.workdir is not Workdir.FRESH:
@@ -216,6 +219,36 @@ def _beside(
     if not is_held and any(hit.pattern in DECIDING for hit in hits):
         found.append(try_clock(runner, hold, a))
     return tuple(found)
+
+
+def _constant(runner: ExperimentRunner, trials: Iterable[Trial]) -> Hold:
+    """Every cause that is known, held constant, with a fix that works where there is one."""
+    working_fixes = next((trial for trial in trials if trial.works), None)
+    hold = runner.hold
+    for remedy in () if working_fixes is None else working_fixes.remedies:
+        hold = hold + hold_of(remedy)
+    return hold
+
+
+def _hidden(
+    planner: Planner,
+    runner: ExperimentRunner,
+    rounds: Sequence[_Round],
+    hold: Hold | None,
+    runs: tuple[Evidence, Evidence],
+) -> tuple[Finding, ...]:
+    """The generators that nobody but reprocheck seeds."""
+    if any(one.attribution.kind == AttributionKind.PROCESS for one in rounds):
+        return ()
+    entries = [entry for one in rounds for entry in one.seen.entries]
+    return find_hidden(planner, runner, rounds[0].cases[0], entries, runs, hold)
+
+
+def _with_hidden(causes: Sequence[Finding], hidden: Iterable[Finding]) -> tuple[Finding, ...]:
+    """After the causes, before what is no error; not what they say already."""
+    new = [one for one in hidden if all((one.code, one.location) != (other.code, other.location) for other in causes)]
+    errors = [one for one in causes if one.severity == Severity.ERROR]
+    return (*errors, *new, *(one for one in causes if one.severity != Severity.ERROR))
 
 
 def _further(first: _Round, found: FoundBeside) -> _Round:
@@ -304,7 +337,7 @@ def _excluded(attribution: Attribution) -> tuple[str, ...]:
     """What the experiments ruled out."""
     out = []
     for arm in attribution.arms:
-        if arm.failed or arm.name in attribution.factors:
+        if arm.failed or arm.name in attribution.factors or _NARROWING.match(arm.name):
             continue
         if arm.name in _ENVIRONMENT and arm.same:
             out.append(f"changing only the {arm.name} changes nothing")
@@ -313,6 +346,8 @@ def _excluded(attribution: Attribution) -> tuple[str, ...]:
     return tuple(out)
 
 
+_NARROWING = re.compile(r"frozen .* at (one line|\d+ lines)$")
+"""Experiments that look for the lines: what they come to is told by the lines."""
 _OWN_ARMS = frozenset({"control", "later control", "without earlier files"})
 """Experiments that another sentence describes."""
 _ENVIRONMENT = frozenset({"hash seed", "heap contents", "directory order", "switch interval", "temporary directory"})

@@ -13,8 +13,10 @@ from reprocheck.model.kinds import AttributionKind
 from reprocheck.protocol import count_steps
 
 MOST_TRIALS = 4
-SHORTEST = 0.3
+SHORTEST = 1.0
 """Seconds of steps: the time of fewer says nothing of a price."""
+LEAST_PRICE = 1.25
+"""A ratio nearer to 1 is none: the two groups of runs are minutes apart, and the machine has changed meanwhile."""
 RARE_RUNS = 3
 """Runs of a trial where a difference does not show in every pair: two may agree by luck."""
 
@@ -126,12 +128,21 @@ def _try(
 
 
 def _ratio(tried: Iterable[Evidence], plain: Iterable[Evidence]) -> float | None:
-    """Median time of a step against that of the plain runs; of the whole run where there are too few steps."""
+    """Median time of a step against that of the plain runs; None where there are too few steps, or where runs of one
+    setting are as far apart."""
     times = [[_step_seconds(evidence) for evidence in group] for group in (tried, plain)]
     if not all(times) or any(time is None for group in times for time in group):
         return None
-    ours, theirs = (statistics.median([time for time in group if time is not None]) for group in times)
-    return ours / theirs if theirs > 0 else None
+    return price([time for time in times[0] if time is not None], [time for time in times[1] if time is not None])
+
+
+def price(tried: Sequence[float], plain: Sequence[float]) -> float | None:
+    """The ratio of two groups of times; None where it may be noise."""
+    if min(map(len, (tried, plain))) < 2 or min(*tried, *plain) <= 0:
+        return None
+    ratio = statistics.median(tried) / statistics.median(plain)
+    noise = max(max(group) / min(group) for group in (tried, plain))
+    return ratio if max(ratio, 1 / ratio) > max(LEAST_PRICE, noise**2) else None
 
 
 def _step_seconds(evidence: Evidence) -> float | None:

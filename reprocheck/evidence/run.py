@@ -159,7 +159,8 @@ def _load(outcome: Outcome) -> Evidence:
         seconds=outcome.seconds,
         stepping=reading.number(end.get("stepping", 0.0)),
         manifest=_manifest(reading.table(one["manifest"]["manifest"])),
-        rng=reading.texts({name: state for name, state in one["rng at end"].items() if name != "record"}),
+        rng=_states(one["rng at end"]),
+        rng_at_start=_states(one.get("rng after seeding", {})),
         initial=tuple(_initial([line for line in lines if line["record"] == "initial"])),
         steps=steps,
         optimizers=_optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
@@ -183,6 +184,10 @@ def _load(outcome: Outcome) -> Evidence:
         unobserved=(*(_unobserved(line) for line in (*unobserved, *not_compared)), *children_of(folder)),
         reads=_reads(one.get("inputs", {})),
     )
+
+
+def _states(record: Mapping[str, Any]) -> dict[str, str]:
+    return reading.texts({name: state for name, state in record.items() if name != "record"})
 
 
 def _files(folder: Path, record: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:

@@ -201,6 +201,8 @@ class Hold:
 
 WITH_AND_WITHOUT_EARLIER_FILES = "with and without earlier files"
 """The experiment that shows files of earlier runs beside other causes."""
+WITH_AND_WITHOUT_SEEDS = "with and without reprocheck's seeds"
+"""The experiment that shows an unseeded generator beside other causes."""
 WITH_AND_WITHOUT_CLOCK = "with and without a constant clock"
 """The experiment that shows a clock beside other causes."""
 
@@ -214,6 +216,8 @@ class Attribution:
     """The responsible ones: environment factors, or clock, entropy, pid, or python, numpy, torch for seeding."""
     lines: tuple[Location, ...] = ()
     """frozen: the lines whose calls alone had to be replaced."""
+    together: bool = False
+    """frozen: this is about one of several lines, all of which had to be replaced."""
     arms: tuple[Arm, ...] = ()
     rate: tuple[int, int] = (0, 0)
     """intrinsic: comparisons that differed, of how many with everything equal."""

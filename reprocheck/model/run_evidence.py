@@ -181,6 +181,8 @@ class Evidence:
     manifest: Mapping[str, Any]
     rng: Mapping[str, str]
     """Generator name → digest of its state at the end."""
+    rng_at_start: Mapping[str, str] = field(default_factory=dict)
+    """The same before the target was imported, after reprocheck's seeding."""
     initial: tuple[TensorRecord, ...]
     steps: bytes | memoryview
     """Step records of protocol.RECORD_SIZE bytes in run order."""

@@ -96,6 +96,32 @@ def test_the_generator_that_only_reprocheck_seeds_is_named_with_its_line(tmp_pat
     assert (tmp_path / "steps.txt").read_text().count("one run") == 2
 
 
+LATE = """\
+import numpy as np
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+x = torch.linspace(-1, 1, 64).view(16, 4)
+for step in range(20):
+    batch = x if step < 15 else x * np.random.rand()
+    optimizer.zero_grad()
+    model(batch).square().mean().backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.slow
+def test_a_generator_that_is_first_used_late_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(LATE)
+    ran = reprocheck("run", "--threads", "1", "--format", "json", "train.py", cwd=tmp_path, env=environment())
+    assert ran.code == 1
+    assert ran.json()["headline"].startswith("REPRODUCIBLE only with reprocheck's seeds: numpy is never seeded")
+    assert causes(ran.json())["partial-seed"]["location"]["line"] == 10
+
+
 @pytest.mark.slow
 def test_a_script_that_seeds_all_it_draws_from_is_left_alone(tmp_path: Path) -> None:
     answer = audit(tmp_path, SEED_TORCH, SEED_NUMPY)

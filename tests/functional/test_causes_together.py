@@ -237,3 +237,49 @@ x = torch.tensor([[np.random.rand() + tried] for _ in range(8)], dtype=torch.flo
 def test_a_missing_seed_and_a_clock_are_found_together_where_neither_is_enough(tmp_path: Path) -> None:
     answer = explained(NUMPY_AND_BUDGET, tmp_path, "--seeding", "none")
     assert sorted(one[:2] for one in causes(answer)) == [("partial-seed", 10), ("wall-clock-budget", 8)]
+
+
+GENERATORS = """\
+import random
+import numpy as np
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+noise = np.random.default_rng()
+pick = np.random.default_rng()
+x = torch.tensor([[pick.random() + noise.random()] for _ in range(9)], dtype=torch.float32)
+x = x * random.random()
+""" + LOOP.format(size=1)
+
+
+def test_every_generator_that_nobody_seeds_is_named(tmp_path: Path) -> None:
+    answer = explained(GENERATORS, tmp_path)
+    assert causes(answer) == [
+        ("numpy-generator-unseeded", 7, "high"),
+        ("numpy-generator-unseeded", 8, "high"),
+        ("partial-seed", 10, "high"),  # reprocheck seeds it in all runs
+    ]
+    assert working_fixes(answer) == [2]
+
+
+LISTING_WITHOUT_SEED = """\
+import os
+import torch
+from torch import nn
+
+x = torch.tensor([[float(name)] for name in os.listdir("parts")])
+""" + LOOP.format(size=1)
+
+
+def test_a_missing_seed_is_named_beside_another_cause(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    for number in range(9):
+        (tmp_path / "parts" / str(number)).write_text("")
+    answer = explained(LISTING_WITHOUT_SEED, tmp_path)
+    assert causes(answer) == [("listdir-order", 5, "high"), ("no-seed", 7, "high")]
+    seeded = LISTING_WITHOUT_SEED.replace("\nx =", "\ntorch.manual_seed(0)\nx =")
+    assert causes(explained(seeded, tmp_path)) == [("listdir-order", 6, "high")]
+    # What is drawn reaches nothing that is compared.
+    for_a_name = seeded.replace("\nx =", "\nimport random\nname = random.random()\nx =")
+    assert causes(explained(for_a_name, tmp_path)) == [("listdir-order", 8, "high")]

@@ -597,6 +597,7 @@ class TestJson:
             "cost",
             "hold",
             "first_writes",
+            "together",
         }  # volatile, or ours alone
         assert set(getattr(model, name).__dataclass_fields__) - left_out <= shown[name].keys()
 

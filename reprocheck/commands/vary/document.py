@@ -24,6 +24,8 @@ from reprocheck.report.wording import count, duration, first_of, shown_path, sho
 
 ENVIRONMENT_GROUPS = {one.group for one in VARIATIONS if one.is_environment}
 _ROLES = {Status.SAME: Role.SUCCESS, Status.DIFFERS: Role.ERROR, Status.FAILED: Role.ERROR}
+_LEAST_RATIO = 1.25
+"""A ratio of times nearer to 1 is none: there is one run of each."""
 _HEAD = ("variation", "", "first difference", "metric that moves most", "time", "peak memory")
 
 
@@ -82,7 +84,7 @@ def _cleared_together(answer: Answer) -> list[Row]:
 
 
 def _cells(row: Row, answer: Answer) -> tuple[Text, ...]:
-    ratio = row.seconds / answer.seconds_of_control if answer.seconds_of_control else 0.0
+    ratio = row.seconds / answer.seconds_of_control if answer.seconds_of_control else 1.0
     memory = row.memory / answer.memory_of_control if row.memory and answer.memory_of_control else None
     first = "" if row.divergence is None else _place(row.divergence)
     return (
@@ -90,9 +92,16 @@ def _cells(row: Row, answer: Answer) -> tuple[Text, ...]:
         Span(row.status.value, _ROLES.get(row.status, Role.WARNING)),
         first or clip(row.reason[:80]),
         _shift(row.shift),
-        f"x{ratio:.2f}" if ratio else "",
+        f"x{ratio:.2f}" if ratio and max(ratio, 1 / ratio) > _noise(answer) else "",
         "" if memory is None else f"x{memory:.2f}",
     )
+
+
+def _noise(answer: Answer) -> float:
+    """How far apart the times of equal work are: only environment factors were changed there."""
+    equal = [row.seconds for row in answer.rows if row.status is Status.SAME and row.group in ENVIRONMENT_GROUPS]
+    times = [time for time in (*equal, answer.seconds_of_control) if time > 0]
+    return max(_LEAST_RATIO, (max(times) / min(times)) ** 2 if times else 1.0)
 
 
 def _place(divergence: Divergence) -> str:
@@ -141,5 +150,8 @@ def _remarks(answer: Answer) -> list[str]:
     if answer.seeds < 2 and any(row.shift for row in answer.rows):
         lines.append("no spread over seeds: give --seeds 3 or more to compare the metrics with")
     if answer.rows:
-        lines.append("time and memory are from one run each, start-up included: `reprocheck cost` measures settings")
+        lines.append(
+            "time, where it is clear of noise, and memory are from one run each, start-up included: "
+            "`reprocheck cost` measures settings"
+        )
     return lines

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from reprocheck.model.explanation import WITH_AND_WITHOUT_CLOCK, WITH_AND_WITHOUT_EARLIER_FILES, Attribution, Case
+from reprocheck.model.explanation import (
+    WITH_AND_WITHOUT_CLOCK,
+    WITH_AND_WITHOUT_EARLIER_FILES,
+    WITH_AND_WITHOUT_SEEDS,
+    Attribution,
+    Case,
+)
 from reprocheck.model.kinds import AttributionKind, OriginKind
 
 INTRINSIC = "intrinsic"
@@ -88,6 +94,7 @@ def experiment_notes(case: Case) -> tuple[str, ...]:
         return ("with the other causes held constant, a run with a constant clock still differs from one without",)
     if attribution.kind == AttributionKind.FROZEN:
         where = ", at this line alone" if attribution.lines else ""
+        where = ", at this line and at others that are responsible, too" if attribution.together else where
         return (f"the runs agree once {_FACTOR_TEXT.get(factors, f'the answers of {factors} are')} constant{where}",)
     if attribution.kind == AttributionKind.PROCESS:
         return ("only a second call in the same process differs",)
@@ -103,6 +110,8 @@ def experiment_notes(case: Case) -> tuple[str, ...]:
         )
     if attribution.kind == AttributionKind.LEFTOVER:
         return ("the runs agree when each starts in a fresh copy of the folder",)
+    if any(arm.name == WITH_AND_WITHOUT_SEEDS for arm in attribution.arms):
+        return ("with the other causes held constant, a run without reprocheck's seeds differs from one with them",)
     if attribution.kind == AttributionKind.SEEDING and any(
         arm.name == "seeding none" and arm.differed for arm in attribution.arms
     ):

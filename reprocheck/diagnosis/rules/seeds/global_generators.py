@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from reprocheck.diagnosis.generators import ENTROPY, GLOBAL, drawn_before_seeded
 from reprocheck.diagnosis.rules.candidate_lines import entries
 from reprocheck.model import Seeding
@@ -30,6 +32,22 @@ def left_to_chance(case: Case) -> dict[str, LedgerEntry]:
         entries(case, SourceKind.SEED, SourceKind.DRAW, SourceKind.UNSEEDED), case.request.settings.seeding
     )
     return {generator: entry for generator, entry in chance.items() if not responsible or generator in responsible}
+
+
+def beside(case: Case, shown: LedgerEntry) -> tuple[str, ...]:
+    """The other generators that nobody had seeded, with their first draws."""
+    others = sorted(left_to_chance(case).values(), key=lambda entry: entry.order)
+    return tuple(
+        f"{entry.generator}'s global generator is unseeded, too, and first drawn from{_at(entry)}"
+        for entry in others
+        if entry.generator != shown.generator and not seeds_of(case, entry.generator)
+    )
+
+
+def _at(entry: LedgerEntry) -> str:
+    if entry.location is None:
+        return " by a library"
+    return f" at {Path(entry.location.path).name}:{entry.location.line}"
 
 
 def seeds_of(case: Case, generator: str) -> tuple[LedgerEntry, ...]:
