@@ -16,10 +16,11 @@ from torch.optim import optimizer as optimizers
 
 from benchmarks.figures import Line, against, figure
 from benchmarks.workloads import BLOCK, build
-from reprocheck.model import EnvironmentFactors, RunSpec, Settings, Target, TargetKind
+from reprocheck.model import EnvironmentFactors, RunSpec, Settings, SketchWindow, Target, TargetKind
 from reprocheck.worker.bootstrap.heap import HeapFill
 from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe.observe import Observer
+from reprocheck.worker.observe.sketch import Sketcher
 from reprocheck.worker.recorder import Recorder
 
 LIMITS = {"mlp": 1.10, "cnn": 1.03, "gpt": 1.03, "lstm": 1.03}
@@ -29,7 +30,8 @@ LIMITS = {"mlp": 1.10, "cnn": 1.03, "gpt": 1.03, "lstm": 1.03}
 class Observed:
     """The observation of a run, which can be taken away again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sketches: bool = False) -> None:
+        """`sketches`: values are written down, too (`--drift`)."""
         folder.mkdir()
         before = self._state()
         target = Target(text=__file__, kind=TargetKind.SCRIPT, path=Path(__file__))
@@ -46,6 +48,8 @@ class Observed:
         )
         self._observer = Observer(Recorder(folder), HeapFill(None), None, lambda: None, Sites(spec))
         self._observer.install(None)
+        if sketches:
+            self._observer.follow_values(Sketcher(folder, SketchWindow()))
         self._own = self._state()
         self._restore(before)
         self._plain = before
@@ -124,7 +128,7 @@ def lines(quick: bool) -> Iterator[Line]:
 
 def _on(name: str, folder: Path, quick: bool) -> Iterator[Line]:
     step, count = build(name), 2 if quick else 2 * BLOCK[name]
-    observed = Observed(folder / name)
+    observed, sketched = Observed(folder / name), Observed(folder / f"{name} sketched", sketches=True)
 
     def block() -> None:
         for _ in range(count):
@@ -139,6 +143,7 @@ def _on(name: str, folder: Path, quick: bool) -> Iterator[Line]:
 
     schemes = {
         "ours": under(observed.on),
+        "sketched": under(sketched.on),
         "sha256": under(lambda: by_hook(sha256)),
         "xxh3": under(lambda: by_hook(xxh3)),
     }
@@ -152,6 +157,7 @@ def _on(name: str, folder: Path, quick: bool) -> Iterator[Line]:
     ratios = against(block, schemes, 1 if quick else 11)
     group = f"observation of a step, {name}"
     yield figure(group, "all kinds", ratios["ours"], target=LIMITS[name])
+    yield figure(group, "all kinds, and a sketch of the values (--drift)", ratios["sketched"])
     yield figure(group, "SHA-256 of the state, by a hook", ratios["sha256"])
     yield figure(group, "the state once through XXH3, by a hook (the floor)", ratios["xxh3"])
     yield figure(group, "plain against plain (noise)", ratios["again"])

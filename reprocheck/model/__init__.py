@@ -49,7 +49,9 @@ from reprocheck.model.run_spec import (
     Instruments,
     Interventions,
     Known,
+    Nudge,
     RunSpec,
+    SketchWindow,
     TraceWindow,
 )
 
@@ -81,6 +83,7 @@ __all__ = [
     "MetricShift",
     "MetricSummary",
     "NotCompared",
+    "Nudge",
     "OutOfMemory",
     "Outcome",
     "Request",
@@ -90,6 +93,7 @@ __all__ = [
     "Seeding",
     "SelfSeeding",
     "Settings",
+    "SketchWindow",
     "Status",
     "Target",
     "TargetKind",

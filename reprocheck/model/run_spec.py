@@ -55,6 +55,25 @@ class TraceWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SketchWindow:
+    """The steps whose values a run sketches, so that two runs can be compared by value."""
+
+    first: int = 0
+    last: int | None = None
+    """The last one that is expected: it is written down whatever the room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nudge:
+    """Every parameter is moved by one ULP, up or down, right before a step."""
+
+    step: int
+    """Optimizer steps that are complete by then."""
+    key: int
+    """What the directions come from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
     """Where a run is ended from within, as a cluster ends it for a more urgent job."""
 
@@ -86,6 +105,8 @@ class Instruments:
     """What initial weights look like; the run ends before its first step (`reprocheck params`)."""
     doctor: bool = False
     """Initial weights, the first activations and gradients, and memory by phase (`reprocheck doctor`)."""
+    sketch: SketchWindow | None = None
+    """Values of every step, in little room (`--drift`)."""
     memory_snapshot: Path | None = None
     """Where PyTorch's own record of every allocation on a GPU goes."""
 
@@ -115,6 +136,7 @@ class Interventions:
     calls: int = 1
     """Calls of the target function in this one process; the last one counts."""
     cut: Cut | None = None
+    nudge: Nudge | None = None
 
 
 PLAIN = Instruments()

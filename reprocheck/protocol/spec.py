@@ -18,9 +18,11 @@ from reprocheck.model import (
     Instruments,
     Interventions,
     Known,
+    Nudge,
     RunSpec,
     Seeding,
     Settings,
+    SketchWindow,
     Target,
     TargetKind,
     TraceWindow,
@@ -122,11 +124,12 @@ def _home(plain: dict[str, Any]) -> Home:
 
 
 def _instruments(plain: dict[str, Any]) -> Instruments:
-    trace, snapshot = plain["trace"], plain["memory_snapshot"]
+    trace, sketch, snapshot = plain["trace"], plain["sketch"], plain["memory_snapshot"]
     return Instruments(
         **{
             **plain,
             "trace": None if trace is None else TraceWindow(**trace),
+            "sketch": None if sketch is None else SketchWindow(**sketch),
             "memory_snapshot": None if snapshot is None else Path(snapshot),
         }
     )
@@ -137,6 +140,7 @@ def _interventions(plain: dict[str, Any]) -> Interventions:
         **{
             **plain,
             "cut": None if plain["cut"] is None else Cut(**plain["cut"]),
+            "nudge": None if plain["nudge"] is None else Nudge(**plain["nudge"]),
             "frozen": tuple(plain["frozen"]),
             "edits": tuple(Edit(**edit) for edit in plain["edits"]),
         }

@@ -120,6 +120,14 @@ class _Run:
             from reprocheck.worker.observe.times import Times
 
             self.observer.follow_times(Times(self.spec.directory))
+        if self.spec.instruments.sketch is not None:
+            from reprocheck.worker.observe.sketch import Sketcher
+
+            self.observer.follow_values(Sketcher(self.spec.directory, self.spec.instruments.sketch))
+        if self.spec.interventions.nudge is not None:
+            from reprocheck.worker.bootstrap.nudge import Nudger
+
+            self.observer.move_parameters(Nudger(self.spec.interventions.nudge))
         if self.spec.instruments.weights:
             from reprocheck.worker.observe.module_tree import ModuleTree
             from reprocheck.worker.observe.weights import Weights

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from reprocheck.commands.resume.history import read_history
 from reprocheck.commands.run.gate import load_known
 from reprocheck.compare.baseline.file import read_baseline, render_baseline
 from reprocheck.compare.baseline.snapshot import snapshot_of
+from reprocheck.compare.drift import compare_sketches
 from reprocheck.compare.runs import compare
 from reprocheck.compare.verdict import SeedRuns, judge_seed
 from reprocheck.config.settings import load_config, merge
@@ -29,6 +31,7 @@ from reprocheck.engine.console import Style
 from reprocheck.engine.folders import files_seen
 from reprocheck.engine.templates import Template
 from reprocheck.evidence.run import load_evidence, out_of_memory, read_end
+from reprocheck.evidence.sketch_file import load_sketch
 from reprocheck.evidence.trace_file import load_trace
 from reprocheck.model import Compare, Outcome, Request
 from reprocheck.model.baseline import Baseline, Entry
@@ -37,6 +40,8 @@ from reprocheck.protocol import (
     EVIDENCE_FILE,
     FILES_FILE,
     LEDGER_FILE,
+    SKETCH_FILE,
+    SKETCH_TABLE_FILE,
     SPEC_FILE,
     STATES_FILE,
     STEPS_FILE,
@@ -47,6 +52,7 @@ from reprocheck.protocol import (
     VALUES_FILE,
 )
 from reprocheck.protocol.seal import digest_state
+from reprocheck.protocol.sketch_format import BLOCK, SKETCH_VERSION, VALUES
 from reprocheck.protocol.trace_format import OUTPUT, RECORD, ROLE_SHIFT, START, TRACE_VERSION
 from reprocheck.report.json.v1 import render_json
 from tests.fuzz.mutate import damage, distort_json, distort_lines, distort_settings
@@ -215,12 +221,34 @@ def _of_explanations(folder: Path) -> list[Reader]:
     record = RECORD.pack(1, 1, 7, 1, OUTPUT << ROLE_SHIFT | START, 0)
     (place / TRACE_FILE).write_bytes(record * 3)
     changes = (damage, distort_lines)
+    _write_sketch(place)
+    whole = load_sketch(place)
     return [
+        Reader(
+            name="sketch table",
+            path=place / SKETCH_TABLE_FILE,
+            read=lambda: compare_sketches(whole, load_sketch(place)),
+            changes=changes,
+        ),
+        Reader(
+            name="sketch blocks",
+            path=place / SKETCH_FILE,
+            read=lambda: compare_sketches(load_sketch(place), whole),
+        ),
         Reader(name="ledger", path=place / LEDGER_FILE, read=lambda: load_entries(place), changes=changes),
         Reader(name="states", path=place / STATES_FILE, read=lambda: read_history(place), changes=changes),
         Reader(name="trace tables", path=place / TRACE_TABLE_FILE, read=lambda: load_trace(place), changes=changes),
         Reader(name="trace records", path=place / TRACE_FILE, read=lambda: load_trace(place)),
     ]
+
+
+def _write_sketch(folder: Path) -> None:
+    row = {"row": 0, "kind": "parameters", "name": "w", "dtype": "float32", "shape": [10, 10]}
+    rate = {"row": 1, "kind": "rate", "name": "SGD#0", "dtype": "float64", "shape": [1]}
+    table: list[Mapping[str, Any]] = [{"sketch": SKETCH_VERSION, "first": 0}, row, rate, {"dense": 16}, {"full": 3}]
+    (folder / SKETCH_TABLE_FILE).write_text("".join(json.dumps(line) + "\n" for line in table))
+    block = struct.pack(f"<2I{2 * VALUES}d", 0, 1, *(0.5 + number for number in range(2 * VALUES)))
+    (folder / SKETCH_FILE).write_bytes(b"".join(BLOCK.pack(step, 2) + block for step in range(3)))
 
 
 def _of_reports(folder: Path) -> list[Reader]:

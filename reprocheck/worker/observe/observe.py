@@ -11,7 +11,7 @@ import contextlib
 import functools
 import gc
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -24,14 +24,16 @@ from reprocheck.worker.bootstrap.heap import HeapFill
 from reprocheck.worker.fingerprint.digest import Unobserved
 from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe.loop_checks import LoopChecks
-from reprocheck.worker.observe.steps import Pending, StepWriter, graph_leaves, key_text, names_in
+from reprocheck.worker.observe.steps import Pending, StepWriter, Trained, graph_leaves, key_text, names_in
 from reprocheck.worker.observe.top_models import TopModels, is_main_thread
 from reprocheck.worker.private import error_text
 from reprocheck.worker.recorder import Recorder
 
 if TYPE_CHECKING:
+    from reprocheck.worker.bootstrap.nudge import Nudger
     from reprocheck.worker.observe.layers import Layers
     from reprocheck.worker.observe.memory import Memory
+    from reprocheck.worker.observe.sketch import Sketcher
     from reprocheck.worker.observe.states import Preemption, States
     from reprocheck.worker.observe.times import Times
     from reprocheck.worker.observe.weights import Weights
@@ -64,6 +66,8 @@ class Observer:
         self._tracer: Tracer | None = None
         self._cut: Preemption | None = None
         self._times: Times | None = None
+        self._sketcher: Sketcher | None = None
+        self._nudger: Nudger | None = None
         self._weights: Weights | None = None
         self._ends_at_step = False
         """Once initial weights are written down."""
@@ -98,6 +102,14 @@ class Observer:
         """Write down when each step ended."""
         self._times = times
         self.steps.waits = True
+
+    def follow_values(self, sketcher: Sketcher) -> None:
+        """Write down enough of the values of every step to say how far another run is from them."""
+        self._sketcher = sketcher
+
+    def move_parameters(self, nudger: Nudger) -> None:
+        """Move every parameter by one ULP before a step."""
+        self._nudger = nudger
 
     def follow_weights(self, weights: Weights) -> None:
         """Write down initial weights, and end the target before it changes them."""
@@ -182,6 +194,8 @@ class Observer:
         self.is_evaluating = not torch.is_grad_enabled()
         if self.is_evaluating:
             self._fill.wake()
+        if not self.is_evaluating and is_main_thread():
+            self._values_of_model(module)
         made = self._pending.is_made
         given = tensors_in((args, kwargs))
         if _transforming():
@@ -199,6 +213,13 @@ class Observer:
         if self.steps.states is not None and torch.is_grad_enabled():
             self._pending.feed("training batch", b"", inputs)  # without evaluations, which belong to no step
         return True
+
+    def _values_of_model(self, module: torch.nn.Module) -> None:
+        """Before the forward of a training step."""
+        if self._sketcher is not None:
+            self._guarded(self._sketcher.model_called, module)
+        if self._nudger is not None:
+            self._guarded(self._nudger.before, self.steps.count, module.parameters())
 
     def _returned(self, output: Any) -> None:
         if self._layers is not None and is_main_thread():
@@ -290,7 +311,7 @@ class Observer:
         self._before_backward(list(tensors_in(outputs)))
         named = [(f"leaf{n}", t) for n, t in enumerate(inputs)] if bare else []
         self._leave_before_step("backward", lambda: named)
-        self.steps.backward(inputs if bare else [], self._pending, list(tensors_in(result)))
+        self._sketch("", self.steps.backward(inputs if bare else [], self._pending, list(tensors_in(result))))
         self._step_taken()
 
     @property
@@ -310,15 +331,25 @@ class Observer:
             self._memory.computes(True)
         self._pending.followed(losses)
         self._pending.feed("loss", b"", losses)
+        if self._sketcher is not None and is_main_thread():
+            self._guarded(self._sketcher.lost, losses)
         if self._by_hand:
-            self.top_models.record_initial("forward", graph_leaves(losses) if self._has_no_model else [])
+            leaves = graph_leaves(losses) if self._has_no_model else []
+            self.top_models.record_initial("forward", leaves)
+            if self._nudger is not None and is_main_thread():
+                self._guarded(self._nudger.before, self.steps.count, [leaf for _, leaf in leaves])
 
     def _after_backward(self, leaves: list[torch.Tensor]) -> None:
         if self._by_hand:
             if self._layers is not None:
                 self._layers.backward_ended()
-            self.steps.backward(leaves, self._pending)
+            self._sketch("", self.steps.backward(leaves, self._pending))
             self._step_taken()
+
+    def _sketch(self, optimizer: str, trained: list[Trained], rates: Sequence[float] = ()) -> None:
+        """The values that a step read and left, once it has been counted."""
+        if self._sketcher is not None and is_main_thread():
+            self._guarded(self._sketcher.step_taken, self.steps.count - 1, optimizer, rates, trained)
 
     def _watch_optimizers(self) -> None:
         optimizer_class: Any = torch.optim.Optimizer
@@ -339,6 +370,10 @@ class Observer:
             with Unobserved():
                 self._guarded(self.steps.before, optimizer, of="an optimizer step")
             self._leave_before_step("step", lambda: names_in(optimizer))
+            if self._nudger is not None and is_main_thread():
+                parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+                with Unobserved():
+                    self._guarded(self._nudger.before, self.steps.count, parameters)
             if is_main_thread():
                 closure = args[1] if len(args) > 1 else kwargs.get("closure")
                 self._guarded(self._loop_checks.step_begins, optimizer, closure is not None)
@@ -353,6 +388,8 @@ class Observer:
             self._leave_if_stopped()
             with Unobserved():
                 self._guarded(self.steps.after, optimizer, self._pending, of="an optimizer step")
+                if self._sketcher is not None and is_main_thread():
+                    self._sketch(*self.steps.trained_by(optimizer))
                 if is_main_thread():
                     self._guarded(self._loop_checks.step_ended, optimizer)
                 if self._layers is not None:

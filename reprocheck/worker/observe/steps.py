@@ -59,6 +59,8 @@ MOST_WAITING = 64
 """Steps whose record may wait for a device."""
 
 Named = list[tuple[str, torch.Tensor]]
+Trained = tuple[str, torch.Tensor, torch.Tensor | None]
+"""Name, parameter and gradient of what a step trained."""
 Digests = dict[str, bytes | DeferredDigest]
 
 
@@ -264,6 +266,16 @@ class StepWriter:
             self.states.write("step", kinds=known, **self._state_of(optimizer, plan), models=self._models())
         self._write(kinds, plan.index, 0)
 
+    def trained_by(self, optimizer: torch.optim.Optimizer) -> tuple[str, list[Trained], list[float]]:
+        """An optimizer that took a step, by a name: what it trains, and its learning rates."""
+        plan = self._plans[optimizer]
+        named = [
+            (self._top_models.name_of(parameter) or f"parameter{place}", parameter, parameter.grad)
+            for place, parameter in enumerate(plan.parameters)
+        ]
+        rates = [float(group["lr"]) for group in optimizer.param_groups if "lr" in group]
+        return f"{type(optimizer).__name__}#{plan.index}", named, rates
+
     def _state_of(self, optimizer: torch.optim.Optimizer, plan: Plan) -> dict[str, Any]:
         """What belongs to this optimizer alone, whatever models were met by now.
 
@@ -303,8 +315,11 @@ class StepWriter:
 
     def backward(
         self, leaves: list[torch.Tensor], pending: Pending, gradients: list[torch.Tensor] | None = None
-    ) -> None:
-        """A backward pass of a target without any optimizer counts as its step. `gradients`: not those in `.grad`."""
+    ) -> list[Trained]:
+        """A backward pass of a target without any optimizer counts as its step. `gradients`: not those in `.grad`.
+
+        What it trains comes back.
+        """
         top_models = self._top_models_of_step(pending)
         kinds = self._take(pending)
         parameters = [parameter for root in top_models for parameter in self._unowned(root)] or leaves
@@ -318,6 +333,12 @@ class StepWriter:
         self._bare_before = kinds["parameters"] if parameters is leaves else EMPTY_DIGEST
         kinds["buffers"] = self._buffers(top_models)
         self._write(kinds, 0, FLAG_BACKWARD)
+        slopes = [parameter.grad for parameter in parameters] if gradients is None else gradients
+        known = slopes if len(slopes) == len(parameters) else [None] * len(parameters)
+        return [
+            (self._top_models.name_of(parameter) or f"leaf{place}", parameter, slope)
+            for place, (parameter, slope) in enumerate(zip(parameters, known, strict=True))
+        ]
 
     def tail(self, pending: Pending) -> None:
         """At the end: what was observed after the last step, and the models that are still there."""

@@ -1,0 +1,182 @@
+"""Two sketches → how far the runs are from each other, by layer and step. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reprocheck.model.drift import Curve, Drift, LayerDrift, Row, Sketch
+from reprocheck.model.values import distance, format_of
+from reprocheck.protocol.sketch_format import GRADIENTS, LOSS, PARAMETERS, PROJECTIONS, RATE, SAMPLES
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+RESOLUTION = 2e-14
+"""Relative distances below are lost in the sums of projections: there samples tell."""
+MOST_POINTS = 64
+"""Of the curve of one layer."""
+LARGE = 0.1
+"""Learning rates by which an element differs that a step of another sign has moved."""
+_SIZES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
+
+
+class _Series:
+    """One row over the steps that both runs have of it."""
+
+    def __init__(self, row: Row, steps: list[int], x: Array, y: Array) -> None:
+        """`x`, `y`: the values of each step, in both runs."""
+        import numpy as np
+
+        self.row = row
+        self.steps = steps
+        known = slice(1 + PROJECTIONS, 1 + PROJECTIONS + row.samples)
+        left, right = x[:, known], y[:, known]
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.gaps: Array = np.abs(left - right)
+            """Of the samples."""
+            of_samples = (self.gaps**2).sum(axis=1)
+            if row.elements <= SAMPLES:
+                self.squares, self.norms = of_samples, (left**2).sum(axis=1)
+                """Of the distance, and of the first run's norm."""
+            else:
+                share = row.elements / row.looked_at
+                projections = slice(1, 1 + PROJECTIONS)
+                self.norms = x[:, 0] * share
+                squares = ((x[:, projections] - y[:, projections]) ** 2).sum(axis=1) * share
+                lost = squares <= RESOLUTION**2 * self.norms
+                self.squares = np.where(lost, of_samples * (row.elements / row.samples), squares)
+        self.ulps = _ulps(row.dtype, left, right)
+        """The greatest of the samples, after each step; None where the dtype has none."""
+
+    @property
+    def first(self) -> int | None:
+        """The first step after which it differs."""
+        return next((step for step, square in zip(self.steps, self.squares, strict=True) if square != 0), None)
+
+
+def compare_sketches(a: Sketch, b: Sketch) -> Drift:
+    """What both hold of the same steps. The first run is the measure."""
+    known = list(_series(a, b))
+    parameters = _together(one for one in known if one.row.kind == PARAMETERS)
+    moved = _moved(known, _rates(a))
+    return Drift(
+        runs=(a.run, b.run),
+        first=min((one.first for one in known if one.first is not None), default=None),
+        parameters=parameters,
+        gradients=_together(one for one in known if one.row.kind == GRADIENTS),
+        loss=_together(one for one in known if one.row.kind == LOSS),
+        layers=tuple(_layer(one) for one in known),
+        full=min((full for full in (a.full, b.full) if full is not None), default=None),
+        largest_step=tuple(moved.get(step, (0.0, 0.0))[0] for step in parameters.steps) if moved else (),
+        touched=tuple(moved.get(step, (0.0, 0.0))[1] for step in parameters.steps) if moved else (),
+    )
+
+
+def _series(a: Sketch, b: Sketch) -> Iterator[_Series]:
+    """Of the rows that mean the same in both."""
+    import numpy as np
+
+    numbers = {row: number for number, row in enumerate(b.rows)}
+    steps = sorted(a.steps.keys() & b.steps.keys())
+    for number, row in enumerate(a.rows):
+        other = numbers.get(row)
+        if row.kind == RATE or other is None:
+            continue
+        both = [step for step in steps if number in a.steps[step] and other in b.steps[step]]
+        if both:
+            x, y = (np.stack([one.steps[step][n] for step in both]) for one, n in ((a, number), (b, other)))
+            yield _Series(row, both, x, y)
+
+
+def _rates(sketch: Sketch) -> dict[int, float]:
+    """Step → learning rate of the optimizer that took it."""
+    found: dict[int, float] = {}
+    numbers = {number for number, row in enumerate(sketch.rows) if row.kind == RATE and row.elements == 1}
+    for step, values in sketch.steps.items():
+        rates = [abs(float(values[number][1 + PROJECTIONS])) for number in numbers & values.keys()]
+        if rates and math.isfinite(max(rates)) and max(rates) > 0:
+            found[step] = max(rates)
+    return found
+
+
+def _moved(known: Iterable[_Series], rates: Mapping[int, float]) -> dict[int, tuple[float, float]]:
+    """Step → the greatest difference of two sampled parameters in learning rates, and the part of the samples that
+    differs by `LARGE` of one or more."""
+    found: dict[int, list[float]] = {}
+    for one in known:
+        if one.row.kind == PARAMETERS:
+            for step, gaps in zip(one.steps, one.gaps, strict=True):
+                rate = rates.get(step)
+                if rate is not None:
+                    greatest, touched, samples = found.setdefault(step, [0.0, 0.0, 0.0])
+                    large = float((gaps >= LARGE * rate).sum())
+                    found[step] = [max(greatest, float(gaps.max()) / rate), touched + large, samples + gaps.size]
+    return {step: (greatest, touched / samples) for step, (greatest, touched, samples) in found.items()}
+
+
+def _ulps(dtype: str, x: Array, y: Array) -> list[int | None]:
+    """For each row of samples the greatest distance of two, in steps to the next value of their dtype."""
+    import numpy as np
+
+    if dtype not in _SIZES:
+        return [None] * len(x)
+    form = format_of(dtype, _SIZES[dtype])
+    assert form.ranks is not None
+    finite = np.isfinite(x) & np.isfinite(y)
+    ranks = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for values in (np.where(finite, x, 0.0).ravel(), np.where(finite, y, 0.0).ravel()):
+            if dtype == "bfloat16":
+                words = (values.astype(np.float32).view(np.uint32) >> np.uint32(16)).astype(np.uint16)
+            else:
+                words = values.astype(dtype).view(form.word)
+            ranks.append(form.ranks(words))
+    return [int(most) for most in distance(*ranks).reshape(x.shape).max(axis=1)]
+
+
+def _together(series: Iterable[_Series]) -> Curve:
+    """The distance of all rows of a kind as that of one vector."""
+    squares: dict[int, float] = {}
+    norms: dict[int, float] = {}
+    for one in series:
+        for step, square, norm in zip(one.steps, one.squares.tolist(), one.norms.tolist(), strict=True):
+            squares[step] = squares.get(step, 0.0) + square
+            norms[step] = norms.get(step, 0.0) + norm
+    steps = sorted(squares)
+    return Curve(steps=tuple(steps), distances=tuple(relative(squares[step], norms[step]) for step in steps))
+
+
+def relative(square: float, norm: float) -> float:
+    """A distance relative to a norm, from the squares of both."""
+    if not (math.isfinite(square) and math.isfinite(norm)):
+        return math.inf
+    return 0.0 if not square else math.sqrt(square / norm) if norm > 0 and math.isfinite(square / norm) else math.inf
+
+
+def _layer(one: _Series) -> LayerDrift:
+    first = one.first
+    distances = [relative(*both) for both in zip(one.squares.tolist(), one.norms.tolist(), strict=True)]
+    kept = spread(range(len(one.steps)), MOST_POINTS)
+    return LayerDrift(
+        kind=one.row.kind,
+        name=one.row.name,
+        elements=one.row.elements,
+        first=first,
+        max_ulp=None if first is None else one.ulps[one.steps.index(first)],
+        end=distances[-1],
+        end_ulp=one.ulps[-1],
+        curve=Curve(
+            steps=tuple(one.steps[place] for place in kept), distances=tuple(distances[place] for place in kept)
+        ),
+    )
+
+
+def spread(places: Sequence[int], most: int) -> list[int]:
+    """So many of them at most, evenly, the first and the last among them."""
+    if len(places) <= most:
+        return list(places)
+    return sorted({places[round(number * (len(places) - 1) / (most - 1))] for number in range(most)})
