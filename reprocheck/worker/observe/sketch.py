@@ -49,6 +49,9 @@ LAST_STEPS = 4
 """At the end of the window all steps are written down."""
 
 
+_CPU = torch.device("cpu")
+
+
 class _Row:
     """What is sketched under one number."""
 
@@ -64,11 +67,13 @@ class _Row:
 class _Block:
     """Rows of one step on one device, and their values."""
 
-    __slots__ = ("numbers", "parts")
+    __slots__ = ("numbers", "parts", "plain")
 
     def __init__(self) -> None:
         self.numbers = array("I")
         self.parts: list[torch.Tensor] = []
+        self.plain = array("d")
+        """Values of the last rows, which are no tensors."""
 
 
 class Sketcher:
@@ -80,7 +85,7 @@ class Sketcher:
         self._table = OwnFile(folder / SKETCH_TABLE_FILE)
         self._rows: dict[tuple[str, str], _Row] = {}
         self._signs: dict[torch.device, torch.Tensor] = {}
-        self._zeros: dict[torch.device, torch.Tensor] = {}
+        self._zeros: dict[tuple[torch.device, int], torch.Tensor] = {}
         self._losses: list[torch.Tensor] = []
         self._steps: dict[str, int] = {}
         """Optimizer → its steps since the first one of the window."""
@@ -119,9 +124,10 @@ class Sketcher:
             if gradient is not None:
                 self._take(blocks, GRADIENTS, name, gradient)
         if losses:
-            self._number(blocks, LOSS, "loss", torch.cat([loss.cpu() for loss in losses]).sum().reshape(1))
+            loss = losses[0] if len(losses) == 1 else torch.cat([loss.cpu() for loss in losses]).sum().reshape(1)
+            self._take(blocks, LOSS, "loss", loss)
         if rates:
-            self._number(blocks, RATE, optimizer, torch.tensor([max(rates)], dtype=torch.float64, device="cpu"))
+            self._rate(blocks, optimizer, max(rates))
         size = sum(len(block.numbers) for block in blocks.values()) * (8 * VALUES + 4) + BLOCK.size
         if not self._dense:
             self._dense = dense_steps(size)
@@ -145,11 +151,11 @@ class Sketcher:
         device = tensor.device
         block = blocks.setdefault(device, _Block())
         block.numbers.append(row.number)
-        flat = tensor.reshape(-1)
+        flat = tensor.view(-1) if tensor.is_contiguous() else tensor.reshape(-1)
         elements = flat.numel()
         if row.places is None:
             wide = flat.double()
-            block.parts += [self._nothing(device)[: 1 + PROJECTIONS], wide, self._nothing(device)[: SAMPLES - elements]]
+            block.parts += [self._nothing(device, 1 + PROJECTIONS), wide, self._nothing(device, SAMPLES - elements)]
             return
         if elements > MOST_ELEMENTS:
             part = elements // STRETCHES
@@ -164,8 +170,12 @@ class Sketcher:
             projections[: wide.numel() - whole] += wide[whole:]
         block.parts += [torch.dot(wide, wide).reshape(1), projections, flat.index_select(0, row.places).double()]
 
-    def _number(self, blocks: dict[torch.device, _Block], kind: str, name: str, value: torch.Tensor) -> None:
-        self._take(blocks, kind, name, value)
+    def _rate(self, blocks: dict[torch.device, _Block], optimizer: str, rate: float) -> None:
+        row = self._row(RATE, optimizer, self._nothing(_CPU, 1)) if blocks else None
+        if row is not None:
+            block = next(iter(blocks.values()))
+            block.numbers.append(row.number)
+            block.plain.extend((*[0.0] * (1 + PROJECTIONS), rate, *[0.0] * (SAMPLES - 1)))
 
     def _row(self, kind: str, name: str, tensor: torch.Tensor) -> _Row | None:
         """The row of a tensor; another one where it has become another tensor. None where there are too many."""
@@ -188,16 +198,16 @@ class Sketcher:
             self._signs[device] = torch.tensor(signs(), dtype=torch.float64, device=device)
         return self._signs[device]
 
-    def _nothing(self, device: torch.device) -> torch.Tensor:
-        if device not in self._zeros:
-            self._zeros[device] = torch.zeros(VALUES, dtype=torch.float64, device=device)
-        return self._zeros[device]
+    def _nothing(self, device: torch.device, count: int) -> torch.Tensor:
+        if (device, count) not in self._zeros:
+            self._zeros[device, count] = torch.zeros(count, dtype=torch.float64, device=device)
+        return self._zeros[device, count]
 
     def _write(self, step: int, block: _Block) -> None:
         values = torch.cat(block.parts).cpu()
         head = BLOCK.pack(step & 0xFFFFFFFF, len(block.numbers)) + block.numbers.tobytes()
         with suppress(OSError):  # a full disk costs the sketch, not the run
-            self._blocks.write(head + bytes(raw_bytes(values)))
+            self._blocks.write(head + bytes(raw_bytes(values)) + block.plain.tobytes())
             return
         self._is_full = True
 
