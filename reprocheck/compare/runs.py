@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from reprocheck.compare.checkpoints import AT_END, compare_checkpoints, ended_before
 from reprocheck.compare.files import compare_files
+from reprocheck.compare.grid import step_grid
 from reprocheck.compare.near import Pair, beyond_tolerance
 from reprocheck.compare.pairs import pair_differs, pairs_by_name, tensor_divergence
 from reprocheck.compare.printed import compare_printed
@@ -90,6 +91,7 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
         not_compared=tuple(missing),
         informational=tuple(informational),
         notes=tuple(dict.fromkeys([*notes, *a.notes, *b.notes])),
+        grid=None if steps is None or unmeasured else step_grid(a.steps, b.steps, runs),
     )
 
 

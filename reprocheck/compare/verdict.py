@@ -64,6 +64,7 @@ def judge_seed(runs: SeedRuns, repeats: int) -> SeedAudit:
         divergence=divergence,
         informational=tuple(_worst(runs.comparisons)),
         notes=tuple(dict.fromkeys(note for comparison in runs.comparisons for note in comparison.notes)),
+        grids=tuple(comparison.grid for comparison in runs.comparisons if comparison.grid is not None),
     )
 
 

@@ -16,7 +16,15 @@ from reprocheck.model.answer import (
     UnseededGenerator,
     Verdict,
 )
-from reprocheck.model.difference import Comparison, Divergence, Informational, Location, NotCompared, TensorDifference
+from reprocheck.model.difference import (
+    Comparison,
+    Divergence,
+    Informational,
+    Location,
+    NotCompared,
+    StepGrid,
+    TensorDifference,
+)
 from reprocheck.model.request import (
     AmbientMode,
     Compare,
@@ -95,6 +103,7 @@ __all__ = [
     "Settings",
     "SketchWindow",
     "Status",
+    "StepGrid",
     "Target",
     "TargetKind",
     "TensorDifference",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reprocheck.model.baseline import BaselineAnswer
     from reprocheck.model.explanation import Explanation, Frame
-from reprocheck.model.difference import Divergence, Informational, Location, NotCompared
+from reprocheck.model.difference import Divergence, Informational, Location, NotCompared, StepGrid
 from reprocheck.model.kinds import Confidence, Severity
 from reprocheck.model.request import Request
 from reprocheck.model.run_evidence import OutOfMemory, Status
@@ -115,6 +115,8 @@ class SeedAudit:
     divergence: Divergence | None
     informational: tuple[Informational, ...] = ()
     notes: tuple[str, ...] = ()
+    grids: tuple[StepGrid, ...] = ()
+    """Of the runs whose steps differ from those of the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

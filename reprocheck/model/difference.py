@@ -50,6 +50,22 @@ class Divergence:
     location: Location | None = None
 
 
+EQUAL, DIFFERENT, NOT_COMPARED, NOTHING = "=!?."
+"""Of one cell of a StepGrid. NOTHING: neither run showed anything of that kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepGrid:
+    """Every step of two runs, kind by kind. To be looked at: digests that differ are no verdict by themselves."""
+
+    runs: tuple[str, str]
+    steps: int
+    width: int
+    """Steps of one cell."""
+    rows: tuple[tuple[str, str], ...]
+    """Kind → its cells, a character each. Kinds of which nothing was seen are left out."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotCompared:
     """An observation that could not be compared, and why. Never counts as same."""
@@ -89,3 +105,5 @@ class Comparison:
     not_compared: tuple[NotCompared, ...]
     informational: tuple[Informational, ...]
     notes: tuple[str, ...] = ()
+    grid: StepGrid | None = None
+    """Where their steps differ."""

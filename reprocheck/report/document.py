@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from reprocheck.model import MetricSummary
+from reprocheck.model import MetricSummary, StepGrid
 
 
 class Role(Enum):
@@ -128,6 +128,13 @@ class Plots:
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """Runs by steps and kinds, drawn on a page alone; where the first difference is stands in words elsewhere."""
+
+    grids: tuple[StepGrid, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """An empty line."""
 
@@ -173,6 +180,7 @@ Block = (
     | Table
     | KeyValues
     | Plots
+    | Steps
     | Gap
     | Evidence
     | Indented

@@ -19,6 +19,7 @@ from reprocheck.model import (
     RunSummary,
     SeedAudit,
     Status,
+    StepGrid,
     Target,
     TargetKind,
     TensorDifference,
@@ -100,6 +101,12 @@ def metric_over_seeds(name: str = "loss", **changes: Any) -> MetricSummary:
     given = {"seeds": 3, "mean": 0.5, "std": 0.1, "within": 0.01, "runs": 6, "minimum": 0.4, "maximum": 0.6}
     values = ((0, (0.4, 0.405)), (1, (0.5, 0.5)), (2, (0.6, 0.61)))
     return MetricSummary(name=name, **{**given, "interval": (0.25, 0.75), "values": values, **changes})
+
+
+def grid(**changes: Any) -> StepGrid:
+    """Five steps, of which the gradients differ from the fourth on, and a sixth that one run lacks."""
+    rows = (("batch", "=====?"), ("gradients", "===!!?"), ("parameters", "===!!?"), ("generators", "......"))
+    return StepGrid(**{"runs": ("s0r0", "s0r1"), "steps": 6, "width": 1, "rows": rows, **changes})
 
 
 def tensor(name: str, **changes: Any) -> TensorDifference:

@@ -26,10 +26,11 @@ from reprocheck.report.document import (
     Role,
     Source,
     Span,
+    Steps,
     Table,
     Text,
 )
-from tests.support.audits import metric_over_seeds
+from tests.support.audits import grid, metric_over_seeds
 
 PIECES = [
     *(
@@ -101,6 +102,7 @@ def everything(texts: list[str]) -> Document:
             Headline(Span(next(turns), next(roles)), next(turns), line(), next(turns)),
             KeyValues(((next(turns), line()), (next(turns), table()))),
             Plots((metric_over_seeds(next(turns)),)),
+            Steps((grid(runs=(next(turns), next(turns)), rows=((next(turns), "=!?.="),)),)),
         )
 
     nested = (Indented((*blocks(), Evidence(blocks()))), Diagnostic((*blocks(), Evidence((Indented(blocks()),)))))

@@ -73,9 +73,9 @@ def check_page(text: str) -> Page:
         assert not any(name.startswith("on") for name in attributes)
         for label in (attributes.get("aria-labelledby") or "").split():
             assert label in ids
-        if tag == "svg":
+        if tag == "svg" and attributes.get("aria-hidden") != "true":
             assert attributes["role"] == "img"
-            assert attributes["aria-labelledby"]
+            assert attributes.get("aria-labelledby") or attributes["aria-label"]
     style = "".join(text for tag, text in page.texts if tag == "style")
     assert "url(" not in style
     assert "@import" not in style

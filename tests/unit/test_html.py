@@ -22,11 +22,12 @@ from reprocheck.report.document import (
     Plots,
     Role,
     Span,
+    Steps,
     Table,
     document,
 )
 from reprocheck.report.writers.html import MOST_DATA, write_html
-from tests.support.audits import audit, cause, divergence, edit, explained, explanation, metric_over_seeds
+from tests.support.audits import audit, cause, divergence, edit, explained, explanation, grid, metric_over_seeds
 from tests.support.formats import hostile, no_verdict
 from tests.support.pages import Page, check_page
 
@@ -113,6 +114,19 @@ def test_a_plot_says_every_value() -> None:
     assert "a<b over seeds" in page.words()
     assert "seed 2, run 1: 0.61" in page.words()
     assert "95 % interval of the mean 0.25 to 0.75" in page.words()
+
+
+def test_a_grid_has_the_words_of_what_it_draws() -> None:
+    page = check_page(write_html(document("x", [Steps((grid(), grid(width=10, steps=55)))]), Style()))
+    told = [one["aria-label"] for one in page.of("svg") if "aria-label" in one]
+    assert told[:2] == [
+        "batch: equal steps 0 to 4; not compared step 5",
+        "gradients: equal steps 0 to 2; first difference step 3; different step 4; not compared step 5",
+    ]
+    assert told[4] == "batch: equal steps 0 to 49; not compared steps 50 to 54"
+    assert "step 3: first difference" in page.words()
+    assert "from step 3" in page.words()
+    assert "from steps 30 to 39" in page.words()
 
 
 @pytest.mark.parametrize("values", [((0, (0.5,)), (1, (0.5,))), ((0, (float("inf"),)), (1, (0.5,)))])

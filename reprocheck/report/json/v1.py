@@ -11,7 +11,17 @@ from collections.abc import Mapping
 
 from reprocheck.compare.verdict import results_not_compared
 from reprocheck.engine.console import Style
-from reprocheck.model import Audit, Informational, MetricSummary, Request, RunSummary, SeedAudit, SelfSeeding, Target
+from reprocheck.model import (
+    Audit,
+    Informational,
+    MetricSummary,
+    Request,
+    RunSummary,
+    SeedAudit,
+    SelfSeeding,
+    StepGrid,
+    Target,
+)
 from reprocheck.protocol import FINGERPRINT_VERSION
 from reprocheck.protocol.plain_json import Scrub, plain
 from reprocheck.protocol.secrets import mask_arguments, mask_argv
@@ -148,7 +158,13 @@ def _seed(seed: SeedAudit) -> Plain:
         "divergence": plain_divergence(seed.divergence),
         "beside": [_informational(item) for item in seed.informational],
         "notes": seed.notes,
+        "step_grids": [_grid(grid) for grid in seed.grids],
     }
+
+
+def _grid(grid: StepGrid) -> Plain:
+    """A character for every so many steps: `=` equal, `!` different, `?` not compared, `.` nothing was observed."""
+    return {"runs": grid.runs, "steps": grid.steps, "steps_of_a_cell": grid.width, "kinds": dict(grid.rows)}
 
 
 def _run(run: RunSummary) -> Plain:

@@ -20,6 +20,7 @@ from reprocheck.report.document import (
     Output,
     Role,
     Span,
+    Steps,
     Table,
     Text,
     document,
@@ -59,6 +60,7 @@ def audit_document(audit: Audit) -> Document:
         "reprocheck run",
         [*_opening(audit), *reused_blocks(audit)],
         *_diagnoses(audit),
+        _steps(audit),
         *(_seed(seed, audit.verdict is Verdict.NO_VERDICT) for seed in audit.seeds),
         against_blocks(audit, _seed),
         *_other_findings(audit),
@@ -250,6 +252,11 @@ def _diagnoses(audit: Audit) -> Iterator[list[Block]]:
     if explanation is not None:
         code = next((finding.code for finding in (*causes, *audit.findings)), "")
         yield closing_lines(explanation, code)
+
+
+def _steps(audit: Audit) -> list[Block]:
+    grids = tuple(grid for seed in audit.seeds for grid in seed.grids)
+    return [Steps(grids[:MOST_ITEMS])] if grids else []
 
 
 def _causes(audit: Audit) -> list[Finding]:

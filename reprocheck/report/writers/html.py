@@ -35,9 +35,11 @@ from reprocheck.report.document import (
     Role,
     Source,
     Span,
+    Steps,
     Table,
     Text,
 )
+from reprocheck.report.writers.page.grid import step_grids
 from reprocheck.report.writers.page.markup import Markup, element, joined, with_code
 from reprocheck.report.writers.page.strip import strip_plot
 
@@ -211,6 +213,9 @@ class _Writer:
                 yield element("dl", *(self._pair(*row) for row in rows), class_="pairs")
             case Plots(metrics):
                 yield from (drawn for metric in metrics if (drawn := strip_plot(metric, f"plot{next(self._ids)}")))
+            case Steps(grids):
+                yield self._title("Steps, kind by kind", level)
+                yield step_grids(grids)
             case Evidence(blocks):
                 yield element("div", *self._blocks(blocks, _under(level), True), class_="evidence")
             case Indented(blocks):

@@ -30,6 +30,7 @@ from reprocheck.report.document import (
     Role,
     Source,
     Span,
+    Steps,
     Table,
     Text,
 )
@@ -191,7 +192,7 @@ def _chunks(blocks: Sequence[Block], inner: bool) -> Iterator[str]:
                 head, *rest = blocks
                 yield from _chunks([head], inner)
                 yield from _chunks(rest, True)
-            case Gap() | Plots() | Output() | Details():
+            case Gap() | Plots() | Steps() | Output() | Details():
                 pass
             case str() | Span() | tuple():
                 if written := _line(block):

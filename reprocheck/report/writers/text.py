@@ -27,6 +27,7 @@ from reprocheck.report.document import (
     Role,
     Source,
     Span,
+    Steps,
     Table,
     Text,
 )
@@ -96,6 +97,8 @@ class _Writer:
                 yield from drawn_plots(metrics, self._style)
             case Gap():
                 yield ""
+            case Steps():
+                pass
             case Details(document):
                 yield from write_text(document, self._style).splitlines()
             case str() | Span() | tuple():
