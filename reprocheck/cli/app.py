@@ -15,6 +15,8 @@ from reprocheck.cli.bisect import bisect
 from reprocheck.cli.cost import cost
 from reprocheck.cli.deliver import Delivery
 from reprocheck.cli.doctor import doctor
+from reprocheck.cli.fix import also_fix, check_fix
+from reprocheck.cli.fix import fix as fix_command
 from reprocheck.cli.options import (
     ARGV,
     EPILOG,
@@ -77,6 +79,12 @@ def run(
             "--vary", help="If it reproduces, vary these, too, as `reprocheck vary --only` does.", metavar="NAMES"
         ),
     ] = None,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix", help="If runs differ, write the changed lines with which they agreed, as `reprocheck fix --write`."
+        ),
+    ] = False,
     quiet: QUIET = 0,
     verbose: VERBOSE = False,
 ) -> None:
@@ -88,11 +96,14 @@ def run(
     order = order_of(target, module, argv, options)
     chosen = order.options
     check_vary(vary or (), chosen["format"])
+    check_fix(fix, chosen["format"])
     answer = carry_out(order, choose_progress(quiet, verbose))
     Delivery(FORMATS, chosen["format"], chosen["output"], quiet).show(answer, chosen["color"])
     code = int(answer.exit_code)
     if vary and answer.verdict is Verdict.REPRODUCIBLE:
         code = code or also_vary(order.request, vary, chosen["color"], quiet, verbose)
+    if fix and answer.verdict is Verdict.DIFFERENT:
+        code = also_fix(answer.directory, chosen["color"], quiet, verbose)
     raise typer.Exit(code)
 
 
@@ -167,6 +178,7 @@ app.command(epilog=EPILOG)(resume)
 app.command(epilog=EPILOG)(cost)
 app.command("vary", epilog=EPILOG)(vary_command)
 app.command(epilog=EPILOG)(bisect)
+app.command("fix", epilog=EPILOG)(fix_command)
 app.command(epilog=EPILOG)(params)
 app.command(epilog=EPILOG)(doctor)
 

@@ -1,0 +1,1 @@
+"""`reprocheck fix`: writes the changed lines that an audit tried, and audits again."""

@@ -1,0 +1,65 @@
+"""The values of `reprocheck fix`: a kept audit → the lines to change → what a further audit says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprocheck.errors import ExitCode
+from reprocheck.model import Audit, Edit, MetricShift
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """Changed lines with which all runs of an audit agreed."""
+
+    edits: tuple[Edit, ...]
+    options: tuple[str, ...]
+    """What else was tried with them, as a user would write it: no line, so it is not part of the patch."""
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """One file of a patch."""
+
+    path: Path
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What a kept audit says, as far as a fix needs it."""
+
+    name: str
+    """As the user named it."""
+    verdict: str
+    target: Mapping[str, object]
+    asked: Mapping[str, object]
+    tried: tuple[Tried, ...]
+    """That work, those with the fewest lines first."""
+    metrics: Mapping[str, tuple[float, float | None]]
+    """Mean over seeds and standard deviation over seeds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """The whole answer: what reports are made of."""
+
+    name: str
+    exit_code: ExitCode
+    summary: str
+    reason: str = ""
+    """Why there is nothing to write; else empty."""
+    patch: str = ""
+    """As `git apply` takes it."""
+    tried: Tried | None = None
+    written: bool = False
+    """The files are changed."""
+    again: Audit | None = None
+    """The whole audit with the changed files; None where it was not made."""
+    why_not_again: str = ""
+    shifts: tuple[MetricShift, ...] = ()
+    """What became of the metrics."""
