@@ -32,6 +32,7 @@ from reprocheck.cli.options import (
     takes,
 )
 from reprocheck.cli.params import params
+from reprocheck.cli.report import report as report_command
 from reprocheck.cli.resume import resume
 from reprocheck.cli.vary import also_vary, check_vary
 from reprocheck.cli.vary import vary as vary_command
@@ -181,6 +182,7 @@ app.command(epilog=EPILOG)(bisect)
 app.command("fix", epilog=EPILOG)(fix_command)
 app.command(epilog=EPILOG)(params)
 app.command(epilog=EPILOG)(doctor)
+app.command("report", epilog=EPILOG)(report_command)
 
 
 def main() -> None:

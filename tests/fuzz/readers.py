@@ -17,6 +17,8 @@ from reprocheck.commands.diff.command import FORMATS as DIFF
 from reprocheck.commands.diff.compare import diff_sides
 from reprocheck.commands.diff.json import render_diff_json
 from reprocheck.commands.diff.sides import open_sides
+from reprocheck.commands.report.index import make_index
+from reprocheck.commands.report.kept import read_kept
 from reprocheck.commands.resume.history import read_history
 from reprocheck.commands.run.gate import load_known
 from reprocheck.compare.baseline.file import read_baseline, render_baseline
@@ -29,6 +31,7 @@ from reprocheck.diagnosis.ledger_file import load_entries
 from reprocheck.engine import cache
 from reprocheck.engine.console import Style
 from reprocheck.engine.folders import files_seen
+from reprocheck.engine.store import AUDITS, REPORT_FILE
 from reprocheck.engine.templates import Template
 from reprocheck.evidence.run import load_evidence, out_of_memory, read_end
 from reprocheck.evidence.sketch_file import load_sketch
@@ -54,9 +57,10 @@ from reprocheck.protocol import (
 from reprocheck.protocol.seal import digest_state
 from reprocheck.protocol.sketch_format import BLOCK, SKETCH_VERSION, VALUES
 from reprocheck.protocol.trace_format import OUTPUT, RECORD, ROLE_SHIFT, START, TRACE_VERSION
+from reprocheck.report import FORMATS
 from reprocheck.report.json.v1 import render_json
 from tests.fuzz.mutate import damage, distort_json, distort_lines, distort_settings
-from tests.support.audits import audit, explained
+from tests.support.audits import audit, explained, metric_over_seeds
 from tests.support.baselines import CLASS
 from tests.support.evidence import make_run
 
@@ -267,8 +271,18 @@ def _of_reports(folder: Path) -> list[Reader]:
         DIFF["text"](found, Style())
         render_diff_json(found, Style())
 
+    def shown() -> None:
+        audit = read_kept(kept)
+        for render in FORMATS.values():
+            render(audit, Style())
+        make_index(kept.parents[2])
+
+    kept = folder / "kept" / AUDITS / "one" / REPORT_FILE
+    kept.parent.mkdir(parents=True)
+    kept.write_text(render_json(explained(metrics=(metric_over_seeds(),)), Style()))
     changes = (damage, distort_json, distort_json)
     return [
+        Reader(name="kept audit", path=kept, read=shown, changes=changes),
         Reader(name="report", path=report, read=lambda: compared(report), changes=changes),
         Reader(name="only-new", path=report, read=lambda: load_known(report), changes=changes),
         Reader(name="baseline", path=baseline, read=lambda: read_baseline(baseline), changes=changes),

@@ -164,7 +164,8 @@ def _seed(seed: SeedAudit) -> Plain:
 
 def _grid(grid: StepGrid) -> Plain:
     """A character for every so many steps: `=` equal, `!` different, `?` not compared, `.` nothing was observed."""
-    return {"runs": grid.runs, "steps": grid.steps, "steps_of_a_cell": grid.width, "kinds": dict(grid.rows)}
+    kinds = [{"kind": kind, "cells": cells} for kind, cells in grid.rows]
+    return {"runs": grid.runs, "steps": grid.steps, "steps_of_a_cell": grid.width, "kinds": kinds}
 
 
 def _run(run: RunSummary) -> Plain:
@@ -185,7 +186,13 @@ def _run(run: RunSummary) -> Plain:
 def _informational(item: Informational) -> Plain:
     """What differed is kept in `volatile`: such text may hold times and paths."""
     detail = item.detail if item.same else ""
-    return {"what": item.what, "same": item.same, "detail": detail, "decides": item.decides}
+    return {
+        "what": item.what,
+        "same": item.same,
+        "detail": detail,
+        "decides": item.decides,
+        "only_times": item.only_times,
+    }
 
 
 def _self_seeding(known: SelfSeeding | None) -> Plain | None:
@@ -194,7 +201,12 @@ def _self_seeding(known: SelfSeeding | None) -> Plain | None:
     unseeded = [
         {"generator": one.name, "location": plain_location(one.location), "late": one.late} for one in known.unseeded
     ]
-    return {"seeds_itself": known.seeds_itself, "reason": known.reason, "unseeded": unseeded}
+    return {
+        "seeds_itself": known.seeds_itself,
+        "reason": known.reason,
+        "declined": known.declined,
+        "unseeded": unseeded,
+    }
 
 
 def _metric(metric: MetricSummary) -> Plain:

@@ -48,7 +48,7 @@ def plot_lines(metric: MetricSummary, style: Style) -> list[str]:
 def bounds(metric: MetricSummary) -> tuple[float, float] | None:
     """Between which numbers a metric is drawn; None where nothing is to be seen: one seed, equal or boundless ones."""
     values = [value for _, of_seed in metric.values for value in of_seed]
-    if metric.interval is None or min(values) == max(values):
+    if metric.interval is None or not values or min(values) == max(values):
         return None
     low, high = min(*values, metric.interval[0]), max(*values, metric.interval[1])
     # An interval of few seeds may dwarf the seeds themselves: then its ends lie outside.

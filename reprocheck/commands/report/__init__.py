@@ -1,0 +1,1 @@
+"""`reprocheck report`: kept audits, looked at again."""
