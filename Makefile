@@ -32,11 +32,15 @@ demo: $(VENV)/.test
 		[ $$code -eq 1 ] || { echo "demo: expected exit code 1, got $$code" >&2; exit 1; }
 	$(BIN)/reprocheck run examples/wine_mlp.py -- --epochs 10 --seed {seed}
 
+# Four processes on two cores: tests of whole audits wait for other processes most of the time.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist worksteal
+test test-slow: export PYTHONDONTWRITEBYTECODE =
+
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(PYTEST)
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+	$(PYTEST) -m slow
 
 # All hostile targets, one by one; the second tier has a sample of them.
 hostile: $(VENV)/.test

@@ -1,4 +1,4 @@
-"""Warm templates for all audits of a session: torch is imported once for an environment, not for every audit."""
+"""Warm processes for all audits of a session: the command is imported once, and torch once for an environment."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 import reprocheck
 from reprocheck.engine.template_server import template_server
 from reprocheck.protocol import SERVER_VARIABLE
+from tests.support.warm_command import COMMAND_VARIABLE, command_server
 
 _server = pytest.StashKey[ExitStack]()
 
@@ -19,11 +20,15 @@ _server = pytest.StashKey[ExitStack]()
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server in the process that starts the workers of xdist; those inherit the variable."""
     os.environ["OMP_WAIT_POLICY"] = "passive"  # as in tests.support.cli: one environment, the same templates
-    if not hasattr(config, "workerinput"):  # else PYTHONDONTWRITEBYTECODE makes every process compile it again
+    # What pytest compiles is kept, else every process of a session compiles it again; trainings leave nothing behind.
+    sys.dont_write_bytecode = False
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    if not hasattr(config, "workerinput"):
         compileall.compile_dir(os.path.dirname(reprocheck.__file__), quiet=2)
     if sys.platform == "linux" and not hasattr(config, "workerinput"):
         config.stash[_server] = ExitStack()
         os.environ[SERVER_VARIABLE] = config.stash[_server].enter_context(template_server())
+        os.environ[COMMAND_VARIABLE] = config.stash[_server].enter_context(command_server())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -31,9 +36,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if _server in config.stash:
         config.stash[_server].close()
         os.environ.pop(SERVER_VARIABLE, None)
+        os.environ.pop(COMMAND_VARIABLE, None)
 
 
 @pytest.fixture(autouse=True)
 def _templates(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.node.get_closest_marker("own_templates"):
         monkeypatch.delenv(SERVER_VARIABLE, raising=False)
+        monkeypatch.delenv(COMMAND_VARIABLE, raising=False)

@@ -25,12 +25,12 @@ def train(seed: int = 0):
     return model
 """
 COMMANDS = {
-    "params": ("train.py:train",),
     "doctor": ("train.py:train",),
     "gpu-info": (),
     "vary": ("--list",),
 }
 SLOW = {
+    "params": ("train.py:train",),
     "cost": ("--rounds", "2", "--only", "seeded", "train.py:train"),
     "vary": ("--only", "umask", "--no-explain", "train.py:train"),
     "resume": ("train.py:train",),

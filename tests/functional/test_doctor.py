@@ -62,6 +62,7 @@ def test_bad_starts_are_named_with_their_weights(tmp_path: Path) -> None:
     assert layer["gradient_rms"] > 0
 
 
+@pytest.mark.slow
 def test_good_starts_that_look_like_them_are_not(tmp_path: Path) -> None:
     _, answer = doctor(tmp_path, f"{STARTS}:right")
     assert answer["findings"] == []

@@ -81,7 +81,7 @@ def worktrees(folder: Path) -> int:
     ("arguments", "when", "number", "more"),
     [
         pytest.param(["run"], "False", signal.SIGHUP, BETWEEN_RUNS, id="between-runs"),
-        pytest.param(["run"], "run[0] == 'x'", signal.SIGTERM, "", id="explanation"),
+        pytest.param(["run"], "run[0] == 'x'", signal.SIGTERM, "", id="explanation", marks=pytest.mark.slow),
         pytest.param(
             ["run", "--against", "HEAD"], "run[0] == 'b'", signal.SIGHUP, "", id="against", marks=pytest.mark.slow
         ),

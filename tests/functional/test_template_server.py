@@ -52,12 +52,14 @@ def test_two_runs_of_one_audit_never_share_a_process_and_two_audits_do(tmp_path:
     assert places[0] == places[1]
 
 
+@pytest.mark.slow
 def test_without_a_server_that_answers_an_audit_starts_its_own(tmp_path: Path) -> None:
     ran, printed = audit(tmp_path, "own", **{SERVER_VARIABLE: str(tmp_path / "none")})
     assert ran.code == 1, ran.out
     assert {arguments[-1] for arguments in printed} == {"--template"}
 
 
+@pytest.mark.slow
 def test_a_process_that_inherits_something_else_gets_no_template(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:

@@ -39,10 +39,7 @@ def is_forked(printed: str) -> bool:
     return printed.startswith("forked\n")
 
 
-@own_templates
-def test_runs_come_from_templates_unless_they_are_not_to(tmp_path: Path) -> None:
-    _, printed = audit(tmp_path, ORIGIN)
-    assert [is_forked(text) for text in printed] == [True, True]
+def test_no_run_comes_from_a_template_with_isolation_process(tmp_path: Path) -> None:
     _, printed = audit(tmp_path, ORIGIN, "--isolation", "process")
     assert [is_forked(text) for text in printed] == [False, False]
 
@@ -64,13 +61,6 @@ def test_what_nobody_fixed_differs_between_two_runs(tmp_path: Path, value: str) 
     answer, printed = audit(tmp_path, source, *arguments, env=env)
     assert answer["verdict"] == "different"
     assert all(map(is_forked, printed))
-
-
-@own_templates
-def test_two_runs_of_a_seed_never_share_a_template_even_where_nothing_varies(tmp_path: Path) -> None:
-    source = f"{ORIGIN}import torch\nopen('value.txt', 'w').write(repr(id(torch)))\n"
-    answer, _ = audit(tmp_path, source, "--ambient", "fixed", "--compare", "stdout,files")
-    assert answer["verdict"] == "different"
 
 
 @pytest.mark.slow
@@ -120,20 +110,6 @@ def test_torch_looks_as_if_nobody_had_imported_it(tmp_path: Path) -> None:
     assert all(map(is_forked, printed))
 
 
-@own_templates
-def test_a_run_has_its_own_name_folder_and_temporary_directory(tmp_path: Path) -> None:
-    source = ORIGIN + (
-        "import tempfile\n"
-        "own = open('/proc/self/environ').read().split('\\0')\n"
-        "assert f'REPROCHECK_RUN={os.environ[\"REPROCHECK_RUN\"]}' in own, own\n"
-        "assert tempfile.gettempdir() == os.environ['TMPDIR']\n"
-        "assert os.getsid(0) == os.getpid()\n"
-    )
-    answer, printed = audit(tmp_path, source, "--seeds", "2")
-    assert answer["verdict"] == "reproducible", answer
-    assert all(map(is_forked, printed))
-
-
 AT_THE_END = """\
 import atexit, ctypes, torch
 class Last:
@@ -151,13 +127,34 @@ __attribute__((destructor)) static void last(void) { fclose(fopen("destructor.tx
 """
 
 
+OWN = """\
+import tempfile
+own = open("/proc/self/environ").read().split("\\0")
+assert f'REPROCHECK_RUN={os.environ["REPROCHECK_RUN"]}' in own, own
+assert tempfile.gettempdir() == os.environ["TMPDIR"]
+assert os.getsid(0) == os.getpid()
+"""
+
+
 @own_templates
-def test_what_the_target_leaves_for_its_end_happens(tmp_path: Path) -> None:
-    _, printed = audit(tmp_path, ORIGIN + AT_THE_END)
+def test_a_run_has_its_own_name_folder_and_temporary_directory_and_what_it_leaves_for_its_end_happens(
+    tmp_path: Path,
+) -> None:
+    answer, printed = audit(tmp_path, ORIGIN + OWN + AT_THE_END, "--seeds", "2")
+    assert answer["verdict"] == "reproducible", answer
+    assert len(printed) == 4
     assert all(map(is_forked, printed))
     assert all("from C\n" in text for text in printed)
     for name in ("deleted", "buffered", "atexit"):
         assert (tmp_path / f"{name}.txt").stat().st_size, name
+
+
+@own_templates
+def test_two_runs_of_a_seed_never_share_a_template_even_where_nothing_varies(tmp_path: Path) -> None:
+    source = f"{ORIGIN}import torch\nopen('value.txt', 'w').write(repr(id(torch)))\n"
+    answer, printed = audit(tmp_path, source, "--ambient", "fixed", "--compare", "stdout,files")
+    assert answer["verdict"] == "different"
+    assert all(map(is_forked, printed))
 
 
 @pytest.mark.slow

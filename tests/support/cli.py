@@ -1,4 +1,8 @@
-"""Run the real command in a process of its own, in a scrubbed environment."""
+"""Run the real command in a process of its own, in a scrubbed environment.
+
+Most are forked from a process that has imported the command (warm_command). With an environment of its own, or in a
+test that is marked `own_templates`, it is an interpreter.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.protocol import SERVER_VARIABLE
+from tests.support.warm_command import COMMAND_VARIABLE, call
 
 _SCRUBBED = (
-    *("COLOR", "GITHUB_", "REPROCHECK_", "OMP_", "MKL_", "PYTHONHASHSEED", "MALLOC_", "TMPDIR", "CI"),
+    *("COLOR", "GITHUB_", "REPROCHECK_", COMMAND_VARIABLE, "OMP_", "MKL_", "PYTHONHASHSEED", "MALLOC_", "TMPDIR", "CI"),
     "PYTEST_CURRENT_TEST",
 )
 
@@ -37,15 +42,20 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def reprocheck(*arguments: str, cwd: Path, timeout: float = 240, env: dict[str, str] | None = None) -> Ran:
-    done = subprocess.run(
-        [sys.executable, "-m", "reprocheck", *arguments],
-        cwd=cwd,
-        env=env or environment(),
-        capture_output=True,
-        text=True,
-        errors="backslashreplace",
-        timeout=timeout,
-    )
-    assert "Traceback (most recent call last)" not in done.stderr, done.stderr
-    assert "a bug in reprocheck, please report" not in done.stdout, done.stdout
-    return Ran(done.returncode, done.stdout, done.stderr)
+    server = os.environ.get(COMMAND_VARIABLE)
+    if server is not None and (env is None or env == environment()):
+        ran = Ran(*call(server, arguments, cwd, environment(), timeout))
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "reprocheck", *arguments],
+            cwd=cwd,
+            env=env or environment(),
+            capture_output=True,
+            text=True,
+            errors="backslashreplace",
+            timeout=timeout,
+        )
+        ran = Ran(done.returncode, done.stdout, done.stderr)
+    assert "Traceback (most recent call last)" not in ran.err, ran.err
+    assert "a bug in reprocheck, please report" not in ran.out, ran.out
+    return ran
