@@ -111,21 +111,29 @@ def run(
 @app.command(epilog=EPILOG)
 @takes("tolerance", "evidence", "color")
 def diff(
-    a: Annotated[str, typer.Argument(help="A saved audit (folder, latest, latest~1), a JSON report or a baseline.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            help="A saved audit (folder, latest, latest~1), a JSON report, a baseline, or a checkpoint (file, folder)."
+        ),
+    ],
     b: Annotated[str, typer.Argument(help="What to compare it with.")],
     options: Mapping[str, Any] = NOTHING,
     format: FORMAT = "text",
     output: OUTPUT = None,
 ) -> None:
-    """Compare two saved audits or baselines, from any two machines."""
-    from reprocheck.commands.diff.command import FORMATS, diff_audits
+    """Compare two saved audits or baselines from any two machines, or two checkpoints by value."""
+    from reprocheck.commands.diff.command import CHECKPOINTS, FORMATS, are_checkpoints, diff_audits, diff_checkpoints
     from reprocheck.config.settings import find_pyproject, load_config, merge, validate
 
     path = find_pyproject(Path.cwd())
-    delivery = Delivery.checked(FORMATS, format, output)
     given = {name: value for name, value in options.items() if name != "tolerance"}
     chosen = merge(given, {} if path is None else load_config(path))
-    answer = diff_audits(a, b, chosen["evidence"], validate("tolerance", options["tolerance"] or []))
+    tolerance = validate("tolerance", options["tolerance"] or [])
+    if are_checkpoints(a, b):
+        Delivery.checked(CHECKPOINTS, format, output).end(diff_checkpoints(a, b, tolerance), chosen["color"])
+    delivery = Delivery.checked(FORMATS, format, output)
+    answer = diff_audits(a, b, chosen["evidence"], tolerance)
     delivery.end(answer, chosen["color"])
 
 
