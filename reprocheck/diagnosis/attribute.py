@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 from reprocheck.diagnosis.agree import first_difference, limit_of
 from reprocheck.diagnosis.experiments import ExperimentRunner, tmpdir_of, why_failed
@@ -41,8 +41,22 @@ LUCK = 0.1
 """How likely an experiment may come out as it did though what it asks is not so."""
 SUSPICIOUS = 3
 """Factors of which each seems enough by itself."""
+_FILLED = "filled heap"
 MOST_REPEATS = 3
 """Further runs of an experiment whose agreement may be luck."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NotEnough:
+    """What was held constant and did not make the runs agree, with two of them."""
+
+    name: str
+    hold: Hold
+    kind: AttributionKind
+    kinds: tuple[str, ...]
+    """The factors of that attribution."""
+    one: Evidence
+    other: Evidence
 
 
 class Attributor:
@@ -70,8 +84,11 @@ class Attributor:
         self._again = again
         self._plain: list[tuple[Ran, Ran, bool | None]] = []
         """Pairs with every environment factor equal, and whether they agree."""
-        self._not_enough: list[tuple[str, Hold, Evidence, Evidence]] = []
-        """What was held constant and did not make the runs agree, with two of them."""
+        self._not_enough: list[_NotEnough] = []
+        self.others: tuple[Attribution, ...] = ()
+        """What is needed, too, where only several sources together are enough; further rounds may show more of them."""
+        self._joined = 0
+        """How many of these were held constant together already."""
         self._turned: bool | None = None
         """Whether the last run that differed from run a agreed with run b."""
 
@@ -317,8 +334,8 @@ class Attributor:
     # From outside
 
     def _from_outside(self) -> Attribution | None:
-        outside = () if self._is_settled() else (self._leftover, self._seeding, self._frozen, self._both)
-        questions: tuple[Callable[[], Attribution | None], ...] = (*outside, self._heap)
+        outside = () if self._is_settled() else (self._leftover, self._seeding, self._frozen, self._together)
+        questions: tuple[Callable[[], Attribution | None], ...] = (*outside, self._heap, self._together)
         for question in questions:
             if self.runner.left >= 2 + RESERVED // 2:
                 found = question()
@@ -331,7 +348,14 @@ class Attributor:
         origin = self.seen.origin
         return origin is not None and origin.kind == OriginKind.OP and not origin.unknown_inputs
 
-    def _held(self, name: str, question: str, hold: Hold) -> tuple[Arm, bool, Ran]:
+    def _held(
+        self,
+        name: str,
+        question: str,
+        hold: Hold,
+        kind: AttributionKind = AttributionKind.UNCLEAR,
+        kinds: Iterable[str] = (),
+    ) -> tuple[Arm, bool, Ran]:
         """Whether runs agree with this held constant, and whether that is hardly luck. Those with equal factors
         come first; one with the factors of run b shows whether there is another cause. Each comes from a process that
         none of the others was forked from: a repeat that shares its addresses would be none."""
@@ -366,7 +390,9 @@ class Attributor:
         if not arm.same:
             self.rest = None
             if isinstance(ran[0], Evidence) and isinstance(ran[1], Evidence):
-                self._not_enough.append((name, hold, ran[0], ran[1]))
+                self._not_enough.append(
+                    _NotEnough(name=name, hold=hold, kind=kind, kinds=tuple(kinds), one=ran[0], other=ran[1])
+                )
         return arm, self._luck(outcomes) <= 2 * LUCK, ran[0]
 
     def _luck(self, outcomes: Sequence[bool | None]) -> float:
@@ -381,41 +407,96 @@ class Attributor:
             return None
         outside = tuple(one.path for one in found if one.is_outside)
         hold = Hold(fresh=True, home_without=outside)
-        arm, sure, _ = self._held("fresh folder", "does it agree where every run has a copy of the folder?", hold)
-        return (
-            self._answer(AttributionKind.LEFTOVER, ["files of earlier runs"], sure=sure, hold=hold)
-            if arm.same
-            else None
-        )
+        kind, factors = AttributionKind.LEFTOVER, ["files of earlier runs"]
+        question = "does it agree where every run has a copy of the folder?"
+        arm, sure, _ = self._held("fresh folder", question, hold, kind, factors)
+        return self._answer(kind, factors, sure=sure, hold=hold) if arm.same else None
 
-    def _both(self) -> Attribution | None:
-        """Two sources, each of which is not enough by itself, held constant together: then each is needed. The first is
-        the answer; the runs that still differ with it alone show the other one."""
-        if len(self._not_enough) != 2 or self.runner.left < 2 + RESERVED:
+    def _together(self) -> Attribution | None:
+        """Sources, each of which is not enough by itself, held constant together: then each is needed."""
+        parts = self._not_enough[:]
+        if len(parts) < 2 or len(parts) == self._joined or self.runner.left < 2 + RESERVED:
             return None
-        (name, hold, one, other), (second, second_hold, _, _) = self._not_enough
-        kind = {"fresh folder": "leftover", "seeding all": "seeding"}.get(name)
-        question = "does it agree when both are held constant?"
-        arm, sure, _ = self._held(f"{name} and {second}", question, hold + second_hold)
-        if kind is None or not arm.same:
+        self._joined = len(parts)
+        return self._needed(parts, Hold())
+
+    def beside_races(self, races: Sequence[Hold]) -> Attribution | None:
+        """Whether there is a race and another cause. `races`: what may mend a race, the likeliest first.
+
+        Where what comes from outside was not enough, it may be with one of these held constant, too. Where an operation
+        showed that it is a race, runs that still differ with it mended show the rest.
+        """
+        parts = [one for one in self._not_enough if one.name != _FILLED]
+        is_settled = self._is_settled() and bool(self._tapped(*FROZEN_KINDS))
+        rest, before = self.rest, self._not_enough[:]
+        for race in races if parts or is_settled else ():
+            if self.runner.left < 4 + RESERVED:
+                break
+            alone, _, _ = self._held("another cause", "does it agree with what may mend a race?", race)
+            left = self._not_enough[len(before) :]
+            self.rest, self._not_enough = rest, before[:]
+            if alone.same or not left:
+                return None
+            if is_settled:
+                self.rest = left[0].one, left[0].other
+                return self._answer(AttributionKind.INTRINSIC, rate=self._rate(), hold=race)
+            found = self._needed(parts, race)
+            if found is not None:
+                return found
+            self.rest = rest
+        return None
+
+    def _needed(self, parts: list[_NotEnough], beside: Hold) -> Attribution | None:
+        """Of these, held constant together with `beside`, the first that is needed: it is the answer, and the runs that
+        still differ with it alone show the others."""
+        before = self._not_enough[:]
+
+        def held(some: Sequence[_NotEnough]) -> tuple[Arm, bool, Ran]:
+            name = " and ".join([one.name for one in some] + ["another cause"] * (beside != Hold()))
+            hold = sum((one.hold for one in some), beside)
+            return self._held(name, "does it agree when all of these are held constant?", hold)
+
+        arm, sure, ran = held(parts)
+        for one in parts if arm.same else ():
+            others = [other for other in parts if other is not one]
+            if not others or (len(others) == 1 and beside == Hold()) or self.runner.left < 2 + RESERVED:
+                break
+            fewer, fewer_sure, fewer_ran = held(others)
+            if fewer.same:
+                arm, sure, ran, parts = fewer, fewer_sure, fewer_ran, others
+        self._not_enough = before
+        first = parts[0]
+        self.rest = None
+        if not arm.same or first.name == _FILLED:
             return None
-        self.rest = one, other
-        drawn = drawn_before_seeded(self.seen.entries, self.runner.request.settings.seeding)
-        factors = ["files of earlier runs"] if kind == "leftover" else list(drawn)
-        return self._answer(kind, factors, sure=sure, hold=hold)
+        lines: list[Location] = []
+        factors = list(first.kinds)
+        if first.kind == AttributionKind.FROZEN:
+            known = self.runner.hold
+            self.runner.hold = known + sum((one.hold for one in parts[1:]), beside)
+            factors, lines, narrow = self._narrow_frozen(factors, ran)
+            self.runner.hold = known
+            sure = sure and narrow
+        self.rest = first.one, first.other
+        self.others = tuple(self._answer(one.kind, one.kinds, hold=one.hold, sure=sure) for one in parts[1:])
+        if beside != Hold():
+            race = self._answer(AttributionKind.INTRINSIC, rate=self._rate(), hold=beside, sure=sure)
+            self.others = (*self.others, race)
+        return self._answer(first.kind, factors, lines=tuple(lines), sure=sure, hold=first.hold, rate=self._rate())
 
     def _heap(self) -> Attribution | None:
         """Fresh memory as the system gives it is never twice the same: fill it, and equally, in both runs."""
         byte = self.b.spec.ambient.heap_byte or self.a.spec.ambient.heap_byte
         origin = self.seen.origin
-        if byte is None or (origin is not None and origin.kind in (OriginKind.GENERATOR, OriginKind.EXTRA)):
+        is_clear = origin is not None and origin.kind in (OriginKind.GENERATOR, OriginKind.EXTRA)
+        if byte is None or (is_clear and not self._not_enough):
             return None
         tunables = (("GLIBC_TUNABLES", uncached(self.a.spec.environment.get("GLIBC_TUNABLES", ""))),)
         hold = Hold(ambient=(("heap_byte", byte),), environment=tunables)
-        arm, sure, _ = self._held(
-            "filled heap", "does it agree when fresh memory is filled with the same byte in both runs?", hold
-        )
-        return self._answer(AttributionKind.AMBIENT, ["heap contents"], sure=sure, hold=hold) if arm.same else None
+        kind, factors = AttributionKind.AMBIENT, ["heap contents"]
+        question = "does it agree when fresh memory is filled with the same byte in both runs?"
+        arm, sure, _ = self._held(_FILLED, question, hold, kind, factors)
+        return self._answer(kind, factors, sure=sure, hold=hold) if arm.same else None
 
     def _seeding(self) -> Attribution | None:
         """A target that leaves a generator unseeded agrees when reprocheck seeds it."""
@@ -424,8 +505,9 @@ class Attributor:
         if Seeding.ALL in (settings.seeding, held):
             return None
         hold = Hold(settings=(("seeding", Seeding.ALL),))
-        arm, sure, _ = self._held("seeding all", "does it agree when reprocheck seeds every generator?", hold)
         drawn = drawn_before_seeded(self.seen.entries, settings.seeding)
+        question = "does it agree when reprocheck seeds every generator?"
+        arm, sure, _ = self._held("seeding all", question, hold, AttributionKind.SEEDING, drawn)
         return self._answer(AttributionKind.SEEDING, list(drawn), sure=sure, hold=hold) if arm.same else None
 
     def _frozen(self) -> Attribution | None:
@@ -435,7 +517,7 @@ class Attributor:
         text = ", ".join(_FROZEN_TEXT[kind] for kind in kinds)
         question = f"does it agree with constant answers from {text}?"
         hold = Hold(frozen=tuple(kinds))
-        arm, sure, ran = self._held("frozen " + " and ".join(kinds), question, hold)
+        arm, sure, ran = self._held("frozen " + " and ".join(kinds), question, hold, AttributionKind.FROZEN, kinds)
         if not arm.same:
             return None
         factors, lines, narrow = self._narrow_frozen(kinds, ran)

@@ -30,6 +30,8 @@ MOST_CAUSES = 4
 """Rounds of looking for what else there is."""
 ENOUGH_FOR_ANOTHER = 4
 """Runs that another round takes at least."""
+MOST_RACES = 2
+"""What may mend a race, tried with what comes from outside held constant."""
 DECIDING = ("clock-loop", "clock-branch", "clock-choice")
 """Patterns of source lines where a clock decides: two runs may decide alike by chance."""
 
@@ -43,6 +45,8 @@ class _Round:
     attribution: Attribution
     cases: tuple[Case, ...]
     """One for each cause that was shown."""
+    others: tuple[_Round, ...] = ()
+    """Causes that an experiment of this round showed beside its own."""
 
 
 def explain_difference(
@@ -62,7 +66,7 @@ def explain_difference(
         if difference is None or (rounds and runner.left < ENOUGH_FOR_ANOTHER):
             break
         one, pair = _look(runner, *pair, difference, hits, again=bool(rounds))
-        if rounds and one.attribution.kind == AttributionKind.UNCLEAR:
+        if rounds and (one.attribution.kind == AttributionKind.UNCLEAR or _is_known(one, rounds)):
             break
         rounds.append(one)
         for finding in _found([one]):
@@ -75,6 +79,12 @@ def explain_difference(
         done = any(trial.works for trial in trials)
         if not done:
             pair, done = _what_remains(runner, one, tried, a, b)
+    unseen = () if done else _unseen(rounds)
+    if unseen:
+        rounds = [*(one for one in rounds if one is rounds[0] or _is_shown(one)), *unseen]
+        tried = _try_fixes(runner, rounds, a, b)
+        trials = [*(trial for trial in trials if trial not in tried.trials), *tried.trials]
+        done = any(trial.works for trial in trials)
     if _is_refuted(rounds, trials):
         rounds[0], done = _without_lines(rounds[0]), False
     beside = _beside(runner, rounds, trials, hits, a, b) if done else ()
@@ -97,6 +107,33 @@ def explain_difference(
     )
     causes = _settled(_found(rounds, _edits(trials)), trials)
     return explanation, _with_hidden(causes, hidden)
+
+
+def _unseen(rounds: Sequence[_Round]) -> tuple[_Round, ...]:
+    """Causes that were shown together with another one, and of which no later round showed more."""
+    kinds = {one.attribution.kind for one in rounds[1:] if _is_shown(one)}
+    return tuple(
+        other for one in rounds for other in one.others if other.attribution.kind not in kinds and _is_shown(other)
+    )
+
+
+def _is_shown(one: _Round) -> bool:
+    """A cause is named."""
+    return any(finding.severity == Severity.ERROR for finding in _found([one]))
+
+
+def _is_known(one: _Round, rounds: Iterable[_Round]) -> bool:
+    """It begins in the race in which an earlier round did: what was held constant did not mend that."""
+    place = _race_of(one)
+    return place is not None and place in [_race_of(known) for known in rounds]
+
+
+def _race_of(one: _Round) -> object:
+    """The operation that gave other results of equal inputs."""
+    origin = one.seen.origin
+    if origin is None or origin.kind != OriginKind.OP or origin.unknown_inputs or not origin.call.frames:
+        return None
+    return origin.call.op, origin.call.frames[0].location
 
 
 def _in_short(finding: Finding) -> str:
@@ -135,10 +172,18 @@ def _look(
         equal_generators=equal_generators(a, b),
         cwd=str(a.spec.cwd),
     )
+    if attribution.kind == AttributionKind.INTRINSIC:
+        races = [hold_of(one) for one in remedies(case) if not one.hides][:MOST_RACES]
+        attribution = attributor.beside_races(races) or attribution
     if attribution.hold is not None:
         runner.hold = runner.hold + attribution.hold
-    cases = tuple(replace(case, attribution=one) for one in _each(attribution))
-    return _Round(divergence=divergence, seen=seen, attribution=attribution, cases=cases), attributor.rest
+
+    def round_of(why: Attribution) -> _Round:
+        cases = tuple(replace(case, attribution=one) for one in _each(why))
+        return _Round(divergence=divergence, seen=seen, attribution=why, cases=cases)
+
+    others = tuple(round_of(other) for other in attributor.others)
+    return replace(round_of(attribution), others=others), attributor.rest
 
 
 def _each(attribution: Attribution) -> tuple[Attribution, ...]:

@@ -283,3 +283,49 @@ def test_a_missing_seed_is_named_beside_another_cause(tmp_path: Path) -> None:
     # What is drawn reaches nothing that is compared.
     for_a_name = seeded.replace("\nx =", "\nimport random\nname = random.random()\nx =")
     assert causes(explained(for_a_name, tmp_path)) == [("listdir-order", 8, "high")]
+
+
+ADDRESSES_AND_GENERATOR = """\
+import numpy as np
+import torch
+from torch import nn
+
+class Node:
+    def __init__(self, value):
+        self.value = value
+        self.room = bytes(value % 5 * 100)
+
+def order(n):
+    nodes = [Node(i) for i in range(n)]
+    return [node.value for node in set(nodes)]
+
+torch.manual_seed(0)
+noise = np.random.default_rng()
+x = torch.tensor([[value + noise.random()] for value in order(64)], dtype=torch.float32)
+""" + LOOP.format(size=1)
+
+
+def test_an_order_by_addresses_beside_an_unseeded_generator(tmp_path: Path) -> None:
+    """Neither is enough by itself: the runs agree once both are held constant."""
+    answer = explained(ADDRESSES_AND_GENERATOR, tmp_path)
+    assert [one[:2] for one in sorted(causes(answer))] == [("id-order", 12), ("numpy-generator-unseeded", 15)]
+    assert all(confidence != "low" for _, _, confidence in causes(answer))
+
+
+MEMORY_AND_CLOCK = """\
+import time
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x = torch.empty(64, 64)
+x[:8] = 1
+x = x[:, :1].nan_to_num().clamp(-1, 1)
+x = x + torch.randn(64, 1, generator=torch.Generator().manual_seed(time.time_ns() % 2**31))
+""" + LOOP.format(size=1)
+
+
+def test_unwritten_memory_beside_a_clock(tmp_path: Path) -> None:
+    answer = explained(MEMORY_AND_CLOCK, tmp_path)
+    assert sorted(causes(answer)) == [("clock-or-pid-seed", 9, "high"), ("empty-buffer", 6, "high")]
+    assert working_fixes(answer) == [2]
