@@ -99,7 +99,7 @@ def run(
     check_vary(vary or (), chosen["format"])
     check_fix(fix, chosen["format"])
     answer = carry_out(order, choose_progress(quiet, verbose))
-    Delivery(FORMATS, chosen["format"], chosen["output"], quiet).show(answer, chosen["color"])
+    Delivery(FORMATS, chosen["format"], chosen["output"], quiet, verbose).show(answer, chosen["color"])
     code = int(answer.exit_code)
     if vary and answer.verdict is Verdict.REPRODUCIBLE:
         code = code or also_vary(order.request, vary, chosen["color"], quiet, verbose)

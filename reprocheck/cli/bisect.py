@@ -74,7 +74,7 @@ def bisect(
     from reprocheck.commands.bisect.command import FORMATS, answer, make_bisect_order
     from reprocheck.engine.progress import choose_progress
 
-    delivery = Delivery.checked(FORMATS, format, output, quiet)
+    delivery = Delivery.checked(FORMATS, format, output, quiet, verbose)
     order = order_of(target, module, argv, options)
     found = answer(make_bisect_order(order.request, commits, all_, metric, worse), choose_progress(quiet, verbose))
     delivery.end(found, order.options["color"])

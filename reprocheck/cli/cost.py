@@ -45,7 +45,7 @@ def cost(
     from reprocheck.commands.cost.command import FORMATS, answer
     from reprocheck.engine.progress import choose_progress
 
-    delivery = Delivery.checked(FORMATS, format, output, quiet)
+    delivery = Delivery.checked(FORMATS, format, output, quiet, verbose)
     order = order_of(target, module, argv, {**options, "seed": seed})
     costs = answer(order.request, rounds, only or (), choose_progress(quiet, verbose))
     delivery.end(costs, order.options["color"])

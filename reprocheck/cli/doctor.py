@@ -67,7 +67,7 @@ def doctor(
     from reprocheck.engine.progress import choose_progress
 
     own = {"seed": [0 if seed is None else seed], "max_steps": STEPS if max_steps is None else max_steps}
-    delivery = Delivery.checked(FORMATS, format, output, quiet)
+    delivery = Delivery.checked(FORMATS, format, output, quiet, verbose)
     order = order_of(target, module, argv, {**options, **own})
     answer = examine_training(order.request, memory_snapshot, choose_progress(quiet, verbose))
     delivery.end(answer, order.options["color"])

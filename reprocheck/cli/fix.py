@@ -40,7 +40,7 @@ def fix(
 
     if diff and write:
         raise UsageError("--diff and --write exclude each other", "give one of them")
-    delivery = Delivery.checked(FORMATS, format, output, quiet)
+    delivery = Delivery.checked(FORMATS, format, output, quiet, verbose)
     path = find_pyproject(Path.cwd())
     chosen = merge(options, {} if path is None else load_config(path))
     agreed = _never if diff else _always if write else _ask
@@ -69,7 +69,7 @@ def also_fix(audit: Path, color: str, quiet: int, verbose: bool) -> int:
     fixed = carry_out(str(audit), audit.parent.parent, _always, choose_progress(quiet, verbose))
     if quiet < 2:
         print_report("\n")
-    Delivery(FORMATS, "text", (), quiet).show(fixed, color)
+    Delivery(FORMATS, "text", (), quiet, verbose).show(fixed, color)
     return int(fixed.exit_code)
 
 

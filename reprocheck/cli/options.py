@@ -93,7 +93,12 @@ OUTPUT = Annotated[
 ]
 JSON = Annotated[bool, typer.Option("--json", help="The same as --format json.", hidden=True)]
 QUIET = Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress; -qq: no report either.")]
-VERBOSE = Annotated[bool, typer.Option("-v", "--verbose", help="A plain line for every event of a run.")]
+VERBOSE = Annotated[
+    bool,
+    typer.Option(
+        "-v", "--verbose", help="A plain line for every event of a run, and all of the report: nothing is folded."
+    ),
+]
 
 
 def order_of(target: str | None, module: str | None, argv: Sequence[str] | None, given: Mapping[str, Any]) -> Order:

@@ -34,7 +34,7 @@ def params(
     from reprocheck.engine.progress import choose_progress
 
     given = {**options, "seeds": 2 if seeds is None and not options["seed"] else seeds}
-    delivery = Delivery.checked(FORMATS, format, output, quiet)
+    delivery = Delivery.checked(FORMATS, format, output, quiet, verbose)
     order = order_of(target, module, argv, given)
     answer = look(order.request, choose_progress(quiet, verbose))
     delivery.end(answer, order.options["color"])

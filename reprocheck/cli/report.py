@@ -36,6 +36,7 @@ def report(
         ),
     ] = "text",
     output: OUTPUT = None,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="All of the report: nothing is folded.")] = False,
 ) -> None:
     """Write the report of a kept audit again, in any format; or with --index the history of all.
 
@@ -47,7 +48,7 @@ def report(
 
     path = find_pyproject(Path.cwd())
     chosen = merge(options, {} if path is None else load_config(path))
-    delivery = Delivery.checked(INDEX_FORMATS if index else FORMATS, format, output)
+    delivery = Delivery.checked(INDEX_FORMATS if index else FORMATS, format, output, verbose=verbose)
     if index:
         delivery.end(make_index(chosen["evidence"]), chosen["color"])
     delivery.show(open_kept(audit, chosen["evidence"]), chosen["color"])

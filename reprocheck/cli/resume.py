@@ -60,7 +60,7 @@ def resume(
     from reprocheck.commands.resume.command import FORMATS, answer, make_resume_order
     from reprocheck.engine.progress import choose_progress
 
-    delivery = Delivery.checked(FORMATS, format, output, quiet)
+    delivery = Delivery.checked(FORMATS, format, output, quiet, verbose)
     order = order_of(target, module, argv, {**options, "seed": seed})
     found = answer(make_resume_order(order.request, at, kill, grace, resume_arg or ()), choose_progress(quiet, verbose))
     delivery.end(found, order.options["color"])

@@ -68,7 +68,7 @@ def vary(
     if list_:
         Delivery.checked(LISTS, format, output).show(None, options["color"] or "auto")
         return
-    delivery = Delivery.checked(FORMATS, format, output, quiet)
+    delivery = Delivery.checked(FORMATS, format, output, quiet, verbose)
     given = {**options, "seeds": 3 if seeds is None and not options["seed"] else seeds}
     order = order_of(target, module, argv, given)
     found = answer(
@@ -100,5 +100,5 @@ def also_vary(request: Request, names: Sequence[str], color: str, quiet: int, ve
     found = answer(make_vary_order(request, names, (), ()), choose_progress(quiet, verbose))
     if quiet < 2:
         print_report("\n")
-    Delivery(FORMATS, "text", (), quiet).show(found, color)
+    Delivery(FORMATS, "text", (), quiet, verbose).show(found, color)
     return int(found.exit_code)

@@ -49,6 +49,8 @@ class Style:
     """A person looks at a terminal that can show a plot."""
     wraps: bool = False
     """A person looks at a terminal."""
+    verbose: bool = False
+    """Nothing is folded."""
 
 
 def decide_style(color: str, stream: TextIO) -> Style:
@@ -143,7 +145,7 @@ def _wants_colour(color: str, terminal: bool) -> bool:
         return color == "always"
     if os.environ.get("NO_COLOR"):
         return False
-    if os.environ.get("FORCE_COLOR"):
+    if os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE", "0") != "0":
         return True
     return terminal and os.environ.get("TERM") != "dumb"
 

@@ -168,6 +168,14 @@ class Details:
     document: Document
 
 
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What few look for, behind a line that says it in short: on a page to open, in a text with -v in its place."""
+
+    line: Text
+    blocks: tuple[Block, ...]
+
+
 Block = (
     Text
     | Heading
@@ -186,6 +194,7 @@ Block = (
     | Indented
     | Diagnostic
     | Details
+    | Fold
 )
 
 
@@ -195,13 +204,11 @@ class Document:
 
     title: str
     sections: tuple[tuple[Block, ...], ...]
-    wraps: bool = False
-    """Long lines wrap in a terminal."""
 
 
-def document(title: str, *sections: Iterable[Block], wraps: bool = False) -> Document:
+def document(title: str, *sections: Iterable[Block]) -> Document:
     """The document of those sections that hold something."""
-    return Document(title, tuple(tuple(kept) for section in sections if (kept := list(section))), wraps)
+    return Document(title, tuple(tuple(kept) for section in sections if (kept := list(section))))
 
 
 def indented(blocks: Iterable[Block]) -> list[Block]:

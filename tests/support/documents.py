@@ -14,6 +14,7 @@ from reprocheck.report.document import (
     Diagnostic,
     Document,
     Evidence,
+    Fold,
     Gap,
     Heading,
     Headline,
@@ -106,5 +107,6 @@ def everything(texts: list[str]) -> Document:
         )
 
     nested = (Indented((*blocks(), Evidence(blocks()))), Diagnostic((*blocks(), Evidence((Indented(blocks()),)))))
-    inner = Document(next(turns), (blocks(), nested, *((block,) for block in blocks())))
+    folded = Fold(line(), (*blocks(), Indented(blocks())))
+    inner = Document(next(turns), (blocks(), nested, (folded,), *((block,) for block in blocks())))
     return Document(next(turns), (*inner.sections, (Details(inner),)))

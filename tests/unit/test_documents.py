@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -18,12 +19,14 @@ from reprocheck.report.document import (
     Change,
     Diagnostic,
     Evidence,
+    Fold,
     KeyValues,
     Note,
     Place,
     Role,
     Source,
     Span,
+    Steps,
     Table,
     document,
     indented,
@@ -31,6 +34,7 @@ from reprocheck.report.document import (
 from reprocheck.report.writers.html import write_html
 from reprocheck.report.writers.markdown import write_markdown
 from reprocheck.report.writers.text import write_text
+from tests.support.audits import grid
 from tests.support.documents import SEVERAL, everything
 from tests.support.pages import check_page
 
@@ -77,15 +81,18 @@ class Page(HTMLParser):
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
-@given(SEVERAL, st.booleans(), st.booleans())
-def test_no_document_has_a_control_character_in_text(texts: list[str], colour: bool, ascii_only: bool) -> None:
+@given(SEVERAL, st.booleans(), st.booleans(), st.booleans())
+def test_no_document_has_a_control_character_in_text(
+    texts: list[str], colour: bool, ascii_only: bool, terminal: bool
+) -> None:
     written = everything(texts)
-    text = write_text(written, Style(colour=colour, ascii=ascii_only))
+    looks = Style(ascii=ascii_only, wraps=terminal, width=60, verbose=terminal)
+    text = write_text(written, replace(looks, colour=colour))
     plain = re.sub(r"\x1b\[(?:0|1|3[1-4])m", "", text) if colour else text
     assert {char for char in plain if char != "\n" and unicodedata.category(char) in UNSAFE} == set()
     assert not ascii_only or plain.isascii()
     if colour:
-        bare = write_text(written, Style(ascii=ascii_only))
+        bare = write_text(written, looks)
         assert [line.rstrip() for line in plain.splitlines()] == [line.rstrip() for line in bare.splitlines()]
 
 
@@ -152,6 +159,65 @@ def test_a_table_may_be_the_value_of_a_key() -> None:
     inner = Table((("[0]", "1"), ("[1]", "2")), ("element", "s0r0"))
     text = write_text(document("x", [KeyValues((("op", "`add`"), ("values", inner)))]), Style())
     assert text == "op      `add`\nvalues  element  s0r0\n        [0]      1\n        [1]      2\n"
+
+
+def test_lines_are_wrapped_under_themselves_on_a_terminal_only() -> None:
+    words = " ".join(f"word{number}" for number in range(12))
+    blocks = (
+        (Span("error[RC1]", Role.ERROR), ": ", words),
+        Place("a.py:7", 7),
+        Source(7, f"f({words})"),
+        Evidence((KeyValues((("op", words),)),)),
+        Note("help", words),
+    )
+    written = document("x", [Diagnostic(blocks)])
+    text = write_text(written, Style(wraps=True, width=44))
+    assert text.splitlines() == [
+        "error[RC1]: word0 word1 word2 word3 word4",
+        "  word5 word6 word7 word8 word9 word10",
+        "  word11",
+        "  --> a.py:7",
+        "   |",
+        " 7 | f(word0 word1 word2 word3 word4 word5",
+        "   |   word6 word7 word8 word9 word10",
+        "   |   word11)",
+        "   |",
+        "   | op  word0 word1 word2 word3 word4 word5",
+        "   |     word6 word7 word8 word9 word10",
+        "   |     word11",
+        "   = help: word0 word1 word2 word3 word4",
+        "           word5 word6 word7 word8 word9",
+        "           word10 word11",
+    ]
+    coloured = write_text(written, Style(wraps=True, width=44, colour=True))
+    assert re.sub("\x1b.*?m", "", coloured) == text
+    assert max(map(len, write_text(written, Style(width=44)).splitlines())) > 80
+    assert write_text(written, Style(wraps=True, width=20)) == write_text(written, Style(width=20))
+
+
+def test_a_table_that_is_too_wide_becomes_a_list() -> None:
+    table = Table((("loss", "0.5", "-"), Across("= note: x", 2), ("accuracy", "0.75", "")), ("metric", "mean", "std"))
+    written = document("x", indented([table]))
+    assert write_text(written, Style(wraps=True, width=100)) == write_text(written, Style())
+    wide = document("x", indented([Table((*table.rows, ("w" * 50, "1", "2")), table.head)]))
+    assert write_text(wide, Style(wraps=True, width=50)).splitlines() == [
+        *("  loss", "    mean  0.5", "    = note: x", "  accuracy", "    mean  0.75"),
+        *(f"  {'w' * 50}", "    mean  1", "    std   2"),
+    ]
+
+
+def test_what_is_folded_is_a_line_or_what_stands_behind_it() -> None:
+    written = document("x", [Fold("in short", ("all", "of it"))])
+    assert write_text(written, Style()) == "in short\n"
+    assert write_text(written, Style(verbose=True)) == "all\nof it\n"
+    assert write_markdown(written, Style()) == "### x\n\nin short\n"
+    page = check_page(write_html(written, Style()))
+    assert len(page.of("details")) == len(page.of("summary")) == 1
+    assert [text for tag, text in page.texts if tag in ("summary", "p")][:3] == ["in short", "all", "of it"]
+
+
+def test_what_is_only_drawn_leaves_no_gap() -> None:
+    assert write_text(document("x", ["a"], [Steps((grid(),))], ["b"]), Style()) == "a\n\nb\n"
 
 
 def test_empty_sections_leave_no_gap() -> None:

@@ -30,7 +30,6 @@ def gpu_document(info: GpuInfo) -> Document:
         _section("switches in this process", [(name, _shown(value)) for name, value in info.flags.items()]),
         _section("environment", environment),
         [Heading("notes"), *indented(info.notes)] if info.notes else [],
-        wraps=True,
     )
 
 

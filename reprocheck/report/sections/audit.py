@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from reprocheck.diagnosis.rules.difference_pages import MOVED
@@ -13,6 +14,7 @@ from reprocheck.report.document import (
     MOST_TAIL_LINES,
     Block,
     Document,
+    Fold,
     Gap,
     Heading,
     Headline,
@@ -33,6 +35,7 @@ from reprocheck.report.sections.baseline import baseline_blocks
 from reprocheck.report.sections.diagnostics import finding_blocks
 from reprocheck.report.sections.difference import DIVERGENCE_CODES, difference_blocks, where
 from reprocheck.report.sections.explanation import closing_lines, trial_blocks, why_notes
+from reprocheck.report.sections.made_with import made_with_blocks
 from reprocheck.report.sections.memory import out_of_memory
 from reprocheck.report.sections.metrics import metrics_blocks
 from reprocheck.report.sections.reused import reused_blocks
@@ -61,7 +64,7 @@ def audit_document(audit: Audit) -> Document:
         [*_opening(audit), *reused_blocks(audit)],
         *_diagnoses(audit),
         _steps(audit),
-        *(_seed(seed, audit.verdict is Verdict.NO_VERDICT) for seed in audit.seeds),
+        *_seeds(audit),
         against_blocks(audit, _seed),
         *_other_findings(audit),
         baseline_blocks(audit.baseline),
@@ -69,7 +72,7 @@ def audit_document(audit: Audit) -> Document:
         _informational(audit),
         _settings(audit),
         _coverage(audit),
-        [*_summary(audit), f"evidence: {clip(shown_path(audit.directory))}"],
+        [*_summary(audit), *made_with_blocks(audit), f"evidence: {clip(shown_path(audit.directory))}"],
     )
 
 
@@ -86,8 +89,12 @@ def _opening(audit: Audit) -> list[Block]:
 
 
 def _summary(audit: Audit) -> list[Block]:
-    """Without a verdict the first lines have said it."""
-    return [] if audit.verdict is Verdict.NO_VERDICT else [clip(audit.summary)]
+    """What no other line says. Without a verdict the first lines have said it."""
+    if audit.verdict is Verdict.NO_VERDICT:
+        return []
+    said = {_no_difference(audit), _varied(audit), "1 of 1 seed differ between runs"}
+    left = [part for part in audit.summary.split("; ") if part not in said]
+    return [clip("; ".join(left))] if left else []
 
 
 def _no_difference(audit: Audit) -> str:
@@ -173,6 +180,41 @@ def _what_to_try(audit: Audit) -> Iterator[str]:
         if helps:
             return
         yield "let the target step an optimizer or return something, so that there is something to compare"
+
+
+def _seeds(audit: Audit) -> Iterator[list[Block]]:
+    """The runs of each seed. Of many seeds only the first that differs is shown, and those without a verdict."""
+    is_explained = audit.verdict is Verdict.NO_VERDICT
+    alike = [seed for seed in audit.seeds if seed.verdict is Verdict.REPRODUCIBLE and not seed.notes]
+    if len(audit.seeds) == 1 or not any(seed.runs for seed in audit.seeds):
+        yield from (_seed(seed, is_explained) for seed in audit.seeds)
+        return
+    first = next((seed for seed in audit.seeds if seed.verdict is Verdict.DIFFERENT), None)
+    folded = [seed for seed in audit.seeds if seed.verdict is Verdict.DIFFERENT and seed is not first]
+    yield from (_seed(seed, is_explained) for seed in audit.seeds if seed not in (*folded, *alike))
+    folds = [Fold(_in_short(seed), tuple(_seed(seed))) for seed in folded]
+    if alike:
+        shown = [block for seed in alike for block in (Gap(), *_seed(seed))]
+        folds.append(Fold(_agreeing(alike), tuple(shown[1:])))
+    yield [replace(fold, blocks=(Gap(), *fold.blocks)) if place else fold for place, fold in enumerate(folds)]
+
+
+def _agreeing(seeds: Sequence[SeedAudit]) -> str:
+    """`seeds 0, 1 and 2: reproducible in 6 runs`."""
+    names = first_of([str(seed.seed) for seed in seeds], MOST_ITEMS)
+    runs = sum(len(seed.runs) for seed in seeds)
+    return f"seed{'s' if len(seeds) > 1 else ''} {names}: reproducible, {count(runs, 'run')}"
+
+
+def _in_short(seed: SeedAudit) -> str:
+    """`seed 1: different: s1r1 differs from s1r0`, and where, as far as digests say."""
+    first = _baseline(seed.runs)
+    others = []
+    for run in seed.runs:
+        marks = (_differs(one, other) for one, other in zip(_digests(run), _digests(first), strict=True))
+        parts = [name for name, mark in zip(("init", "steps", "output"), marks, strict=True) if mark]
+        others += [f"{clip(run.id)} differs from {clip(first.id)} in {' and '.join(parts)}"] if parts else []
+    return f"seed {seed.seed}: different" + (f": {first_of(others, 3)}" if others else "")
 
 
 def _seed(seed: SeedAudit, is_explained: bool = False) -> list[Block]:
@@ -275,14 +317,20 @@ def _other_findings(audit: Audit) -> Iterator[list[Block]]:
 
 
 def _informational(audit: Audit) -> list[Block]:
-    rows = []
+    rows: dict[bool, list[tuple[str, ...]]] = {True: [], False: []}
     for seed in audit.seeds:
         for item in seed.informational:
             same = "same" if item.same else "differ"
             decides = "decides" if item.decides else "does not decide"
-            rows.append((f"seed {seed.seed}", clip(item.what), same, decides, clip(item.detail)))
-    more = [f"and {len(rows) - MOST_ITEMS} more"] if len(rows) > MOST_ITEMS else []
-    return [Heading("informational"), *indented([Table(tuple(rows[:MOST_ITEMS])), *more])] if rows else []
+            rows[item.same].append((f"seed {seed.seed}", clip(item.what), same, decides, clip(item.detail)))
+    differing, alike = rows[False], rows[True]
+    more = [f"and {len(differing) - MOST_ITEMS} more"] if len(differing) > MOST_ITEMS else []
+    blocks: list[Block] = [Table(tuple(differing[:MOST_ITEMS])), *more] if differing else []
+    if alike:
+        names = dict.fromkeys(f"{what} ({decides})" for _, what, _, decides, _ in alike)
+        seeds = "" if len(audit.seeds) == 1 else f" in {count(len({seed for seed, *_ in alike}), 'seed')}"
+        blocks.append(Fold(f"same{seeds}: {', '.join(names)}", (Table(tuple(alike[:MOST_ITEMS])),)))
+    return [Heading("informational"), *indented(blocks)] if blocks else []
 
 
 def _settings(audit: Audit) -> list[Block]:
@@ -313,8 +361,12 @@ def _value(value: Any) -> str:
 def _coverage(audit: Audit) -> list[Block]:
     lines: list[Block] = [f"compared: {clip(', '.join(audit.compared)) or 'nothing'}"]
     lines += _reasons("not compared", audit.not_compared)
-    lines.append(f"varied: {clip(', '.join(audit.varied)) or 'nothing'}")
+    lines.append(clip(_varied(audit)))
     return lines + _reasons("not varied", audit.not_varied)
+
+
+def _varied(audit: Audit) -> str:
+    return f"varied: {', '.join(audit.varied) or 'nothing'}"
 
 
 def _reasons(title: str, items: Sequence[Any]) -> list[Block]:

@@ -23,6 +23,7 @@ from reprocheck.report.document import (
     Diagnostic,
     Document,
     Evidence,
+    Fold,
     Gap,
     Heading,
     Headline,
@@ -223,8 +224,11 @@ class _Writer:
             case Diagnostic(blocks):
                 yield self._diagnostic(blocks, level)
             case Details(document):
-                inside = (self.section(section, _under(level)) for section in document.sections)
-                yield element("details", element("summary", document.title), *inside)
+                sections = (self.section(section, _under(level)) for section in document.sections)
+                yield element("details", element("summary", document.title), *sections)
+            case Fold(line, blocks):
+                inside = element("div", *self._blocks(blocks, _under(level)), class_="indented")
+                yield element("details", element("summary", _inline(line)), inside)
             case Gap():
                 pass
             case str() | Span() | tuple():

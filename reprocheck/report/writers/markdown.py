@@ -18,6 +18,7 @@ from reprocheck.report.document import (
     Diagnostic,
     Document,
     Evidence,
+    Fold,
     Gap,
     Heading,
     Headline,
@@ -188,6 +189,8 @@ def _chunks(blocks: Sequence[Block], inner: bool) -> Iterator[str]:
                 yield from (line for _, value in rows if isinstance(value, Table) for line in _table(value))
             case Evidence(blocks) | Indented(blocks):
                 yield from _chunks(blocks, True)
+            case Fold(line):
+                yield f"{bullet}{_line(line)}"
             case Diagnostic(blocks):
                 head, *rest = blocks
                 yield from _chunks([head], inner)
@@ -218,7 +221,7 @@ def _fenced(language: str, lines: Sequence[str]) -> str:
 
 def _details(document: Document, room: int) -> str:
     """Another document as text, folded. Between fences nothing is markup."""
-    text = write_text(document, Style()).rstrip("\n")
+    text = write_text(document, Style(verbose=True)).rstrip("\n")
     fence = fence_of(text)
     room -= 2 * len(fence)
     if room < _LEAST_DETAILS:
