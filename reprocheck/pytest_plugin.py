@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `reprocheck`, and `@pytest.mark.reproducible` on a test that is a training.
+"""The pytest plugin: the fixtures `reprocheck` and `reprocheck_baseline`, and the mark `reproducible` on a training.
 
 A marked test does not run in pytest's own process: it is the target of an audit, in fresh processes, through the same
 engine as `reprocheck run`. A difference fails it; what has no verdict is an error, never a pass.
@@ -10,7 +10,9 @@ import inspect
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+import unittest
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +28,34 @@ _HELP = (
     "runs of one seed differ; takes the options of `reprocheck run` (plugin reprocheck)"
 )
 _answer = pytest.StashKey["Audit"]()
+_BASELINES = "__reprocheck__"
+"""The folder next to a test file in which the fixture `reprocheck_baseline` keeps its files."""
+_VERDICT = "reprocheck verdict"
+"""The property of a test's report that holds the verdict of each of its audits."""
 _LIMITS = "reprocheck"
 """The property of a test's report (also in pytest's own JUnit file) that says what its verdict does not hold for."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of the plugin on pytest's command line and in its configuration."""
+    group = parser.getgroup("reprocheck", "reproducibility of trainings")
+    group.addoption(
+        "--reprocheck-update",
+        action="store_true",
+        help="write the baselines of reprocheck_baseline, and of marks that name one, instead of comparing with them",
+    )
+    group.addoption(
+        "--reprocheck-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of `reprocheck run` for all audits, before that of a mark; repeatable: seeds=3, explain=False",
+    )
+    parser.addini(
+        "reprocheck_options",
+        type="linelist",
+        help="options of `reprocheck run` for all audits, NAME=VALUE on each line",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,31 +64,98 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """What the verdicts of this session do not hold for."""
-    found = {}
+    """The verdicts of this session, and what they do not hold for."""
+    verdicts: Counter[str] = Counter()
+    limits = {}
     for reports in terminalreporter.stats.values():
         for report in reports:
+            # Each report of a test repeats the properties, and the last one has them all.
+            is_last = getattr(report, "when", "") == "teardown"
             for name, text in getattr(report, "user_properties", ()):
                 if name == _LIMITS:
-                    found[report.nodeid] = str(text)
-    if not found:
-        return
-    terminalreporter.section("reprocheck: not compared")
-    for test, text in found.items():
-        terminalreporter.write_line(f"{test}: {text}")
+                    limits[report.nodeid] = str(text)
+                elif name == _VERDICT and is_last:
+                    verdicts[str(text)] += 1
+    if verdicts:
+        counted = ", ".join(f"{number} {verdict.replace('_', ' ')}" for verdict, number in sorted(verdicts.items()))
+        terminalreporter.section("reprocheck")
+        terminalreporter.write_line(f"{verdicts.total()} audit{'s' * (verdicts.total() > 1)}: {counted}")
+    if limits:
+        terminalreporter.section("reprocheck: not compared")
+        for test, text in limits.items():
+            terminalreporter.write_line(f"{test}: {text}")
 
 
 @pytest.fixture(name="reprocheck")
-def _reprocheck(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Audit]:
+def _reprocheck(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Audit]:
     """reprocheck.audit, with its evidence in a temporary folder of this test."""
     from reprocheck.api import audit
 
     folder = tmp_path_factory.mktemp("reprocheck")
 
     def audit_here(target: Any = None, **options: Any) -> Audit:
-        return audit(target, **{"evidence": folder, **options})
+        given = {**_of_ini(request.config), **options, **_of_command_line(request.config)}
+        answer = audit(target, **{"evidence": folder, **given})
+        _remember(request.node, answer)
+        return answer
 
     return audit_here
+
+
+@pytest.fixture(name="reprocheck_baseline")
+def _reprocheck_baseline(request: pytest.FixtureRequest, reprocheck: Callable[..., Audit]) -> Callable[..., Audit]:
+    """An audit that is compared with the file kept for this test: fails where results changed or do not reproduce.
+
+    `pytest --reprocheck-update` writes the files, to be committed. A test with several calls names each.
+    """
+    from reprocheck.api import render
+    from reprocheck.errors import UsageError
+
+    update = bool(request.config.getoption("--reprocheck-update"))
+
+    def check(target: Any = None, *, name: str = "", **options: Any) -> Audit:
+        file = _baseline_file(request.node, name)
+        if not update and not file.exists():
+            raise UsageError(f"there is no baseline {_from_here(file)}: run pytest --reprocheck-update, and commit it")
+        file.parent.mkdir(exist_ok=True)
+        answer = reprocheck(target, **options, baseline=file, update_baseline=update)
+        if answer.exit_code != 0:
+            pytest.fail(render(answer), pytrace=False)
+        return answer
+
+    return check
+
+
+def _baseline_file(node: Any, name: str) -> Path:
+    """Of one test, and of one call in it: parameters are part of a test's name."""
+    words = [node.path.stem, *([node.cls.__qualname__] if getattr(node, "cls", None) else []), node.name, name]
+    safe = [
+        "".join(char if char.isalnum() or char in "._" else "-" for char in word).strip("-") for word in words if word
+    ]
+    return Path(node.path.parent) / _BASELINES / f"{'-'.join(safe)}.json"
+
+
+def _of_command_line(config: pytest.Config) -> dict[str, Any]:
+    return _options(config.getoption("--reprocheck-option"), "--reprocheck-option")
+
+
+def _of_ini(config: pytest.Config) -> dict[str, Any]:
+    return _options(config.getini("reprocheck_options"), "reprocheck_options")
+
+
+def _options(texts: Iterable[str], where: str) -> dict[str, Any]:
+    """`seeds=3` → {"seeds": 3}. Raises UsageError."""
+    from reprocheck.api import refuse_unknown
+    from reprocheck.config.checks import Refused, parse_arg
+    from reprocheck.errors import UsageError
+
+    try:
+        pairs = [parse_arg(text) for text in texts]
+    except Refused as error:
+        raise UsageError(f"{where} {error.message}", error.hint) from None
+    found = {name.replace("-", "_"): value for name, value in pairs}
+    refuse_unknown(where, found)
+    return found
 
 
 @pytest.fixture(name="seed")
@@ -108,11 +203,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-def _remember(item: pytest.Item, answer: Audit) -> None:
+def _remember(item: Any, answer: Audit) -> None:
     from reprocheck.compare.verdict import open_questions
     from reprocheck.engine.console import harmless
     from reprocheck.report.headline import headline, qualification
 
+    item.user_properties.append((_VERDICT, answer.verdict.value))
     if qualification(answer):
         lines = [harmless(headline(answer)), *(f"    {harmless(line)}" for line in open_questions(answer))]
         item.user_properties.append((_LIMITS, "\n".join(lines)))
@@ -130,7 +226,10 @@ def _audit(item: pytest.Item, mark: pytest.Mark) -> Audit:
     if "arg" in mark.kwargs:
         raise UsageError("@pytest.mark.reproducible has no option arg", "use @pytest.mark.parametrize")
     factory: pytest.TempPathFactory = item.config._tmp_path_factory  # type: ignore[attr-defined]
-    options = merge({"evidence": factory.mktemp("reprocheck"), **mark.kwargs}, {})
+    given = {**_of_ini(item.config), **mark.kwargs, **_of_command_line(item.config)}
+    if given.get("baseline") and item.config.getoption("--reprocheck-update"):
+        given["update_baseline"] = True
+    options = merge({"evidence": factory.mktemp("reprocheck"), **given}, {})
     return carry_out(order_target(_target(item), options), SilentProgress())
 
 
@@ -140,9 +239,14 @@ def _target(item: pytest.Item) -> Target:
     from reprocheck.errors import UsageError
     from reprocheck.model import Target, TargetKind
 
-    function: Any = getattr(item, "function", None)
-    if not isinstance(item, pytest.Function) or item.cls is not None or inspect.iscoroutinefunction(function):
-        raise UsageError("only a plain test function can be marked reproducible, no method, coroutine or doctest")
+    function: Any = getattr(item, "obj", None)
+    item_class = getattr(item, "cls", None)
+    is_case = item_class is not None and issubclass(item_class, unittest.TestCase)
+    if not isinstance(item, pytest.Function) or is_case or inspect.iscoroutinefunction(function):
+        raise UsageError(
+            "only a test function or a method of a plain class can be marked reproducible, "
+            "no coroutine, doctest or unittest.TestCase"
+        )
     parameters, wanted = _parameters(item, function)
     try:
         literals = dict(arguments(parameters))
@@ -151,7 +255,7 @@ def _target(item: pytest.Item) -> Target:
     call = {
         "file": _from_here(item.path),
         "module": item.module.__name__,
-        "function": function.__name__,
+        "function": f"{item_class.__qualname__}.{function.__name__}" if item_class else function.__name__,
         "paths": [_from_here(Path(entry)) for entry in sys.path if _is_of_the_project(entry)],
         "parameters": literals,
         "wanted": wanted,

@@ -50,7 +50,7 @@ def pytest_session(folder: Path, *arguments: str, load: bool = True) -> Session:
 
 
 MARKED = f"""
-import functools, os, sys
+import functools, os, sys, unittest
 import pytest
 import helper
 
@@ -158,9 +158,9 @@ def test_arg():
     return 1
 
 
-class TestMethods:
+class TestCase(unittest.TestCase):
     @quick
-    def test_method(self):
+    def test_of_unittest(self):
         return 1
 
 
@@ -230,8 +230,8 @@ def test_a_difference_fails_with_the_diagnostic_of_the_command(marked: tuple[Ses
         ("test_wrong_value", "--repeats must be an integer from 1"),
         ("test_positional", "takes its options by name"),
         ("test_arg", "use @pytest.mark.parametrize"),
-        ("test_method", "only a plain test function"),
-        ("test_coroutine", "only a plain test function"),
+        ("test_of_unittest", "only a test function or a method of a plain class"),
+        ("test_coroutine", "only a test function or a method of a plain class"),
         ("test_seed_without_mark", "for tests marked reproducible"),
     ],
 )
@@ -406,3 +406,74 @@ def test_what_was_not_reached_is_not_compared(tmp_path: Path) -> None:
     assert "= reprocheck: not compared =" in session.out
     line = "test_stopped.py::test_trains: REPRODUCIBLE in what was compared; not compared: the returned value"
     assert line in session.out
+
+
+BASELINES = f"""
+import os
+import pytest
+
+OPTIONS = dict({QUICK})
+
+
+def training(seed=0):
+    return {{"loss": float(os.environ.get("LOSS", "0.5")) + seed}}
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_kept(reprocheck_baseline, number):
+    reprocheck_baseline(training, **OPTIONS)
+
+
+class TestOfAClass:
+    half = 0.5
+
+    @pytest.mark.reproducible(baseline="marked.json", {QUICK})
+    def test_method(self, seed):
+        return {{"loss": self.half * seed}}
+
+    @pytest.mark.reproducible({QUICK})
+    def test_differs(self):
+        return {{"loss": float(os.getpid())}}
+"""
+
+
+def test_baselines_are_kept_for_each_test_and_written_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "test_it.py").write_text(BASELINES)
+    missing = pytest_session(tmp_path, "-k", "kept or method")
+    assert {outcome for outcome, _ in missing.outcomes.values()} == {"failure", "error"}
+    assert "run pytest --reprocheck-update, and commit it" in missing.outcomes["test_kept[1]"][1]
+    written = pytest_session(tmp_path, "--reprocheck-update", "-k", "kept or method", "--reprocheck-option=seeds=2")
+    assert written.code == 0, written.out
+    assert "3 audits: 3 reproducible" in written.out
+    names = sorted(path.name for path in (tmp_path / "__reprocheck__").iterdir())
+    assert names == ["test_it-test_kept-1.json", "test_it-test_kept-2.json"]
+    assert (tmp_path / "marked.json").exists()
+    monkeypatch.setenv("LOSS", "0.25")
+    moved = pytest_session(tmp_path, "--reprocheck-option=seeds=2")
+    outcomes = {name: outcome for name, (outcome, _) in moved.outcomes.items()}
+    assert outcomes == {
+        "test_kept[1]": "failure",
+        "test_kept[2]": "failure",
+        "test_method": "passed",
+        "test_differs": "failure",
+    }
+    assert "4 audits: 3 different, 1 reproducible" in moved.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ini", "message"),
+    [
+        (["--reprocheck-option=seedz=2"], "", "seedz"),
+        (["--reprocheck-option=seeds"], "", "--reprocheck-option"),
+        ([], "reprocheck_options=seeds=none at all", "seeds"),
+    ],
+)
+def test_wrong_options_of_a_session_are_an_error(tmp_path: Path, arguments: list[str], ini: str, message: str) -> None:
+    (tmp_path / "test_it.py").write_text(BASELINES)
+    options = [f"--override-ini={ini.strip()}"] if ini else []
+    session = pytest_session(tmp_path, "-k", "differs", *options, *arguments)
+    outcome, text = session.outcomes["test_differs"]
+    assert outcome == "error"
+    assert message in text

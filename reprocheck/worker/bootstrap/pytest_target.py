@@ -30,7 +30,7 @@ def call(
 ) -> Any:
     """What the test returns, or what the training that it returns does."""
     sys.path[:0] = [entry for entry in map(os.path.abspath, paths) if entry not in sys.path]
-    test = getattr(_import(file, module), function, None)
+    test = _find(_import(file, module), function)
     if test is None:
         raise TargetUnusable(f"{file}: there is no function {function}")
     made: dict[str, Any] = {}
@@ -41,6 +41,15 @@ def call(
     value = test(**parameters, **made)
     # A module is callable, too; it is a result.
     return value() if isinstance(value, (FunctionType, MethodType, functools.partial)) else value
+
+
+def _find(module: ModuleType, function: str) -> Any:
+    """A function of a module, or the method of a new object of one of its classes: `TestNet.test_trains`."""
+    *classes, name = function.split(".")
+    place: Any = module
+    for part in classes:
+        place = getattr(place, part, None)
+    return getattr(place() if classes and place is not None else place, name, None)
 
 
 def _temporary_folder() -> Path:
