@@ -17,9 +17,9 @@ from reprocheck.cli.deliver import Delivery
 from reprocheck.cli.doctor import doctor
 from reprocheck.cli.fix import also_fix, check_fix
 from reprocheck.cli.fix import fix as fix_command
+from reprocheck.cli.help import Command, Commands
 from reprocheck.cli.options import (
     ARGV,
-    EPILOG,
     FORMAT,
     JSON,
     MODULE,
@@ -43,9 +43,8 @@ from reprocheck.model import Verdict
 app = typer.Typer(
     name="reprocheck",
     help="Audit whether a PyTorch training reproduces.",
-    epilog=EPILOG,
+    cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -67,7 +66,7 @@ def _root(
     pass
 
 
-@app.command(epilog=EPILOG, context_settings={"allow_extra_args": False})
+@app.command(cls=Command, context_settings={"allow_extra_args": False})
 @takes(*OPTIONS)
 def run(
     target: TARGET = None,
@@ -108,7 +107,7 @@ def run(
     raise typer.Exit(code)
 
 
-@app.command(epilog=EPILOG)
+@app.command(cls=Command)
 @takes("tolerance", "evidence", "color")
 def diff(
     a: Annotated[
@@ -137,7 +136,7 @@ def diff(
     delivery.end(answer, chosen["color"])
 
 
-@app.command(epilog=EPILOG)
+@app.command(cls=Command)
 def explain(
     rule: Annotated[str | None, typer.Argument(help="A code or a cause; without it all are listed.")] = None,
 ) -> None:
@@ -148,7 +147,7 @@ def explain(
     print_report(page_of(rule))
 
 
-@app.command("gpu-info", epilog=EPILOG)
+@app.command("gpu-info", cls=Command)
 def gpu_info(
     format: FORMAT = "text",
     output: OUTPUT = None,
@@ -165,7 +164,7 @@ def gpu_info(
     raise typer.Exit(int(refuse_without_gpu(info) if require else ExitCode.OK))
 
 
-@app.command(epilog=EPILOG)
+@app.command(cls=Command)
 def selftest(
     format: FORMAT = "text",
     output: OUTPUT = None,
@@ -183,14 +182,14 @@ def selftest(
     delivery.end(try_all(choose_progress(quiet, False)))
 
 
-app.command(epilog=EPILOG)(resume)
-app.command(epilog=EPILOG)(cost)
-app.command("vary", epilog=EPILOG)(vary_command)
-app.command(epilog=EPILOG)(bisect)
-app.command("fix", epilog=EPILOG)(fix_command)
-app.command(epilog=EPILOG)(params)
-app.command(epilog=EPILOG)(doctor)
-app.command("report", epilog=EPILOG)(report_command)
+app.command(cls=Command)(resume)
+app.command(cls=Command)(cost)
+app.command("vary", cls=Command)(vary_command)
+app.command(cls=Command)(bisect)
+app.command("fix", cls=Command)(fix_command)
+app.command(cls=Command)(params)
+app.command(cls=Command)(doctor)
+app.command("report", cls=Command)(report_command)
 
 
 def main() -> None:

@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reprocheck.config.options import OPTIONS
-from reprocheck.errors import EXIT_CODE_MEANINGS
 from reprocheck.model.tolerance import Tolerance
 
 if TYPE_CHECKING:
     from reprocheck.api import Order
-
-EPILOG = "Exit codes:\n\n" + "\n\n".join(f"{int(code)} {text}" for code, text in EXIT_CODE_MEANINGS.items())
-
 
 NOTHING: Mapping[str, Any] = {}
 

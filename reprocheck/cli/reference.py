@@ -16,12 +16,10 @@ from typing import Any
 import typer
 
 from reprocheck.cli.app import app
-from reprocheck.config.options import OPTIONS, Group
+from reprocheck.cli.help import CONSOLE, OWN, group_of
+from reprocheck.config.options import Group
 
 ALL = "all"
-OWN = "Options of this command"
-CONSOLE = "Progress"
-
 _BLOCK = re.compile(r"(<!-- options: ([a-z-]+) -->\n).*?(<!-- end of options -->)", re.DOTALL)
 _DEFAULT = re.compile(r"\s*\[default: (.+)\]$")
 _HEAD = "| option | meaning | default |\n| --- | --- | --- |\n"
@@ -72,17 +70,12 @@ def _row(option: Any) -> Row:
     )
 
 
-def _group(name: str) -> str:
-    found = OPTIONS.get(name.removeprefix("--"))
-    return found.group.value if found else CONSOLE if name in ("--quiet", "--verbose") else OWN
-
-
 def _of_command(command: str) -> str:
     rows = list(options(command))
     parts = [
-        f"**{group}**\n\n{_table(row for row in rows if _group(row.name) == group)}"
+        f"**{group}**\n\n{_table(row for row in rows if group_of(row.name) == group)}"
         for group in (OWN, *(group.value for group in Group), CONSOLE)
-        if any(_group(row.name) == group for row in rows)
+        if any(group_of(row.name) == group for row in rows)
     ]
     return "\n" + "\n".join(parts) + "\n"
 
@@ -103,7 +96,7 @@ def _all() -> str:
         lines = [
             f"| {row.usage} | {_cell(row.meaning)} | {', '.join(users[name])} |"
             for name, row in first.items()
-            if _group(name) == group
+            if group_of(name) == group
         ]
         parts.append(f"**{group}**\n\n| option | meaning | commands |\n| --- | --- | --- |\n" + "\n".join(lines) + "\n")
     return "\n" + "\n".join(parts) + "\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Protocol
 
 from reprocheck.engine.console import escape, is_terminal, print_message
@@ -138,6 +139,7 @@ class LiveProgress:
         self._total = 0
         self._ended = 0
         self._further = 0
+        self._began = 0.0
         self._lock = threading.RLock()
 
     def started(self, total_runs: int) -> None:
@@ -147,7 +149,7 @@ class LiveProgress:
 
         with self._lock:
             self.finished()
-            self._total, self._ended = total_runs, 0
+            self._total, self._ended, self._began = total_runs, 0, time.monotonic()
             label = TextColumn("{task.description}", markup=False)
             # NOTE: standard output belongs to the report; rich would take it over, too.
             self._bars = Bars(
@@ -215,7 +217,13 @@ class LiveProgress:
             self._bars.update(self._all, description=_line(message, head=False) if message else self._overview())
 
     def _overview(self) -> str:
-        return f"{self._ended} of {max(self._total, self._ended)} runs done"
+        done = f"{self._ended} of {max(self._total, self._ended)} runs done"
+        left = self._total - self._ended
+        if not self._ended or left < 1:
+            return done
+        # Runs of one target take much the same time.
+        seconds = (time.monotonic() - self._began) / self._ended * left
+        return f"{done}, about {seconds:.0f} s left" if seconds < 100 else f"{done}, about {seconds / 60:.0f} min left"
 
 
 def choose_progress(quiet: int, verbose: bool) -> Progress:

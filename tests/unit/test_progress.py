@@ -88,6 +88,26 @@ def test_a_live_display_writes_to_standard_error_alone(monkeypatch: pytest.Monke
     assert "\x1b[31mstage" not in error.getvalue()
 
 
+def test_a_live_display_says_how_long_it_will_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("reprocheck.engine.progress.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    progress = LiveProgress()
+    progress.started(4)
+    assert progress._overview() == "0 of 4 runs done"
+    for seconds, expected in (
+        (110.0, "1 of 4 runs done, about 30 s left"),
+        (400.0, "2 of 4 runs done, about 5 min left"),
+    ):
+        clock[0] = seconds
+        progress.run_ended("s0r0", Status.COMPLETED, 10.0, 1)
+        assert progress._overview() == expected
+    progress.run_ended("s0r0", Status.COMPLETED, 10.0, 1)
+    progress.run_ended("s0r0", Status.COMPLETED, 10.0, 1)
+    assert progress._overview() == "4 of 4 runs done"
+    progress.finished()
+
+
 def test_events_without_a_start_are_harmless() -> None:
     progress = LiveProgress()
     progress.run_step("s0r0", 1, 0.0)
