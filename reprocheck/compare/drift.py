@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,10 @@ MOST_POINTS = 64
 """Of the curve of one layer."""
 LARGE = 0.1
 """Learning rates by which an element differs that a step of another sign has moved."""
+_EPSILONS = {"float64": 2.0**-52, "float32": 2.0**-23, "tf32": 2.0**-10, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+_NORMALIZES = re.compile(r"(?i)adam|adagrad|adadelta|adafactor|rms|rprop|lion|lamb|lars|muon|sophia|signsgd|shampoo")
+"""In names of optimizers that divide gradients by their size."""
+_PROJECTED = slice(1, 1 + PROJECTIONS)
 _SIZES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 
 
@@ -35,20 +40,27 @@ class _Series:
         self.steps = steps
         known = slice(1 + PROJECTIONS, 1 + PROJECTIONS + row.samples)
         left, right = x[:, known], y[:, known]
+        way = left - left[0] if row.elements <= SAMPLES else x[:, _PROJECTED] - x[0, _PROJECTED]
         with np.errstate(over="ignore", invalid="ignore"):
             self.gaps: Array = np.abs(left - right)
             """Of the samples."""
-            of_samples = (self.gaps**2).sum(axis=1)
+            self.largest: Array = self.gaps.max(axis=1)
+            """About the greatest difference of two elements, as far as samples and projections show it."""
+            of_samples, way_share = (self.gaps**2).sum(axis=1), 1.0
             if row.elements <= SAMPLES:
                 self.squares, self.norms = of_samples, (left**2).sum(axis=1)
                 """Of the distance, and of the first run's norm."""
             else:
                 share = row.elements / row.looked_at
-                projections = slice(1, 1 + PROJECTIONS)
+                projected = x[:, _PROJECTED] - y[:, _PROJECTED]
                 self.norms = x[:, 0] * share
-                squares = ((x[:, projections] - y[:, projections]) ** 2).sum(axis=1) * share
+                squares = (projected**2).sum(axis=1) * share
+                self.largest = np.maximum(self.largest, np.abs(projected).max(axis=1))
+                way_share = share
                 lost = squares <= RESOLUTION**2 * self.norms
                 self.squares = np.where(lost, of_samples * (row.elements / row.samples), squares)
+            self.way: Array = (way**2).sum(axis=1) * way_share
+            """Squares of the distance of the first run from its first step."""
         self.ulps = _ulps(row.dtype, left, right)
         """The greatest of the samples, after each step; None where the dtype has none."""
 
@@ -61,7 +73,8 @@ class _Series:
 def compare_sketches(a: Sketch, b: Sketch) -> Drift:
     """What both hold of the same steps. The first run is the measure."""
     known = list(_series(a, b))
-    parameters = _together(one for one in known if one.row.kind == PARAMETERS)
+    trained = [one for one in known if one.row.kind == PARAMETERS]
+    parameters, travelled = _of_parameters(trained)
     moved = _moved(known, _rates(a))
     return Drift(
         runs=(a.run, b.run),
@@ -70,6 +83,10 @@ def compare_sketches(a: Sketch, b: Sketch) -> Drift:
         gradients=_together(one for one in known if one.row.kind == GRADIENTS),
         loss=_together(one for one in known if one.row.kind == LOSS),
         layers=tuple(_layer(one) for one in known),
+        travelled=travelled,
+        epsilon=_epsilon(trained),
+        precision=max((_EPSILONS.get(name, 0.0) for one in (a, b) for name in one.precisions), default=0.0),
+        normalizes=any(row.kind == RATE and _NORMALIZES.search(row.name) for row in a.rows),
         full=min((full for full in (a.full, b.full) if full is not None), default=None),
         largest_step=tuple(moved.get(step, (0.0, 0.0))[0] for step in parameters.steps) if moved else (),
         touched=tuple(moved.get(step, (0.0, 0.0))[1] for step in parameters.steps) if moved else (),
@@ -109,12 +126,12 @@ def _moved(known: Iterable[_Series], rates: Mapping[int, float]) -> dict[int, tu
     found: dict[int, list[float]] = {}
     for one in known:
         if one.row.kind == PARAMETERS:
-            for step, gaps in zip(one.steps, one.gaps, strict=True):
+            for step, gaps, largest in zip(one.steps, one.gaps, one.largest.tolist(), strict=True):
                 rate = rates.get(step)
                 if rate is not None:
                     greatest, touched, samples = found.setdefault(step, [0.0, 0.0, 0.0])
                     large = float((gaps >= LARGE * rate).sum())
-                    found[step] = [max(greatest, float(gaps.max()) / rate), touched + large, samples + gaps.size]
+                    found[step] = [max(greatest, largest / rate), touched + large, samples + gaps.size]
     return {step: (greatest, touched / samples) for step, (greatest, touched, samples) in found.items()}
 
 
@@ -155,6 +172,41 @@ def relative(square: float, norm: float) -> float:
     if not (math.isfinite(square) and math.isfinite(norm)):
         return math.inf
     return 0.0 if not square else math.sqrt(square / norm) if norm > 0 and math.isfinite(square / norm) else math.inf
+
+
+def _of_parameters(known: Sequence[_Series]) -> tuple[Curve, Curve]:
+    """The same of all parameters, and the way of the first run, both in terms of its norm at the first step: one that
+    shrinks or grows would show in the distance. What no step of its optimizer wrote is as it was."""
+    events: dict[int, list[tuple[int, float, float, float]]] = {}
+    for number, one in enumerate(known):
+        rows = zip(one.steps, one.squares.tolist(), one.norms.tolist(), one.way.tolist(), strict=True)
+        for step, square, norm, way in rows:
+            events.setdefault(step, []).append((number, square, norm, way))
+    squares, norms, ways = ([0.0] * len(known) for _ in range(3))
+    steps, distances, travelled, scale = sorted(events), [], [], 0.0
+    for step in steps:
+        for number, square, norm, way in events[step]:
+            squares[number], ways[number] = square, way
+            norms[number] = norms[number] or norm
+        scale = math.fsum(norms) if all(map(math.isfinite, norms)) else math.inf
+        distances.append(_sum(squares))
+        travelled.append(_sum(ways))
+    return (
+        Curve(steps=tuple(steps), distances=tuple(relative(square, scale) for square in distances)),
+        Curve(steps=tuple(steps), distances=tuple(relative(way, scale) for way in travelled)),
+    )
+
+
+def _sum(squares: Sequence[float]) -> float:
+    return math.fsum(squares) if all(map(math.isfinite, squares)) else math.inf
+
+
+def _epsilon(known: Sequence[_Series]) -> float:
+    """Of the dtype that most parameters have."""
+    elements: dict[str, int] = {}
+    for one in known:
+        elements[one.row.dtype] = elements.get(one.row.dtype, 0) + one.row.elements
+    return _EPSILONS.get(max(elements, key=lambda name: elements[name]), _EPSILONS["float32"]) if elements else 2.0**-23
 
 
 def _layer(one: _Series) -> LayerDrift:

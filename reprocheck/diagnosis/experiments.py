@@ -19,6 +19,7 @@ from reprocheck.model import (
     Instruments,
     Interventions,
     Isolation,
+    Nudge,
     Outcome,
     RunSpec,
     Settings,
@@ -76,15 +77,16 @@ class ExperimentRunner:
         home_copies: bool = False,
         copy_without: Sequence[str] = (),
         hold: Hold | None = None,
+        nudge: Nudge | None = None,
     ) -> RunSpec:
         """A run like `reference`; what is given is otherwise. `limit`: steps after which it ends. `home_without`: in a
         home folder of its own, without these files (`leftovers.Leftover.path`), or with copies of them. `copy_without`:
         files that its copy of the folder lacks. `hold`: what is held constant, if not the causes that are known.
         `against`: what it is compared with, besides the runs that are made with it (None: any run of its seed), so that
-        they do not come from one template."""
+        they do not come from one template. `nudge`: every parameter is moved by one ULP."""
         hold = self.hold if hold is None else hold
         settings = held_settings(settings or self.request.settings, hold)
-        interventions = held_interventions(Interventions(calls=reference.spec.interventions.calls), hold)
+        interventions = held_interventions(Interventions(calls=reference.spec.interventions.calls, nudge=nudge), hold)
         if limit is not None:
             limit = limit if settings.max_steps is None else min(limit, settings.max_steps)
             settings = replace(settings, max_steps=limit)
