@@ -59,6 +59,7 @@ class Options(TypedDict, total=False):
     evidence: Place
     explain: bool
     explain_budget: int
+    drift: bool
     workdir: str
     isolation: str
     against: str

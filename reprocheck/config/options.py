@@ -254,6 +254,15 @@ _TABLE = (
         help="Further runs that the explanation may take.",
     ),
     Option(
+        name="drift",
+        type=bool,
+        flags=("--drift/--no-drift",),
+        check=checks.boolean,
+        group=Group.EXPLANATION,
+        help="Say whether a difference matters: compare by value step by step, and with what moving every parameter by "
+        "one ULP does; by itself where at least 10 steps follow.",
+    ),
+    Option(
         name="workdir",
         metavar="here|fresh",
         check=checks.member(Workdir),

@@ -100,6 +100,8 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
     if options["in_process_repeat"] and target.function is None:
         hint = "name a function: script.py:train"
         raise UsageError("--in-process-repeat calls a function twice, and a script is none", hint)
+    if options["drift"] and not options["explain"]:
+        raise UsageError("--drift and --no-explain exclude each other", "whether it matters is part of an explanation")
     if options["memory_fraction"] is not None and options["memory_limit"] is not None:
         raise UsageError("--memory-fraction and --memory-limit exclude each other", "give one of them")
     settings = Settings(
@@ -129,6 +131,7 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
         evidence=options["evidence"],
         explain=options["explain"],
         explain_budget=options["explain_budget"],
+        drift=options["drift"],
         workdir=options["workdir"],
         isolation=options["isolation"],
         baseline=options["baseline"],

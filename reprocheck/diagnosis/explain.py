@@ -11,6 +11,7 @@ from pathlib import Path
 from reprocheck.diagnosis.agree import equal_generators, first_difference
 from reprocheck.diagnosis.attribute import Attributor, when
 from reprocheck.diagnosis.experiments import ExperimentRunner
+from reprocheck.diagnosis.follow import follow_drift
 from reprocheck.diagnosis.further_causes import FoundBeside, try_clock, try_without
 from reprocheck.diagnosis.hidden_seeds import find_hidden
 from reprocheck.diagnosis.leftovers import leftovers, written_by
@@ -23,6 +24,7 @@ from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import MOST_IDLE, Templates
 from reprocheck.model import Divergence, Edit, Evidence, Finding, NotCompared, Workdir
+from reprocheck.model.drift import DriftAnswer
 from reprocheck.model.explanation import Attribution, Case, Explanation, Hold, SourceHit, Trial
 from reprocheck.model.kinds import AttributionKind, Confidence, OriginKind, Severity
 
@@ -106,7 +108,31 @@ def explain_difference(
         ),
     )
     causes = _settled(_found(rounds, _edits(trials)), trials)
-    return explanation, _with_hidden(causes, hidden)
+    answer = _does_it_matter(runner, rounds, trials, a, b, divergence)
+    return replace(explanation, drift=answer, runs=runner.spent), _with_hidden(causes, hidden)
+
+
+def _does_it_matter(
+    runner: ExperimentRunner,
+    rounds: Sequence[_Round],
+    trials: Iterable[Trial],
+    a: Evidence,
+    b: Evidence,
+    divergence: Divergence,
+) -> DriftAnswer | None:
+    """With what is left of the budget. Where runs differ with everything equal, twins need what makes them agree."""
+    asked = runner.request.drift
+    if asked is False:
+        return None
+    working_fixes = next((trial for trial in trials if trial.works), None)
+    fix = None
+    if working_fixes is not None:
+        fix = Hold()
+        for remedy in working_fixes.remedies:
+            fix = fix + hold_of(remedy)
+    elif all(one.attribution.hold is not None and one.attribution.sure for one in rounds):
+        fix = runner.hold
+    return follow_drift(runner, a, b, divergence, fix, asked=asked is True)
 
 
 def _unseen(rounds: Sequence[_Round]) -> tuple[_Round, ...]:

@@ -13,7 +13,7 @@ from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
 from reprocheck.evidence.run import EvidenceUnreadable, Ran
 from reprocheck.evidence.sketch_file import load_sketch
 from reprocheck.model import Divergence, Evidence, Instruments, Nudge, SketchWindow
-from reprocheck.model.drift import Drift, DriftAnswer, Floor, Sketch
+from reprocheck.model.drift import Drift, DriftAnswer, Floor, Sketch, Trend
 from reprocheck.model.explanation import Hold
 from reprocheck.model.kinds import Stage
 from reprocheck.protocol import KIND_COUNT, RECORD_SIZE, count_steps, digest_at
@@ -77,6 +77,8 @@ class _Following:
         base = DriftAnswer(seed=seed, drift=drift, growth=growth_of(drift), reproduces=reproduces)
         if drift.first is None:
             return replace(base, reason="the difference did not come back in the runs whose values were compared")
+        if base.growth.trend is Trend.NONE:  # no parameter differs: nothing that a twin could be compared with
+            return base
         return replace(base, floor=self._floor(drift, ran[0], first, reproduces))
 
     def _floor(self, drift: Drift, ran: Ran, sketch: Sketch, reproduces: bool) -> Floor:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reprocheck.model import Divergence, Edit, Fact, Location, NotCompared, Request
+from reprocheck.model.drift import DriftAnswer
 from reprocheck.model.kinds import AttributionKind, OriginKind, SourceKind
 from reprocheck.model.values import ValueDifference
 
@@ -326,3 +327,5 @@ class Explanation:
     further: tuple[Attribution, ...] = ()
     """What else it depends on, found with the causes before it held constant."""
     not_done: tuple[NotCompared, ...] = ()
+    drift: DriftAnswer | None = None
+    """Whether the difference matters; None where it was not asked."""

@@ -138,6 +138,9 @@ class Request:
     """Find out why, after a difference."""
     explain_budget: int = 20
     """Further runs that an explanation may take."""
+    drift: bool | None = None
+    """Compare runs that differ by value, step by step, and with what one ULP does. None: where there are steps enough
+    to see growth, and runs of the explanation left."""
     workdir: Workdir = Workdir.HERE
     isolation: Isolation = Isolation.TEMPLATE
     against: str | None = None

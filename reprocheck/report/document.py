@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
+from math import isfinite
 
 from reprocheck.model import MetricSummary, StepGrid
 
@@ -135,6 +136,32 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a drawing."""
+
+    label: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Lines over steps on a logarithmic scale, drawn where somebody looks; a table says the same. Values of 0 and those
+    that are not finite are left out."""
+
+    title: str
+    x: str
+    lines: tuple[Line, ...]
+    band: tuple[tuple[float, float, float], ...] = ()
+    """x, and two values, about the last line."""
+
+    @property
+    def shown(self) -> tuple[Line, ...]:
+        """The lines without what has no place in the drawing, those that are empty then left out."""
+        kept = (Line(line.label, tuple((x, y) for x, y in line.points if y > 0 and isfinite(y))) for line in self.lines)
+        return tuple(line for line in kept if line.points)
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """An empty line."""
 
@@ -188,6 +215,7 @@ Block = (
     | Table
     | KeyValues
     | Plots
+    | Curves
     | Steps
     | Gap
     | Evidence

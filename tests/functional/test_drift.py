@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from reprocheck.evidence.sketch_file import load_sketch
 from reprocheck.model import Evidence, Instruments, Interventions, Nudge, SketchWindow
 from reprocheck.model.drift import Drift
 from reprocheck.protocol import count_steps, digest_at, records
+from tests.support.cli import reprocheck
 from tests.support.probed import probed
 
 WITH_OPTIMIZER = """
@@ -93,3 +95,91 @@ def test_a_nudge_of_initial_parameters_comes_before_the_first_training_forward(t
     found = drift(a, twin)
     assert found.first == 0
     assert 1e-9 < found.gradients.distances[0] < 1e-5
+
+
+TRAINING = """
+import os
+import torch
+
+def train(kind: str = "halves", rate: float = 0.1, steps: int = 60, seed: int = 0):
+    generator = torch.Generator().manual_seed(5)
+    x = torch.randn(256, 64, generator=generator)
+    y = x[:, :10].argmax(1)
+    model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10))
+    optimizer = torch.optim.SGD(model.parameters(), rate)
+    other = int(os.environ["PYTHONHASHSEED"]) % 2 == 0  # in the second run
+    loss_of = torch.nn.functional.cross_entropy
+    for step in range(steps):
+        i = torch.arange(step * 32, step * 32 + 32) % 256
+        if kind == "order" and other and step == 5:
+            i = (i + 5) % 256
+        optimizer.zero_grad()
+        if kind == "halves" and other and step >= 5:  # as two processes and an allreduce sum it up
+            loss = (loss_of(model(x[i][:16]), y[i][:16]) + loss_of(model(x[i][16:]), y[i][16:])) / 2
+        elif kind == "race":
+            loss = loss_of(model(x[i]), y[i]) * (1 + 1e-7 * torch.tensor(list(os.urandom(1))[0] % 64))
+        else:
+            loss = loss_of(model(x[i]), y[i])
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        return {"loss": float(loss_of(model(x), y))}
+"""
+
+
+def audited(folder: Path, *options: str) -> dict[str, Any]:
+    (folder / "training.py").write_text(TRAINING, encoding="utf-8")
+    ran = reprocheck("run", "training.py:train", "--format=json", "--threads=1", *options, cwd=folder)
+    assert ran.code == 1, ran.err
+    found: dict[str, Any] = ran.json()
+    return found
+
+
+def test_sums_in_another_order_are_within_what_rounding_does(tmp_path: Path) -> None:
+    found = audited(tmp_path)["drift"]
+    assert found["floor"]["size"] == "within"
+    assert (found["floor"]["twins"], found["runs"], found["reproduces"]) == (5, 7, True)
+    assert found["first_step"] == 5
+    assert "within what rounding does here" in found["sentence"]
+    assert "standard deviation" not in found["sentence"]
+
+
+@pytest.mark.slow
+def test_another_batch_is_not_rounding(tmp_path: Path) -> None:
+    found = audited(tmp_path, "--arg=kind=order", "--seeds=3")["drift"]
+    assert found["floor"]["size"] == "beyond"
+    assert found["floor"]["onset_ratio"] > 1e4
+    assert found["floor"]["twins"] == 1
+    assert "not rounding" in found["sentence"]
+    assert "of one standard deviation over 3 seeds" in found["sentence"]
+
+
+@pytest.mark.slow
+def test_another_batch_is_not_rounding_where_the_training_is_unstable(tmp_path: Path) -> None:
+    """There one ULP comes as far in the end."""
+    found = audited(tmp_path, "--arg=kind=order", "--arg=rate=1.5")["drift"]
+    assert found["floor"]["size"] == "beyond"
+
+
+@pytest.mark.slow
+def test_a_training_that_differs_with_everything_equal_has_no_floor_without_a_fix(tmp_path: Path) -> None:
+    found = audited(tmp_path, "--arg=kind=race")["drift"]
+    assert not found["reproduces"]
+    assert (found["floor"]["cause_held"], found["floor"]["twins"] > 0) in ((True, True), (False, False))
+    if not found["floor"]["twins"]:
+        assert found["floor"]["size"] == "unknown"
+        assert "what rounding alone does is not known" in found["sentence"]
+
+
+@pytest.mark.slow
+def test_a_budget_that_ends_leaves_fewer_twins_and_says_so(tmp_path: Path) -> None:
+    found = audited(tmp_path, "--explain-budget=9")["drift"]
+    assert found["floor"]["twins"] < 5
+    assert "--explain-budget 9 was used up" in found["sentence"]
+
+
+@pytest.mark.slow
+def test_it_is_asked_by_itself_only_where_steps_follow(tmp_path: Path) -> None:
+    assert audited(tmp_path, "--arg=steps=10")["drift"] is None
+    assert audited(tmp_path, "--no-drift")["drift"] is None
+    assert audited(tmp_path, "--arg=steps=10", "--drift")["drift"]["floor"]["twins"] == 5

@@ -10,6 +10,7 @@ from reprocheck.report.document import (
     Across,
     Block,
     Change,
+    Curves,
     Details,
     Diagnostic,
     Document,
@@ -20,6 +21,7 @@ from reprocheck.report.document import (
     Headline,
     Indented,
     KeyValues,
+    Line,
     Note,
     Output,
     Place,
@@ -103,6 +105,12 @@ def everything(texts: list[str]) -> Document:
             Headline(Span(next(turns), next(roles)), next(turns), line(), next(turns)),
             KeyValues(((next(turns), line()), (next(turns), table()))),
             Plots((metric_over_seeds(next(turns)),)),
+            Curves(
+                next(turns),
+                next(turns),
+                (Line(next(turns), ((0, 1e-7), (5, 1e-3))),),
+                ((0, 1e-8, 1e-6), (5, 1e-4, 1e-2)),
+            ),
             Steps((grid(runs=(next(turns), next(turns)), rows=((next(turns), "=!?.="),)),)),
         )
 

@@ -199,6 +199,7 @@ class TestJson:
                 "divergence",
             ),
             *(
+                "drift",
                 "explanation",
                 "against",
                 "baseline",

@@ -151,6 +151,13 @@ class TestMerge:
         target = Target(text="a.py", kind=TargetKind.SCRIPT)
         assert build_request(target, merge({}, {})) == Request(target=target)
 
+    def test_drift_is_a_part_of_an_explanation(self) -> None:
+        target = Target(text="a.py", kind=TargetKind.SCRIPT)
+        assert build_request(target, merge({"drift": True}, {})).drift is True
+        assert build_request(target, merge({"drift": False, "explain": False}, {})).drift is False
+        with pytest.raises(UsageError, match="--drift and --no-explain exclude each other"):
+            build_request(target, merge({"drift": True, "explain": False}, {}))
+
     def test_options_win_over_configuration_and_that_over_defaults(self) -> None:
         merged = merge({"repeats": 5, "jobs": None}, {"repeats": 3, "jobs": 4})
         assert (merged["repeats"], merged["jobs"], merged["keep"]) == (5, 4, 10)

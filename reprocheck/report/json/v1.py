@@ -29,6 +29,7 @@ from reprocheck.report.headline import headline
 from reprocheck.report.json.against import plain_against
 from reprocheck.report.json.baseline import plain_baseline
 from reprocheck.report.json.difference import Plain, plain_divergence, plain_finding, plain_location, plain_not_compared
+from reprocheck.report.json.drift import plain_drift
 from reprocheck.report.json.explanation import plain_explanation, plain_times
 from reprocheck.report.json.memory import plain_out_of_memory
 from reprocheck.report.wording import flat_memory, shown_path, shown_target
@@ -61,6 +62,7 @@ def _stable(audit: Audit) -> Plain:
         "seeds": [_seed(seed) for seed in audit.seeds],
         "divergence": plain_divergence(audit.divergence),
         "explanation": plain_explanation(audit.explanation),
+        "drift": plain_drift(audit),
         "against": plain_against(audit.against, _seed),
         "baseline": plain_baseline(audit.baseline),
         "findings": [plain_finding(finding) for finding in audit.findings],

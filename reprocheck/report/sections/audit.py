@@ -34,6 +34,7 @@ from reprocheck.report.sections.against import against_blocks, moved_blocks, ope
 from reprocheck.report.sections.baseline import baseline_blocks
 from reprocheck.report.sections.diagnostics import finding_blocks
 from reprocheck.report.sections.difference import DIVERGENCE_CODES, difference_blocks, where
+from reprocheck.report.sections.drift import drift_blocks
 from reprocheck.report.sections.explanation import closing_lines, trial_blocks, why_notes
 from reprocheck.report.sections.made_with import made_with_blocks
 from reprocheck.report.sections.memory import out_of_memory
@@ -291,6 +292,7 @@ def _diagnoses(audit: Audit) -> Iterator[list[Block]]:
     moved = any(finding.code == MOVED for finding in audit.findings)
     difference = moved_blocks(audit, whys) if moved else difference_blocks(audit, causes, whys, shown)
     yield from (tried, difference) if causes and not moved else (difference, tried)
+    yield drift_blocks(audit)
     if explanation is not None:
         code = next((finding.code for finding in (*causes, *audit.findings)), "")
         yield closing_lines(explanation, code)

@@ -19,6 +19,7 @@ from reprocheck.report.document import (
     Across,
     Block,
     Change,
+    Curves,
     Details,
     Diagnostic,
     Document,
@@ -40,6 +41,7 @@ from reprocheck.report.document import (
     Table,
     Text,
 )
+from reprocheck.report.writers.page.curves import curve_plot
 from reprocheck.report.writers.page.grid import step_grids
 from reprocheck.report.writers.page.markup import Markup, element, joined, with_code
 from reprocheck.report.writers.page.strip import strip_plot
@@ -217,6 +219,8 @@ class _Writer:
             case Steps(grids):
                 yield self._title("Steps, kind by kind", level)
                 yield step_grids(grids)
+            case Curves():
+                yield curve_plot(block, f"curves{next(self._ids)}")
             case Evidence(blocks):
                 yield element("div", *self._blocks(blocks, _under(level), True), class_="evidence")
             case Indented(blocks):

@@ -14,6 +14,7 @@ from reprocheck.report.document import (
     Across,
     Block,
     Change,
+    Curves,
     Details,
     Diagnostic,
     Document,
@@ -195,7 +196,7 @@ def _chunks(blocks: Sequence[Block], inner: bool) -> Iterator[str]:
                 head, *rest = blocks
                 yield from _chunks([head], inner)
                 yield from _chunks(rest, True)
-            case Gap() | Plots() | Steps() | Output() | Details():
+            case Gap() | Plots() | Curves() | Steps() | Output() | Details():
                 pass
             case str() | Span() | tuple():
                 if written := _line(block):

@@ -15,6 +15,7 @@ from reprocheck.report.document import (
     Across,
     Block,
     Change,
+    Curves,
     Details,
     Diagnostic,
     Document,
@@ -36,6 +37,7 @@ from reprocheck.report.document import (
     Table,
     Text,
 )
+from reprocheck.report.writers.curves import drawn_curves
 from reprocheck.report.writers.plot import drawn_plots
 
 _INDENT = "  "
@@ -109,6 +111,8 @@ class _Writer:
                 yield from drawn_plots(metrics, self._style)
             case Fold(line, blocks):
                 yield from self.lines(blocks if self._style.verbose else (line,), margin, used)
+            case Curves():
+                yield from drawn_curves(block, self._style)
             case Gap():
                 yield ""
             case Steps():
