@@ -77,7 +77,7 @@ def explained(source: str, folder: Path, *options: str, home: Path | None = None
     folder.mkdir(exist_ok=True)
     (folder / "train.py").write_text(source)
     around = environment() if home is None else {**environment(), "HOME": str(home)}
-    arguments = ("run", "--threads", "1", *options, "--format", "json", "train.py")
+    arguments = ("run", "--no-drift", "--threads", "1", *options, "--format", "json", "train.py")
     ran = reprocheck(*arguments, cwd=folder, env=around, timeout=900)
     assert ran.code == 1, ran.out + ran.err
     answer: dict[str, Any] = ran.json()

@@ -42,7 +42,9 @@ def explain(name: str, tmp_path: Path, *arguments: str) -> tuple[Ran, dict[str, 
         options += ["--threads", "1"]
     if head.get("race") == "yes":
         options += ["--repeats", "4"]
-    ran = reprocheck("run", *options, "--format", "json", *arguments, target, cwd=work, env=environment(), timeout=900)
+    ran = reprocheck(
+        "run", "--no-drift", *options, "--format", "json", *arguments, target, cwd=work, env=environment(), timeout=900
+    )
     return ran, head, path
 
 

@@ -59,7 +59,7 @@ def try_one(training: Training, folder: Path) -> Result:
     for i in range(16):
         (work / "parts" / f"{i:02}.txt").write_text(f"{(i * 7 % 16) / 16}", encoding="utf-8")
     target = "train.py" if training.is_script else "train.py:train"
-    command = [sys.executable, "-m", "reprocheck", "run", *training.options, "--format", "json", target]
+    command = [sys.executable, "-m", "reprocheck", "run", "--no-drift", *training.options, "--format", "json", target]
     if any(cause.is_race for cause in training.causes):
         command += ["--repeats", "3"]
     started, cpu = time.monotonic(), _cpu_of_children()
