@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from reprocheck.engine.console import clip
 from reprocheck.model import Audit
 from reprocheck.model.drift import Curve, DriftAnswer, LayerDrift
-from reprocheck.report.document import Block, Curves, Heading, Line, Note, Table, Text, indented
+from reprocheck.report.document import Block, Curves, Fold, Heading, Line, Note, Table, Text, indented
 from reprocheck.report.drift_text import drift_notes, drift_sentence
+from reprocheck.report.wording import first_of
 
 _MOST_STEPS = 6
 _MOST_LAYERS = 5
@@ -84,7 +85,9 @@ def _layers(answer: DriftAnswer) -> list[Block]:
     rows = tuple(_layer(layer) for layer in known[:_MOST_LAYERS])
     head = ("differ first", "kind", "step", "ulp", "distance at the end")
     more = [f"and {len(known) - _MOST_LAYERS} more"] if len(known) > _MOST_LAYERS else []
-    return [Table(rows, head, right=(2, 3, 4)), *more]
+    names = [f"`{clip(name)}`" for name in dict.fromkeys(layer.name for layer in known)]
+    line = f"values differ first in {first_of(names, 3)}"
+    return [Fold(line, (Table(rows, head, right=(2, 3, 4)), *more))]
 
 
 def _layer(layer: LayerDrift) -> tuple[Text, ...]:
