@@ -15,7 +15,8 @@ from benchmarks.figures import Figure, Line, Skipped, figure
 from benchmarks.steps import Observed
 from benchmarks.workloads import Attention, Step
 from reprocheck.worker.fingerprint import device_digest
-from reprocheck.worker.fingerprint.digest import DigestBuilder, Unobserved, tensor_digest
+from reprocheck.worker.fingerprint.digest import DigestBuilder, tensor_digest
+from reprocheck.worker.fingerprint.unobserved import Unobserved
 
 GROUP = "fingerprint on the GPU"
 STEPS = 6

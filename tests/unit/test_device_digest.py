@@ -19,7 +19,8 @@ from reprocheck.model import Request, Target, TargetKind
 from reprocheck.protocol import EVIDENCE_FILE, FLAG_DEVICE, RECORD_SIZE, STEP_HEADER, STEPS_FILE, records
 from reprocheck.worker.fingerprint import device_digest
 from reprocheck.worker.fingerprint.device_digest import CHUNK, FIRST, PLACE, SECOND, Results, Slot, reference
-from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder, Unobserved, raw_bytes
+from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder, raw_bytes
+from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.observe.steps import MOST_WAITING, StepWriter
 from reprocheck.worker.observe.top_models import TopModels
 from reprocheck.worker.recorder import Recorder

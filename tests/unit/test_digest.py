@@ -18,7 +18,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from reprocheck.worker.fingerprint.digest import (
     DigestBuilder,
-    Unobserved,
     UnsupportedTensor,
     array_digest,
     bytes_digest,
@@ -26,6 +25,7 @@ from reprocheck.worker.fingerprint.digest import (
     raw_bytes,
     tensor_digest,
 )
+from reprocheck.worker.fingerprint.unobserved import Unobserved
 
 QUANTIZED = {torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4}
 DENSE = sorted({d for d in vars(torch).values() if isinstance(d, torch.dtype)} - QUANTIZED, key=str)

@@ -13,13 +13,11 @@ from __future__ import annotations
 import builtins
 import ctypes
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 from functools import lru_cache
 from itertools import pairwise
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,51 +25,27 @@ from torch.nn.parameter import is_lazy
 from xxhash import xxh3_128, xxh3_128_digest
 
 from reprocheck.worker.fingerprint import device_digest
+from reprocheck.worker.fingerprint.unobserved import Unobserved, here, is_seen, key_set
 
 if TYPE_CHECKING:
     import numpy as np
 
     Buffer = ctypes.Array[ctypes.c_char] | bytes
 
-_Key = torch._C.DispatchKey
-_KeySet = torch._C.DispatchKeySet
 _keys_of = torch._C._dispatch_keys
 
 # NOTE: data_ptr() makes a copy-on-write tensor copy itself; const_data_ptr() (newer PyTorch) leaves it alone.
 _address: Callable[[torch.Tensor], int] = getattr(torch.Tensor, "const_data_ptr", torch.Tensor.data_ptr)
 
 
-def _key_set(names: Iterable[str]) -> torch._C.DispatchKeySet:
-    keys = _KeySet(_Key.Undefined)
-    for name in names:
-        keys = keys | _KeySet(getattr(_Key, name))
-    return keys
-
-
-_ORDINARY = ~_key_set(("CPU", "ADInplaceOrView", "AutogradCPU", "AutocastCPU")).raw_repr()
+_ORDINARY = ~key_set(("CPU", "ADInplaceOrView", "AutogradCPU", "AutocastCPU")).raw_repr()
 """Dispatch keys outside this mask make a tensor special: conjugate, sparse, quantized, fake, CUDA, ..."""
 
-_ON_CUDA = ~_key_set(("CUDA", "ADInplaceOrView", "AutogradCUDA", "AutocastCUDA")).raw_repr()
+_ON_CUDA = ~key_set(("CUDA", "ADInplaceOrView", "AutogradCUDA", "AutocastCUDA")).raw_repr()
 """The same for tensors whose values lie on a CUDA device."""
 
 _STRIDED = torch.strided
 _ORDINARY_TYPES = frozenset({torch.Tensor, torch.nn.Parameter})
-
-_OBSERVERS = _key_set(
-    (
-        "AutogradFunctionality",
-        "AutogradOther",
-        "AutogradNestedTensor",
-        "ADInplaceOrView",
-        "Python",
-        "PythonTLSSnapshot",
-        "PythonDispatcher",
-        "PreDispatch",
-        "FuncTorchDynamicLayerFrontMode",
-        "FuncTorchDynamicLayerBackMode",
-    )
-)
-"""Everything that could see, record or redirect an operation on its way to the kernel."""
 
 
 class UnsupportedTensor(Exception):
@@ -82,72 +56,9 @@ class UnsupportedTensor(Exception):
         self.reason = reason
 
 
-class _Here(threading.local):
-    depth = 0
-    """How many `Unobserved` are entered in this thread."""
-
-
-_here = _Here()
-
-
-def _no_compiler(callback: object) -> object:
-    return None
-
-
-def _unknown() -> object:
-    return "unknown"
-
-
-_set_compiler: Callable[[object], object] = getattr(torch._C._dynamo.eval_frame, "set_eval_frame", _no_compiler)
-"""Takes and gives back the callback by which torch.compile looks at every frame that is entered."""
-_compiler: Callable[[], object] = getattr(torch._C._dynamo.eval_frame, "get_eval_frame_callback", _unknown)
-_function_modes: Callable[[], int] = torch._C._len_torch_function_stack
-_tracing: Callable[[], object] = torch._C._get_tracing_state
-
-
-class Unobserved:
-    """Inside, this thread's torch operations pass by autograd, modes, transforms, tracing and the profiler.
-
-    The functions below enter it by themselves; entering it once around many calls saves that cost. No code of
-    the target may run inside.
-    """
-
-    __slots__ = ("_compiler", "_dispatch", "_function", "_tracing")
-
-    def __enter__(self) -> None:
-        _here.depth += 1
-        if _here.depth > 1:
-            return
-        self._compiler = _set_compiler(None)
-        self._function = torch._C.DisableTorchFunction()
-        self._dispatch = torch._C._ExcludeDispatchKeyGuard(_OBSERVERS)
-        self._function.__enter__()
-        self._dispatch.__enter__()  # type: ignore[no-untyped-call]
-        self._tracing = _tracing()
-        if self._tracing is not None:
-            torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
-        torch._C._autograd._enable_record_function(False)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        _here.depth -= 1
-        if _here.depth:
-            return
-        if device_digest.here.waiting:  # the target may change them from now on
-            device_digest.launch()
-        torch._C._autograd._enable_record_function(True)
-        if self._tracing is not None:
-            torch._C._set_tracing_state(self._tracing)  # type: ignore[attr-defined]
-        self._dispatch.__exit__(None, None, None)
-        self._function.__exit__(None, None, None)
-        _set_compiler(self._compiler)
-
-
 def tensor_digest(tensor: torch.Tensor) -> bytes:
     """The digest of one tensor."""
-    # Whether no mode, no tracing and no compiler sees how the attributes of a plain tensor are read.
-    if not _here.depth and (_function_modes() or _tracing() is not None or _compiler() is not None):
+    if is_seen():
         with Unobserved():
             return tensor_digest(tensor)
     found = _ordinary(tensor)
@@ -165,7 +76,7 @@ def tensor_digest(tensor: torch.Tensor) -> bytes:
 
 def raw_bytes(tensor: torch.Tensor) -> memoryview:
     """The logical bytes of a dense tensor. Not a snapshot: it may show later writes to the tensor."""
-    if not _here.depth:
+    if not here.depth:
         with Unobserved():
             return raw_bytes(tensor)
     found = _ordinary(tensor)
@@ -246,7 +157,7 @@ class DigestBuilder:
 
     def tensor(self, tensor: torch.Tensor) -> None:
         """Add a tensor."""
-        if not _here.depth:
+        if not here.depth:
             with Unobserved():
                 return self.tensor(tensor)
         try:

@@ -145,7 +145,8 @@ def _tensor_leaf(path: str, value: Any) -> Leaf | None:
 
 
 def _read_tensor(path: str, value: Any) -> Leaf:
-    from reprocheck.worker.fingerprint.digest import Unobserved, dtype_name, raw_bytes, tensor_digest
+    from reprocheck.worker.fingerprint.digest import dtype_name, raw_bytes, tensor_digest
+    from reprocheck.worker.fingerprint.unobserved import Unobserved
 
     with Unobserved():
         digest = tensor_digest(value).hex()
@@ -205,3 +206,29 @@ def _read_array(path: str, value: Any) -> Leaf:
     data = memoryview(value.tobytes()) if value.dtype.kind in "fiubc" and not is_masked else None
     text = repr(value.item()) if number else ""
     return Leaf(path, "array", value.dtype.str, tuple(value.shape), digest, text, "", data)
+
+
+def below(path: str, name: str) -> str:
+    """The path of an attribute of what is at `path`."""
+    return f"{path}.{name}" if path else name
+
+
+def line_of(leaf: Leaf, keep: Callable[[memoryview], int | None]) -> dict[str, Any]:
+    """The leaf as evidence. `keep` takes bytes worth keeping, and says where they start."""
+    line: dict[str, Any] = {
+        "name": leaf.name,
+        "kind": leaf.kind,
+        "dtype": leaf.dtype,
+        "shape": list(leaf.shape),
+        "digest": leaf.digest,
+        "text": leaf.text,
+        "reason": leaf.reason,
+    }
+    if leaf.data is not None:
+        line["offset"], line["size"] = keep(leaf.data), leaf.data.nbytes
+    return line
+
+
+def leaf_key(leaf: Leaf) -> str:
+    """All that counts of a leaf, as one line."""
+    return f"{leaf.name}\0{leaf.kind}\0{leaf.dtype}\0{leaf.shape}\0{leaf.digest or leaf.reason}"

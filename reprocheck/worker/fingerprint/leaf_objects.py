@@ -14,7 +14,10 @@ import types
 from functools import lru_cache
 from typing import Any
 
+from xxhash import xxh3_128_hexdigest
+
 from reprocheck.worker.fingerprint.leaf_forms import REFERENCE, Leaf, type_name
+from reprocheck.worker.fingerprint.leaf_keys import key_name
 
 _wall, _counter, _monotonic = time.time, time.perf_counter, time.monotonic
 _STARTED = _wall(), _counter(), _monotonic()
@@ -213,3 +216,17 @@ def _is_of(module: object, packages: tuple[str, ...]) -> bool:
 
 _STANDARD = sysconfig.get_paths()["stdlib"] + os.sep
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+def is_data(name: str, item: Any) -> bool:
+    """Whether an attribute of a class is no method, nothing computed, and nothing that Python put there."""
+    kind = type(item)
+    dunder = name.startswith("__") and name.endswith("__")
+    return not (dunder or name == "_abc_impl" or issubclass(kind, type) or hasattr(kind, "__get__"))
+
+
+def code_key(code: types.CodeType) -> str:
+    """What a function does, wherever it stands."""
+    constants = [code_key(item) if type(item) is types.CodeType else key_name(item) for item in code.co_consts]
+    names = code.co_names, code.co_varnames, code.co_freevars
+    return xxh3_128_hexdigest(code.co_code + repr((names, constants)).encode("utf-8", "surrogatepass"))

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from reprocheck.protocol import LAYERS_RECORD
-from reprocheck.worker.fingerprint.digest import Unobserved
+from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.observe.top_models import TopModel, TopModels
 from reprocheck.worker.observe.weights import layer_of
 from reprocheck.worker.recorder import Recorder

@@ -21,7 +21,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from reprocheck.protocol.child_marks import CALLED, TRAINED
 from reprocheck.worker.bootstrap.heap import HeapFill
-from reprocheck.worker.fingerprint.digest import Unobserved
+from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe.loop_checks import LoopChecks
 from reprocheck.worker.observe.steps import Pending, StepWriter, Trained, graph_leaves, key_text, names_in

@@ -22,8 +22,9 @@ from reprocheck.model import Cut
 from reprocheck.protocol import STATES_FILE
 from reprocheck.worker.bootstrap.importing import after_import
 from reprocheck.worker.bootstrap.seeding import GENERATORS, state_digest
-from reprocheck.worker.fingerprint.digest import DigestBuilder, Unobserved
+from reprocheck.worker.fingerprint.digest import DigestBuilder
 from reprocheck.worker.fingerprint.leaves import leaves_of, line_of
+from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.inputs.own_file import OwnFile
 from reprocheck.worker.recorder import Recorder
 

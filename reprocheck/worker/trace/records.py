@@ -18,7 +18,8 @@ from reprocheck.protocol.trace_format import (
     WRITTEN,
     argument_index,
 )
-from reprocheck.worker.fingerprint.digest import Unobserved, raw_bytes
+from reprocheck.worker.fingerprint.digest import raw_bytes
+from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.observe.observe import tensors_in
 from reprocheck.worker.trace.ops import (
     Argument,

@@ -19,13 +19,13 @@ from reprocheck.protocol.trace_format import LARGEST_VALUE, seed_of
 from reprocheck.worker.fingerprint.digest import (
     _ORDINARY,
     _ORDINARY_TYPES,
-    Unobserved,
     UnsupportedTensor,
     _address,
     _keys_of,
     raw_bytes,
     tensor_digest,
 )
+from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.trace.writer import TraceWriter
 
 MOST_LAYOUTS = 50_000
