@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from dataclasses import dataclass, field
 
 from reprocheck.model import Compare, Evidence, FileRecord, Informational, NotCompared, Request
 
@@ -24,67 +25,88 @@ _VOLATILE_IN_NAMES = re.compile(
 _HOST = platform.node()
 
 
+@dataclass
+class _Paths:
+    """The files of two runs by how they compare."""
+
+    equal: int = 0
+    changed: list[str] = field(default_factory=list)
+    only: list[str] = field(default_factory=list)
+    """In one run only."""
+    shared: list[str] = field(default_factory=list)
+    """Equal, but written by both runs in the same folder at the same time."""
+    left_over: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+    """By the run that wrote, the one that did not, and the kind of what that one has."""
+
+
 def compare_files(a: Evidence, b: Evidence, request: Request) -> tuple[Informational, list[NotCompared]]:
     """`found` and `absent` files were written or removed by another run of the audit, and this one left them so."""
     decides = Compare.FILES in request.compare
     left, right = ({file.path: file for file in run.files} for run in (a, b))
-    changed: list[str] = []
-    only: list[str] = []
-    shared: list[str] = []
-    equal = 0
-    left_over: dict[tuple[str, str, str], list[str]] = {}
-    missing: list[NotCompared] = []
+    paths = _sorted_paths(a, b, left, right)
+    only, matched = _matched(paths.only, a, b, left, right)
+    renamed = [name for name, one, other in matched if is_same(left[one], right[other])]
+    other_names = [name for name, one, other in matched if not is_same(left[one], right[other])]
+    detail = ", ".join(
+        [f"{path} {_how(left[path], right[path])}" for path in paths.changed[:MOST_NAMED]]
+        + [f"{name} differs" for name in other_names[:MOST_NAMED]]
+        + [f"{path} in one run only" for path in only[:MOST_NAMED]]
+    )
+    differing = len(paths.changed) + len(other_names)
+    if max(len(paths.changed), len(other_names), len(only)) > MOST_NAMED:
+        detail += f" ({differing} differ, {len(only)} in one run only)"
+    same = not differing and not only
+    equal = paths.equal + len(renamed)
+    if same and equal:
+        detail = f"{equal} file{'s' if equal > 1 else ''} written, equal"
+    if matched:
+        detail += (
+            f"; compared without the times and process numbers in their names: {_some([n for n, _, _ in matched])}"
+        )
+    return Informational(what="files", same=same, detail=detail, decides=decides), _missing(paths, a, b, decides)
+
+
+def _sorted_paths(a: Evidence, b: Evidence, left: dict[str, FileRecord], right: dict[str, FileRecord]) -> _Paths:
+    paths = _Paths()
     for path in sorted({*left, *right}):
         one, other = left.get(path), right.get(path)
         if one is None or other is None:
             if (one or other).kind not in UNTOUCHED:  # type: ignore[union-attr]
-                only.append(path)
+                paths.only.append(path)
         elif one.kind in UNTOUCHED or other.kind in UNTOUCHED:
             if one.kind in UNTOUCHED and other.kind in UNTOUCHED:
                 continue
             writer, reader = (b, a) if one.kind in UNTOUCHED else (a, b)
             wrote, met = (other, one) if one.kind in UNTOUCHED else (one, other)
             if met.kind == "found" and wrote.kind != "removed" and not _looked_at(reader, path):
-                only.append(path)
+                paths.only.append(path)
             elif (wrote.kind == "removed") is (met.kind == "absent"):
-                left_over.setdefault((writer.spec.id, reader.spec.id, met.kind), []).append(path)
+                paths.left_over.setdefault((writer.spec.id, reader.spec.id, met.kind), []).append(path)
             else:
-                changed.append(path)
-        elif is_same(one, other):
-            is_shared = one.kind == SHARED and a.spec.cwd == b.spec.cwd
-            shared += [path] if is_shared else []
-            equal += not is_shared
+                paths.changed.append(path)
+        elif not is_same(one, other):
+            paths.changed.append(path)
+        elif one.kind == SHARED and a.spec.cwd == b.spec.cwd:
+            paths.shared.append(path)
         else:
-            changed.append(path)
-    only, matched = _matched(only, a, b, left, right)
-    renamed = [name for name, one, other in matched if is_same(left[one], right[other])]
-    other_names = [name for name, one, other in matched if not is_same(left[one], right[other])]
-    for (writer_id, reader_id, kind), paths in left_over.items():
+            paths.equal += 1
+    return paths
+
+
+def _missing(paths: _Paths, a: Evidence, b: Evidence, decides: bool) -> list[NotCompared]:
+    """What could not be compared because the runs used one folder."""
+    missing = []
+    for (writer_id, reader_id, kind), names in paths.left_over.items():
         reason = f"{writer_id} wrote it and {reader_id} found it there and left it"
         if kind == "absent":
             reason = f"{writer_id} removed it and {reader_id} did not find it"
         help = "give every run a folder of its own: --workdir fresh"
-        missing.append(NotCompared(what=_named(paths), reason=reason, is_result=decides, help=help))
-    if shared:
+        missing.append(NotCompared(what=_named(names), reason=reason, is_result=decides, help=help))
+    if paths.shared:
         reason = f"{a.spec.id} and {b.spec.id} ran side by side and wrote over each other's"
         help = "give every run a folder of its own, --workdir fresh, or run one at a time, --jobs 1"
-        missing.append(NotCompared(what=_named(shared), reason=reason, is_result=decides, help=help))
-    detail = ", ".join(
-        [f"{path} {_how(left[path], right[path])}" for path in changed[:MOST_NAMED]]
-        + [f"{name} differs" for name in other_names[:MOST_NAMED]]
-        + [f"{path} in one run only" for path in only[:MOST_NAMED]]
-    )
-    differing = len(changed) + len(other_names)
-    if max(len(changed), len(other_names), len(only)) > MOST_NAMED:
-        detail += f" ({differing} differ, {len(only)} in one run only)"
-    same = not differing and not only
-    if same and equal + len(renamed):
-        detail = f"{equal + len(renamed)} file{'s' if equal + len(renamed) > 1 else ''} written, equal"
-    if matched:
-        detail += (
-            f"; compared without the times and process numbers in their names: {_some([n for n, _, _ in matched])}"
-        )
-    return Informational(what="files", same=same, detail=detail, decides=decides), missing
+        missing.append(NotCompared(what=_named(paths.shared), reason=reason, is_result=decides, help=help))
+    return missing
 
 
 Matched = list[tuple[str, str, str]]
