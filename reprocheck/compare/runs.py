@@ -83,8 +83,8 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
                 found.append((AT_END, 3, _informational_divergence(item, runs)))
     missing += dict.fromkeys((*a.unobserved, *b.unobserved))
     found.sort(key=lambda entry: entry[:2])
-    notes = ["steps of independent optimizers came in another order, each with equal numbers"] if reordered else []
-    notes += [f"within the tolerance, with other bits: {', '.join(near[:5])}" + _more(near[5:])] if near else []
+    notes = ["steps of independent optimizers came in a different order, each with equal numbers"] if reordered else []
+    notes += [f"within the tolerance, with different bits: {', '.join(near[:5])}" + _more(near[5:])] if near else []
     return Comparison(
         divergence=found[0][2] if found else None,
         compared=tuple(compared),

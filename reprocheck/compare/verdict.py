@@ -261,4 +261,5 @@ def summarize(verdict: Verdict, seeds: Sequence[SeedAudit], varied: Sequence[str
         reason = next((seed.reason for seed in seeds if seed.verdict is Verdict.NO_VERDICT), "no run was made")
         return f"no verdict from {count}: {reason}"
     differing = [seed for seed in seeds if seed.verdict is Verdict.DIFFERENT]
-    return f"{len(differing)} of {len(seeds)} seed{'s' if len(seeds) != 1 else ''} differ between runs"
+    verb = "differs" if len(differing) == 1 else "differ"
+    return f"{len(differing)} of {len(seeds)} seed{'s' if len(seeds) != 1 else ''} {verb} between runs"

@@ -585,7 +585,7 @@ _FROZEN_TEXT = {
     "clock": "the clock",
     "entropy": "the system's entropy",
     "pid": "process and host names",
-    "unseeded": "generators made without a seed",
+    "unseeded": "unseeded generators",
 }
 
 

@@ -40,7 +40,7 @@ def explain_revisions(
     if seen.origin is not None and seen.origin.kind == OriginKind.GENERATOR and drawn is not None and runner.left >= 2:
         earlier = replay(runner, *pair, replace(divergence, stage=Stage.STEP, step=drawn), across=True)
         if earlier.origin is not None:
-            note = f"from step {drawn} on, PyTorch's generator is in another state"
+            note = f"from step {drawn} on, PyTorch's generator is in a different state"
             seen = replace(earlier, origin=replace(earlier.origin, note=note))
     return Explanation(
         seed=pair[1].spec.seed,
@@ -53,7 +53,7 @@ def explain_revisions(
 
 
 def _generators_part(a: Evidence, b: Evidence, divergence: Divergence) -> int | None:
-    """The first step after which a generator of PyTorch is in another state, if that is before the difference."""
+    """The first step after which a generator of PyTorch is in a different state, if that is before the difference."""
     kinds = [STEP_KINDS.index(name) for name in ("rng torch", "rng cuda")]
     pairs = zip(records(a.steps), records(b.steps), strict=False)
     for step, (one, other) in enumerate(islice(pairs, divergence.step or 0)):

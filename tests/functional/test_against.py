@@ -98,7 +98,7 @@ def test_gates_right_on_each_commit_with_the_true_line(
     assert [finding["code"] for finding in answer["findings"]] == ["RC310"]
     if line["path"] == "pipeline/data.py":
         assert answer["explanation"]["origin"]["kind"] == "extra"
-        assert answer["explanation"]["origin"]["note"] == "from step 0 on, PyTorch's generator is in another state"
+        assert answer["explanation"]["origin"]["note"] == "from step 0 on, PyTorch's generator is in a different state"
 
 
 @pytest.mark.slow

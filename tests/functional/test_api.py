@@ -324,7 +324,7 @@ def test_checkpoints_are_measured_with_a_tolerance(target: str) -> None:
     assert quick(f"{target}:near").exit_code == 1
     answer = quick(f"{target}:near", tolerance=["close"])
     assert answer.exit_code == 0
-    assert answer.seeds[0].notes == ("within the tolerance, with other bits: near",)
+    assert answer.seeds[0].notes == ("within the tolerance, with different bits: near",)
     many = quick(f"{target}:near", tolerance=["close"], arg={"calls": protocol.SINGLE_CALLS + 1})
     assert ("checkpoint near", "its fingerprints differ, and a tolerance can only be measured on values") in [
         (item.what, item.reason) for item in many.not_compared

@@ -190,7 +190,7 @@ def test_runs_within_a_tolerance_of_each_other_agree(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(NUMBERS)
     run(tmp_path, "t.py:unlike", code=1)
     ran = run(tmp_path, "t.py:unlike", "--tolerance", "loss=1e-6", code=0)
-    assert "within the tolerance, with other bits: loss" in ran.out
+    assert "within the tolerance, with different bits: loss" in ran.out
     run(tmp_path, "t.py:unlike", "--tolerance", "loss=0", code=1)
     run(tmp_path, "t.py:unlike", "--tolerance", "close", code=0)  # at most 1e-7 apart
     run(tmp_path, "t.py:varies", "--tolerance", "loss=1e-6", code=1)  # the process number is another output
@@ -219,7 +219,7 @@ def test_tensors_within_a_tolerance_agree_where_values_can_be_measured(tmp_path:
     (tmp_path / "t.py").write_text(TENSORS)
     run(tmp_path, "t.py:train", code=1)
     ran = run(tmp_path, "t.py:train", "--tolerance", "close", code=0)
-    assert "within the tolerance, with other bits: " in ran.out
+    assert "within the tolerance, with different bits: " in ran.out
     run(tmp_path, "t.py:train", "--tolerance", "ulp=1", "--arg", "amount=1e-3", code=1)
     ran = run(tmp_path, "t.py:train", "--tolerance", "close", "--arg", "keep=False", code=3)
     assert "no output was compared that a tolerance could be measured on" in ran.out

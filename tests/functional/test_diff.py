@@ -128,7 +128,7 @@ def test_every_form_of_the_same_is_the_same(saved: Path) -> None:
 @pytest.mark.parametrize("one", ["latest~1", "r.json", "b.json"])
 def test_what_differs_is_named(saved: Path, one: str, other: str) -> None:
     out = diff(saved, one, other, code=1).out
-    assert out.startswith("DIFFERENT  1 of 1 seed differ")
+    assert out.startswith("DIFFERENT  1 of 1 seed differs")
     assert "0.75" in out
     assert "arguments" in out
 

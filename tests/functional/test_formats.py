@@ -74,7 +74,7 @@ class TestDifferent:
     def test_the_step_summary_is_the_markdown_report_once(self, different: Ran, folder: Path) -> None:
         summary = (folder / "summary.md").read_text()
         assert summary == (folder / "different.markdown").read_text()
-        assert summary.startswith("### reprocheck: DIFFERENT\n\n`t.py:train`: 1 of 1 seed differ between runs\n")
+        assert summary.startswith("### reprocheck: DIFFERENT\n\n`t.py:train`: 1 of 1 seed differs between runs\n")
         assert "**error RC301**: initial state differs" in summary
 
     def test_html(self, different: Ran, folder: Path) -> None:

@@ -102,7 +102,7 @@ class TestText:
         tensors = tuple(tensor(f"layer{number}", values=None, reason="not kept") for number in range(1000))
         first = divergence(stage="init", step=None, kind="parameters", tensors=tensors, op=None, location=None)
         text = render_text(different(first, run(1, init=B)), PLAIN)
-        assert "differ first before the first step in the initial parameters" in text
+        assert "differ first in the initial parameters, before the first step" in text
         assert "layer9 " in text
         assert "layer10 " not in text
         assert "   | and 990 more" in text

@@ -57,7 +57,7 @@ def _summary(verdict: Verdict, seeds: tuple[SeedComparison, ...]) -> str:
         return "nothing could be compared" if seeds else "no seed was completed on both sides"
     differing = [one for one in seeds if one.first is not None]
     where = [f"seed {one.seed} {where_first(one.first)}" for one in differing if one.first is not None]
-    return f"{len(differing)} of {count} differ; {where[0]}"
+    return f"{len(differing)} of {count} {'differs' if len(differing) == 1 else 'differ'}; {where[0]}"
 
 
 def _notes(a: Side, b: Side, common: list[int]) -> Iterator[str]:

@@ -113,17 +113,19 @@ def _new_batch(a: History, b: History, k: int, place: int, off: list[str], rewou
     if not off:
         more = "every generator is in the same state"
         sure = "high" if moved else "medium"
-        yield cause("loader-position", sure, "the data comes in another order", *filter(None, (shown, more, moved)))
+        yield cause("loader-position", sure, "the data comes in a different order", *filter(None, (shown, more, moved)))
         return
     if lost := _lost(a, b, k, off):
         if rewound is None:
-            more = f"{_names(lost)} is in another state after the step"
+            more = f"{_names(lost)} is in a different state after the step"
             yield cause("rng", "medium", "generators are not restored", shown, more)
         if moved:
             yield cause("loader-position", "medium", "the data continues from another place", moved)
     elif place:
         more = f"{_names(off)} is in the same state after step {k}, and in another one after step {k + place}"
-        yield cause("loader-position", "medium", "the data comes in another order", *filter(None, (shown, more, moved)))
+        yield cause(
+            "loader-position", "medium", "the data comes in a different order", *filter(None, (shown, more, moved))
+        )
     else:
         more = f"{_names(off)} was set back to its state before step {k}, and then a new order was drawn"
         text = "the loader begins a new pass over the data"
@@ -177,7 +179,7 @@ def _generators(a: History, b: History, k: int, place: int, off: list[str]) -> C
         ]
         same = any(step.batch == ours.batch for step in (*there, a.steps[k + place]))
         return cause("rng", "high" if same else "medium", "generators are not restored", shown)
-    shown = f"{_names(off)} is in another state after step {k + place}"
+    shown = f"{_names(off)} is in a different state after step {k + place}"
     return cause("rng", "medium", "generators are not restored", shown)
 
 

@@ -45,7 +45,7 @@ def compare_resumed(through: Ran, resumed: Ran, alignment: Alignment, request: R
     causes = () if difference is None else find_causes(a, b, k, difference, count_decides=not stopped)
     off = sorted(set(_generators_off(a.steps[k:], b.steps)))
     if off and difference is None:
-        notes.append(f"generators in another state, without any effect: {', '.join(off)}")
+        notes.append(f"generators in a different state, without any effect: {', '.join(off)}")
     return Compared(
         difference=difference,
         restored=restored,
@@ -80,7 +80,7 @@ def _restored(a: History, b: History, k: int, stopped: bool) -> Iterator[Restore
     parameters, state = state_before(a, k)
     start, ours, theirs = b.starts[0], b.steps[0], a.steps[k]
     yield Restored(what="parameters", same=start.parameters == parameters)
-    empty = "empty" if not start.entries else "another state"
+    empty = "empty" if not start.entries else "a different state"
     same = start.state == state
     yield Restored(what="optimizer state", same=same, detail="" if same else empty)
     if ours.rates or theirs.rates:

@@ -193,7 +193,7 @@ def _way(entry: LedgerEntry, to: Location) -> tuple[str, ...]:
 
 def _give(edit: Edit | None, location: Location) -> str:
     if edit is None:
-        return "pass the run's seed here: what is called takes one, and None means another seed in every run"
+        return "pass the run's seed here: what is called takes one, and None means a different seed in every run"
     where = "" if edit.line == location.line and edit.path == location.path else f" in line {edit.line}"
     return f"give it the run's seed{where}: `{without_comment(edit.after)}`"
 

@@ -6,15 +6,15 @@ from reprocheck.diagnosis.rules.model import ERROR, WARNING, Page
 from reprocheck.model.kinds import Stage
 
 DIVERGENCES = {
-    Stage.INIT: ("RC301", "initial state differs", "the model starts from other values, before any training"),
+    Stage.INIT: ("RC301", "initial state differs", "the model starts from different values, before any training"),
     Stage.DATA: ("RC302", "model inputs differ", "the data or its order differs while the model is still equal"),
-    Stage.STEP: ("RC303", "training step differs", "an equal batch gave other numbers"),
+    Stage.STEP: ("RC303", "training step differs", "an equal batch gave different results"),
     Stage.CHECKPOINT: ("RC308", "checkpoint differs", "a value that the target itself put under observation"),
     Stage.OUTPUT: ("RC304", "returned value differs", "everything observed in training was equal"),
     Stage.METRIC: ("RC305", "returned metric differs", "everything else that was observed was equal"),
-    Stage.STDOUT: ("RC306", "printed output differs", "asked for by --compare"),
-    Stage.FILES: ("RC307", "written files differ", "asked for by --compare files"),
-    Stage.VARIABLES: ("RC309", "variables differ at the end", "asked for by --compare variables"),
+    Stage.STDOUT: ("RC306", "printed output differs", "it was asked for by --compare"),
+    Stage.FILES: ("RC307", "written files differ", "it was asked for by --compare files"),
+    Stage.VARIABLES: ("RC309", "variables differ at the end", "it was asked for by --compare variables"),
 }
 """Stage → code, phrase, what it says. A code is never used again for something else."""
 

@@ -85,7 +85,7 @@ def experiment_notes(case: Case) -> tuple[str, ...]:
     if attribution is None:
         return ()
     if is_by_luck(case):
-        return ("equal inputs gave other results, in some pairs of runs only",)
+        return ("equal inputs gave different results, in some pairs of runs only",)
     factors = " and ".join(attribution.factors)
     differed, of = attribution.rate
     if attribution.kind == AttributionKind.AMBIENT:
@@ -127,5 +127,5 @@ _FACTOR_TEXT = {
     "clock": "the clock's answers are",
     "entropy": "the system's entropy is",
     "pid": "process and host names are",
-    "unseeded": "the seed of what was made without one is",
+    "unseeded": "unseeded generators get a seed that is",
 }

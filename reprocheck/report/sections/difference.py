@@ -74,7 +74,7 @@ def where(divergence: Divergence) -> str:
     if divergence.step is not None:
         return f"at step {divergence.step} in {divergence.kind or divergence.stage}"
     if divergence.stage == Stage.INIT:
-        return f"before the first step in the initial {divergence.kind or 'parameters'}"
+        return f"in the initial {divergence.kind or 'parameters'}, before the first step"
     if divergence.stage == Stage.LENGTH:
         return "in the number of steps"
     return f"in {divergence.kind or divergence.stage}"
@@ -146,9 +146,9 @@ def _operation(origin: Origin) -> list[Row]:
     batch = ", the model's batch," if origin.is_batch else ""
     inputs = {
         "op": "equal in both runs: the difference arises in this operation",
-        "generator": f"the generator{f' ({what})' if what else ''} was in another state: "
-        "seeded differently, or used another number of times",
-        "outside": f"{what or 'one'}{batch} came in from outside the traced operations with other values",
+        "generator": f"the generator{f' ({what})' if what else ''} was in a different state: "
+        "seeded differently, or used more or less often",
+        "outside": f"{what or 'one'}{batch} came in from outside the traced operations with different values",
         "written": f"{what or 'one'} was equal before; something that the trace does not see changed it",
         "another": f"{what or 'one'} is another tensor: each is as its own run saw it last",
     }.get(origin.kind, clip(origin.kind))

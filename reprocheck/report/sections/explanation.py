@@ -24,7 +24,7 @@ _OUTSIDE = {
     "clock": "the clock",
     "entropy": "the system's entropy",
     "pid": "process and host names",
-    "unseeded": "generators made without a seed",
+    "unseeded": "unseeded generators",
 }
 _VERDICTS = (
     Span("works", Role.SUCCESS),

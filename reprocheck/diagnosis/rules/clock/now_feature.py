@@ -16,7 +16,7 @@ PAGE = Page(
     title="the current time affects the results",
     severity=ERROR,
     checks="The runs agree once the clock is constant, and no seed was made from it.",
-    why="Ages, recency and file choices that are computed from now are other ones in every run.",
+    why="Ages, recency and file choices that are computed from the current time differ from run to run.",
     example="age = (datetime.now() - signup).days",
     fix="use a fixed reference date, stored with the data",
     limits="Claimed only where the experiment with a constant clock shows it.",

@@ -14,7 +14,7 @@ PAGE = Page(
     title="the process number or the host's name affects the results",
     severity=ERROR,
     checks="The runs agree once `os.getpid` and the host's name are constant, and no seed was made from them.",
-    why="Process numbers are other ones in every run, and names are other ones on every machine.",
+    why="Process numbers differ from run to run, and names from machine to machine.",
     example="fold = os.getpid() % 5",
     fix="use a number that is passed in: the rank, the index of the worker, the run's seed",
     limits="Claimed only where the experiment with constant answers shows it.",

@@ -13,8 +13,8 @@ PAGE = Page(
     slug="wall-clock-budget",
     title="the clock decides how many steps are taken",
     severity=ERROR,
-    checks="A loop or an early exit compares a clock, and the runs take other numbers of steps or agree once the clock "
-    "is constant.",
+    checks="A loop or an early exit compares a clock, and the runs take different numbers of steps or agree once "
+    "the clock is constant.",
     why="How far a run gets in a given time depends on the load of the machine.",
     example="while time.monotonic() < deadline:\n    train_step()",
     fix="budget in steps; keep the clock as a safety stop that fails the run",

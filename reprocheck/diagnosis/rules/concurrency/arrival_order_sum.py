@@ -14,7 +14,7 @@ PAGE = Page(
     title="floats are added in the order in which they arrive",
     severity=ERROR,
     checks="What comes out of a queue is added up on the spot, and the runs differ with everything equal.",
-    why="Adding floats in another order rounds differently; the order of arrival depends on timing.",
+    why="Adding floats in a different order rounds differently; the order of arrival depends on timing.",
     example="for _ in clients:\n    total += inbox.get()",
     fix="collect all of them, sort by sender, then add",
     limits="A race shows in some pairs of runs only.",

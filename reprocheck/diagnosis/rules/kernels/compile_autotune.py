@@ -11,7 +11,7 @@ from reprocheck.model.kinds import OriginKind
 PAGE = Page(
     code="RC589",
     slug="compile-autotune",
-    title="a compiled region gives another result for equal inputs",
+    title="a compiled region gives a different result for equal inputs",
     severity=ERROR,
     checks="The inputs of a region that `torch.compile` made are equal and its outputs differ.",
     why="Inductor and Triton may choose kernels by timing them, and the choice changes the order of additions.",

@@ -15,7 +15,7 @@ PAGE = Page(
     slug="cpu-index-accumulate",
     title="indexed values are added up in thread order",
     severity=ERROR,
-    checks="`index_put_` with `accumulate=True`, mostly the backward of `x[idx]`, gives another result for equal "
+    checks="`index_put_` with `accumulate=True`, mostly the backward of `x[idx]`, gives a different result for equal "
     "inputs.",
     why="On a CPU with two or more threads PyTorch adds float32 values with atomic operations: the order of "
     "the additions, and so the last bits, depends on scheduling. It begins at 32768 elements.",

@@ -15,7 +15,7 @@ PAGE = Page(
     title="cuBLAS works without a fixed workspace",
     severity=ERROR,
     checks="A matrix product differs for equal inputs on a GPU, and CUBLAS_WORKSPACE_CONFIG is not set.",
-    why="With several streams cuBLAS may use another workspace, and with it another order of additions.",
+    why="With several streams cuBLAS may use a different workspace, and with it a different order of additions.",
     example="torch.use_deterministic_algorithms(True)  # raises, or warns, without the variable",
     fix="export `CUBLAS_WORKSPACE_CONFIG=:4096:8` before Python starts",
     limits="The variable is read at the end of the run.",

@@ -15,7 +15,7 @@ PAGE = Page(
     slug="index-put-duplicates",
     title="indices repeat, and the last writer wins",
     severity=ERROR,
-    checks="An indexed assignment (`x[idx] = v`, `put_`, `scatter_`) gives another result for equal inputs.",
+    checks="An indexed assignment (`x[idx] = v`, `put_`, `scatter_`) gives a different result for equal inputs.",
     why="Where an index occurs twice, the thread that writes last decides what stays.",
     example="memory[slots] = values  # slots holds some numbers twice",
     fix="make the indices unique, or say how to combine: `scatter_reduce`",

@@ -19,7 +19,7 @@ PAGE = Page(
     title="the path of the temporary directory affects the results",
     severity=ERROR,
     checks="The difference depends on the temporary directory, and the source hashes, splits or sorts by paths.",
-    why="The same file lies under another path for another user, job or machine.",
+    why="The same file lies under a different path for another user, job or machine.",
     example="is_train = zlib.crc32(path.encode()) / 2**32 < 0.7  # path is absolute",
     fix="hash the name relative to the data folder, not the whole path",
     limits="The directory is proved by experiment, the line comes from the source.",

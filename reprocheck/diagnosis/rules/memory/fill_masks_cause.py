@@ -17,7 +17,7 @@ PAGE = Page(
     why="`torch.use_deterministic_algorithms(True)` also fills fresh tensors with NaN or the greatest integer. A "
     "difference that goes away with it need not come from the order of additions.",
     example="torch.use_deterministic_algorithms(True)  # also fills what torch.empty returns",
-    fix="fix the read itself; to distinguish the two set `torch.utils.deterministic.fill_uninitialized_memory = False`",
+    fix="fix the read itself; to tell the two apart, set `torch.utils.deterministic.fill_uninitialized_memory = False`",
     limits="It is not a cause; it accompanies the one that is.",
 )
 

@@ -17,8 +17,8 @@ PAGE = Page(
     severity=ERROR,
     checks="The runs differ with everything equal, and the code walks through a set of objects that are hashed by "
     "their address (modules, parameters, futures), or sorts by `id`.",
-    why="Such objects are hashed by their address, and addresses are other ones in every process; no hash seed helps.",
-    example="for module in set(model.modules()):\n    nn.init.orthogonal_(module.weight)  # draws in another order",
+    why="Such objects are hashed by their address, and addresses differ from process to process; no hash seed helps.",
+    example="for module in set(model.modules()):\n    nn.init.orthogonal_(module.weight)  # draws in a different order",
     fix="keep a list, or `dict.fromkeys(model.modules())`, which drops duplicates and keeps the order",
     limits="That the order affected the results is shown only if the changed line removes the difference.",
 )

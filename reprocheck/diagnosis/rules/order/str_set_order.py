@@ -12,9 +12,9 @@ PAGE = Page(
     title="the order of a set of strings affects the results",
     severity=ERROR,
     checks="The difference depends on the string-hash seed, and the source iterates over a set.",
-    why="Python hashes strings with another seed in every process. A vocabulary or label table made from a set then "
-    "has another order in every run.",
-    example="vocab = list(set(words))  # another order in every process",
+    why="Python hashes strings with a different seed in every process. A vocabulary or label table made from a set "
+    "then has a different order in every run.",
+    example="vocab = list(set(words))  # a different order in every process",
     fix="sort it: `sorted(set(words))`",
     limits="The hash seed is proved by experiment, the line comes from the source. Sets that a library makes are not "
     "found.",

@@ -12,7 +12,7 @@ PAGE = Page(
     title="floats are added in the order of a set",
     severity=ERROR,
     checks="The difference depends on the string-hash seed, and the source adds up over a set.",
-    why="Adding floats in another order rounds differently: the last bits change, and training makes them grow.",
+    why="Adding floats in a different order rounds differently: the last bits change, and training makes them grow.",
     example="for name in set(penalties):\n    total = total + penalties[name]",
     fix="sort before adding, `for name in sorted(penalties)`, or use `math.fsum` for Python floats",
     limits="The hash seed is proved by experiment, the line comes from the source.",

@@ -14,7 +14,7 @@ PAGE = Page(
     title="a seed is made from the clock or the process number",
     severity=ERROR,
     checks="A seed had another value in the other run, and a clock, `os.getpid` or the host name was asked before it.",
-    why="Time and process numbers are other ones in every run. `int(time.time())` may agree by chance within a second.",
+    why="Time and process numbers differ from run to run. `int(time.time())` may agree by chance within a second.",
     example="seed = int(time.time())\ntorch.manual_seed(seed)",
     fix="seed from the run's seed, as in `base_seed + index`",
     limits="Which of several clock readings went into the seed is shown by the experiment with a constant "

@@ -15,7 +15,7 @@ PAGE = Page(
     severity=ERROR,
     checks="`numpy.random.default_rng()` or `Generator(PCG64())` is called without a seed.",
     why="A new generator takes its seed from the system's entropy. `np.random.seed` does not reach it.",
-    example="np.random.seed(0)\nrng = np.random.default_rng()  # another stream in every run",
+    example="np.random.seed(0)\nrng = np.random.default_rng()  # a different stream in every run",
     fix="give it the run's seed: `np.random.default_rng(seed)`",
     limits="A generator without an effect is recognized only by the experiment that makes its seed constant.",
 )

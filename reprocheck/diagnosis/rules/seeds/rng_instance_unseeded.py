@@ -15,7 +15,7 @@ PAGE = Page(
     severity=ERROR,
     checks="`random.Random()` or `numpy.random.RandomState()` is called without a seed, as in many replay buffers.",
     why="The instance is seeded from the system's entropy; seeding the global generators does not reach it.",
-    example="self.rng = random.Random()  # another stream in every run",
+    example="self.rng = random.Random()  # a different stream in every run",
     fix="pass a seed that comes from the run's seed: `random.Random(seed)`",
     limits="A generator without an effect is recognized only by the experiment that makes its seed constant.",
 )
