@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reprocheck.config.checks import DOCUMENT_FORMATS, any_of
 from reprocheck.config.options import OPTIONS
 from reprocheck.model.tolerance import Tolerance
 
@@ -79,8 +80,8 @@ FORMAT = Annotated[
     str,
     typer.Option(
         "--format",
-        help="The report on standard output: text, html, json or markdown.",
-        metavar="text|html|json|markdown",
+        help=f"The report on standard output: {any_of(DOCUMENT_FORMATS)}.",
+        metavar="|".join(DOCUMENT_FORMATS),
     ),
 ]
 OUTPUT = Annotated[

@@ -10,6 +10,7 @@ import typer
 
 from reprocheck.cli.deliver import Delivery
 from reprocheck.cli.options import NOTHING, OUTPUT, takes
+from reprocheck.config.checks import DOCUMENT_FORMATS, any_of
 from reprocheck.config.checks import FORMATS as NAMES
 from reprocheck.errors import ExitCode
 
@@ -31,7 +32,7 @@ def report(
         str,
         typer.Option(
             "--format",
-            help=f"The report on standard output: {', '.join(NAMES)}; of an index text, html, json or markdown.",
+            help=f"The report on standard output: {any_of(NAMES)}; of an index {any_of(DOCUMENT_FORMATS)}.",
             metavar="|".join(NAMES),
         ),
     ] = "text",

@@ -23,7 +23,10 @@ from reprocheck.model.tolerance import parse as parse_tolerance
 Check = Callable[[Any], Any]
 
 SEED_LIMIT = 2**32 - 1
-FORMATS = ("github", "html", "json", "junit", "markdown", "sarif", "text")
+DOCUMENT_FORMATS = ("html", "json", "markdown", "text")
+"""Of the reports of every command."""
+FORMATS = tuple(sorted((*DOCUMENT_FORMATS, "github", "junit", "sarif")))
+"""Of the report of an audit."""
 
 _SHOWN_LENGTH = 60
 _DEVICE_LIMIT = 10_000
@@ -108,13 +111,18 @@ def boolean(value: Any) -> bool:
     return value
 
 
+def any_of(names: Sequence[str]) -> str:
+    """Such as `json, markdown or text`."""
+    return " or ".join((", ".join(names[:-1]), names[-1]))
+
+
 def choice(*strings: str) -> Check:
     """One of several strings."""
 
     def check(value: Any) -> str:
         if not isinstance(value, str) or value not in strings:
             hint = nearest(value, strings) if isinstance(value, str) else None
-            raise refuse(" or ".join((", ".join(strings[:-1]), strings[-1])), value, hint)
+            raise refuse(any_of(strings), value, hint)
         return strings[strings.index(value)]
 
     return check

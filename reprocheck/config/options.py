@@ -377,7 +377,7 @@ _TABLE = (
         check=checks.choice(*checks.FORMATS),
         default="text",
         group=Group.REPORTS,
-        help="The report on standard output: text, html, json, markdown, github, sarif or junit.",
+        help=f"The report on standard output: {checks.any_of(checks.FORMATS)}.",
     ),
     Option(
         name="output",

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from reprocheck.engine.console import Style
 from reprocheck.model import Audit
 from reprocheck.report.comment import comment_document
+from reprocheck.report.document import Document
+from reprocheck.report.formats import WRITERS
 from reprocheck.report.github import render_github
 from reprocheck.report.json.v1 import render_json
 from reprocheck.report.junit import render_junit
@@ -34,13 +36,17 @@ def render_markdown(audit: Audit, style: Style) -> str:
     return write_markdown(comment_document(audit), style)
 
 
+def _whole(write: Callable[[Document, Style], str]) -> Render:
+    return lambda audit, style: write(audit_document(audit), style)
+
+
 FORMATS: dict[str, Render] = {
+    **{name: _whole(write) for name, write in WRITERS.items()},
     "github": render_github,
     "html": render_html,
     "json": render_json,
     "junit": render_junit,
     "markdown": render_markdown,
     "sarif": render_sarif,
-    "text": render_text,
 }
 """Name → render function; `checks.FORMATS` names the same (tested)."""

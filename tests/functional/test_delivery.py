@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reprocheck.config.checks import DOCUMENT_FORMATS, any_of
 from tests.support.cli import reprocheck
 from tests.support.pages import check_page
 
@@ -65,8 +66,8 @@ def test_formats_and_files_of_long_commands(tmp_path: Path, command: str) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--format", "sarif"), "--format must be html, json, markdown or text, not 'sarif'"),
-        (("--output", "xml=a"), "--output must be html, json, markdown or text, not 'xml' in 'xml=a'"),
+        (("--format", "sarif"), f"--format must be {any_of(DOCUMENT_FORMATS)}, not 'sarif'"),
+        (("--output", "xml=a"), f"--output must be {any_of(DOCUMENT_FORMATS)}, not 'xml' in 'xml=a'"),
         (("--output", "answer.txt"), "--output must be FORMAT=FILE, not 'answer.txt'"),
         (("--output", "text=no/such/folder"), "cannot write text report to no/such/folder"),
     ],

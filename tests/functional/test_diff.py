@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reprocheck.commands.diff.sides import open_sides
+from reprocheck.config.checks import DOCUMENT_FORMATS, any_of
 from reprocheck.errors import UsageError
 from tests.support.cli import Ran, reprocheck
 
@@ -194,7 +195,7 @@ def test_without_the_evidence_of_runs_digests_are_compared(saved: Path, copy: Pa
         (("t.py", "latest"), "not valid JSON"),
         (("/dev/zero", "latest"), "no regular file"),
         ((".", "latest"), "holds no audit.json"),
-        (("latest", "latest", "--format", "sarif"), "--format must be html, json, markdown or text"),
+        (("latest", "latest", "--format", "sarif"), f"--format must be {any_of(DOCUMENT_FORMATS)}"),
         (("latest", "latest", "--tolerance", "x"), "--tolerance must be"),
     ],
 )

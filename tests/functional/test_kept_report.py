@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from reprocheck.config.checks import DOCUMENT_FORMATS, any_of
 from tests.support.cli import reprocheck
 from tests.support.pages import check_page
 
@@ -49,6 +50,6 @@ def test_a_kept_audit_in_every_format_and_in_the_index(tmp_path: Path) -> None:
 
     refused = reprocheck("report", "--index", "--format", "sarif", cwd=tmp_path)
     assert (refused.code, refused.out) == (2, "")
-    assert "--format must be html, json, markdown or text" in refused.err
+    assert f"--format must be {any_of(DOCUMENT_FORMATS)}" in refused.err
     missing = reprocheck("report", "nowhere", cwd=tmp_path)
     assert (missing.code, "there is no audit or file nowhere" in missing.err) == (2, True)

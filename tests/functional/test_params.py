@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reprocheck.config.checks import DOCUMENT_FORMATS, any_of
 from tests.support.cli import Ran, reprocheck
 
 TRAININGS = """\
@@ -142,9 +143,7 @@ def test_no_verdict_and_usage(folder: Path) -> None:
     ran = params(folder, "--seeds", "1", "t.py:fails", code=3)
     assert "the run with seed 0 failed: ValueError: no data here" in ran.out
     assert "did you mean train?" in params(folder, "t.py:trian", code=2).err
-    assert (
-        "--format must be html, json, markdown or text" in params(folder, "--format", "xml", "t.py:train", code=2).err
-    )
+    assert f"--format must be {any_of(DOCUMENT_FORMATS)}" in params(folder, "--format", "xml", "t.py:train", code=2).err
 
 
 def test_numbers_that_are_none_are_an_error_even_where_the_target_swallows_its_end(folder: Path) -> None:

@@ -294,7 +294,10 @@ class TestOrigin:
         ("changes", "arguments"),
         [
             ({"kind": "op"}, "inputs   equal in both runs: the difference arises in this operation"),
-            ({"kind": "generator", "argument": "torch cpu"}, "inputs   the generator (torch cpu) was in a different state"),
+            (
+                {"kind": "generator", "argument": "torch cpu"},
+                "inputs   the generator (torch cpu) was in a different state",
+            ),
             ({"kind": "outside", "argument": "argument 1 (mat2)"}, "inputs   argument 1 (mat2) came in from outside"),
             ({"kind": "outside", "argument": "x", "is_batch": True}, "inputs   x, the model's batch, came in from"),
             (
