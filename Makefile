@@ -33,7 +33,7 @@ demo: $(VENV)/.test
 	$(BIN)/reprocheck run examples/wine_mlp.py -- --epochs 10 --seed {seed}
 
 # Four processes on two cores: tests of whole audits wait for other processes most of the time.
-PYTEST := $(BIN)/python -m pytest -n 4 --dist worksteal
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadgroup
 test test-slow: export PYTHONDONTWRITEBYTECODE =
 
 test: $(VENV)/.test

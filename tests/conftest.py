@@ -39,6 +39,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         os.environ.pop(COMMAND_VARIABLE, None)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a fixture of their module stay in one process of xdist, which makes it once."""
+    for item in items:
+        definitions = item._fixtureinfo.name2fixturedefs.values()
+        if any(one.scope == "module" for found in definitions for one in found):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(autouse=True)
 def _templates(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.node.get_closest_marker("own_templates"):
