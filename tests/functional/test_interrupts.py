@@ -24,11 +24,11 @@ from reprocheck.__main__ import main
 main()
 """
 BETWEEN_RUNS = """\
-import reprocheck.commands.run.audit
+import reprocheck.commands.run.sides
 def judge_seed(*args):
     open("ready", "w").close()
     time.sleep(300)
-sys.modules["reprocheck.commands.run.audit"].judge_seed = judge_seed
+sys.modules["reprocheck.commands.run.sides"].judge_seed = judge_seed
 """
 WAITS = """\
 import os, time

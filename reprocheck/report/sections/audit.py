@@ -93,7 +93,7 @@ def _summary(audit: Audit) -> list[Block]:
     """What no other line says. Without a verdict the first lines have said it."""
     if audit.verdict is Verdict.NO_VERDICT:
         return []
-    said = {_no_difference(audit), _varied(audit), "1 of 1 seed differ between runs"}
+    said = {_no_difference(audit), _varied(audit), "1 of 1 seed differs between runs"}
     left = [part for part in audit.summary.split("; ") if part not in said]
     return [clip("; ".join(left))] if left else []
 
