@@ -40,7 +40,7 @@ def _whole(write: Callable[[Document, Style], str]) -> Render:
     return lambda audit, style: write(audit_document(audit), style)
 
 
-FORMATS: dict[str, Render] = {
+_FORMATS: dict[str, Render] = {
     **{name: _whole(write) for name, write in WRITERS.items()},
     "github": render_github,
     "html": render_html,
@@ -49,4 +49,5 @@ FORMATS: dict[str, Render] = {
     "markdown": render_markdown,
     "sarif": render_sarif,
 }
+FORMATS = dict(sorted(_FORMATS.items()))
 """Name → render function; `checks.FORMATS` names the same (tested)."""
