@@ -38,6 +38,7 @@ class Options(TypedDict, total=False):
     seed: int | Sequence[int]
     repeats: int
     jobs: int
+    nproc: int
     ambient: str
     seeding: str
     cudnn_deterministic: bool

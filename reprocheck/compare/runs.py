@@ -13,6 +13,7 @@ from reprocheck.compare.grid import step_grid
 from reprocheck.compare.near import Pair, beyond_tolerance
 from reprocheck.compare.pairs import pair_differs, pairs_by_name, tensor_divergence
 from reprocheck.compare.printed import compare_printed
+from reprocheck.compare.ranks import compare_ranks, first_of
 from reprocheck.compare.steps import StepDifference, compare_steps, has_observations, hashed_elsewhere
 from reprocheck.model import (
     Compare,
@@ -35,6 +36,8 @@ ELSEWHERE = "one run had its tensors read on a GPU, the other on the host: that 
 
 CALLS = "model calls"
 """What there is to compare of a target that took no step."""
+_OF_TRAINING = ("initial parameters", "steps", "outputs")
+"""What a process has that trains: one that only launches ranks has none of it."""
 NOT_REACHED = "the returned value"
 """Of a function that ended before it gave one."""
 
@@ -43,7 +46,7 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
     """Two runs of one seed."""
     if a.partial or b.partial:
         common = min(len(a.steps), len(b.steps)) // RECORD_SIZE
-        a, b, request = cut(a, common), cut(b, common), replace(request, compare=())
+        a, b, request = cut(a, common, is_own=True), cut(b, common, is_own=True), replace(request, compare=())
     runs = (a.spec.id, b.spec.id)
     compared: list[str] = []
     missing: list[NotCompared] = []
@@ -83,15 +86,23 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
                 found.append((AT_END, 3, _informational_divergence(item, runs)))
     missing += dict.fromkeys((*a.unobserved, *b.unobserved))
     found.sort(key=lambda entry: entry[:2])
+    own = found[0][2] if found else None
+    of_ranks, compared_in_ranks, missing_in_ranks = compare_ranks(a, b, request, compare)
+    if compared_in_ranks:
+        passed = _OF_TRAINING if not compared else () if a.initial or count_steps(a.steps) else _OF_TRAINING[:2]
+        missing = [item for item in missing if item.what not in passed or item.is_result]
+        compared += (what for what in compared_in_ranks if what not in compared)
+    missing += missing_in_ranks
     notes = ["steps of independent optimizers came in a different order, each with equal numbers"] if reordered else []
     notes += [f"within the tolerance, with different bits: {', '.join(near[:5])}" + _more(near[5:])] if near else []
     return Comparison(
-        divergence=found[0][2] if found else None,
+        divergence=first_of([*([] if own is None else [own]), *of_ranks]),
         compared=tuple(compared),
         not_compared=tuple(missing),
         informational=tuple(informational),
         notes=tuple(dict.fromkeys([*notes, *a.notes, *b.notes])),
         grid=None if steps is None or unmeasured else step_grid(a.steps, b.steps, runs),
+        ranks=tuple(of_ranks),
     )
 
 
@@ -127,8 +138,9 @@ def _more(names: Sequence[str]) -> str:
     return f" and {len(names)} more" if names else ""
 
 
-def cut(evidence: Evidence, steps: int) -> Evidence:
-    """As if the run had been ended after so many steps. What came after the last step is a record of its own."""
+def cut(evidence: Evidence, steps: int, *, is_own: bool = False) -> Evidence:
+    """As if the run, and each of its ranks unless `is_own`, had been ended after so many steps. What came after the
+    last step is a record of its own."""
     kept = memoryview(evidence.steps)[: steps * RECORD_SIZE]
     return replace(
         evidence,
@@ -141,6 +153,9 @@ def cut(evidence: Evidence, steps: int) -> Evidence:
         outputs=(),
         has_output=False,
         variables=(),
+        ranks=evidence.ranks
+        if is_own
+        else tuple(replace(one, evidence=cut(one.evidence, steps)) for one in evidence.ranks),
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+from reprocheck.compare.ranks import first_of
 from reprocheck.compare.runs import UNMEASURED
 from reprocheck.compare.steps import history_digest
 from reprocheck.errors import ExitCode
@@ -13,10 +14,13 @@ from reprocheck.model import (
     Audit,
     Compare,
     Comparison,
+    Divergence,
     Evidence,
     Informational,
     NotCompared,
     Outcome,
+    RankEvidence,
+    RankSummary,
     Request,
     RunSummary,
     SeedAudit,
@@ -65,7 +69,17 @@ def judge_seed(runs: SeedRuns, repeats: int) -> SeedAudit:
         informational=tuple(_worst(runs.comparisons)),
         notes=tuple(dict.fromkeys(note for comparison in runs.comparisons for note in comparison.notes)),
         grids=tuple(comparison.grid for comparison in runs.comparisons if comparison.grid is not None),
+        ranks=_first_of_each(runs.comparisons),
     )
+
+
+def _first_of_each(comparisons: Sequence[Comparison]) -> tuple[Divergence, ...]:
+    """Of every rank that differs in some pair of runs, the first difference."""
+    by_rank: dict[int | None, list[Divergence]] = {}
+    for comparison in comparisons:
+        for divergence in comparison.ranks:
+            by_rank.setdefault(divergence.rank, []).append(divergence)
+    return tuple(found for rank in sorted(by_rank, key=str) if (found := first_of(by_rank[rank])) is not None)
 
 
 def _nothing_compared(comparisons: Sequence[Comparison]) -> str:
@@ -102,15 +116,17 @@ def _worst(comparisons: Sequence[Comparison]) -> Iterable[Informational]:
 
 
 def _summary(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
+    """Where the process of the run trains nothing itself, its ranks stand for it."""
+    ranks = () if evidence is None else tuple(map(_rank, evidence.ranks))
     return RunSummary(
         id=outcome.spec.id,
         repeat=outcome.spec.repeat,
         status=outcome.status,
         reason=outcome.reason,
         stderr_tail=outcome.stderr_tail if outcome.status is not Status.COMPLETED else "",
-        init="" if evidence is None else digest_of(evidence.initial),
-        steps_digest="" if evidence is None else history_digest(evidence.steps, evidence.optimizers),
-        steps=0 if evidence is None else count_steps(evidence.steps),
+        init="" if evidence is None else digest_of(evidence.initial) or _over([one.init for one in ranks]),
+        steps_digest="" if evidence is None else _history(evidence) or _over([one.steps_digest for one in ranks]),
+        steps=0 if evidence is None else count_steps(evidence.steps) or max((one.steps for one in ranks), default=0),
         output="" if evidence is None else digest_of(evidence.outputs),
         metrics={} if evidence is None else metrics_of(evidence),
         seconds=outcome.seconds,
@@ -122,6 +138,35 @@ def _summary(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
         reused_from=outcome.reused_from,
         out_of_memory=outcome.out_of_memory,
         digests=outcome.digests,
+        ranks=ranks,
+    )
+
+
+def _history(evidence: Evidence) -> str:
+    """Empty for a process that takes no step, and only launches ranks."""
+    if evidence.ranks and not count_steps(evidence.steps):
+        return ""
+    return history_digest(evidence.steps, evidence.optimizers)
+
+
+def _over(digests: Sequence[str]) -> str:
+    """One digest over those of all ranks; empty where one of them has none."""
+    from xxhash import xxh3_128_hexdigest
+
+    return xxh3_128_hexdigest("\n".join(digests).encode()) if digests and all(digests) else ""
+
+
+def _rank(one: RankEvidence) -> RankSummary:
+    return RankSummary(
+        rank=one.rank,
+        start=one.start,
+        local_rank=one.local_rank,
+        world_size=one.world_size,
+        host=one.host,
+        init=digest_of(one.evidence.initial),
+        steps_digest=history_digest(one.evidence.steps, one.evidence.optimizers),
+        steps=count_steps(one.evidence.steps),
+        closed=not one.evidence.partial,
     )
 
 

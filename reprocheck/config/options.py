@@ -93,6 +93,15 @@ _TABLE = (
         help="Runs at the same time.",
     ),
     Option(
+        name="nproc",
+        type=int,
+        metavar="N",
+        check=checks.integer(1, _MANY),
+        default=None,
+        group=Group.RUNS,
+        help="Start N ranks of a script or module in every run, with torch's own launcher (torchrun).",
+    ),
+    Option(
         name="ambient",
         metavar="vary|fixed",
         check=checks.member(AmbientMode),

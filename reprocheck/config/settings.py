@@ -20,6 +20,7 @@ from reprocheck.model import (
     Request,
     Settings,
     Target,
+    TargetKind,
 )
 from reprocheck.protocol.reading import read_whole
 
@@ -95,6 +96,21 @@ def merge(cli_values: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[s
     return merged
 
 
+def launched(target: Target, ranks: int) -> Target:
+    """The same with so many ranks: what torchrun starts. Raises UsageError."""
+    if target.function is not None:
+        hint = "name the script, or let the function start its ranks itself (torch.multiprocessing.spawn)"
+        raise UsageError(f"--nproc starts ranks of a script or a module, and {target.text} is a function", hint)
+    words = ["--standalone", "--nproc_per_node", str(ranks)]
+    words += ["-m", str(target.module)] if target.path is None else [target.text]
+    return Target(
+        text="-m torch.distributed.run",
+        kind=TargetKind.MODULE,
+        module="torch.distributed.run",
+        argv=(*words, *target.argv),
+    )
+
+
 def build_request(target: Target, options: Mapping[str, Any]) -> Request:
     """Merged options → the request to audit. The target already has its arguments (`options["arg"]`)."""
     if options["in_process_repeat"] and target.function is None:
@@ -119,7 +135,7 @@ def build_request(target: Target, options: Mapping[str, Any]) -> Request:
         max_steps=options["max_steps"],
     )
     return Request(
-        target=target,
+        target=target if options["nproc"] is None else launched(target, options["nproc"]),
         settings=settings,
         seeds=options["seed"],
         repeats=options["repeats"],

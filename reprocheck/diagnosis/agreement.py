@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reprocheck.compare.verdict import unasked
+from reprocheck.diagnosis.agree import first_difference
 from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
 from reprocheck.diagnosis.generators import drawn_before_seeded, drawn_unseeded, steps_until_all_used
 from reprocheck.diagnosis.ledger_file import entries_as_of
@@ -22,6 +23,7 @@ from reprocheck.diagnosis.source.scan import scan
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import Templates
+from reprocheck.evidence.run import Ran
 from reprocheck.model import (
     Evidence,
     Finding,
@@ -33,10 +35,12 @@ from reprocheck.model import (
     SelfSeeding,
     Target,
     UnseededGenerator,
+    as_rank,
 )
 from reprocheck.model.explanation import Arm, Attribution, Case, SourceHit
 from reprocheck.model.kinds import AttributionKind, SourceKind
 from reprocheck.model.run_spec import PLAIN
+from reprocheck.protocol import count_steps
 
 STEPS = 10
 """Optimizer steps after which these runs end, unless a generator is first used later."""
@@ -65,8 +69,12 @@ def explain_agreement(
 
     `firsts` and `lasts` have a run of each seed, `equal` the pairs of seeds whose runs agree.
     """
-    first = firsts[0]
     runner = ExperimentRunner(planner, progress, planner.request.explain_budget, templates=templates)
+    of_run = firsts[0]
+    runner.rank = _trains_in(of_run)
+    firsts = [as_rank(one, runner.rank) for one in firsts]
+    lasts = [as_rank(one, runner.rank) for one in lasts]
+    first = firsts[0]
     limit = steps_until_all_used(first, STEPS)
     hits = scan(Path(path) for path in first.sources)
     case = Case(
@@ -91,6 +99,7 @@ def explain_agreement(
             ran = runner.run("was that luck?", [_unseeded(runner, first, limit, place)])[0]
             depends = runner.agree(first, ran, limit) is False
     if depends and isinstance(place, Place):
+        first = _seen_where_it_differs(runner, of_run, first, ran, limit)
         case, why_not = _dependent(runner, first, case, limit, place)
     elif runner.left >= 1 and _is_worth_a_run(equal, hits):
         ran = runner.run("following the seed", [runner.spec(first, limit=limit, instruments=Instruments(ledger=True))])[
@@ -106,6 +115,22 @@ def explain_agreement(
         not_done=not_done,
         self_seeding=_self_seeding(planner.request, why_not, unseeded),
     )
+
+
+def _trains_in(run: Evidence) -> int | None:
+    """The rank to look at where the process of the run only launches ranks."""
+    return run.ranks[0].rank if run.ranks and not count_steps(run.steps) else None
+
+
+def _seen_where_it_differs(
+    runner: ExperimentRunner, of_run: Evidence, first: Evidence, ran: Ran, limit: int | None
+) -> Evidence:
+    """The first run from the rank that depends on our seeds, from which further runs are looked at, too."""
+    difference = first_difference(first, ran, runner.request, limit) if isinstance(ran, Evidence) else None
+    if difference is None or difference.rank is None:
+        return first
+    runner.rank = difference.rank
+    return as_rank(of_run, runner.rank)
 
 
 def _may_be_luck(seeded: Evidence, unseeded: Evidence, limit: int | None) -> bool:

@@ -23,9 +23,11 @@ from reprocheck.model import (
     Outcome,
     RunSpec,
     Settings,
+    as_rank,
 )
 from reprocheck.model.explanation import Hold
 from reprocheck.model.run_spec import PLAIN
+from reprocheck.protocol.rank_folders import folder_of_rank
 
 
 class ExperimentRunner:
@@ -44,6 +46,8 @@ class ExperimentRunner:
         self._base = base
         self._templates = templates or Templates(Isolation.PROCESS)
         self.request = planner.request
+        self.rank: int | None = None
+        """The rank from which runs are looked at; None: the process of the run."""
         self.hold = Hold()
         """Causes that are known are held constant in every run, unless it says otherwise."""
         self.spent = 0
@@ -118,7 +122,12 @@ class ExperimentRunner:
         # Runs with one temporary directory go one after the other.
         shared = len({spec.environment.get("TMPDIR") for spec in specs}) < len(specs)
         jobs = 1 if shared else self.request.jobs
-        return [read_run(outcome) for outcome in launch(specs, jobs, self._progress, watch, self._templates)]
+        outcomes = launch(specs, jobs, self._progress, watch, self._templates)
+        return [seen_from(read_run(outcome), self.rank) for outcome in outcomes]
+
+    def folder_of(self, spec: RunSpec) -> Path:
+        """Where what is looked at of a run is written."""
+        return spec.directory if self.rank is None else folder_of_rank(spec.directory, self.rank)
 
     def run_in_turn(self, question: str, specs: Sequence[RunSpec], goes_on: Callable[[list[Ran]], bool]) -> list[Ran]:
         """Make runs one after the other as long as what there is says so. Raises Interrupted."""
@@ -143,6 +152,15 @@ class ExperimentRunner:
         if first_difference(a, b, self.request, limit) is not None:
             return False
         return None if self._templates.share(a.spec.id, b.spec.id) else True
+
+
+def seen_from(ran: Ran, rank: int | None) -> Ran:
+    """A run as it is seen from one of its ranks. None: from its own process."""
+    if rank is None:
+        return ran
+    if isinstance(ran, Evidence):
+        return as_rank(ran, rank)
+    return replace(ran, spec=replace(ran.spec, directory=folder_of_rank(ran.spec.directory, rank)))
 
 
 def _apart(spec: RunSpec, made_with: Sequence[RunSpec]) -> RunSpec:

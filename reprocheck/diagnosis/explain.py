@@ -23,7 +23,7 @@ from reprocheck.diagnosis.torch_warnings import nondeterministic
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import MOST_IDLE, Templates
-from reprocheck.model import Divergence, Edit, Evidence, Finding, NotCompared, Workdir
+from reprocheck.model import Divergence, Edit, Evidence, Finding, NotCompared, Workdir, as_rank
 from reprocheck.model.drift import DriftAnswer
 from reprocheck.model.explanation import Attribution, Case, Explanation, Hold, SourceHit, Trial
 from reprocheck.model.kinds import AttributionKind, Confidence, OriginKind, Severity
@@ -58,6 +58,8 @@ def explain_difference(
     progress.further(planner.request.explain_budget)
     templates.idle = MOST_IDLE
     runner = ExperimentRunner(planner, progress, planner.request.explain_budget, templates=templates)
+    runner.rank = divergence.rank
+    a, b = as_rank(a, divergence.rank), as_rank(b, divergence.rank)
     hits = scan(Path(path) for path in a.sources)
     rounds: list[_Round] = []
     trials: list[Trial] = []

@@ -128,7 +128,7 @@ def _traced_pair(
         runner.spec(run, instruments=Instruments(ledger=True, trace=window), against=(a, b, *before)) for run in (a, b)
     ]
     endless = window is not None and (window.last is None or window.last >= _steps(a, b))
-    ran = runner.run("tracing operations", specs, TraceWatch(*(spec.directory for spec in specs)) if endless else None)
+    ran = runner.run("tracing operations", specs, TraceWatch(*map(runner.folder_of, specs)) if endless else None)
     return ran[0], ran[1]
 
 

@@ -36,6 +36,7 @@ from reprocheck.protocol import (
 )
 from reprocheck.protocol.child_marks import CHILDREN_FILE
 from reprocheck.protocol.inputs import digest_of, kind_of, machine, modules_in, names_in, packages_in, stat_of
+from reprocheck.protocol.rank_folders import RANKS_FOLDER
 from reprocheck.protocol.reading import number, parse_json, read_lines, read_whole, table, texts, write_new
 from reprocheck.protocol.secrets import key_of
 
@@ -175,6 +176,8 @@ def _check_report(report: Mapping[str, Any], request: Request, runs: Sequence[Ru
 
 
 def _check_run(earlier: Path, request: Request, evidence: Path) -> None:
+    if os.path.lexists(earlier / RANKS_FOLDER):
+        raise NotReusable("runs with several ranks are always made")
     if earlier.is_symlink() or (read_end(earlier) or {}).get("status") not in ("finished", "stopped"):
         raise NotReusable("the earlier evidence is incomplete")
     by_values = request.against is not None or request.baseline is not None or request.tolerance.options

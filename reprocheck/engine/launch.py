@@ -38,12 +38,16 @@ from reprocheck.protocol import (
     encode_spec,
 )
 from reprocheck.protocol.package import WORKER_FILE
+from reprocheck.protocol.rank_folders import all_stopped
 from reprocheck.protocol.reading import open_regular, write_new
 from reprocheck.protocol.seal import seal
 from reprocheck.protocol.secrets import key_of, mask_file, mask_text, private, secrets_of
 
 POLL_SECONDS = 0.02
 PROGRESS_SECONDS = 0.5
+LOOK_SECONDS = 0.2
+STOPPED_GRACE = 2.0
+"""Seconds for the end of a run whose ranks were all ended after their steps."""
 DISK_FULL = 1 << 16
 """Free bytes below which a lost run is put down to the disk."""
 
@@ -69,6 +73,10 @@ class _Active:
     standstill: Standstill
     children: ChildWatch
     reported: float = 0.0
+    looked: float = 0.0
+    """When ranks were last looked at."""
+    stopped: float | None = None
+    """Since when all of them have stopped."""
 
     @property
     def seconds(self) -> float:
@@ -207,6 +215,10 @@ def _output(spec: RunSpec, name: str) -> BinaryIO:
 def _check(run: _Active, progress: Progress) -> Outcome | None:
     run.children.look()
     code = run.process.poll()
+    if code is None and _waits_in_vain(run):
+        seconds = run.seconds
+        _end(run)
+        return _conclude(run.spec, 0, seconds)
     timeout = run.spec.settings.timeout
     if code is not None:
         seconds = run.seconds
@@ -221,6 +233,20 @@ def _check(run: _Active, progress: Progress) -> Outcome | None:
             return _give_up(run, Status.LOST, reason)
         progress.run_step(run.spec.id, steps_so_far(run.spec), run.seconds)
     return None
+
+
+def _waits_in_vain(run: _Active) -> bool:
+    """Whether all ranks were ended after the steps that were asked for, a while ago: what started them may wait for
+    something that comes after those steps."""
+    now = time.monotonic()
+    if now < run.looked + LOOK_SECONDS or not run.spec.is_cut:
+        return False
+    run.looked = now
+    if not all_stopped(run.spec.directory):
+        run.stopped = None
+        return False
+    run.stopped = run.stopped or now
+    return now > run.stopped + STOPPED_GRACE
 
 
 def _give_up(run: _Active, status: Status, reason: str) -> Outcome:
@@ -244,7 +270,9 @@ def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
     """A run succeeded when its evidence is complete, whatever its exit status says."""
     end = read_end(spec.directory)
     status, reason, usage, memory = Status.LOST, "", False, None
-    if end is None:
+    if (end is None or end["status"] == "failed") and spec.is_cut and all_stopped(spec.directory):
+        status = Status.COMPLETED  # without what its ranks do later, it fails or waits for it
+    elif end is None:
         ended = f"ended by {_signal_name(-code)}" if code < 0 else f"exited with status {code}"
         reason = f"{ended} without closing its evidence"
         reason += _why_no_end(spec)

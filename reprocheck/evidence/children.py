@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,18 +24,19 @@ from reprocheck.protocol.reading import open_regular
 MOST_BYTES = 1 << 22
 
 
-def children_of(folder: Path) -> tuple[NotCompared, ...]:
-    """What a run's child processes did that was not observed."""
+def children_of(folder: Path, observed: Collection[int] = ()) -> tuple[NotCompared, ...]:
+    """What a run's child processes did that was not observed. `observed`: the numbers of those that were."""
     marks: dict[str, set[int]] = {}
     ranks: dict[int, int] = {}
     for pid, how, rank in _marks(folder):
         marks.setdefault(how, set()).add(pid)
         if rank is not None:
             ranks[pid] = rank
-    trained = marks.get(TRAINED, set()) | (marks.get(MAPPED, set()) - marks.get(FOLLOWED, set()))
-    called = marks.get(CALLED, set()) - trained
-    wrote = marks.get(WROTE, set()) - trained
-    started = len(marks.get(STARTED, set())) - len(marks.get(MAPPED, set()))
+    mapped = marks.get(MAPPED, set())
+    trained = (marks.get(TRAINED, set()) | (mapped - marks.get(FOLLOWED, set()))) - set(observed)
+    called = marks.get(CALLED, set()) - trained - set(observed)
+    wrote = marks.get(WROTE, set()) - trained - set(observed)
+    started = len(marks.get(STARTED, set())) - len(mapped | set(observed))
     not_compared = []
     if LATE in marks:
         reason = (
@@ -61,7 +62,7 @@ def children_of(folder: Path) -> tuple[NotCompared, ...]:
     return tuple(not_compared)
 
 
-_UNSEEN = "only the process that runs the target is observed"
+_UNSEEN = "only the process that runs the target is observed, and ranks of a distributed training"
 
 
 def _processes(count: int, did: str, reason: str, *, is_result: bool = False, which: str = "") -> NotCompared:

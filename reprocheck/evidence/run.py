@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from reprocheck.errors import NoVerdictError
 from reprocheck.evidence.children import children_of
+from reprocheck.evidence.ranks import RankRestarted, load_ranks, with_ranks
 from reprocheck.model import (
     CheckpointRecord,
     Evidence,
@@ -39,6 +41,7 @@ from reprocheck.protocol import (
     seal,
 )
 from reprocheck.protocol.chain import check_chain
+from reprocheck.protocol.rank_folders import all_stopped
 
 TAIL_BYTES = 8192
 MOST_END = 16 * 2**20
@@ -111,7 +114,29 @@ def read_tail(path: Path) -> str:
 def load_evidence(outcome: Outcome) -> Evidence:
     """The evidence of a completed run. Raises EvidenceUnreadable."""
     with readable(outcome.spec.directory):
-        return _load_stopped(outcome) if outcome.status is Status.STOPPED else _load(outcome)
+        try:
+            ranks, missing = load_ranks(outcome, _load_one, _lines_so_far)
+        except RankRestarted as error:
+            raise EvidenceUnreadable(error.message) from error
+        pids = {one.evidence.pid for one in ranks}
+        # Ended once all its ranks had stopped: it waited for something that came after.
+        waits = outcome.status is Status.COMPLETED and not _has_ended(outcome) and all_stopped(outcome.spec.directory)
+        run = _load_one(replace(outcome, status=Status.STOPPED) if waits else outcome, pids)
+        return with_ranks(run, ranks, missing)
+
+
+def _load_one(outcome: Outcome, ranks: Collection[int] = ()) -> Evidence:
+    return _load_stopped(outcome) if outcome.status is Status.STOPPED else _load(outcome, ranks)
+
+
+def _lines_so_far(outcome: Outcome) -> Iterator[dict[str, Any]]:
+    """Those of a rank up to where it says which it is."""
+    return itertools.islice(reading.read_lines(outcome.spec.directory / EVIDENCE_FILE, cut=True), 2)
+
+
+def _has_ended(outcome: Outcome) -> bool:
+    end = read_end(outcome.spec.directory)
+    return end is not None and end["status"] in ("finished", "stopped")
 
 
 def read_run(outcome: Outcome) -> Ran:
@@ -141,7 +166,7 @@ def readable(folder: Path, what: str = "evidence") -> Iterator[None]:
         raise EvidenceUnreadable(f"the {what} in {folder} is damaged: {problem}") from error
 
 
-def _load(outcome: Outcome) -> Evidence:
+def _load(outcome: Outcome, ranks: Collection[int] = ()) -> Evidence:
     folder = outcome.spec.directory
     lines = whole_lines(outcome)
     end = lines[-1]
@@ -181,7 +206,7 @@ def _load(outcome: Outcome) -> Evidence:
         checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
         sources=tuple(map(reading.text, reading.items(one.get("sources", {}).get("paths", [])))),
         facts=tuple(_fact(fact) for fact in reading.items(one.get(FACT_RECORD, {}).get("facts", []))),
-        unobserved=(*(_unobserved(line) for line in (*unobserved, *not_compared)), *children_of(folder)),
+        unobserved=(*(_unobserved(line) for line in (*unobserved, *not_compared)), *children_of(folder, ranks)),
         reads=_reads(one.get("inputs", {})),
     )
 
@@ -259,6 +284,7 @@ def _load_stopped(outcome: Outcome) -> Evidence:
         notes=(),
         values=folder / VALUES_FILE,
         partial=True,
+        pid=reading.whole(lines[0].get("pid", 0)) if lines else 0,
     )
 
 

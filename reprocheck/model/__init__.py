@@ -10,6 +10,7 @@ from reprocheck.model.answer import (
     Finding,
     MetricShift,
     MetricSummary,
+    RankSummary,
     RunSummary,
     SeedAudit,
     SelfSeeding,
@@ -46,8 +47,10 @@ from reprocheck.model.run_evidence import (
     LiveTensor,
     Outcome,
     OutOfMemory,
+    RankEvidence,
     Status,
     TensorRecord,
+    as_rank,
 )
 from reprocheck.model.run_spec import (
     Cut,
@@ -94,6 +97,8 @@ __all__ = [
     "Nudge",
     "OutOfMemory",
     "Outcome",
+    "RankEvidence",
+    "RankSummary",
     "Request",
     "RunSpec",
     "RunSummary",
@@ -113,4 +118,5 @@ __all__ = [
     "UnseededGenerator",
     "Verdict",
     "Workdir",
+    "as_rank",
 ]

@@ -74,6 +74,23 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RankSummary:
+    """One rank of a run as the report shows it; digests as those of a run."""
+
+    rank: int
+    start: int
+    """How many processes were this rank before."""
+    local_rank: int | None
+    world_size: int | None
+    host: str
+    init: str
+    steps_digest: str
+    steps: int
+    closed: bool
+    """Its evidence is complete."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """One run as the report shows it. Digests are 32 hexadecimal digits, empty when not observed."""
 
@@ -101,6 +118,7 @@ class RunSummary:
     out_of_memory: OutOfMemory | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     """Of the files of its evidence."""
+    ranks: tuple[RankSummary, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +135,8 @@ class SeedAudit:
     notes: tuple[str, ...] = ()
     grids: tuple[StepGrid, ...] = ()
     """Of the runs whose steps differ from those of the first."""
+    ranks: tuple[Divergence, ...] = ()
+    """The first difference of each rank that differs. Between ranks there is no order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

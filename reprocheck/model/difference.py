@@ -48,6 +48,8 @@ class Divergence:
     """One sentence that a reader needs with it."""
     op: str | None = None
     location: Location | None = None
+    rank: int | None = None
+    """The rank of a distributed training that it was seen in; None: the process of the run."""
 
 
 EQUAL, DIFFERENT, NOT_COMPARED, NOTHING = "=!?."
@@ -107,3 +109,5 @@ class Comparison:
     notes: tuple[str, ...] = ()
     grid: StepGrid | None = None
     """Where their steps differ."""
+    ranks: tuple[Divergence, ...] = ()
+    """The first difference of each rank that differs. Between ranks there is no order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,3 +218,47 @@ class Evidence:
     """What the target made and the worker could not see."""
     reads: tuple[str, ...] = ()
     """Real paths of what the run read, listed or asked after, of plain runs; not of files that it had made itself."""
+    ranks: tuple[RankEvidence, ...] = ()
+    """Processes of the run that are ranks of a distributed training, in order."""
+
+    @property
+    def elsewhere(self) -> tuple[NotCompared, ...]:
+        """What is not seen by who looks at the process of the run alone."""
+        if not self.ranks:
+            return self.unobserved
+        count = len({one.rank for one in self.ranks})
+        what = f"{count} rank{'s' if count > 1 else ''} of a distributed training"
+        reason = "only the process of the run is looked at here"
+        return (*self.unobserved, NotCompared(what=what, reason=reason, is_result=True, kind="ranks", count=count))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankEvidence:
+    """One rank of a run."""
+
+    rank: int
+    start: int
+    """How many processes were this rank before: a run may start all ranks again, fold by fold."""
+    local_rank: int | None
+    world_size: int | None
+    host: str
+    left_open: bool
+    """The process before it had not closed its evidence: which of two at work at once is which, is chance."""
+    from_start: bool
+    """It was seeded as the run is; else it was met where it joined its group."""
+    evidence: Evidence
+
+    @property
+    def name(self) -> str:
+        """As a report names it."""
+        return f"rank {self.rank}" + (f" (start {self.start + 1})" if self.start else "")
+
+
+def as_rank(run: Evidence, rank: int | None) -> Evidence:
+    """A run as it is seen from one of its ranks, first start; the others stay beside it. None: the run itself. A run
+    without that rank stays as it is."""
+    own = next((one for one in run.ranks if one.rank == rank and not one.start), None)
+    if own is None:
+        return run
+    others = tuple(one for one in run.ranks if one is not own)
+    return replace(own.evidence, ranks=others, sources=run.sources, reads=run.reads, files=run.files)

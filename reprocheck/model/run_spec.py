@@ -206,3 +206,10 @@ class RunSpec:
         """Nothing is recorded beyond the ordinary and nothing is changed: so are the runs that a verdict rests on,
         unless they are traced or call the function twice."""
         return self.instruments == PLAIN and self.interventions == UNCHANGED
+
+    @property
+    def is_cut(self) -> bool:
+        """It is ended after some steps, or before the first one."""
+        trace = self.instruments.trace
+        last = None if trace is None else trace.last
+        return self.settings.max_steps is not None or self.instruments.weights or last is not None

@@ -24,6 +24,7 @@ from reprocheck.protocol import (
     VALUES_FILE,
 )
 from reprocheck.protocol.child_marks import CHILDREN_FILE
+from reprocheck.protocol.rank_folders import RANKS_FOLDER, rank_folders
 from reprocheck.protocol.reading import BLOCK, open_regular
 
 FILES = (
@@ -36,8 +37,12 @@ MOST_BYTES = 2**30
 
 
 def seal(folder: Path) -> dict[str, str]:
-    """File → digest, for those that are there; empty for one that cannot be read."""
-    return {name: _digest(folder / name) for name in FILES if os.path.lexists(folder / name)}
+    """File → digest, for those that are there, of its ranks too; empty for one that cannot be read."""
+    found = {name: _digest(folder / name) for name in FILES if os.path.lexists(folder / name)}
+    for _, _, of_rank in rank_folders(folder):
+        names = [name for name in FILES if os.path.lexists(of_rank / name)]
+        found.update({f"{RANKS_FOLDER}/{of_rank.name}/{name}": _digest(of_rank / name) for name in names})
+    return found
 
 
 def check(folder: Path, digests: Mapping[str, str], names: Iterable[str]) -> None:

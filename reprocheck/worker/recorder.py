@@ -99,10 +99,10 @@ class Recorder:
                 self._flush_steps()
 
     def abandon(self, reason: str) -> None:
-        """Nothing more is recorded: without its end the run has no verdict."""
+        """Nothing more is recorded: without its end the run has no verdict. The reason, if any, is shown."""
         with self._lock:
             self._closed = True
-            if self._stderr is not None and identity(2) == self._stderr:  # else it is a file of the target's
+            if reason and self._stderr is not None and identity(2) == self._stderr:  # else it is a file of the target's
                 with suppress(OSError):
                     write(2, f"reprocheck: {reason}\n".encode())
 

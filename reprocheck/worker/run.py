@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import contextlib
 import os
 import platform
+import shutil
 import sys
 import threading
 import time
@@ -17,12 +19,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
+from reprocheck.protocol.rank_folders import RANK_RECORD, all_stopped
 from reprocheck.protocol.secrets import secrets_of
 from reprocheck.worker.bootstrap import compiler_stub, flags, machine, memory_limit, seeding
 from reprocheck.worker.bootstrap.execute import TargetUnusable, execute
 from reprocheck.worker.bootstrap.heap import HeapFill
 from reprocheck.worker.bootstrap.importing import after_import
-from reprocheck.worker.bootstrap.leaving import watch_exits
+from reprocheck.worker.bootstrap.leaving import watch_exit, watch_exits
 from reprocheck.worker.fingerprint.leaves import leaves_of, line_of
 from reprocheck.worker.inputs import listing
 from reprocheck.worker.inputs.files import WrittenFiles
@@ -43,54 +46,83 @@ _STDLIB = os.path.dirname(os.__file__) + os.sep
 _threads = threading.enumerate
 THREADS_GRACE = 1.0
 """Seconds that threads of a target get that was stopped."""
+OTHERS_GRACE = 5.0
+"""Seconds that a rank which was stopped waits for the others."""
+LOOK_SECONDS = 0.02
 
 
 def run(folder: str) -> None:
     """Run the target of `folder`/spec.json and leave its evidence there. Exits as the target would."""
     spec = decode_spec((Path(folder) / SPEC_FILE).read_text(encoding="utf-8"))
-    _Run(spec).go()
+    _Run(spec, spec.directory).go()
+
+
+def begin_rank(spec: RunSpec, run: Path, identity: Mapping[str, Any], *, is_early: bool) -> None:
+    """From now on this process of a run, whose folder is `run`, is observed into `spec.directory`.
+
+    `is_early`: nothing of the target has run here: it is seeded and arranged as the process of a run is.
+    """
+    _RankRun(spec, run).begin(identity, is_early=is_early)
 
 
 class _Run:
-    def __init__(self, spec: RunSpec) -> None:
+    is_rank = False
+
+    def __init__(self, spec: RunSpec, folder: Path) -> None:
+        """`folder`: of the run; that of a rank lies in it."""
         self.spec = spec
+        self._folder = folder
         self.recorder = Recorder(spec.directory, secrets_of(spec))
-        hidden = str(spec.directory.parent), spec.environment.get("TMPDIR", "")
+        hidden = str(folder.parent), spec.environment.get("TMPDIR", "")
         self.files = WrittenFiles(hidden, spec.cwd, self.recorder.children)
         self.heap_fill = HeapFill(spec.ambient.heap_byte)
         self.observer: Observer | None = None
         self.sites = Sites(spec)
         self.ledger: Ledger | None = None
         self.own_tmpdir = spec.environment.get("TMPDIR", "") if spec.ambient.own_tmpdir else ""
-        self.inputs = Inputs(spec.directory, self.own_tmpdir, self.sites) if spec.is_plain else None
+        self.inputs = Inputs(folder, self.own_tmpdir, self.sites) if spec.is_plain else None
         self.checkpoints = Checkpoints(self.recorder, self._steps, self._seen_in_step, self.own_tmpdir)
 
     def go(self) -> None:
+        """Run the target."""
+        spec = self.spec
+        self._start()
+        self._arrange()
+        after_import("torch", self._cap_memory)
+        if spec.interventions.calls == 1:
+            self._observe()
+        self._seed_and_watch()
+        follow_children(self._folder)
+        watch_exits(spec, lambda: self.recorder.is_open, self._ended, self._starts_again)
+        self._run_target()
+
+    def _start(self) -> None:
         spec = self.spec
         self.recorder.line("start", run=spec.id, seed=spec.seed, pid=os.getpid(), python=platform.python_version())
+
+    def _arrange(self) -> None:
+        """Environment factors and settings, before anything of the target."""
+        spec = self.spec
         in_order = spec.interventions.sorted_listings
         listed = None if self.inputs is None else self.inputs.listed
-        evidence = str(spec.directory.parent.parent.parent)
+        evidence = str(self._folder.parent.parent.parent)
         listing.rearrange(spec.ambient.listing_key, evidence, in_order=in_order, on_listing=listed)
         if spec.ambient.switch_interval is not None:
             sys.setswitchinterval(spec.ambient.switch_interval)
         after_import("torch", compiler_stub.install)
         after_import("torch", lambda: flags.apply_to_torch(spec.settings))
-        after_import("torch", self._cap_memory)
-        if spec.interventions.calls == 1:
-            self._observe()
+
+    def _seed_and_watch(self) -> None:
+        spec = self.spec
         if not spec.is_plain:
             self._instrument()
         seeding.seed_before_import(spec.seed, spec.settings.seeding)
         for library in ("numpy", "torch"):
             after_import(library, self._record_generators)
         self._record_generators()
-        follow_children(spec.directory)
         if self.inputs is not None:
             self.inputs.watch()
         self.files.watch(self.ledger, self.inputs)
-        watch_exits(spec, lambda: self.recorder.is_open, self._ended, self._starts_again)
-        self._run_target()
 
     def _cap_memory(self) -> None:
         try:
@@ -111,6 +143,7 @@ class _Run:
         tracer, last = self._make_tracer()
         limits = [limit for limit in (self.spec.settings.max_steps, last) if limit is not None]
         self.observer = Observer(self.recorder, self.heap_fill, min(limits, default=None), self._leave, self.sites)
+        self.observer.leaves = self.is_rank
         self.observer.install(tracer)
         if self.spec.looks_at_weights:
             from reprocheck.worker.observe.weights import MOST_INFORMATIONAL, Weights
@@ -327,6 +360,64 @@ class _Run:
                 help="see what the target leaves behind: limits, audit hooks, timers, patched modules",
             )
             return None
+
+
+class _RankRun(_Run):
+    """A rank: the interpreter runs its target, and it is observed from some point on to its end."""
+
+    is_rank = True
+    _error = ""
+
+    def begin(self, identity: Mapping[str, Any], *, is_early: bool) -> None:
+        """Observe from now on."""
+        self._start()
+        self.recorder.line(RANK_RECORD, **identity)
+        if is_early:
+            self._arrange()
+            self._observe()
+            self._seed_and_watch()
+        else:
+            self.inputs = None
+            self._observe()
+            self._follow_on()
+            self._record_generators()
+        previous = sys.excepthook
+
+        def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+            self._error = self._error or _describe(error)
+            previous(kind, error, trace)
+
+        sys.excepthook = hook
+        watch_exit(lambda: self.recorder.is_open, self._ended)
+        atexit.register(self._over)
+
+    def _follow_on(self) -> None:
+        """What an explaining run records is recorded in this process already, where multiprocessing started it."""
+        if self.spec.is_plain:
+            return
+        from reprocheck.worker.ledger.install import installed
+
+        if installed.ledger is None:
+            self._instrument()
+            self.files.watch(self.ledger)
+        else:
+            self.ledger = installed.ledger
+            self.ledger.become_own(self.spec.directory, self._steps)
+
+    def _over(self) -> None:
+        if self.recorder.is_open and "torch" not in sys.modules:  # a program beside the training
+            self.recorder.abandon("")
+            shutil.rmtree(self.spec.directory, ignore_errors=True)
+            return
+        self._finish("failed" if self._error else "finished", error=self._error)
+
+    def _leave(self) -> None:
+        """After its last step, and not before the others: they may still wait for what this one sends."""
+        self._finish("stopped")
+        until = time.monotonic() + OTHERS_GRACE
+        while time.monotonic() < until and not all_stopped(self._folder):
+            time.sleep(LOOK_SECONDS)
+        super()._leave()
 
 
 def _join_threads(timeout: float | None = None) -> bool:

@@ -208,6 +208,7 @@ class TestJson:
                 "compared",
                 "not_compared",
                 "not_compared_results",
+                "ranks",
                 "self_seeding",
                 "varied",
                 "not_varied",

@@ -68,7 +68,7 @@ def _answer(request: Request, outcome: Outcome) -> DoctorReport:
     entries = load_entries(outcome.spec.directory)
     rows = rows_of([begun])
     layers = with_top_models(layers, {row.tensor.root: None for row in rows})
-    trained_elsewhere = any(item.kind and item.is_result for item in evidence.unobserved)
+    trained_elsewhere = any(item.kind and item.is_result for item in evidence.elsewhere)
     if not count_steps(evidence.steps) and (trained_elsewhere or not (rows or layers.activations)):
         return _nothing_seen(request, evidence, has_model=bool(rows))
     wrong = to_findings(
@@ -96,13 +96,13 @@ def _answer(request: Request, outcome: Outcome) -> DoctorReport:
         generators=generators_of(entries),
         memory=memory,
         steps=count_steps(evidence.steps),
-        notes=(*evidence.notes, *(f"not looked at: {item.what}: {item.reason}" for item in evidence.unobserved)),
+        notes=(*evidence.notes, *(f"not looked at: {item.what}: {item.reason}" for item in evidence.elsewhere)),
     )
 
 
 def _nothing_seen(request: Request, evidence: Evidence, *, has_model: bool) -> DoctorReport:
     """Without a model and a step there is nothing that could be healthy, nor where other processes took the steps."""
-    elsewhere = [item for item in evidence.unobserved if item.is_result]
+    elsewhere = [item for item in evidence.elsewhere if item.is_result]
     why = "no optimizer step was seen" if has_model else "no model and no optimizer step was seen"
     if elsewhere:
         why += "; not looked at: " + "; ".join(f"{item.what} ({item.reason})" for item in elsewhere)

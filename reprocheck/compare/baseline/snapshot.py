@@ -31,8 +31,21 @@ def snapshot_of(evidence: Evidence, ignored: Sequence[str] = ()) -> Snapshot:
         outputs=_named(kept),
         output_digest=digest_of(kept),
         metrics={_writable(name): value for name, value in metrics_of(evidence).items() if name in names},
-        checkpoints=_named(_checkpoints(evidence)),
+        checkpoints=_named([*_checkpoints(evidence), *_ranks(evidence)]),
     )
+
+
+def _ranks(evidence: Evidence) -> list[TensorRecord]:
+    """Each rank as one observation: where its weights began, and all its steps."""
+    from xxhash import xxh3_128_hexdigest
+
+    found = []
+    for one in evidence.ranks:
+        whole = digest_of(one.evidence.initial) + history_digest(one.evidence.steps, one.evidence.optimizers)
+        reason = "its evidence was not closed" if one.evidence.partial else "" if whole else "it trained nothing"
+        digest = "" if reason else xxh3_128_hexdigest(whole.encode())
+        found.append(TensorRecord(name=one.name, kind="checkpoint", digest=digest, reason=reason))
+    return found
 
 
 def _checkpoints(evidence: Evidence) -> list[TensorRecord]:

@@ -45,7 +45,8 @@ def find_divergence(divergence: Divergence, settings: Settings, causes: Sequence
     return PAGE_OF[code].finding(
         cause=cause,
         confidence=confidence,
-        message=f"{phrase} between {divergence.runs[0]} and {divergence.runs[1]}",
+        message=f"{phrase} between {divergence.runs[0]} and {divergence.runs[1]}"
+        + ("" if divergence.rank is None else f", in rank {divergence.rank}"),
         evidence=tuple(item for item in (note, divergence.note, *map(_tensor_text, divergence.tensors[:3])) if item),
         help=advice,
     )

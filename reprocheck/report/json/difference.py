@@ -23,6 +23,7 @@ def plain_divergence(divergence: Divergence | None) -> Plain | None:
         "location": plain_location(divergence.location),
         "runs": divergence.runs,
         "note": divergence.note,
+        "rank": divergence.rank,
         "tensors": [_tensor(tensor) for tensor in divergence.tensors],
     }
 

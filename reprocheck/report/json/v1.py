@@ -15,6 +15,7 @@ from reprocheck.model import (
     Audit,
     Informational,
     MetricSummary,
+    RankSummary,
     Request,
     RunSummary,
     SeedAudit,
@@ -61,6 +62,9 @@ def _stable(audit: Audit) -> Plain:
         "asked": _asked(audit.request),
         "seeds": [_seed(seed) for seed in audit.seeds],
         "divergence": plain_divergence(audit.divergence),
+        "ranks": _ranks(next((seed for seed in audit.seeds if seed.divergence is not None), audit.seeds[0]))
+        if audit.seeds
+        else [],
         "explanation": plain_explanation(audit.explanation),
         "drift": plain_drift(audit),
         "against": plain_against(audit.against, _seed),
@@ -108,6 +112,7 @@ def _run_volatile(run: RunSummary) -> Plain:
         "ambient": run.ambient,
         "last_words": run.stderr_tail,
         "files": dict(run.digests),
+        **({"hosts": [one.host for one in run.ranks]} if run.ranks else {}),
         **({} if run.out_of_memory is None else {"out_of_memory": plain_out_of_memory(run.out_of_memory)}),
     }
 
@@ -158,6 +163,7 @@ def _seed(seed: SeedAudit) -> Plain:
         "reason": seed.reason,
         "runs": [_run(run) for run in seed.runs],
         "divergence": plain_divergence(seed.divergence),
+        "ranks": _ranks(seed),
         "beside": [_informational(item) for item in seed.informational],
         "notes": seed.notes,
         "step_grids": [_grid(grid) for grid in seed.grids],
@@ -182,7 +188,30 @@ def _run(run: RunSummary) -> Plain:
         "settings": run.settings,
         "memory": {"measured": sorted(flat_memory(run.memory))},
         "stopped_at": run.stopped_at,
+        "ranks": [_rank(one) for one in run.ranks],
     }
+
+
+def _rank(one: RankSummary) -> Plain:
+    return {
+        "rank": one.rank,
+        "start": one.start,
+        "local_rank": one.local_rank,
+        "world_size": one.world_size,
+        "init": one.init,
+        "steps": {"count": one.steps, "digest": one.steps_digest},
+        "closed": one.closed,
+    }
+
+
+def _ranks(seed: SeedAudit) -> list[Plain]:
+    """Every rank of a seed's runs, and the first difference of each that differs."""
+    divergences = {divergence.rank: divergence for divergence in seed.ranks}
+    known = sorted({one.rank for run in seed.runs for one in run.ranks})
+    return [
+        {"rank": rank, "same": rank not in divergences, "divergence": plain_divergence(divergences.get(rank))}
+        for rank in known
+    ]
 
 
 def _informational(item: Informational) -> Plain:

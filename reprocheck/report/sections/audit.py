@@ -39,6 +39,7 @@ from reprocheck.report.sections.explanation import closing_lines, trial_blocks, 
 from reprocheck.report.sections.made_with import made_with_blocks
 from reprocheck.report.sections.memory import out_of_memory
 from reprocheck.report.sections.metrics import metrics_blocks
+from reprocheck.report.sections.ranks import ranks_lines
 from reprocheck.report.sections.reused import reused_blocks
 from reprocheck.report.wording import (
     count,
@@ -228,6 +229,7 @@ def _seed(seed: SeedAudit, is_explained: bool = False) -> list[Block]:
     blocks: list[Block] = [Table(rows, ("run", "status", "init", "steps", "output", "time", "peak memory"), right=(5,))]
     if differs:
         blocks.append(f"* differs from {clip(_baseline(seed.runs).id)}")
+    blocks += ranks_lines(seed)
     blocks += [Note("note", clip(note), indent=0) for note in seed.notes]
     return [Heading(heading), *indented(blocks)]
 

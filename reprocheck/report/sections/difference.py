@@ -68,7 +68,12 @@ def difference_blocks(
 
 
 def where(divergence: Divergence) -> str:
-    """`at step 3 in gradients`, `in the initial parameters`."""
+    """`at step 3 in gradients`, `in rank 1 before the first step in the initial parameters`."""
+    return ("" if divergence.rank is None else f"in rank {divergence.rank} ") + at(divergence)
+
+
+def at(divergence: Divergence) -> str:
+    """The same without the rank."""
     if divergence.kind.startswith(TRAINED_ELSEWHERE):
         return f"in {divergence.kind.removeprefix(TRAINED_ELSEWHERE)} that child processes trained"
     if divergence.step is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from reprocheck.model import RunSpec, TargetKind
 from reprocheck.protocol.package import WORKER_FILE
@@ -28,12 +28,8 @@ def watch_exits(
     """
     if spec.target.kind not in _SCRIPTS:
         return
-    originals = {name: getattr(os, name) for name in ("_exit", "execv", "execve")}
-
-    def _exit(status: int) -> None:
-        if is_ours():
-            ended(status, f"exited with status {status}")
-        originals["_exit"](status)
+    watch_exit(is_ours, ended)
+    originals = {name: getattr(os, name) for name in ("execv", "execve")}
 
     def replace(name: str, path: Any, args: Sequence[Any], *env: Any) -> None:
         if is_ours():
@@ -51,12 +47,28 @@ def watch_exits(
     def execve(path: Any, argv: Sequence[Any], env: Any) -> None:
         replace("execve", path, argv, env)
 
-    for ours in (_exit, execv, execve):
-        # They can be pickled: a child takes its own originals by this name.
-        ours.__module__, ours.__qualname__ = "os", ours.__name__
-        ours.__doc__ = originals[ours.__name__].__doc__
-        setattr(os, ours.__name__, ours)
+    for ours in (execv, execve):
+        _put(ours, originals[ours.__name__])
     os.supports_fd.add(execve)
+
+
+def watch_exit(is_ours: Callable[[], bool], ended: Callable[[int, str], None]) -> None:
+    """Call `ended` (exit status, error) right before `os._exit` ends this process."""
+    original: Callable[[int], NoReturn] = os._exit
+
+    def _exit(status: int) -> None:
+        if is_ours():
+            ended(status, f"exited with status {status}")
+        original(status)
+
+    _put(_exit, original)
+
+
+def _put(ours: Any, original: Callable[..., Any]) -> None:
+    """In the place of a function of `os`. It can be pickled: a child takes its own original by this name."""
+    ours.__module__, ours.__qualname__ = "os", ours.__name__
+    ours.__doc__ = original.__doc__
+    setattr(os, ours.__name__, ours)
 
 
 def command_line(spec: RunSpec) -> list[str]:

@@ -18,6 +18,15 @@ from reprocheck.worker.ledger.replacer import Replacer
 _COMPILED_BY_NUMBA = ("numpy.random", "random", "time")
 
 
+class _Installed:
+    """The ledger of this process."""
+
+    ledger: Ledger | None = None
+
+
+installed = _Installed()
+
+
 def install(spec: RunSpec, sites: Sites, steps: Callable[[], int], trouble: Callable[[str], None]) -> Ledger | None:
     """Apply the interventions of a run, and record what its ledger is to hold. Raises EditMismatch.
 
@@ -41,4 +50,5 @@ def install(spec: RunSpec, sites: Sites, steps: Callable[[], int], trouble: Call
         edits.compile_with(sites.is_user_file, orders.compiled)
     # numba compiles these functions by what they are: it must find the originals.
     before_import("numba", lambda: replacer.take_away(*_COMPILED_BY_NUMBA))
+    installed.ledger = ledger
     return ledger

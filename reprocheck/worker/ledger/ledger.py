@@ -249,6 +249,12 @@ class Ledger:
         self.in_child = True
         self._pid = os.getpid()
 
+    def become_own(self, folder: Path, steps: Callable[[], int]) -> None:
+        """This child is a rank: what it has used by now and will use is written into a folder of its own."""
+        self._file, self.steps = str(folder / LEDGER_FILE), steps
+        self.in_child = False
+        self._write(list(self._entries.values()))
+
     def _forked(self) -> None:
         self._entries.clear()
         self._values.clear()

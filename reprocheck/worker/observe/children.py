@@ -1,26 +1,32 @@
 """Child processes of the target that use torch: each leaves marks in the folder of the run.
 
-A forked child has the observer's patches, and says so itself when it calls a model or trains. One that multiprocessing
-starts in a fresh interpreter unpickles an entry of ours first, which runs `child_entry.py` by its path. Any other
-program says nothing: the process that started the run looks at what is mapped into it (reprocheck.engine.children).
+A forked child has the observer's patches, and says so itself when it calls a model or trains. Every Python that is
+started in a fresh interpreter comes by an entry of ours (`worker/ranks/`), where it becomes a rank or, started by
+multiprocessing, says that it is followed. Any other program says nothing: the process that started the run looks at
+what is mapped into it (reprocheck.engine.children).
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import runpy
+import socket
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from reprocheck.protocol.child_marks import AGAIN, CHILDREN_FILE, LATE, STARTED, TRAINED, WROTE, mark, rank_in
+from reprocheck.protocol.package import PACKAGE_FOLDER
+from reprocheck.protocol.rank_folders import FOLDER_VARIABLE
+from reprocheck.worker.bootstrap.importing import after_import, before_import
+from reprocheck.worker.ranks.groups import GROUPS, watch_groups
 
-_ENTRY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child_entry.py")
+_ENTRY = os.path.join(PACKAGE_FOLDER, "worker", "ranks", "entry")
 _MOST_READ = 1 << 20
-_SPAWN = ("multiprocessing.spawn", "joblib.externals.loky.backend.spawn", "loky.backend.spawn")
+LAUNCHER = "torch.distributed.launcher.api"
+_PORT = "PET_MASTER_PORT"
+"""Where torchrun takes `--master-port` from."""
 
 
 class Children:
@@ -76,32 +82,23 @@ class Children:
 
 
 def follow_children(folder: Path) -> None:
-    """Children that multiprocessing starts from now on in fresh interpreters register themselves."""
-    from reprocheck.worker.bootstrap.importing import after_import
-
-    for name in _SPAWN:
-        after_import(name, functools.partial(_prepare_children, name, os.path.abspath(folder)))
-
-
-class _Follow:
-    """Unpickles as a run of `child_entry.py` in the child."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return runpy.run_path, (_ENTRY, {"RUN_FOLDER": self.folder}, "reprocheck_marks")
+    """Every Python that this process starts from now on, and what that starts, comes by the entry of ours."""
+    path = os.environ.get("PYTHONPATH")
+    if path is None or path.split(os.pathsep)[0] != _ENTRY:
+        os.environ["PYTHONPATH"] = _ENTRY if not path else _ENTRY + os.pathsep + path
+    os.environ[FOLDER_VARIABLE] = os.path.abspath(folder)
+    before_import(LAUNCHER, give_port)
+    own = os.getpid()
+    after_import(GROUPS, lambda: watch_groups(folder, lambda: os.getpid() == own))
 
 
-def _prepare_children(name: str, folder: str) -> None:
-    module: Any = sys.modules[name]
-    original: Callable[..., dict[str, Any]] = module.get_preparation_data
-
-    @functools.wraps(original)
-    def get_preparation_data(*args: Any, **kwargs: Any) -> Any:
-        return {**original(*args, **kwargs), "reprocheck_marks": _Follow(folder)}
-
-    module.get_preparation_data = get_preparation_data
+def give_port() -> None:
+    """Before torchrun looks at its arguments: where they name no port it takes one of the run's own, and not the same
+    in runs side by side."""
+    if _PORT not in os.environ:
+        with suppress(OSError), socket.socket() as listening:
+            listening.bind(("", 0))
+            os.environ[_PORT] = str(listening.getsockname()[1])
 
 
 def _rank() -> int | None:

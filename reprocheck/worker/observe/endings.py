@@ -62,7 +62,9 @@ class Endings:
 
         classes: tuple[tuple[Any, Any], ...] = ((torch.nn.Module, of_module), (torch.optim.Optimizer, of_optimizer))
         for kind, finalizer in classes:
-            if "__del__" not in vars(kind):
+            known = vars(kind).get("__del__")
+            # Ours is that of the process that this one was forked from.
+            if known is None or getattr(known, "__module__", "") == __name__:
                 finalizer.__name__ = finalizer.__qualname__ = "__del__"
                 kind.__del__ = finalizer
         gc.callbacks.append(self._collects)

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
@@ -78,6 +78,8 @@ class Observer:
         self._loop_checks = LoopChecks(recorder, self.top_models, sites)
         self.steps = StepWriter(recorder, self.top_models)
         self.stopped_at: int | None = None
+        self.leaves = False
+        """Where the target is stopped, its process ends at once: a rank, for which nobody waits as for a function."""
         self.is_evaluating = False
         """The last call of a model was one without gradients."""
 
@@ -424,16 +426,20 @@ class Observer:
                 self._guarded(self._weights.write, stage, extra())
         if not self._ends_at_step:
             return
-        self.stopped_at = 0
-        raise TargetStopped("before the first step")
+        self._stop(0, "before the first step")
 
     def _stop_if_done(self) -> None:
         if self._max_steps is not None and self.steps.count >= self._max_steps and self._recorder.is_open:
             self._leave_if_stopped()
-            self.stopped_at = self.steps.count
             if self._tracer is not None:
                 self._tracer.close()
-            raise TargetStopped(f"{self.steps.count} optimizer steps")
+            self._stop(self.steps.count, f"{self.steps.count} optimizer steps")
+
+    def _stop(self, steps: int, text: str) -> NoReturn:
+        self.stopped_at = steps
+        if self.leaves:
+            self._leave()
+        raise TargetStopped(text)
 
     def _leave_if_stopped(self) -> None:
         if self.stopped_at is not None:  # the target swallowed the end of its run

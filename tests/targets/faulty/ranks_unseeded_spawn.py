@@ -1,6 +1,6 @@
 # target: train
 # expect: different
-# stage: output
+# stage: init
 # cause: ranks-unseeded
 # line: torch.seed()
 # factor: intrinsic

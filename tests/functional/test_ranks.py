@@ -1,0 +1,115 @@
+"""Trainings of several processes, with torch's own launchers and gloo: every rank is observed and compared."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cli import environment, reprocheck
+from tests.support.ranks import DDP, SPAWN
+
+TORCHRUN = ("-m", "torch.distributed.run", "--", "--standalone", "--nproc_per_node", "2", "ddp.py")
+
+
+def audit(folder: Path, *arguments: str, code: int, env: dict[str, str] | None = None) -> Any:
+    (folder / "ddp.py").write_text(DDP)
+    (folder / "spawned.py").write_text(SPAWN)
+    ran = reprocheck("run", "--format", "json", *arguments, cwd=folder, env=env, timeout=400)
+    assert ran.code == code, ran.out + ran.err
+    return ran.json()
+
+
+def test_a_rank_of_torchrun_that_differs(tmp_path: Path) -> None:
+    answer = audit(tmp_path, "--no-explain", *TORCHRUN, "other", code=1)
+    divergence = answer["divergence"]
+    assert (divergence["rank"], divergence["step"], divergence["kind"]) == (1, 0, "batch")
+    assert [(one["rank"], one["same"]) for one in answer["ranks"]] == [(0, False), (1, False)]
+    assert answer["ranks"][0]["divergence"]["kind"] == "gradients"  # averaged over both
+    ranks = answer["seeds"][0]["runs"][0]["ranks"]
+    assert [(one["rank"], one["world_size"], one["steps"]["count"], one["closed"]) for one in ranks] == [
+        (0, 2, 8, True),
+        (1, 2, 8, True),
+    ]
+    folders = list(tmp_path.glob(".reprocheck/audits/*/s0r0/ranks/*"))
+    assert sorted(folder.name for folder in folders) == ["0-0", "1-0"]
+    assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for folder in folders for file in folder.iterdir())
+    text = reprocheck("run", "--no-explain", *TORCHRUN, "other", cwd=tmp_path, timeout=400).out
+    assert "2 runs of seed 0 differ first in rank 1 at step 0 in batch" in text
+    assert "rank 0 differs first at step 0 in gradients" in text
+
+
+@pytest.mark.slow
+def test_a_clean_one_seeds_itself(tmp_path: Path) -> None:
+    env = environment(SECRET_TOKEN="hunter2-hunter2")
+    answer = audit(tmp_path, "--strict", *TORCHRUN, code=0, env=env)
+    assert (answer["headline"], answer["findings"]) == ("REPRODUCIBLE", [])
+    assert answer["self_seeding"]["seeds_itself"] is True
+    assert answer["compared"] == ["initial parameters", "steps"]
+    for path in tmp_path.glob(".reprocheck/audits/*/**/*"):
+        assert not path.is_file() or b"hunter2" not in path.read_bytes()
+
+
+@pytest.mark.slow
+def test_one_that_only_we_seed(tmp_path: Path) -> None:
+    answer = audit(tmp_path, *TORCHRUN, "unseeded", code=1)
+    assert answer["self_seeding"]["seeds_itself"] is False
+    [unseeded] = answer["self_seeding"]["unseeded"]
+    assert unseeded["generator"] == "torch"
+    assert Path(unseeded["location"]["path"]).name == "ddp.py"
+    assert answer["headline"].startswith("REPRODUCIBLE only with reprocheck's seeds: torch is never seeded")
+
+
+@pytest.mark.slow
+def test_runs_side_by_side_do_not_share_a_port(tmp_path: Path) -> None:
+    words = [word for word in TORCHRUN if word != "--standalone"]
+    answer = audit(tmp_path, "--no-explain", "--jobs", "2", *words, code=0)
+    assert answer["verdict"] == "reproducible"
+
+
+@pytest.mark.slow
+def test_spawned_ranks_and_the_line_of_a_generator_without_a_seed(tmp_path: Path) -> None:
+    assert audit(tmp_path, "--no-explain", "spawned.py:train", code=0)["headline"] == "REPRODUCIBLE"
+    answer = audit(tmp_path, "--arg", "other=True", "spawned.py:train", code=1)
+    assert (answer["divergence"]["rank"], answer["divergence"]["kind"]) == (1, "batch")
+    cause = next(finding for finding in answer["findings"] if finding["code"] == "RC505")
+    assert (cause["confidence"], "generator.seed()" in cause["source"]) == ("high", True)
+    assert answer["explanation"]["trials"][0]["works"] is True
+
+
+@pytest.mark.slow
+def test_forked_ranks(tmp_path: Path) -> None:
+    words = ("--no-explain", "--arg", "method='fork'", "spawned.py:train")
+    clean = audit(tmp_path, *words, code=0)
+    assert clean["headline"] == "REPRODUCIBLE"
+    assert [one["rank"] for one in clean["ranks"]] == [0, 1]
+    answer = audit(tmp_path, "--arg", "other=True", *words, code=1)
+    assert (answer["divergence"]["rank"], answer["divergence"]["kind"]) == (1, "batch")
+
+
+@pytest.mark.slow
+def test_ranks_that_we_start(tmp_path: Path) -> None:
+    answer = audit(tmp_path, "--no-explain", "--max-steps", "3", "--nproc", "2", "ddp.py", "--", "other", code=1)
+    assert answer["divergence"]["rank"] == 1
+    assert [one["steps"]["count"] for run in answer["seeds"][0]["runs"] for one in run["ranks"]] == [3] * 4
+    ran = reprocheck("run", "--nproc", "2", "spawned.py:train", cwd=tmp_path)
+    assert (ran.code, "is a function" in ran.err) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_sitecustomize_of_the_user_runs_as_ever(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import builtins\nbuiltins.MINE = 1\n")
+    (tmp_path / "child.py").write_text("import sys\nprint(MINE, [p for p in sys.path if 'reprocheck/worker' in p])\n")
+    (tmp_path / "t.py").write_text(
+        "import subprocess, sys\n"
+        "def train():\n"
+        "    return subprocess.run([sys.executable, 'child.py'], capture_output=True, text=True).stdout\n"
+    )
+    env = environment(PYTHONPATH=str(tmp_path))
+    ran = reprocheck("run", "--no-explain", "--format", "json", "t.py:train", cwd=tmp_path, env=env)
+    [folder] = tmp_path.glob(".reprocheck/audits/*/s0r0")
+    assert '"text": "1 []\\n"' in (folder / "evidence.jsonl").read_text(), ran.out + ran.err
+    assert os.listdir(tmp_path).count("sitecustomize.py") == 1

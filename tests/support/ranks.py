@@ -1,0 +1,112 @@
+"""Trainings of two ranks, with gloo, as users write them; and made-up evidence of ranks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from reprocheck.protocol.rank_folders import RANK_RECORD
+from reprocheck.worker.recorder import Recorder
+from tests.support.evidence import step_records
+
+DDP = """\
+import os, sys
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+
+MODE = sys.argv[1] if len(sys.argv) > 1 else "clean"
+SECOND = os.environ["REPROCHECK_RUN"].endswith("r1")
+
+
+def main():
+    dist.init_process_group("gloo")
+    rank = dist.get_rank()
+    if MODE != "unseeded":
+        torch.manual_seed(0)
+    data = TensorDataset(torch.randn(32, 8), torch.randn(32, 1))
+    sampler = DistributedSampler(data, seed=3)
+    loader = DataLoader(data, batch_size=4, sampler=sampler)
+    model = DistributedDataParallel(torch.nn.Linear(8, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        for x, y in loader:
+            if MODE == "other" and SECOND and rank == 1:
+                x = x + 1  # the second run alone, and rank 1 alone
+            optimizer.zero_grad()
+            (model(x) - y).pow(2).mean().backward()
+            optimizer.step()
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
+"""
+SPAWN = """\
+import os, socket
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch.nn.parallel import DistributedDataParallel
+
+
+def rank_main(rank, port, queue, other):
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    torch.manual_seed(0)
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    model = DistributedDataParallel(torch.nn.Linear(8, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    generator = torch.Generator()
+    generator.manual_seed(7) if rank == 0 or not other else generator.seed()
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.randn(16, 8, generator=generator)).pow(2).mean().backward()
+        optimizer.step()
+    if rank == 0:
+        queue.put(float(next(model.parameters()).sum()))
+    dist.destroy_process_group()
+
+
+def train(other=False, method="spawn"):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    queue = mp.get_context(method).SimpleQueue()
+    mp.start_processes(rank_main, (port, queue, other), nprocs=2, start_method=method)
+    queue.get()
+    return {"accuracy": 0.0}
+"""
+
+
+def identity(rank: int, **changed: Any) -> dict[str, Any]:
+    """What a rank says of itself."""
+    known = {"rank": rank, "local_rank": rank, "world_size": 2, "restarts": 0, "host": "h"}
+    return {**known, "left_open": False, "from_start": True, **changed}
+
+
+def make_rank(
+    run: Path, rank: int, *, name: str = "", word: str = "", steps: int = 3, close: bool = True, **changed: Any
+) -> Path:
+    """Evidence of a rank in the folder of a made-up run. `name`: of its folder."""
+    folder = run / "ranks" / (name or f"{rank}-0")
+    folder.mkdir(mode=0o700, parents=True)
+    recorder = Recorder(folder)
+    recorder.line("start", run="s0r0", seed=0, pid=1000 + rank, python="3.12.0")
+    recorder.line(RANK_RECORD, **identity(rank, **changed))
+    weight = {"name": "fc.weight", "kind": "parameter", "dtype": "float32", "shape": [5], "digest": "0" * 32}
+    recorder.line("initial", stage="step", step=0, root="Net", tensors=[weight])
+    recorder.line("optimizer", index=0, key="1" * 32, type="SGD")
+    for record in step_records(steps, word):
+        recorder.step(record)
+    recorder.line("rng at end", torch="4" * 32)
+    recorder.line("files", files=[])
+    recorder.line("settings", settings={})
+    recorder.line("memory", memory={})
+    recorder.line("manifest", manifest={})
+    if close:
+        recorder.end(status="finished", returned=False, error="", stopped_at=None, skipped=0)
+    else:
+        recorder.flush()
+    return folder
