@@ -60,9 +60,10 @@ from reprocheck.protocol.trace_format import OUTPUT, RECORD, ROLE_SHIFT, START, 
 from reprocheck.report import FORMATS
 from reprocheck.report.json.v1 import render_json
 from tests.fuzz.mutate import damage, distort_json, distort_lines, distort_settings
-from tests.support.audits import audit, explained, metric_over_seeds
+from tests.support.audits import audit, explained, explanation, metric_over_seeds
 from tests.support.baselines import CLASS
 from tests.support.evidence import make_run
+from tests.unit.test_drift_report import ANSWER
 
 Change = Callable[[bytes, Random], bytes]
 
@@ -279,7 +280,8 @@ def _of_reports(folder: Path) -> list[Reader]:
 
     kept = folder / "kept" / AUDITS / "one" / REPORT_FILE
     kept.parent.mkdir(parents=True)
-    kept.write_text(render_json(explained(metrics=(metric_over_seeds(),)), Style()))
+    whole = explained(metrics=(metric_over_seeds(),), explanation=explanation(drift=ANSWER))
+    kept.write_text(render_json(whole, Style()))
     changes = (damage, distort_json, distort_json)
     return [
         Reader(name="kept audit", path=kept, read=shown, changes=changes),

@@ -19,6 +19,7 @@ from reprocheck.engine.console import Style
 from reprocheck.engine.store import AUDITS, REPORT_FILE
 from reprocheck.errors import UsageError
 from reprocheck.model import Audit, Informational, SelfSeeding, UnseededGenerator, Verdict
+from reprocheck.model.drift import DriftAnswer, Floor, Jump
 from reprocheck.report import FORMATS
 from reprocheck.report.json.reading import read_audit
 from reprocheck.report.json.v1 import render_json
@@ -40,7 +41,10 @@ from tests.support.audits import (
 )
 from tests.support.formats import no_verdict, with_baseline
 from tests.support.pages import check_page
+from tests.unit.test_drift_report import ANSWER, DRIFT, GROWS
+from tests.unit.test_drift_report import audit as drifting
 
+JUMP = Jump(step=9, before=1e-8, after=1e-3, rates=1.0, touched=0.1, signs=True)
 ARMS = (arm("control", 2, 0), arm("hash seed", 0, 2))
 AUDITS_OF_ALL_KINDS = {
     "reproducible": audit(),
@@ -54,6 +58,9 @@ AUDITS_OF_ALL_KINDS = {
         ),
     ),
     "no verdict": no_verdict(),
+    "a drift": drifting(replace(ANSWER, growth=replace(GROWS, jump=JUMP), drift=replace(DRIFT, full=40))),
+    "a drift without twins": drifting(replace(ANSWER, floor=Floor(reason="there was no time"), reproduces=False)),
+    "a drift of which nothing is known": drifting(DriftAnswer(seed=0, reason="no budget")),
     "against a baseline": with_baseline(Verdict.DIFFERENT),
     "a script that seeds itself too late": audit(
         self_seeding=SelfSeeding(seeds_itself=False, unseeded=(UnseededGenerator(name="numpy", late=True),))

@@ -29,11 +29,13 @@ from reprocheck.model import (
     Target,
     UnseededGenerator,
     baseline,
+    drift,
     explanation,
     tolerance,
     values,
 )
 from reprocheck.model.baseline import BaselineAnswer, First, MetricPair
+from reprocheck.model.drift import Curve, DriftAnswer, Floor, Growth, Jump, LayerDrift
 from reprocheck.model.explanation import Attribution, Explanation, Frame, Remedy
 from reprocheck.model.values import ValueDifference
 from reprocheck.report.json.v1 import VERSION
@@ -41,7 +43,9 @@ from reprocheck.report.json.v1 import VERSION
 Plain = Mapping[str, Any]
 _MOST = 2**63
 _NAMES = {
-    name: thing for module in (values, tolerance, baseline, explanation, model) for name, thing in vars(module).items()
+    name: thing
+    for module in (values, tolerance, baseline, drift, explanation, model)
+    for name, thing in vars(module).items()
 }
 
 
@@ -100,7 +104,9 @@ def _with_volatile(content: Plain) -> Plain:
         "request": {**part(content, "asked"), "target": content.get("target"), "cached": reused or bool(again)},
         "seeds": seeds,
         "against": against,
-        "explanation": _with_times(content.get("explanation"), apart.get("explanation")),
+        "explanation": _with_drift(
+            _with_times(content.get("explanation"), apart.get("explanation")), content.get("drift")
+        ),
         "metrics": [_with_values(metric, seeds) for metric in _list(content.get("metrics"), "metrics")],
         "manifest": {**part(content, "manifest"), "volatile": apart},
         "started": apart.get("started"),
@@ -119,6 +125,10 @@ def _with_times(explained: Any, times: Any) -> Any:
         attribution = table(found["attribution"], "attribution")
         found["attribution"] = {**attribution, "arms": _together(attribution.get("arms"), known.get("arms"), "arms")}
     return found
+
+
+def _with_drift(explained: Any, drift: Any) -> Any:
+    return explained if explained is None else {**table(explained, "explanation"), "drift": drift}
 
 
 def _together(items: Any, times: Any, where: str) -> list[Plain]:
@@ -171,6 +181,57 @@ def _values(found: Plain) -> Plain:
     return {**found, "samples": [[one.get("index"), one.get("a"), one.get("b")] for one in samples]}
 
 
+def _drift(found: Plain) -> Plain:
+    """Its curves stand together in JSON: those of the runs, and of the twins that are the floor."""
+    curves, growth = found.get("curves"), found.get("growth")
+    floor = part(found, "floor", "drift")
+    drift = None
+    if curves is not None:
+        own = table(curves, "drift.curves")
+        drift = {
+            **{key: own.get(key) for key in ("parameters", "gradients", "loss", "travelled")},
+            "runs": found.get("compared_runs") or ["", ""],
+            "first": found.get("first_step"),
+            "full": found.get("no_room_from_step"),
+            "layers": found.get("layers"),
+        }
+        twins = {"middle": "one_ulp", "low": "one_ulp_low", "high": "one_ulp_high"}
+        floor = {**floor, **{name: own.get(key) for name, key in twins.items()}}
+        low, high = (table(floor[name], "drift.curves").get("steps") for name in ("low", "high"))
+        if low != high:
+            raise Malformed("drift.curves must have a low end and a high one of the same steps")
+    kept = {key: value for key, value in found.items() if key != "growth"}
+    return {**kept, "drift": drift, "floor": floor, **({} if growth is None else {"growth": growth})}
+
+
+def _growth(found: Plain) -> Plain:
+    kept = {key: value for key, value in found.items() if key != "rate"}
+    if found.get("rate") is None:
+        return kept
+    rate = part(found, "rate", "drift.growth")
+    return {**kept, "rate": rate.get("median"), "low": rate.get("low"), "high": rate.get("high")}
+
+
+def _floor(found: Plain) -> Plain:
+    return {
+        **found,
+        "step": found.get("moved_before_step"),
+        "held": found.get("cause_held"),
+        "onset": found.get("onset_ratio"),
+        "end": found.get("end_ratio"),
+    }
+
+
+def _curve(found: Plain) -> Plain:
+    if len(_list(found.get("steps"), "steps")) != len(_list(found.get("distances"), "distances")):
+        raise Malformed("a curve must have as many distances as steps")
+    return found
+
+
+def _layer(found: Plain) -> Plain:
+    return {**found, "first": found.get("first_step"), "curve": found}
+
+
 def _grid(found: Plain) -> Plain:
     rows = [table(one, "kinds") for one in _list(found.get("kinds"), "kinds")]
     return {
@@ -199,6 +260,12 @@ _ADAPTED: Mapping[Any, Callable[[Plain], Plain]] = {
     RunSummary: _run,
     SeedAudit: lambda found: {**found, "informational": found.get("beside"), "grids": found.get("step_grids", [])},
     StepGrid: _grid,
+    DriftAnswer: _drift,
+    Curve: _curve,
+    Growth: _growth,
+    Floor: _floor,
+    LayerDrift: _layer,
+    Jump: lambda found: {"rates": math.nan, "touched": math.nan, **found},
     MetricSummary: lambda found: {**found, "minimum": found.get("min"), "maximum": found.get("max")},
     UnseededGenerator: lambda found: {**found, "name": found.get("generator")},
     Frame: lambda found: {"function": "", **found},
