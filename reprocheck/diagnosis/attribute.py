@@ -478,7 +478,10 @@ class Attributor:
             self.runner.hold = known
             sure = sure and narrow
         self.rest = first.one, first.other
-        self.others = tuple(self._answer(one.kind, one.kinds, hold=one.hold, sure=sure) for one in parts[1:])
+        # A race that happened to agree would look like memory that was filled.
+        self.others = tuple(
+            self._answer(one.kind, one.kinds, hold=one.hold, sure=sure and one.name != _FILLED) for one in parts[1:]
+        )
         if beside != Hold():
             race = self._answer(AttributionKind.INTRINSIC, rate=self._rate(), hold=beside, sure=sure)
             self.others = (*self.others, race)

@@ -146,8 +146,8 @@ def _unseen(rounds: Sequence[_Round]) -> tuple[_Round, ...]:
 
 
 def _is_shown(one: _Round) -> bool:
-    """A cause is named."""
-    return any(finding.severity == Severity.ERROR for finding in _found([one]))
+    """A cause is named, and not as a guess."""
+    return any(finding.severity == Severity.ERROR and finding.confidence != Confidence.LOW for finding in _found([one]))
 
 
 def _is_known(one: _Round, rounds: Iterable[_Round]) -> bool:

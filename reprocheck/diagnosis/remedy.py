@@ -77,9 +77,13 @@ def try_for_all(runner: ExperimentRunner, by_cause: Sequence[Sequence[Remedy]], 
 
 
 def hold_of(remedy: Remedy) -> Hold:
-    """What holds a cause constant that this remedy fixes."""
+    """What holds a cause constant that this remedy fixes. Constants at several lines add up."""
     return Hold(
-        settings=remedy.settings, environment=remedy.environment, overrides=remedy.overrides, edits=remedy.edits
+        settings=remedy.settings,
+        environment=remedy.environment,
+        overrides=tuple((name, value) for name, value in remedy.overrides if name != "frozen"),
+        edits=remedy.edits,
+        frozen=tuple(dict(remedy.overrides).get("frozen", ())),
     )
 
 

@@ -1,10 +1,13 @@
-"""The price of a fix, and a table of times: noise is no price."""
+"""Fixes that are tried: what is in force, and what they cost; noise is no price."""
 
 from __future__ import annotations
 
 import pytest
 
-from reprocheck.diagnosis.remedy import price
+from reprocheck.diagnosis.experiments import held_interventions
+from reprocheck.diagnosis.remedy import hold_of, price
+from reprocheck.model import Interventions
+from reprocheck.model.explanation import Remedy
 
 
 @pytest.mark.parametrize(
@@ -24,3 +27,12 @@ def test_noise_has_no_price(tried: tuple[float, ...], plain: tuple[float, ...]) 
 @pytest.mark.parametrize(("tried", "ratio"), [((2.0, 2.1), 2.05), ((0.5, 0.5, 0.51), 0.5)])
 def test_what_is_far_beyond_the_spread_has_one(tried: tuple[float, ...], ratio: float) -> None:
     assert price(tried, (1.0, 1.0)) == pytest.approx(ratio)
+
+
+def test_constants_of_several_lines_are_in_force_together() -> None:
+    one, other = (
+        Remedy(text=item, overrides=(("frozen", (item,)), ("loader_workers", 0))) for item in ("clock@a:1", "clock@a:2")
+    )
+    together = held_interventions(Interventions(calls=1), hold_of(one) + hold_of(other))
+    assert together.frozen == ("clock@a:1", "clock@a:2")
+    assert together.loader_workers == 0
