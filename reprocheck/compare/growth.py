@@ -38,6 +38,8 @@ ULP = 0.6
 """Relative distance of two vectors that are one ULP apart everywhere, in the epsilon of their dtype."""
 CLEARLY_LESS = 0.7
 """A law whose residuals are that much smaller than the other's is the better one."""
+MUCH = 10.0
+"""Times its first value that a difference has grown to, whatever its rate."""
 DEAD = 0.1
 """Of its greatest value: what is left of a difference that dies out."""
 
@@ -50,11 +52,12 @@ class Slope:
     low: float
     high: float
     residual: float
-    """Mean distance of the points from it."""
+    """Mean distance of all points from it."""
 
 
 def slope_of(x: Sequence[float], y: Sequence[float]) -> Slope | None:
     """None for too few points."""
+    given = list(zip(x, y, strict=True))
     x, y = _evenly(x, y)
     count = len(x)
     if count < LEAST_POINTS:
@@ -62,7 +65,7 @@ def slope_of(x: Sequence[float], y: Sequence[float]) -> Slope | None:
     pairs = [(y[j] - y[i]) / (x[j] - x[i]) for i in range(count) for j in range(i + 1, count) if x[j] > x[i]]
     middle = statistics.median(pairs)
     shift = statistics.median(b - middle * a for a, b in zip(x, y, strict=True))
-    residual = statistics.fmean(abs(b - middle * a - shift) for a, b in zip(x, y, strict=True))
+    residual = statistics.fmean(abs(b - middle * a - shift) for a, b in given)
     blocks = min(BLOCKS, count // 2)
     edges = [number * count // blocks for number in range(blocks + 1)]
     middles = [(statistics.median(x[start:stop]), statistics.median(y[start:stop])) for start, stop in pairwise(edges)]
@@ -113,7 +116,11 @@ def growth_of(drift: Drift) -> Growth:
     is_dead = end <= DEAD * peak or end <= 2 * level < peak
     if rated.law is not None and rated.high < 0:
         return replace(_rated(base, window, level, down=True), trend=Trend.DIES_OUT if is_dead else Trend.SHRINKS)
-    return replace(rated, trend=Trend.DIES_OUT if is_dead else Trend.STAYS, saturated=saturated)
+    if is_dead:
+        return replace(base, trend=Trend.DIES_OUT)
+    if end >= MUCH * first:  # measured as it is, though at no steady rate
+        return replace(base, trend=Trend.GROWS)
+    return replace(rated, trend=Trend.STAYS, saturated=saturated)
 
 
 def _rated(base: Growth, points: Sequence[tuple[int, float]], level: float, *, down: bool = False) -> Growth:

@@ -146,7 +146,7 @@ class Growth:
 
     trend: Trend
     law: Law | None = None
-    """None where there were too few points for a rate."""
+    """None where there were too few points for a rate, or there is no steady one."""
     rate: float = 0.0
     """Exponential: growth of the logarithm in a step; power: the exponent."""
     low: float = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from reprocheck.compare.growth import LEAST_POINTS
 from reprocheck.compare.metric_ends import metric_ends
 from reprocheck.engine.console import clip
 from reprocheck.model import Audit
@@ -34,6 +35,10 @@ def _trend(growth: Growth) -> str:
     steps = growth.last_step - growth.first_step
     if growth.trend is Trend.NOT_FINITE:
         return "one of the runs ends in values that are no numbers"
+    if growth.trend is Trend.GROWS and growth.law is None:
+        far = growth.end_step - growth.first_step
+        steady = ", at no steady rate," if far >= LEAST_POINTS else ""
+        return f"the difference grows {growth.end / growth.start:.2g}-fold in {count(far, 'step')}{steady}"
     if growth.trend is Trend.GROWS:
         return f"the difference {_rate(growth, steps, 'doubles', 'grows')}{', then stays' if growth.saturated else ''}"
     if growth.trend is Trend.SHRINKS:

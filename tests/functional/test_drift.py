@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from reprocheck.compare.drift import compare_sketches
+from reprocheck.compare.growth import growth_of
 from reprocheck.evidence.run import load_evidence
 from reprocheck.evidence.sketch_file import load_sketch
 from reprocheck.model import Evidence, Instruments, Interventions, Nudge, SketchWindow
-from reprocheck.model.drift import Drift
+from reprocheck.model.drift import Drift, Growth, Trend
 from reprocheck.protocol import count_steps, digest_at, records
 from tests.support.cli import reprocheck
 from tests.support.probed import probed
@@ -183,3 +184,58 @@ def test_it_is_asked_by_itself_only_where_steps_follow(tmp_path: Path) -> None:
     assert audited(tmp_path, "--arg=steps=10")["drift"] is None
     assert audited(tmp_path, "--no-drift")["drift"] is None
     assert audited(tmp_path, "--arg=steps=10", "--drift")["drift"]["floor"]["twins"] == 5
+
+
+DIGITS = """
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+def train():
+    torch.manual_seed(0)
+    images, labels = load_digits(return_X_y=True)
+    x, y = torch.tensor(images, dtype=torch.float32) / 16, torch.tensor(labels)
+    layers = {
+        "mlp": [nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10)],
+        "norm": [
+            *(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 16, 3), nn.BatchNorm2d(16), nn.ReLU()),
+            *(nn.Conv2d(16, 32, 3), nn.BatchNorm2d(32), nn.ReLU(), nn.Flatten(), nn.Linear(512, 10)),
+        ],
+    }
+    model = nn.Sequential(*layers["MODEL"])
+    optimizer = torch.optim.OPTIMIZER
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(200):
+        i = torch.randint(1400, (64,), generator=generator)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x[i]), y[i]).backward()
+        optimizer.step()
+"""
+
+
+def digits(folder: Path, model: str, optimizer: str) -> tuple[Drift, Growth]:
+    """A twin of a training on digits, moved before its first step."""
+    source = DIGITS.replace("MODEL", model).replace("OPTIMIZER", optimizer)
+    found = drift(run(folder, source, "a"), run(folder, source, "twin", Nudge(step=0, key=1)))
+    return found, growth_of(found)
+
+
+@pytest.mark.slow
+def test_what_one_ulp_does_to_trainings_on_digits_differs_by_orders_of_magnitude(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        folder.mkdir()
+    found, growth = digits(folders[0], "mlp", "SGD(model.parameters(), 0.05)")
+    assert 1e-8 < found.parameters.distances[0] < 1e-6
+    assert 5e-8 < growth.end < 1e-4
+    assert growth.jump is None
+    _, growth = digits(folders[1], "mlp", "SGD(model.parameters(), 0.5, momentum=0.9)")
+    assert growth.trend is Trend.GROWS
+    assert growth.end > 1e-3
+    # The biases before a normalization have gradients of rounding alone.
+    _, growth = digits(folders[2], "norm", "Adam(model.parameters(), 1e-3)")
+    assert growth.jump is not None
+    assert growth.jump.signs
+    assert growth.jump.step == 0
+    assert 1e-5 < growth.jump.after < 1e-2
+    assert growth.end < 100 * growth.jump.after

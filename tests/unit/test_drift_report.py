@@ -105,6 +105,7 @@ def test_what_is_not_seen_to_double_is_not_said_to() -> None:
         (replace(GROWS, saturated=True), "doubles every 12 steps (10 to 15), then stays"),
         (replace(GROWS, trend=Trend.DIES_OUT, rate=-0.2, low=-0.3, high=-0.1), "halves every 3.5 steps"),
         (replace(GROWS, trend=Trend.DIES_OUT, law=None, equal_from=9), "from step 9 on the values are equal again"),
+        (replace(GROWS, law=None), "grows 1.2e+04-fold in 56 steps, at no steady rate, and ends at"),
         (replace(GROWS, trend=Trend.STAYS), "neither clearly grows nor dies out"),
         (replace(GROWS, trend=Trend.STAYS, law=None, end_step=5), "has 3 steps, too few for a rate,"),
         (replace(GROWS, trend=Trend.NOT_FINITE), "ends in values that are no numbers"),

@@ -131,6 +131,25 @@ def test_a_difference_in_proportion_to_the_steps_is_no_doubling(tmp_path: Path) 
     assert found.rate == pytest.approx(1, abs=0.05)
 
 
+def test_growth_in_one_burst_has_no_rate_and_is_growth() -> None:
+    steps = tuple(range(100))
+    found = growth_of(drift_of(steps, tuple(1e-7 if step < 70 else 1e-2 for step in steps)))
+    assert (found.trend, found.law) == (Trend.GROWS, None)
+    assert found.end / found.start == pytest.approx(1e5)
+
+
+def test_a_random_walk_is_no_doubling() -> None:
+    """As biases under Adam do whose gradients are rounding."""
+    steps = tuple(range(200))
+    random, at, curve = Random(1), [0.0] * 50, []
+    for _ in steps:
+        at = [value + random.choice((-1e-3, 1e-3)) for value in at]
+        curve.append(math.hypot(*at))
+    found = growth_of(drift_of(steps, tuple(curve)))
+    assert (found.trend, found.law) == (Trend.GROWS, Law.POWER)
+    assert 0.35 < found.rate < 0.65
+
+
 def test_an_update_of_adam_that_changes_its_sign_is_a_jump_and_no_growth(tmp_path: Path) -> None:
     """Gradients of a few elements are rounding around zero, the others are not."""
     start = torch.randn(2000, generator=torch.Generator().manual_seed(0))
