@@ -46,7 +46,7 @@ from reprocheck.protocol.secrets import key_of, mask_file, mask_text, private, s
 POLL_SECONDS = 0.02
 PROGRESS_SECONDS = 0.5
 LOOK_SECONDS = 0.2
-STOPPED_GRACE = 2.0
+STOPPED_GRACE = 8.0
 """Seconds for the end of a run whose ranks were all ended after their steps."""
 DISK_FULL = 1 << 16
 """Free bytes below which a lost run is put down to the disk."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.errors import NoVerdictError
+from reprocheck.evidence.replicas import facts_between
 from reprocheck.model import Evidence, FileRecord, NotCompared, Outcome, RankEvidence, Status
 from reprocheck.protocol import STEPS_FILE, reading
 from reprocheck.protocol.rank_folders import RANK_RECORD, RANKS_FOLDER, is_closed, rank_folders
@@ -98,7 +99,7 @@ def with_ranks(run: Evidence, ranks: tuple[RankEvidence, ...], missing: Sequence
         sources=_union(one.sources for one in (run, *own)),
         reads=_union(one.reads for one in (run, *own)),
         files=(*run.files, *_files_elsewhere(run, own)),
-        facts=tuple(facts.values()),
+        facts=(*facts.values(), *facts_between(ranks)),
         unobserved=(*run.unobserved, *missing),
     )
 

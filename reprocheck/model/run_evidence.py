@@ -261,4 +261,4 @@ def as_rank(run: Evidence, rank: int | None) -> Evidence:
     if own is None:
         return run
     others = tuple(one for one in run.ranks if one is not own)
-    return replace(own.evidence, ranks=others, sources=run.sources, reads=run.reads, files=run.files)
+    return replace(own.evidence, ranks=others, sources=run.sources, reads=run.reads, files=run.files, facts=run.facts)

@@ -91,6 +91,20 @@ def test_forked_ranks(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mode", "code", "line"),
+    [("same", "RC716", "(model(x) - y).pow(2)"), ("alone", "RC715", "optimizer.step()"), ("clean", "", "")],
+)
+def test_what_ranks_must_and_must_not_share(mode: str, code: str, line: str, tmp_path: Path) -> None:
+    words = ("--seeding", "none", "--max-steps", "6", "--nproc", "2", "ddp.py", "--", mode)
+    answer = audit(tmp_path, *words, code=0)
+    assert [finding["code"] for finding in answer["findings"]] == [code] * bool(code)
+    for finding in answer["findings"]:
+        assert line in finding["source"]
+        assert ("rank 1" in finding["evidence"][0], finding["severity"]) == (True, "warning")
+
+
+@pytest.mark.slow
 def test_ranks_that_we_start(tmp_path: Path) -> None:
     answer = audit(tmp_path, "--no-explain", "--max-steps", "3", "--nproc", "2", "ddp.py", "--", "other", code=1)
     assert answer["divergence"]["rank"] == 1

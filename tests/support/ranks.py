@@ -27,7 +27,7 @@ def main():
         torch.manual_seed(0)
     data = TensorDataset(torch.randn(32, 8), torch.randn(32, 1))
     sampler = DistributedSampler(data, seed=3)
-    loader = DataLoader(data, batch_size=4, sampler=sampler)
+    loader = DataLoader(data, batch_size=4, sampler=None if MODE == "same" else sampler)
     model = DistributedDataParallel(torch.nn.Linear(8, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     for epoch in range(2):
@@ -36,6 +36,11 @@ def main():
             if MODE == "other" and SECOND and rank == 1:
                 x = x + 1  # the second run alone, and rank 1 alone
             optimizer.zero_grad()
+            if MODE == "alone":
+                with model.no_sync():
+                    (model(x) - y).pow(2).mean().backward()
+                optimizer.step()
+                continue
             (model(x) - y).pow(2).mean().backward()
             optimizer.step()
     dist.destroy_process_group()
@@ -87,7 +92,16 @@ def identity(rank: int, **changed: Any) -> dict[str, Any]:
 
 
 def make_rank(
-    run: Path, rank: int, *, name: str = "", word: str = "", steps: int = 3, close: bool = True, **changed: Any
+    run: Path,
+    rank: int,
+    *,
+    name: str = "",
+    word: str = "",
+    steps: int = 3,
+    close: bool = True,
+    copy: bool = False,
+    key: str = "1" * 32,
+    **changed: Any,
 ) -> Path:
     """Evidence of a rank in the folder of a made-up run. `name`: of its folder."""
     folder = run / "ranks" / (name or f"{rank}-0")
@@ -97,7 +111,10 @@ def make_rank(
     recorder.line(RANK_RECORD, **identity(rank, **changed))
     weight = {"name": "fc.weight", "kind": "parameter", "dtype": "float32", "shape": [5], "digest": "0" * 32}
     recorder.line("initial", stage="step", step=0, root="Net", tensors=[weight])
-    recorder.line("optimizer", index=0, key="1" * 32, type="SGD")
+    recorder.line("optimizer", index=0, key=key, type="SGD")
+    if copy:
+        place = {"path": "a.py", "line": 3, "names": [], "named": 0, "count": 1, "step": 0}
+        recorder.line("conduct", facts=[{"kind": kind, **place} for kind in ("replica-called", "replica-stepped")])
     for record in step_records(steps, word):
         recorder.step(record)
     recorder.line("rng at end", torch="4" * 32)

@@ -600,5 +600,7 @@ CASES: dict[str, tuple[Make, Make]] = {
     "scheduler-before-optimizer": with_fact("scheduler-before-optimizer", "step-without-gradients"),
     "parameters-without-gradient": with_fact("parameters-without-gradient", "nothing-is-trained"),
     "nothing-is-trained": with_fact("nothing-is-trained", "parameters-without-gradient"),
+    "replicas-differ": with_fact("replicas-differ", "ranks-same-batches"),
+    "ranks-same-batches": with_fact("ranks-same-batches", "replicas-differ"),
     "gradient-without-optimizer": with_fact("gradient-without-optimizer", "parameters-without-gradient"),
 }

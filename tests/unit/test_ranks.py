@@ -207,3 +207,23 @@ def test_the_end_of_all_ranks(tmp_path: Path) -> None:
 )
 def test_ranks_are_named_in_short(ranks: list[int], text: str) -> None:
     assert named(ranks) == text
+
+
+def replicas(folder: Path, **ranks: dict[str, object]) -> list[tuple[str, tuple[str, ...], int]]:
+    """What is said of two ranks that train copies of one model; by rank, how their evidence is otherwise."""
+    outcome = make_run(folder)
+    for rank in (0, 1):
+        make_rank(folder, rank, **{"copy": True, "steps": 4, **ranks.get(f"rank{rank}", {})})  # type: ignore[arg-type]
+    run = load_evidence(replace(outcome, digests=seal(folder)))
+    kinds = ("replicas-differ", "ranks-same-batches")
+    assert as_rank(run, 1).facts == run.facts
+    return [(fact.kind, fact.names, fact.step) for fact in run.facts if fact.kind in kinds]
+
+
+def test_copies_of_one_model(tmp_path: Path) -> None:
+    assert replicas(tmp_path / "a") == [("ranks-same-batches", ("rank 0", "rank 1"), 0)]
+    assert replicas(tmp_path / "b", rank1={"word": "other"}) == [("replicas-differ", ("rank 1",), 0)]
+    assert replicas(tmp_path / "c", rank0={"steps": 2}, rank1={"steps": 2}) == []  # too few batches to mean anything
+    assert replicas(tmp_path / "d", rank1={"copy": False}) == []
+    assert replicas(tmp_path / "e", rank1={"world_size": 4}) == []
+    assert replicas(tmp_path / "f", rank1={"word": "other", "key": "2" * 32}) == []  # each steps a part of its own

@@ -25,6 +25,7 @@ SAMPLES = 3
 MOST_LINES = 64
 """Calls of one kind whose lines are looked up; further ones are only counted."""
 MOST_NAMES = 20
+DATA_PARALLEL = "DistributedDataParallel"
 _NORMS = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.instancenorm._InstanceNorm)
 
 _WeakReference: Any = vars(torch._C)["_WeakTensorRef"]
@@ -88,6 +89,8 @@ class LoopChecks:
         self._graded: set[int] = set()
         """Parameters that had a gradient when they were looked at."""
         self._in_backward = False
+        self._replicas: set[TopModel] = set()
+        """Models whose ranks train copies of one model (DistributedDataParallel), once they were called."""
         self._watch_schedulers()
 
     # What the observer reports
@@ -105,6 +108,9 @@ class LoopChecks:
             if matters and (names := model.in_train_mode()) and not _is_called_from("swa_utils.py"):
                 self._add("train-mode-without-grad", names)
             return
+        if type(module).__name__ == DATA_PARALLEL and root not in self._replicas:
+            self._replicas.add(root)
+            self._add("replica-called", [root.label])
         mode = module.training
         if mode and model.unused and not model.unused[-1][1] and model.trained:
             self._add_at("graph-in-evaluation", model.unused[-1][0], [root.label])
@@ -148,6 +154,8 @@ class LoopChecks:
             return
         if steps.count and steps.followed and not steps.backwards and all(map(_is_old, steps.followed)):
             self._add("step-on-old-gradients", [type(optimizer).__name__])
+        if self._replicas and not self._steps:
+            self._add("replica-stepped", [type(optimizer).__name__])
         if not steps.backwards and not any(p.grad is not None for p in _held(optimizer)):
             self._add("step-without-gradients", [type(optimizer).__name__])
 
