@@ -235,8 +235,8 @@ PRODUCTS = {
 
 def undecided(audit: Audit) -> tuple[str, ...]:
     """What the runs made differently, and the verdict does not count: `--compare` lets it decide, `--ignore` never."""
-    beside = (item for seed in audit.seeds for item in seed.informational if not item.same and not item.only_times)
-    differing = {item.what for item in beside if not item.decides} - set(audit.request.ignore)
+    items = (item for seed in audit.seeds for item in seed.informational if not item.same and not item.only_times)
+    differing = {item.what for item in items if not item.decides} - set(audit.request.ignore)
     return tuple(what for what in PRODUCTS if what in differing)
 
 

@@ -446,20 +446,20 @@ class Attributor:
             self.rest = rest
         return None
 
-    def _needed(self, parts: list[_NotEnough], beside: Hold) -> Attribution | None:
-        """Of these, held constant together with `beside`, the first that is needed: it is the answer, and the runs that
-        still differ with it alone show the others."""
+    def _needed(self, parts: list[_NotEnough], also_held: Hold) -> Attribution | None:
+        """Of these, held constant together with `also_held`, the first that is needed: it is the answer, and the runs
+        that still differ with it alone show the others."""
         before = self._not_enough[:]
 
         def held(some: Sequence[_NotEnough]) -> tuple[Arm, bool, Ran]:
-            name = " and ".join([one.name for one in some] + ["another cause"] * (beside != Hold()))
-            hold = sum((one.hold for one in some), beside)
+            name = " and ".join([one.name for one in some] + ["another cause"] * (also_held != Hold()))
+            hold = sum((one.hold for one in some), also_held)
             return self._held(name, "does it agree when all of these are held constant?", hold)
 
         arm, sure, ran = held(parts)
         for one in parts if arm.same else ():
             others = [other for other in parts if other is not one]
-            if not others or (len(others) == 1 and beside == Hold()) or self.runner.left < 2 + RESERVED:
+            if not others or (len(others) == 1 and also_held == Hold()) or self.runner.left < 2 + RESERVED:
                 break
             fewer, fewer_sure, fewer_ran = held(others)
             if fewer.same:
@@ -473,7 +473,7 @@ class Attributor:
         factors = list(first.kinds)
         if first.kind == AttributionKind.FROZEN:
             known = self.runner.hold
-            self.runner.hold = known + sum((one.hold for one in parts[1:]), beside)
+            self.runner.hold = known + sum((one.hold for one in parts[1:]), also_held)
             factors, lines, narrow = self._narrow_frozen(factors, ran)
             self.runner.hold = known
             sure = sure and narrow
@@ -482,8 +482,8 @@ class Attributor:
         self.others = tuple(
             self._answer(one.kind, one.kinds, hold=one.hold, sure=sure and one.name != _FILLED) for one in parts[1:]
         )
-        if beside != Hold():
-            race = self._answer(AttributionKind.INTRINSIC, rate=self._rate(), hold=beside, sure=sure)
+        if also_held != Hold():
+            race = self._answer(AttributionKind.INTRINSIC, rate=self._rate(), hold=also_held, sure=sure)
             self.others = (*self.others, race)
         return self._answer(first.kind, factors, lines=tuple(lines), sure=sure, hold=first.hold, rate=self._rate())
 

@@ -12,7 +12,7 @@ from reprocheck.diagnosis.agree import equal_generators, first_difference
 from reprocheck.diagnosis.attribute import Attributor, when
 from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.follow import follow_drift
-from reprocheck.diagnosis.further_causes import FoundBeside, try_clock, try_without
+from reprocheck.diagnosis.further_causes import FurtherCause, try_clock, try_without
 from reprocheck.diagnosis.hidden_seeds import find_hidden
 from reprocheck.diagnosis.leftovers import leftovers, written_by
 from reprocheck.diagnosis.remedy import Tried, hold_of, try_for_all, try_remedies
@@ -48,7 +48,7 @@ class _Round:
     cases: tuple[Case, ...]
     """One for each cause that was shown."""
     others: tuple[_Round, ...] = ()
-    """Causes that an experiment of this round showed beside its own."""
+    """Causes that an experiment of this round showed next to its own."""
 
 
 def explain_difference(
@@ -91,8 +91,8 @@ def explain_difference(
         done = any(trial.works for trial in trials)
     if _is_refuted(rounds, trials):
         rounds[0], done = _without_lines(rounds[0]), False
-    beside = _beside(runner, rounds, trials, hits, a, b) if done else ()
-    rounds += [_further(rounds[0], one) for one in beside if one.attribution is not None]
+    further = _further_causes(runner, rounds, trials, hits, a, b) if done else ()
+    rounds += [_further(rounds[0], one) for one in further if one.attribution is not None]
     hidden = _hidden(planner, runner, rounds, _constant(runner, trials) if done else None, (a, b))
     explanation = Explanation(
         seed=a.spec.seed,
@@ -106,7 +106,7 @@ def explain_difference(
         not_done=(
             *rounds[0].seen.not_done,
             *not_done(rounds[0].seen, runner),
-            *_may_remain(runner, rounds, done, beside),
+            *_may_remain(runner, rounds, done, further),
         ),
     )
     causes = _settled(_found(rounds, _edits(trials)), trials)
@@ -269,14 +269,14 @@ def _without_lines(one: _Round) -> _Round:
     return replace(one, attribution=bare(one.attribution), cases=cases)
 
 
-def _beside(
+def _further_causes(
     runner: ExperimentRunner,
     rounds: Sequence[_Round],
     trials: Iterable[Trial],
     hits: Iterable[SourceHit],
     a: Evidence,
     b: Evidence,
-) -> tuple[FoundBeside, ...]:
+) -> tuple[FurtherCause, ...]:
     """Whether files of earlier runs, or a clock, are causes, too, where all others are known and runs agree."""
     if any(
         one.attribution.kind in (AttributionKind.LEFTOVER, AttributionKind.UNCLEAR, AttributionKind.PROCESS)
@@ -324,7 +324,7 @@ def _with_hidden(causes: Sequence[Finding], hidden: Iterable[Finding]) -> tuple[
     return (*errors, *new, *(one for one in causes if one.severity != Severity.ERROR))
 
 
-def _further(first: _Round, found: FoundBeside) -> _Round:
+def _further(first: _Round, found: FurtherCause) -> _Round:
     assert found.attribution is not None
     divergence = found.divergence or first.divergence
     case = replace(
@@ -340,10 +340,10 @@ def _further(first: _Round, found: FoundBeside) -> _Round:
 
 
 def _may_remain(
-    runner: ExperimentRunner, rounds: Sequence[_Round], done: bool, beside: Iterable[FoundBeside]
+    runner: ExperimentRunner, rounds: Sequence[_Round], done: bool, further: Iterable[FurtherCause]
 ) -> tuple[NotCompared, ...]:
     """That what was shown need not be all."""
-    not_tried = "; ".join(one.not_tried for one in beside if one.not_tried)
+    not_tried = "; ".join(one.not_tried for one in further if one.not_tried)
     if not_tried:
         return (NotCompared(what="further causes", reason=f"other causes may remain: {not_tried}"),)
     first = rounds[0].attribution
@@ -420,7 +420,7 @@ def _excluded(attribution: Attribution) -> tuple[str, ...]:
 
 
 _NARROWING = re.compile(r"frozen .* at (one line|\d+ lines)$")
-"""Experiments that look for the lines: what they come to is told by the lines."""
+"""Experiments that look for the lines: the lines show what they come to."""
 _OWN_ARMS = frozenset({"control", "later control", "without earlier files"})
 """Experiments that another sentence describes."""
 _ENVIRONMENT = frozenset({"hash seed", "heap contents", "directory order", "switch interval", "temporary directory"})

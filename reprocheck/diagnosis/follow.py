@@ -1,4 +1,4 @@
-"""Does a difference matter? Both runs again with a sketch of their values, and twins moved by one ULP beside them."""
+"""Does a difference matter? Both runs again with a sketch of their values, and twins moved by one ULP next to them."""
 
 from __future__ import annotations
 

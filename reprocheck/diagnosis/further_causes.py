@@ -26,7 +26,7 @@ _QUESTION = "with the other causes held constant, does a run without files of ea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundBeside:
+class FurtherCause:
     """What the experiment with and without files of earlier runs came to."""
 
     divergence: Divergence | None = None
@@ -40,14 +40,14 @@ class FoundBeside:
     """Why it was not."""
 
 
-def try_without(runner: ExperimentRunner, hold: Hold, a: Evidence, files: Sequence[Leftover]) -> FoundBeside:
+def try_without(runner: ExperimentRunner, hold: Hold, a: Evidence, files: Sequence[Leftover]) -> FurtherCause:
     """Runs in copies of the folder, with these files and without them; `hold` makes runs agree that both find them."""
     home = os.path.realpath(a.spec.environment.get("HOME") or os.path.expanduser("~")) + os.sep
     fixed = next((one.path for one in files if one.is_outside and not one.path.startswith(home)), None)
     if fixed is not None:
-        return FoundBeside(not_tried=f"a run wrote {fixed}, later ones read it, and it cannot be kept away from a run")
+        return FurtherCause(not_tried=f"a run wrote {fixed}, later ones read it, and it cannot be kept away from a run")
     if runner.left < 3:
-        return FoundBeside(not_tried=f"whether {files[0].path}, which a run wrote and later ones read, has an effect")
+        return FurtherCause(not_tried=f"whether {files[0].path}, which a run wrote and later ones read, has an effect")
     folder = os.path.realpath(a.spec.cwd)
     inside = [os.path.relpath(one.path, folder) for one in files if not one.is_outside]
     outside = [one.path for one in files if one.is_outside] or None
@@ -67,13 +67,13 @@ def try_without(runner: ExperimentRunner, hold: Hold, a: Evidence, files: Sequen
         ],
     )
     if runner.agree(ran[0], ran[1], None) is not False:
-        return FoundBeside()
+        return FurtherCause()
     control = runner.run(
         "do runs agree that find them?",
         [runner.spec(a, fresh=True, home_without=outside, home_copies=True, hold=hold, against=ran)],
     )[0]
     if runner.agree(ran[0], control, None) is not True:
-        return FoundBeside(not_tried=f"whether {files[0].path}, which a run wrote and later ones read, has an effect")
+        return FurtherCause(not_tried=f"whether {files[0].path}, which a run wrote and later ones read, has an effect")
     assert isinstance(ran[0], Evidence)
     assert isinstance(ran[1], Evidence)
     arm = Arm(name=WITH_AND_WITHOUT_EARLIER_FILES, question=_QUESTION, runs=3, agreed=0, differed=1, failed="")
@@ -83,17 +83,17 @@ def try_without(runner: ExperimentRunner, hold: Hold, a: Evidence, files: Sequen
         arms=(arm,),
         first_writes=first_writes(ran[1], a),
     )
-    return FoundBeside(
+    return FurtherCause(
         divergence=first_difference(ran[1], ran[0], runner.request, None),
         attribution=shown,
         equal_generators=equal_generators(ran[1], ran[0]),
     )
 
 
-def try_clock(runner: ExperimentRunner, hold: Hold, a: Evidence) -> FoundBeside:
+def try_clock(runner: ExperimentRunner, hold: Hold, a: Evidence) -> FurtherCause:
     """A run with a constant clock, and one without; `hold` makes runs agree."""
     if runner.left < 2:
-        return FoundBeside(not_tried="whether the clock, which the source compares, has an effect")
+        return FurtherCause(not_tried="whether the clock, which the source compares, has an effect")
     constant = hold + Hold(frozen=("clock",))
     ran = runner.run(
         "does the clock matter, too?",
@@ -104,12 +104,12 @@ def try_clock(runner: ExperimentRunner, hold: Hold, a: Evidence) -> FoundBeside:
     )
     same = runner.agree(ran[0], ran[1], None)
     if same is not False:
-        return FoundBeside() if same else FoundBeside(not_tried="a run with a constant clock gave no evidence")
+        return FurtherCause() if same else FurtherCause(not_tried="a run with a constant clock gave no evidence")
     assert isinstance(ran[0], Evidence)
     assert isinstance(ran[1], Evidence)
     question = "with the other causes held constant, does a run with a constant clock differ from one without?"
     arm = Arm(name=WITH_AND_WITHOUT_CLOCK, question=question, runs=2, agreed=0, differed=1)
-    return FoundBeside(
+    return FurtherCause(
         divergence=first_difference(ran[0], ran[1], runner.request, None),
         # That two runs would differ by it is not shown: they may always decide alike.
         attribution=Attribution(kind=AttributionKind.FROZEN, factors=("clock",), arms=(arm,), sure=False),

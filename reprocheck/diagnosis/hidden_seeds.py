@@ -1,4 +1,4 @@
-"""Generators that a target leaves unseeded beside the causes of a difference: reprocheck seeds them, and so hides them.
+"""Generators left unseeded next to the causes of a difference: reprocheck seeds them, and so hides them.
 
 That a generator was drawn from and never seeded is a fact of one run. Whether results depend on it is shown where runs
 agree with all other causes held constant: one more run, without reprocheck's seeds.

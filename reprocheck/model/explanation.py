@@ -201,11 +201,11 @@ class Hold:
 
 
 WITH_AND_WITHOUT_EARLIER_FILES = "with and without earlier files"
-"""The experiment that shows files of earlier runs beside other causes."""
+"""The experiment that shows files of earlier runs next to other causes."""
 WITH_AND_WITHOUT_SEEDS = "with and without reprocheck's seeds"
-"""The experiment that shows an unseeded generator beside other causes."""
+"""The experiment that shows an unseeded generator next to other causes."""
 WITH_AND_WITHOUT_CLOCK = "with and without a constant clock"
-"""The experiment that shows a clock beside other causes."""
+"""The experiment that shows a clock next to other causes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Does the difference matter? The sentence, and the distance step by step beside what one ULP does."""
+"""Does the difference matter? The sentence, and the distance step by step next to what one ULP does."""
 
 from __future__ import annotations
 

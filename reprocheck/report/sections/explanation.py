@@ -39,7 +39,7 @@ def why_notes(explanation: Explanation) -> list[str]:
     attribution = explanation.attribution
     notes = [] if attribution is None else [*_shown(attribution), clip(attribution.note)]
     for one in explanation.further:
-        still = "" if _is_beside(one) else "it still differs; "
+        still = "" if _is_additional(one) else "it still differs; "
         notes += [f"with that held constant, {still}{why}" for why in _shown(one)[-1:]]
     left_out = len(explanation.excluded) - _MOST
     excluded = [clip(item) for item in explanation.excluded[:_MOST]]
@@ -102,7 +102,7 @@ def _shown(attribution: Attribution) -> list[str]:
         "ambient": lambda: _environment(attribution),
         "frozen": lambda: (
             "a run with a constant clock differs from one without"
-            if _is_beside(attribution)
+            if _is_additional(attribution)
             else f"agrees with {_and([_OUTSIDE.get(factor, factor) for factor in factors])} held constant"
             f"{alone}{_agreed(attribution, 'frozen')}"
         ),
@@ -120,14 +120,14 @@ def _shown(attribution: Attribution) -> list[str]:
 
 
 def _leftover(attribution: Attribution) -> str:
-    if _is_beside(attribution):
+    if _is_additional(attribution):
         return "a run that finds the files of earlier runs differs from one without them"
     if any(arm.name == "without earlier files" and arm.same for arm in attribution.arms):
         return "without the files that earlier runs wrote, a run agrees with the first one, and not with later ones"
     return f"agrees when every run has a copy of the folder{_agreed(attribution, 'fresh folder')}"
 
 
-def _is_beside(attribution: Attribution) -> bool:
+def _is_additional(attribution: Attribution) -> bool:
     return any(arm.name in (WITH_AND_WITHOUT_CLOCK, WITH_AND_WITHOUT_EARLIER_FILES) for arm in attribution.arms)
 
 

@@ -224,7 +224,7 @@ def _values_of_one(a: Checkpoint, b: Checkpoint) -> Iterator[str]:
     for letter, side, other in () if _hold_alike(a, b) else (("A", a, b), ("B", b, a)):
         names = [name for name in side.values if name not in other.values]
         if names:
-            yield f"only {letter} holds {count(len(names), 'value')} beside tensors: {first_of(names, _MOST_NAMES)}"
+            yield f"only {letter} holds {count(len(names), 'value')} besides tensors: {first_of(names, _MOST_NAMES)}"
 
 
 def _hold_alike(a: Checkpoint, b: Checkpoint) -> bool:

@@ -34,7 +34,7 @@ def left_to_chance(case: Case) -> dict[str, LedgerEntry]:
     return {generator: entry for generator, entry in chance.items() if not responsible or generator in responsible}
 
 
-def beside(case: Case, shown: LedgerEntry) -> tuple[str, ...]:
+def also_unseeded(case: Case, shown: LedgerEntry) -> tuple[str, ...]:
     """The other generators that nobody had seeded, with their first draws."""
     others = sorted(left_to_chance(case).values(), key=lambda entry: entry.order)
     return tuple(

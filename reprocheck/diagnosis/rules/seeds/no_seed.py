@@ -6,7 +6,7 @@ from reprocheck.diagnosis.generators import GLOBAL
 from reprocheck.diagnosis.rules.candidate_lines import find
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.seeds import seed_drawn
-from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, beside, left_to_chance, seeds_of
+from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, also_unseeded, left_to_chance, seeds_of
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -28,7 +28,7 @@ def match(case: Case) -> Match | None:
     if any(seeds_of(case, generator) for generator in GLOBAL):
         return None
     chance = sorted(left_to_chance(case).values(), key=lambda entry: entry.order)
-    others = beside(case, chance[0]) if chance else ()
+    others = also_unseeded(case, chance[0]) if chance else ()
     return find(case, sources=("seeding",), entries=chance[:1], evidence=others, remedies=(SEED_EVERYTHING,))
 
 

@@ -6,7 +6,7 @@ from reprocheck.diagnosis.generators import GLOBAL
 from reprocheck.diagnosis.rules.candidate_lines import changed_line, find, hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.seeds import seed_drawn
-from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, beside, left_to_chance, seeds_of
+from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, also_unseeded, left_to_chance, seeds_of
 from reprocheck.model import Seeding
 from reprocheck.model.explanation import Case
 
@@ -32,7 +32,7 @@ def match(case: Case) -> Match | None:
     if not others or not chance:
         return None
     name, entry = min(chance.items(), key=lambda item: item[1].order)
-    evidence = (f"{name}'s global generator is first used here, and nothing seeds it", *beside(case, entry))
+    evidence = (f"{name}'s global generator is first used here, and nothing seeds it", *also_unseeded(case, entry))
     repairs = tuple(changed_line(hit.edit) for hit in hits(case, f"seed-also-{name}")[:1] if hit.edit is not None)
     return find(case, sources=("seeding",), entries=(entry,), evidence=evidence, remedies=(*repairs, SEED_EVERYTHING))
 

@@ -52,7 +52,7 @@ def curve_plot(curves: Curves, name: str) -> Markup:
         yield element("text", f"{curves.x} {left:g}", x=_LEFT, y=base + 18, class_="start")
         yield element("text", f"{right:g}", x=_WIDTH - _RIGHT, y=base + 18, class_="end")
 
-    told = "; ".join(
+    text = "; ".join(
         f"{line.label}: {line.points[0][1]:.3g} at {curves.x} {line.points[0][0]:g}, "
         f"{line.points[-1][1]:.3g} at {curves.x} {line.points[-1][0]:g}"
         for line in lines
@@ -60,7 +60,7 @@ def curve_plot(curves: Curves, name: str) -> Markup:
     picture = element(
         "svg",
         element("title", curves.title, id=f"{name}-title"),
-        element("desc", told, id=f"{name}-text"),
+        element("desc", text, id=f"{name}-text"),
         *drawn(),
         viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
         role="img",

@@ -56,7 +56,7 @@ def _first(grid: StepGrid) -> tuple[str, int] | None:
 
 def _row(grid: StepGrid, kind: str, cells: str, first: tuple[str, int] | None) -> Markup:
     pieces = list(_pieces(cells, first[1] if first is not None and first[0] == kind else None))
-    told = "; ".join(f"{_STATES[state][0]} {_steps(grid, start, end)}" for state, start, end in pieces)
+    text = "; ".join(f"{_STATES[state][0]} {_steps(grid, start, end)}" for state, start, end in pieces)
     drawn = (_piece(piece, _steps(grid, piece[1], piece[2])) for piece in pieces)
     picture = element(
         "svg",
@@ -64,7 +64,7 @@ def _row(grid: StepGrid, kind: str, cells: str, first: tuple[str, int] | None) -
         viewBox=f"0 0 {len(cells)} {_HEIGHT}",
         preserveAspectRatio="none",
         role="img",
-        aria_label=f"{kind}: {told}",
+        aria_label=f"{kind}: {text}",
     )
     at = cells.find(DIFFERENT)
     words = "" if at < 0 else f"from step {at * grid.width}" if grid.width == 1 else f"from {_steps(grid, at, at + 1)}"

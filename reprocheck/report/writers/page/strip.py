@@ -60,14 +60,14 @@ def strip_plot(metric: MetricSummary, name: str) -> Markup:
         )
         yield element("path", tip, d=diamond, class_="mean")
 
-    told = (
+    text = (
         f"{len(metric.values)} seeds from {metric.minimum:.6g} to {metric.maximum:.6g}, mean {metric.mean:.6g}, "
         f"95 % interval of the mean {metric.interval[0]:.6g} to {metric.interval[1]:.6g}"
     )
     picture = element(
         "svg",
         element("title", f"{metric.name} over seeds", id=f"{name}-title"),
-        element("desc", told, id=f"{name}-text"),
+        element("desc", text, id=f"{name}-text"),
         *drawn(),
         viewBox=f"0 0 {_WIDTH} {height}",
         role="img",
