@@ -26,7 +26,7 @@ from reprocheck.protocol import RUN_VARIABLE, SERVER_VARIABLE, TEMPLATES
 from reprocheck.protocol.package import WORKER_FILE
 from reprocheck.worker.bootstrap.template import READ_AT_IMPORT
 
-MOST_PROCESSES = 12
+MOST_PROCESSES = 20
 """That are kept; each needs some 150 MB."""
 NAME_ROOM = 200
 """Bytes for the name of a run in the environment that the system shows of a process."""
