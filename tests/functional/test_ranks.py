@@ -77,7 +77,7 @@ def test_spawned_ranks_and_the_line_of_a_generator_without_a_seed(tmp_path: Path
     assert (answer["divergence"]["rank"], answer["divergence"]["kind"]) == (1, "batch")
     cause = next(finding for finding in answer["findings"] if finding["code"] == "RC505")
     assert (cause["confidence"], "generator.seed()" in cause["source"]) == ("high", True)
-    assert answer["explanation"]["trials"][0]["works"] is True
+    assert answer["explanation"]["trials"][0]["mends"] is True
 
 
 @pytest.mark.slow
