@@ -437,6 +437,7 @@ class TestOfAClass:
 """
 
 
+@pytest.mark.slow
 def test_baselines_are_kept_for_each_test_and_written_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
