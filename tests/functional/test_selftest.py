@@ -41,7 +41,7 @@ def test_every_fault_is_seen_and_no_clean_training_is_called_different(tmp_path:
     tried = {case["family"] for case in answer["cases"]} | {item["what"] for item in answer["not_tried"]}
     assert tried == {case.family for case in CASES}
     assert all(case["as_expected"] for case in answer["cases"])
-    assert {path.name for path in tmp_path.iterdir()} == {"answer.json", "answer.txt", "train.py"}
+    assert {path.name for path in tmp_path.iterdir()} == {"answer.html", "answer.json", "answer.txt", "train.py"}
 
 
 def test_the_old_name_of_the_format_is_understood(tmp_path: Path) -> None:

@@ -175,6 +175,7 @@ def test_the_runs_of_an_explanation_are_forked_too(tmp_path: Path) -> None:
     source = ORIGIN + (
         "import torch\n"
         "words = 'the quick brown fox jumps over the lazy dog'.split()\n"
+        "torch.manual_seed(0)\n"
         "model = torch.nn.Linear(1, 1)\n"
         "optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
         "for number in [float(words.index(word)) for word in set(words)]:\n"

@@ -66,6 +66,15 @@ def with_hits(case: Case, found: Iterable[LedgerEntry], *patterns: str) -> tuple
     return tuple(hit for hit in hits(case, *patterns) if (hit.location.path, hit.location.line) in places)
 
 
+def into_a_seed(case: Case, read: Iterable[LedgerEntry], seeds: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+    """Readings of a clock that went into one of these seeds, as their lines show, or that no other reading was made
+    between the two."""
+    read, seeds = tuple(read), tuple(seeds)
+    last = {max((entry.order for entry in read if entry.order <= seed.order), default=None) for seed in seeds}
+    shown = on_lines(read, (*seeds, *hits(case, "seed-from-clock")))
+    return tuple(entry for entry in read if entry.order in last or entry in shown)
+
+
 def value_differs(case: Case, entry: LedgerEntry) -> bool:
     """The same call of the two runs had another value."""
     twins = {

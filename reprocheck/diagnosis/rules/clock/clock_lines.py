@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries, find, hits, on_lines
+from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries, find, hits, into_a_seed, on_lines
 from reprocheck.diagnosis.rules.model import Match
 from reprocheck.diagnosis.rules.support import CLOCK, Support, support_of
 from reprocheck.model.explanation import Case, LedgerEntry
@@ -12,8 +12,15 @@ from reprocheck.model.kinds import SourceKind
 
 
 def readings(case: Case) -> tuple[LedgerEntry, ...]:
-    """Clocks that the user's code read before the difference; none where a seed differs, which explains more."""
-    return () if differing_seeds(case) else entries(case, SourceKind.CLOCK)
+    """Clocks that the user's code read before the difference; none where a seed differs, which explains more, unless
+    several lines have to be constant: then those that did not go into it."""
+    read, seeds = entries(case, SourceKind.CLOCK), differing_seeds(case)
+    if not seeds:
+        return read
+    if case.attribution is None or not case.attribution.together:
+        return ()
+    used = into_a_seed(case, read, seeds)
+    return tuple(entry for entry in read if entry not in used)
 
 
 def decided_by(case: Case, pattern: str) -> Match | None:

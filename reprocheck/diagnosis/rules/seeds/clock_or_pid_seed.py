@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from reprocheck.diagnosis.rules.candidate_lines import differing_seeds, entries, find, hits, lines, on_lines, with_hits
+from reprocheck.diagnosis.rules.candidate_lines import (
+    differing_seeds,
+    entries,
+    find,
+    hits,
+    into_a_seed,
+    on_lines,
+    with_hits,
+)
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import CLOCK
 from reprocheck.model.explanation import Case, LedgerEntry
@@ -30,15 +38,13 @@ def match(case: Case) -> Match | None:
         return find(case, sources=(*CLOCK, "pid"), entries=found[:1], hits=with_hits(case, found, "seed-from-clock"))
     asked = entries(case, SourceKind.CLOCK, SourceKind.PID)
     before = tuple(
-        entry for entry in asked if any(entry.order <= seed.order or _one_line(entry, seed) for seed in seeds)
+        entry for entry in asked if any(entry.order <= seed.order or on_lines((entry,), (seed,)) for seed in seeds)
     )
+    if case.attribution is not None and case.attribution.together:
+        before = into_a_seed(case, before, seeds)
     evidence = _evidence(seeds, case)
     marks = with_hits(case, before, "seed-from-clock")
     return find(case, sources=(*CLOCK, "pid"), entries=before, hits=marks, latest=True, evidence=evidence)
-
-
-def _one_line(entry: LedgerEntry, seed: LedgerEntry) -> bool:
-    return bool(lines((entry,)) & lines((seed,)))
 
 
 def _evidence(seeds: tuple[LedgerEntry, ...], case: Case) -> tuple[str, ...]:
