@@ -146,12 +146,6 @@ def _on(name: str, folder: Path, quick: bool) -> Iterator[Line]:
         "sketched": under(sketched.on),
         "sha256": under(lambda: by_hook(sha256)),
         "xxh3": under(lambda: by_hook(xxh3)),
-    }
-    schemes["again"] = block
-    schemes = {
-        "ours": under(observed.on),
-        "sha256": under(lambda: by_hook(sha256)),
-        "xxh3": under(lambda: by_hook(xxh3)),
         "again": block,
     }
     ratios = against(block, schemes, 1 if quick else 11)
