@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
-from reprocheck.model import Evidence
+from reprocheck.model import Edit, Evidence
 from reprocheck.model.explanation import Attribution, Hold, Remedy, Trial
 from reprocheck.model.kinds import AttributionKind
 from reprocheck.protocol import count_steps
@@ -17,6 +18,7 @@ SHORTEST = 1.0
 """Seconds of steps: the time of fewer says nothing of a price."""
 LEAST_PRICE = 1.25
 """A ratio nearer to 1 is none: the two groups of runs are minutes apart, and the machine has changed meanwhile."""
+_OUT_OF_REACH = "the script of a rank cannot be changed in memory: change the line and audit again"
 RARE_RUNS = 3
 """Runs of a trial where a difference does not show in every pair: two may agree by luck."""
 
@@ -108,6 +110,8 @@ def _try(
 ) -> tuple[Trial, tuple[Evidence, Evidence] | None]:
     """Runs with the environment factors of both runs that differed, to the end, with the remedies in force and nothing
     else. Of three the first two have equal factors; where only the third differs, both that do are given back."""
+    if any(_is_of_a_launcher(edit, runner, a) for remedy in remedies for edit in remedy.edits):
+        return Trial(remedies=remedies, agreed=0, runs=0, failed=_OUT_OF_REACH), None
     hold = Hold()
     for remedy in remedies:
         hold = hold + hold_of(remedy)
@@ -129,6 +133,14 @@ def _try(
     if len(ran) == 3 and agreed == 2 and isinstance(first, Evidence) and isinstance(last, Evidence):
         return trial, (first, last)
     return trial, None
+
+
+def _is_of_a_launcher(edit: Edit, runner: ExperimentRunner, run: Evidence) -> bool:
+    """Whether the line is in a script that a launcher hands to the interpreter in each rank."""
+    if runner.rank is None and not run.ranks:
+        return False
+    scripts = {os.path.realpath(run.spec.cwd / word) for word in runner.request.target.argv}
+    return os.path.realpath(edit.path) in scripts
 
 
 def _ratio(tried: Iterable[Evidence], plain: Iterable[Evidence]) -> float | None:

@@ -127,3 +127,23 @@ def test_a_sitecustomize_of_the_user_runs_as_ever(tmp_path: Path) -> None:
     [folder] = tmp_path.glob(".reprocheck/audits/*/s0r0")
     assert '"text": "1 []\\n"' in (folder / "evidence.jsonl").read_text(), ran.out + ran.err
     assert os.listdir(tmp_path).count("sitecustomize.py") == 1
+
+
+@pytest.mark.slow
+def test_a_line_in_a_script_of_torchrun_is_named_and_not_said_to_have_no_effect(tmp_path: Path) -> None:
+    """The interpreter of a rank reads the script itself: nobody can change a line of it in memory."""
+    source = DDP.replace('if MODE == "other" and SECOND and rank == 1:', "if rank == 1:").replace(
+        "x = x + 1  # the second run alone, and rank 1 alone",
+        "x = x + torch.from_numpy(np.random.default_rng().normal(size=(4, 8))).float()",
+    )
+    (tmp_path / "train.py").write_text("import numpy as np\n" + source)
+    arguments = ("--no-drift", "--max-steps", "2", "--nproc", "2", "train.py")
+    ran = reprocheck("run", "--format", "json", *arguments, cwd=tmp_path, timeout=400)
+    assert ran.code == 1, ran.out + ran.err
+    answer = ran.json()
+    [found] = [finding for finding in answer["findings"] if finding["code"] == "RC503"]
+    assert (found["confidence"], found["location"]["path"]) == ("high", "train.py")
+    assert "default_rng()" in found["source"]
+    [edited] = [trial for trial in answer["explanation"]["trials"] if trial["remedies"][0]["edits"]]
+    assert (edited["runs"], edited["mends"]) == (0, False)
+    assert "the script of a rank cannot be changed in memory" in edited["failed"]
