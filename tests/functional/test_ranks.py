@@ -18,7 +18,7 @@ TORCHRUN = ("-m", "torch.distributed.run", "--", "--standalone", "--nproc_per_no
 def audit(folder: Path, *arguments: str, code: int, env: dict[str, str] | None = None) -> Any:
     (folder / "ddp.py").write_text(DDP)
     (folder / "spawned.py").write_text(SPAWN)
-    ran = reprocheck("run", "--format", "json", *arguments, cwd=folder, env=env, timeout=400)
+    ran = reprocheck("run", "--format", "json", *arguments, cwd=folder, env=env, timeout=900)
     assert ran.code == code, ran.out + ran.err
     return ran.json()
 
@@ -37,7 +37,7 @@ def test_a_rank_of_torchrun_that_differs(tmp_path: Path) -> None:
     folders = list(tmp_path.glob(".reprocheck/audits/*/s0r0/ranks/*"))
     assert sorted(folder.name for folder in folders) == ["0-0", "1-0"]
     assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for folder in folders for file in folder.iterdir())
-    text = reprocheck("run", "--no-explain", *TORCHRUN, "other", cwd=tmp_path, timeout=400).out
+    text = reprocheck("run", "--no-explain", *TORCHRUN, "other", cwd=tmp_path, timeout=900).out
     assert "2 runs of seed 0 differ first in rank 1 at step 0 in batch" in text
     assert "rank 0 differs first at step 0 in gradients" in text
 
@@ -138,7 +138,7 @@ def test_a_line_in_a_script_of_torchrun_is_named_and_not_said_to_have_no_effect(
     )
     (tmp_path / "train.py").write_text("import numpy as np\n" + source)
     arguments = ("--no-drift", "--max-steps", "2", "--nproc", "2", "train.py")
-    ran = reprocheck("run", "--format", "json", *arguments, cwd=tmp_path, timeout=400)
+    ran = reprocheck("run", "--format", "json", *arguments, cwd=tmp_path, timeout=900)
     assert ran.code == 1, ran.out + ran.err
     answer = ran.json()
     [found] = [finding for finding in answer["findings"] if finding["code"] == "RC503"]

@@ -44,7 +44,7 @@ def environment(**extra: str) -> dict[str, str]:
     return {**clean, "OMP_WAIT_POLICY": "passive", **server, **extra}
 
 
-def reprocheck(*arguments: str, cwd: Path, timeout: float = 240, env: dict[str, str] | None = None) -> Ran:
+def reprocheck(*arguments: str, cwd: Path, timeout: float = 600, env: dict[str, str] | None = None) -> Ran:
     server = os.environ.get(COMMAND_VARIABLE)
     if server is not None and (env is None or env == environment()) and inherited() == _AT_START:
         ran = Ran(*call(server, arguments, cwd, environment(), timeout))
