@@ -81,8 +81,8 @@ def test_the_one_commit_is_found_with_few_audits(project: Linear) -> None:
     assert change["files"] == ["count.py"]
     assert change["differing_seeds"] == [0, 1]
     assert change["before"]["subject"] == "commit 3"
-    assert change["shifts"][0]["before"] == pytest.approx(1.0)
-    assert change["shifts"][0]["after"] == pytest.approx(0.75)
+    assert change["shifts"][0]["base"] == pytest.approx(1.0)
+    assert change["shifts"][0]["here"] == pytest.approx(0.75)
     assert change["shifts"][0]["in_std"] == pytest.approx(-0.25 / math.sqrt(0.5))
 
 

@@ -51,7 +51,7 @@ def test_what_was_tried_is_written_and_the_audit_reproduces(tmp_path: Path) -> N
     assert written.code == 0, written.err
     assert file.read_text() == CHANGED
     assert written.json()["again"]["verdict"] == "reproducible"
-    assert written.json()["shifts"][0]["metric"] == "loss"
+    assert written.json()["shifts"][0]["name"] == "loss"
     nothing = reprocheck("fix", cwd=tmp_path)
     assert nothing.code == 3
     assert "nothing to fix" in nothing.out

@@ -324,6 +324,8 @@ def test_what_is_no_checkpoint_stays_with_audits(tmp_path: Path) -> None:
         assert not is_checkpoint(str(tmp_path / name))
     os.mkfifo(tmp_path / "pipe.pt")
     assert not is_checkpoint(str(tmp_path / "pipe.pt"))
+    (tmp_path / "damaged.zip").write_bytes(b"PK\x03\x04 and nothing more")
+    assert not is_checkpoint(str(tmp_path / "damaged.zip"))
     assert not are_checkpoints("latest", "latest~1")
     with pytest.raises(UsageError, match="is no checkpoint"):
         are_checkpoints(str(checkpoint), str(tmp_path / "audit.json"))

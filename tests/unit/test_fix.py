@@ -4,37 +4,48 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reprocheck.commands.fix.again import request_again
+from reprocheck.commands.fix.command import fix
 from reprocheck.commands.fix.patch import changes_of, patch_of, take_back, write
-from reprocheck.commands.fix.saved import read_saved
+from reprocheck.commands.fix.tried import tried_in
+from reprocheck.commands.report.kept import open_kept
+from reprocheck.config.target import parse_target
+from reprocheck.engine.console import Style
+from reprocheck.engine.progress import SilentProgress
 from reprocheck.errors import UsageError
-from reprocheck.model import AmbientMode, Deterministic, Edit
+from reprocheck.model import AmbientMode, Audit, Deterministic, Edit, Settings, Target, TargetKind, Workdir
+from reprocheck.model.explanation import Remedy, Trial
+from reprocheck.report.json.v1 import render_json
+from tests.support.audits import explained, explanation
 
 BEFORE, AFTER = "rng = default_rng()", "rng = default_rng(0)"
 
 
-def edit(**changed: Any) -> dict[str, Any]:
-    return {"path": "a.py", "line": 2, "before": BEFORE, "after": AFTER, **changed}
+def edit(**changed: Any) -> Edit:
+    return Edit(**{"path": "a.py", "line": 2, "before": BEFORE, "after": AFTER, **changed})
 
 
-def remedy(*edits: dict[str, Any], text: str = "change it", hides: str = "") -> dict[str, Any]:
-    return {"text": text, "edits": list(edits), "hides": hides}
+def trial(*remedies: Remedy, agreed: int = 2, runs: int = 2) -> Trial:
+    return Trial(remedies=remedies, agreed=agreed, runs=runs)
 
 
-def trial(*remedies: dict[str, Any], mends: Any = True, runs: int = 2) -> dict[str, Any]:
-    return {"mends": mends, "runs": runs, "remedies": list(remedies)}
+def remedy(*edits: Edit, text: str = "change it", hides: str = "") -> Remedy:
+    return Remedy(text=text, edits=edits, hides=hides)
 
 
-def report(*trials: dict[str, Any], **changed: Any) -> dict[str, Any]:
-    asked = {"seeds": [3, 4], "repeats": 3, "ambient": "fixed", "settings": {"deterministic": "warn", "env": []}}
-    target = {"text": "a.py:f", "kind": "file-function", "argv": [], "arguments": {"n": 2}, "module": None}
-    content = {"schema_version": 1, "verdict": "different", "target": target, "asked": asked, "metrics": []}
-    return {**content, "explanation": {"trials": list(trials)}, **changed}
+def kept(folder: Path, *trials: Trial, **asked: Any) -> Audit:
+    """As it comes out of its report."""
+    made = explained(explanation=explanation(trials=trials))
+    made = replace(made, request=replace(made.request, **asked))
+    (folder / "r.json").write_text(render_json(made, Style()))
+    return open_kept("r.json", folder)
 
 
 @pytest.fixture
@@ -44,24 +55,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def saved(folder: Path, content: Any) -> Any:
-    (folder / "r.json").write_text(json.dumps(content))
-    return read_saved("r.json", folder)
-
-
 def test_of_what_works_the_fewest_lines_come_first_and_what_hides_or_fails_never(folder: Path) -> None:
-    found = saved(
-        folder,
-        report(
-            trial(remedy(edit()), mends=False),
+    found = tried_in(
+        kept(
+            folder,
+            trial(remedy(edit()), agreed=1),
             trial(remedy(edit(), hides="it hides the cause")),
             trial(remedy(edit(), edit(line=3))),
             trial(remedy(edit()), remedy(text="--threads 1")),
+            trial(remedy(edit()), agreed=4, runs=4),
             trial(remedy(text="--threads 1")),
-            trial(remedy(edit()), runs=4),
-        ),
+        )
     )
-    assert [(len(one.edits), one.options, one.runs) for one in found.tried] == [
+    assert [(len(one.edits), one.options, one.runs) for one in found] == [
         (1, (), 4),
         (2, (), 2),
         (1, ("--threads 1",), 2),
@@ -69,22 +75,31 @@ def test_of_what_works_the_fewest_lines_come_first_and_what_hides_or_fails_never
 
 
 @pytest.mark.parametrize(
-    "content",
+    "damage",
     [
-        [],
-        {},
-        report(explanation=[]),
-        report(schema_version=99),
-        report(trial(remedy(edit(line=-1)))),
-        report(trial(remedy(edit(after="a\nimport os")))),
-        report(trial(remedy(edit(path=7)))),
-        report(trial({"edits": 3})),
-        report(metrics=[{"name": 3, "mean": 1.0}]),
+        lambda content: content.clear(),
+        lambda content: content.update(explanation=[]),
+        lambda content: content.update(schema_version=99),
+        lambda content: content.update(metrics=[{"name": 3, "mean": 1.0}]),
+        lambda content: edits_of(content).update(path=7),
+        lambda content: edits_of(content).update(line=-1),
+        lambda content: edits_of(content).update(after="a\nimport os"),
+        lambda content: content["explanation"]["trials"][0]["remedies"][0].update(edits=3),
     ],
 )
-def test_a_damaged_report_is_one_message(folder: Path, content: Any) -> None:
+def test_a_damaged_report_is_one_message_and_changes_nothing(folder: Path, damage: Callable[[Any], None]) -> None:
+    kept(folder, trial(remedy(edit())))
+    content = json.loads((folder / "r.json").read_text())
+    damage(content)
+    (folder / "r.json").write_text(json.dumps(content))
+    before = (folder / "a.py").read_bytes()
     with pytest.raises(UsageError):
-        saved(folder, content)
+        fix("r.json", folder, lambda patch: True, SilentProgress())
+    assert (folder / "a.py").read_bytes() == before
+
+
+def edits_of(content: Any) -> Any:
+    return content["explanation"]["trials"][0]["remedies"][0]["edits"][0]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -93,7 +108,7 @@ def test_a_patch_changes_the_line_alone_and_git_applies_it(folder: Path, end: st
     text = f"import numpy{end}{BEFORE}{end}" + (f"x = 1{end}" if not last else "")
     text = text.removesuffix(end) if last else text
     (folder / "a.py").write_bytes(text.encode())
-    changes = changes_of([Edit(path="a.py", line=2, before=BEFORE, after=AFTER)], folder)
+    changes = changes_of([edit()], folder)
     assert changes[0].after == text.replace(BEFORE, AFTER)
     patch = folder / "p.patch"
     patch.write_bytes(patch_of(changes, folder).encode())
@@ -105,7 +120,7 @@ def test_a_patch_changes_the_line_alone_and_git_applies_it(folder: Path, end: st
 def test_files_are_written_with_their_mode_and_can_be_taken_back(folder: Path) -> None:
     (folder / "a.py").chmod(0o750)
     before = (folder / "a.py").read_bytes()
-    changes = changes_of([Edit(path="a.py", line=2, before=BEFORE, after=AFTER)], folder)
+    changes = changes_of([edit()], folder)
     write(changes)
     assert AFTER in (folder / "a.py").read_text()
     assert (folder / "a.py").stat().st_mode & 0o777 == 0o750
@@ -117,7 +132,7 @@ def test_files_are_written_with_their_mode_and_can_be_taken_back(folder: Path) -
 def test_a_file_that_was_changed_since_is_left_alone(folder: Path) -> None:
     for changed in ({"line": 3}, {"line": 99}, {"line": 0}, {"before": "something else"}):
         with pytest.raises(UsageError, match="was changed since"):
-            changes_of([Edit(**edit(**changed))], folder)
+            changes_of([edit(**changed)], folder)
 
 
 def test_nothing_outside_of_the_project_is_changed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -126,30 +141,33 @@ def test_nothing_outside_of_the_project_is_changed(folder: Path, tmp_path_factor
     (folder / "link.py").symlink_to(other)
     for path in (str(other), "link.py", "../../etc/passwd"):
         with pytest.raises(UsageError, match="outside of this project"):
-            changes_of([Edit(**edit(path=path))], folder)
+            changes_of([edit(path=path)], folder)
 
 
 def test_the_same_audit_is_asked_for_again(folder: Path) -> None:
     (folder / "a.py").write_text("def f(n):\n    pass\n")
-    request = request_again(saved(folder, report(trial(remedy(edit())))), folder)
-    assert request.seeds == (3, 4)
-    assert request.repeats == 3
-    assert request.ambient is AmbientMode.FIXED
-    assert request.settings.deterministic is Deterministic.WARN
-    assert dict(request.target.arguments) == {"n": 2}
+    (folder / "pyproject.toml").write_text('[tool.reprocheck]\nworkdir = "fresh"\nrepeats = 7\n')
+    asked = {
+        "target": parse_target("a.py:f", None, (), (("n", 2),)),
+        "seeds": (3, 4),
+        "repeats": 3,
+        "ambient": AmbientMode.FIXED,
+        "settings": Settings(deterministic=Deterministic.WARN),
+    }
+    request = request_again(kept(folder, trial(remedy(edit())), **asked), folder)
+    assert {name: getattr(request, name) for name in asked} == asked
+    assert request.workdir is Workdir.FRESH
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"target": {"text": "a.py:f", "argv": ["--token", "***"], "arguments": {}}},
-        {"target": {"text": "a.py:f", "argv": [], "arguments": {"token": "***"}}},
-        {"asked": {"seeds": [0], "settings": {"env": ["A"]}}},
-        {"asked": {"seeds": ["x"], "settings": {}}},
-        {"asked": {"seeds": [0], "settings": {"deterministic": "much"}}},
-        {"target": {"text": "gone.py:f", "argv": [], "arguments": {}}},
+        {"target": Target(text="a.py", kind=TargetKind.SCRIPT, argv=("--token", "s3cret"))},
+        {"target": Target(text="a.py:f", kind=TargetKind.FILE_FUNCTION, arguments=(("api_key", "s3cret"),))},
+        {"settings": Settings(env=(("A", "1"),))},
+        {"target": Target(text="gone.py:f", kind=TargetKind.FILE_FUNCTION)},
     ],
 )
 def test_what_a_report_does_not_keep_is_no_further_audit(folder: Path, changed: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        request_again(saved(folder, report(**changed)), folder)
+        request_again(kept(folder, **changed), folder)

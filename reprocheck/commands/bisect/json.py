@@ -8,6 +8,7 @@ from typing import Any
 from reprocheck.commands.bisect.model import Bisection, Change, Commit
 from reprocheck.engine.console import Style
 from reprocheck.protocol.plain_json import Scrub, plain
+from reprocheck.report.json.against import plain_shift
 from reprocheck.report.json.difference import plain_divergence
 from reprocheck.report.wording import shown_path, shown_target
 
@@ -57,16 +58,7 @@ def _change(change: Change) -> dict[str, Any]:
         "merged_by": None if change.merged_by is None else _commit(change.merged_by),
         "divergence": plain_divergence(change.divergence),
         "differing_seeds": list(change.seeds),
-        "shifts": [
-            {
-                "metric": shift.name,
-                "before": shift.base,
-                "after": shift.here,
-                "std_over_seeds": shift.std,
-                "in_std": shift.in_std,
-            }
-            for shift in change.shifts
-        ],
+        "shifts": [plain_shift(shift) for shift in change.shifts],
         "files": list(change.files),
         "note": change.note or None,
     }

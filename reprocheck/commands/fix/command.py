@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reprocheck.commands.fix.again import request_again
 from reprocheck.commands.fix.document import fix_document
 from reprocheck.commands.fix.json import render_fix_json
-from reprocheck.commands.fix.model import FileChange, Fixed, Saved
+from reprocheck.commands.fix.model import FileChange, Fixed, Tried
 from reprocheck.commands.fix.patch import changes_of, patch_of, take_back, write
-from reprocheck.commands.fix.saved import read_saved
+from reprocheck.commands.fix.tried import tried_in
+from reprocheck.commands.report.kept import open_kept
+from reprocheck.commands.run.against import metric_shifts
 from reprocheck.commands.run.audit import audit
 from reprocheck.engine.progress import Progress
 from reprocheck.errors import ExitCode, ReprocheckError, UsageError
-from reprocheck.model import Audit, MetricShift, Request, Verdict
+from reprocheck.model import Audit, Request, Verdict
 from reprocheck.report.formats import formats_of
 
 FORMATS = formats_of(document=fix_document, json=render_fix_json)
@@ -25,11 +27,12 @@ def fix(word: str, evidence: Path, agreed: Callable[[str], bool], progress: Prog
     back. Raises UsageError, NoVerdictError or Interrupted.
     """
     cwd = Path.cwd()
-    saved = read_saved(word, evidence)
-    reason = _why_not(saved)
+    kept = open_kept(word, evidence)
+    fixes = tried_in(kept)
+    reason = _why_not(kept, fixes)
     if reason:
         return Fixed(name=word, exit_code=ExitCode.NO_VERDICT, summary=reason, reason=reason)
-    tried = saved.tried[0]
+    tried = fixes[0]
     changes = changes_of(tried.edits, cwd)
     patch = patch_of(changes, cwd)
     if not agreed(patch):
@@ -40,7 +43,7 @@ def fix(word: str, evidence: Path, agreed: Callable[[str], bool], progress: Prog
             patch=patch,
             tried=tried,
         )
-    request, why_not_again = _request(saved, cwd)
+    request, why_not_again = _request(kept, cwd)
     write(changes)
     again = None if request is None else _audit_again(request, changes, progress)
     written = again is None or again.verdict is Verdict.REPRODUCIBLE
@@ -56,23 +59,23 @@ def fix(word: str, evidence: Path, agreed: Callable[[str], bool], progress: Prog
         written=written,
         again=again,
         why_not_again=why_not_again,
-        shifts=() if again is None else _shifts(saved, again),
+        shifts=() if again is None else metric_shifts(kept.seeds, again.seeds),
     )
 
 
-def _why_not(saved: Saved) -> str:
+def _why_not(kept: Audit, fixes: Sequence[Tried]) -> str:
     """Why there is nothing to write; else empty."""
-    if saved.verdict != Verdict.DIFFERENT.value:
+    if kept.verdict is not Verdict.DIFFERENT:
         return "the audit found no difference: there is nothing to fix"
-    if not saved.tried:
+    if not fixes:
         return "the audit tried no changed line with which all runs agreed"
     return ""
 
 
-def _request(saved: Saved, cwd: Path) -> tuple[Request | None, str]:
+def _request(kept: Audit, cwd: Path) -> tuple[Request | None, str]:
     """What to audit again, or why not. Checked before anything is written."""
     try:
-        return request_again(saved, cwd), ""
+        return request_again(kept, cwd), ""
     except UsageError as error:
         return None, error.message
 
@@ -96,12 +99,3 @@ def _outcome(again: Audit | None, why_not: str) -> tuple[ExitCode, str]:
     if again.verdict is Verdict.DIFFERENT:
         return ExitCode.DIFFERENT, f"with the change the whole audit still differs: {left}"
     return ExitCode.NO_VERDICT, f"with the change the audit gives no verdict: {left}"
-
-
-def _shifts(saved: Saved, again: Audit) -> tuple[MetricShift, ...]:
-    after = {metric.name: metric for metric in again.metrics}
-    return tuple(
-        MetricShift(name=name, seeds=after[name].seeds, base=mean, here=after[name].mean, std=std)
-        for name, (mean, std) in saved.metrics.items()
-        if name in after
-    )

@@ -7,6 +7,7 @@ import json
 from reprocheck.commands.fix.model import Fixed
 from reprocheck.engine.console import Style
 from reprocheck.protocol.plain_json import plain
+from reprocheck.report.json.against import plain_shift
 from reprocheck.report.wording import shown_path
 
 VERSION = 1
@@ -27,9 +28,6 @@ def render_fix_json(fixed: Fixed, style: Style) -> str:
         if again is None
         else {"verdict": again.verdict.value, "summary": again.summary, "directory": shown_path(again.directory)},
         "why_not_again": fixed.why_not_again or None,
-        "shifts": [
-            {"metric": one.name, "before": one.base, "after": one.here, "std_over_seeds": one.std, "in_std": one.in_std}
-            for one in fixed.shifts
-        ],
+        "shifts": [plain_shift(shift) for shift in fixed.shifts],
     }
     return json.dumps(plain(content), indent=2, sort_keys=True, allow_nan=False) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,21 +26,6 @@ class FileChange:
     path: Path
     before: str
     after: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
-    """What a kept audit says, as far as a fix needs it."""
-
-    name: str
-    """As the user named it."""
-    verdict: str
-    target: Mapping[str, object]
-    asked: Mapping[str, object]
-    tried: tuple[Tried, ...]
-    """That work, those with the fewest lines first."""
-    metrics: Mapping[str, tuple[float, float | None]]
-    """Mean over seeds and standard deviation over seeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

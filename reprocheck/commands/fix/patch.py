@@ -79,6 +79,8 @@ def _changed(path: Path, edits: Sequence[Edit]) -> FileChange:
         raise UsageError(f"{path} is not UTF-8: it is not changed", "change the line yourself") from error
     lines = before.split("\n")
     for edit in edits:
+        if any(mark in edit.after for mark in "\r\n\0"):
+            raise UsageError(f"the change of {path}:{edit.line} is more than a line: the report was changed")
         end = "\r" if 0 < edit.line <= len(lines) and lines[edit.line - 1].endswith("\r") else ""
         if not 0 < edit.line <= len(lines) or lines[edit.line - 1] != edit.before + end:
             raise UsageError(

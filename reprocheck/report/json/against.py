@@ -21,7 +21,7 @@ def plain_against(against: Against | None, plain_seed: Callable[[SeedAudit], Pla
         "seeds": [plain_seed(seed) for seed in against.seeds],
         "differing": against.differing,
         "divergence": plain_divergence(against.divergence),
-        "shifts": [_shift(shift) for shift in against.shifts],
+        "shifts": [plain_shift(shift) for shift in against.shifts],
         "allowed": against.allowed,
         "changes": [_change(change) for change in against.changes],
         "other_files": against.other_files,
@@ -30,7 +30,8 @@ def plain_against(against: Against | None, plain_seed: Callable[[SeedAudit], Pla
     }
 
 
-def _shift(shift: MetricShift) -> Plain:
+def plain_shift(shift: MetricShift) -> Plain:
+    """A metric before and after a change of the code."""
     return {
         "name": shift.name,
         "seeds": shift.seeds,

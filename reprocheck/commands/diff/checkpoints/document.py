@@ -10,6 +10,7 @@ from reprocheck.report.document import (
     Document,
     Heading,
     Headline,
+    Note,
     Role,
     Span,
     Table,
@@ -18,7 +19,6 @@ from reprocheck.report.document import (
     fatal,
     indented,
 )
-from reprocheck.report.document import Note as NoteBlock
 from reprocheck.report.sections.difference import is_rounding
 from reprocheck.report.wording import count, first_of, percent
 
@@ -32,7 +32,7 @@ def checkpoints_document(diff: CheckpointDiff) -> Document:
         "reprocheck diff",
         _opening(diff),
         _differences(diff),
-        [NoteBlock("note", f"other layout: {clip(text)}", indent=0) for text in diff.layout],
+        [Note("note", f"other layout: {clip(text)}", indent=0) for text in diff.layout],
         [
             f"not read in {letter}: {clip(first_of(side.unread, _MOST_UNREAD))}"
             for letter, side in _sides(diff)
@@ -48,7 +48,7 @@ def _sides(diff: CheckpointDiff) -> tuple[tuple[str, Checkpoint], ...]:
 def _opening(diff: CheckpointDiff) -> list[Block]:
     sides = indented([f"{letter}: {_named(side)}" for letter, side in _sides(diff)])
     if diff.exit_code is ExitCode.NO_VERDICT:
-        return [fatal("no verdict reached", clip(diff.a.name), NoteBlock("why", clip(diff.summary))), *sides]
+        return [fatal("no verdict reached", clip(diff.a.name), Note("why", clip(diff.summary))), *sides]
     word = Span("SAME", Role.SUCCESS)
     if diff.differences:
         word = Span("DIFFERENT", Role.ERROR)

@@ -29,7 +29,7 @@ def is_checkpoint(word: str) -> bool:
         if path.is_dir():
             return not (path / REPORT_FILE).exists() and ((path / METADATA).exists() or bool(_files(path)))
         return path.is_file() and (path.suffix in _ENDINGS or _reader(word) is not None)
-    except (OSError, ValueError):
+    except (OSError, ValueError, Unreadable):  # an archive that is damaged, and has no name of a checkpoint
         return False
 
 

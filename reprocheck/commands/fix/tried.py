@@ -1,0 +1,22 @@
+"""An audit → the changed lines with which its runs agreed."""
+
+from __future__ import annotations
+
+from reprocheck.commands.fix.model import Tried
+from reprocheck.model import Audit
+from reprocheck.model.explanation import Trial
+
+
+def tried_in(audit: Audit) -> tuple[Tried, ...]:
+    """Those that work, with the fewest options beside them and then the fewest lines first."""
+    trials = () if audit.explanation is None else audit.explanation.trials
+    found = [_tried(trial) for trial in trials if trial.works and not any(one.hides for one in trial.remedies)]
+    return tuple(sorted((one for one in found if one.edits), key=lambda one: (len(one.options), len(one.edits))))
+
+
+def _tried(trial: Trial) -> Tried:
+    return Tried(
+        edits=tuple(edit for remedy in trial.remedies for edit in remedy.edits),
+        options=tuple(remedy.text for remedy in trial.remedies if not remedy.edits),
+        runs=trial.runs,
+    )
