@@ -49,7 +49,7 @@ class Observed:
         self._observer = Observer(Recorder(folder), HeapFill(None), None, lambda: None, Sites(spec))
         self._observer.install(None)
         if sketches:
-            self._observer.follow_values(Sketcher(folder, SketchWindow()))
+            self._observer.follow(Sketcher(folder, SketchWindow()))
         self._own = self._state()
         self._restore(before)
         self._plain = before

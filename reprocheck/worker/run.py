@@ -145,44 +145,49 @@ class _Run:
         self.observer = Observer(self.recorder, self.heap_fill, min(limits, default=None), self._leave, self.sites)
         self.observer.leaves = self.is_rank
         self.observer.install(tracer)
-        if self.spec.looks_at_weights:
+        instruments = self.spec.instruments
+        if self.spec.looks_at_weights and not instruments.weights and not instruments.doctor:
             from reprocheck.worker.observe.weights import MOST_INFORMATIONAL, Weights
 
-            self.observer.look_at_weights(Weights(self.recorder, MOST_INFORMATIONAL))
-        if self.spec.instruments.times:
+            self.observer.follow(Weights(self.recorder, MOST_INFORMATIONAL))
+        if instruments.times:
             from reprocheck.worker.observe.times import Times
 
             self.observer.follow_times(Times(self.spec.directory))
-        if self.spec.instruments.sketch is not None:
+        if instruments.sketch is not None:
             from reprocheck.worker.observe.sketch import Sketcher
 
-            self.observer.follow_values(Sketcher(self.spec.directory, self.spec.instruments.sketch))
+            self.observer.follow(Sketcher(self.spec.directory, instruments.sketch))
         if self.spec.interventions.nudge is not None:
             from reprocheck.worker.bootstrap.nudge import Nudger
 
-            self.observer.move_parameters(Nudger(self.spec.interventions.nudge))
-        if self.spec.instruments.weights:
+            self.observer.follow(Nudger(self.spec.interventions.nudge, self._steps))
+        if instruments.weights:
             from reprocheck.worker.observe.module_tree import ModuleTree
             from reprocheck.worker.observe.weights import Weights
 
-            self.observer.follow_weights(Weights(self.recorder, tree=ModuleTree()))
-        if self.spec.instruments.doctor:
+            self.observer.end_at_first_step(Weights(self.recorder, tree=ModuleTree()))
+        if instruments.doctor:
             from reprocheck.worker.observe.layers import Layers
             from reprocheck.worker.observe.memory import Memory
             from reprocheck.worker.observe.module_tree import ModuleTree
             from reprocheck.worker.observe.weights import Weights
 
             weights = Weights(self.recorder, tree=ModuleTree())
-            layers = Layers(self.recorder, self.observer.top_models, weights.label)
-            memory = Memory(self.recorder, self.spec.instruments.memory_snapshot)
-            self.observer.follow_all(weights, layers, memory)
-        if self.spec.instruments.states:
+            self.observer.follow(weights)
+            self.observer.follow(Layers(self.recorder, self.observer.top_models, weights.label))
+            self.observer.follow(Memory(self.recorder, instruments.memory_snapshot))
+        if instruments.states:
             from reprocheck.worker.observe.states import Preemption, States
 
             states = States(self.spec.directory, self._steps)
             states.watch_torch()
             cut = self.spec.interventions.cut
-            self.observer.follow_states(states, None if cut is None else Preemption(cut, states, self.recorder))
+            self.observer.follow_states(states)
+            if cut is not None:
+                self.observer.follow(Preemption(cut, states, self.recorder))
+        if tracer is not None:
+            self.observer.follow(tracer)  # the last: it begins where nothing of ours follows before a step
         self.checkpoints.is_compiling = sys.modules["torch"].compiler.is_compiling
 
     def _make_tracer(self) -> tuple[Tracer | None, int | None]:

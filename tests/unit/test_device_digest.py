@@ -21,8 +21,7 @@ from reprocheck.worker.fingerprint import device_digest
 from reprocheck.worker.fingerprint.device_digest import CHUNK, FIRST, PLACE, SECOND, Results, Slot, reference
 from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder, raw_bytes
 from reprocheck.worker.fingerprint.unobserved import Unobserved
-from reprocheck.worker.observe.steps import MOST_WAITING, StepWriter
-from reprocheck.worker.observe.top_models import TopModels
+from reprocheck.worker.observe.steps.records import MOST_WAITING, StepRecords
 from reprocheck.worker.recorder import Recorder
 from tests.support.baselines import evidence
 
@@ -161,10 +160,10 @@ class FromAfar:
         return bytes([number]) * 16
 
 
-def writer_in(folder: Path) -> tuple[StepWriter, Recorder]:
+def writer_in(folder: Path) -> tuple[StepRecords, Recorder]:
     folder.mkdir()
     recorder = Recorder(folder)
-    return StepWriter(recorder, TopModels(recorder)), recorder
+    return StepRecords(recorder, lambda count: None), recorder
 
 
 def steps_on_disk(folder: Path, recorder: Recorder) -> list[int]:
@@ -183,16 +182,16 @@ def test_records_wait_for_the_device_in_their_order_and_nobody_waits_for_it(tmp_
     writer, recorder = writer_in(tmp_path / "late")
     afar = [FromAfar() for _ in range(3)]
     for number, results in enumerate(afar):
-        writer._write(kinds(results, number), 0, 0)
+        writer.write(kinds(results, number), 0, 0)
     assert steps_on_disk(tmp_path / "late", recorder) == []
     afar[1].is_here = True
-    writer._write_waiting(wait=False)
+    writer.write_waiting(wait=False)
     assert steps_on_disk(tmp_path / "late", recorder) == []
     afar[0].is_here = True
-    writer._write_waiting(wait=False)
+    writer.write_waiting(wait=False)
     assert steps_on_disk(tmp_path / "late", recorder) == [0, 1]
     assert [results.waited for results in afar] == [0, 0, 0]
-    writer._write_waiting(wait=True)
+    writer.write_waiting(wait=True)
     assert steps_on_disk(tmp_path / "late", recorder) == [0, 1, 2]
     assert afar[2].waited == 1
     late = (tmp_path / "late" / STEPS_FILE).read_bytes()
@@ -200,7 +199,7 @@ def test_records_wait_for_the_device_in_their_order_and_nobody_waits_for_it(tmp_
     at_once, recorder = writer_in(tmp_path / "timed")
     at_once.waits = True
     for number in range(3):
-        at_once._write(kinds(FromAfar(), number), 0, 0)
+        at_once.write(kinds(FromAfar(), number), 0, 0)
         assert steps_on_disk(tmp_path / "timed", recorder)[-1] == number
     assert (tmp_path / "timed" / STEPS_FILE).read_bytes() == late
 
@@ -208,14 +207,14 @@ def test_records_wait_for_the_device_in_their_order_and_nobody_waits_for_it(tmp_
 def test_never_more_than_a_few_records_wait(tmp_path: Path) -> None:
     writer, recorder = writer_in(tmp_path / "run")
     for number in range(MOST_WAITING + 3):
-        writer._write(kinds(FromAfar(), number % 256), 0, 0)
+        writer.write(kinds(FromAfar(), number % 256), 0, 0)
     assert steps_on_disk(tmp_path / "run", recorder) == [0, 1, 2]
 
 
 def test_a_device_that_fails_leaves_no_verdict_instead_of_a_difference(tmp_path: Path, capfd: Any) -> None:
     writer, recorder = writer_in(tmp_path / "run")
-    writer._write(kinds(FromAfar(fails=True), 0), 0, 0)
-    writer._write_waiting(wait=True)
+    writer.write(kinds(FromAfar(fails=True), 0), 0, 0)
+    writer.write_waiting(wait=True)
     recorder.end(status="finished")
     assert '"end"' not in (tmp_path / "run" / EVIDENCE_FILE).read_text()
     assert "could not compute the digests" in capfd.readouterr().err

@@ -46,7 +46,8 @@ def train(
         optimizer.step()
         with Unobserved():
             sketcher.lost([value])
-            sketcher.step_taken(step, f"{kind.__name__}#0", [rate], [("w", w, w.grad)])
+            trained = f"{kind.__name__}#0", [("w", w, w.grad)], [rate]
+            sketcher.trained(step, lambda trained=trained: trained)
     return folder
 
 

@@ -29,8 +29,9 @@ def sketched(folder: Path, steps: Iterable[Step], rate: float | None = 0.1, firs
     sketcher = Sketcher(folder, SketchWindow(first=first))
     with Unobserved():
         for number, (parameters, gradients) in enumerate(steps):
-            trained = [(name, tensor, gradients.get(name)) for name, tensor in parameters.items()]
-            sketcher.step_taken(number, "SGD#0", [] if rate is None else [rate], trained)
+            named = [(name, tensor, gradients.get(name)) for name, tensor in parameters.items()]
+            trained = "SGD#0", named, [] if rate is None else [rate]
+            sketcher.trained(number, lambda trained=trained: trained)
     return folder
 
 
@@ -116,7 +117,7 @@ def test_gradients_loss_and_rates_are_there(tmp_path: Path) -> None:
         sketcher = Sketcher(tmp_path / name, SketchWindow())
         with Unobserved():
             sketcher.lost([slope.mean(), slope.sum()])
-            sketcher.step_taken(0, "Adam#0", [0.1, 0.2], [("w", w, slope), ("frozen", w, None)])
+            sketcher.trained(0, lambda: ("Adam#0", [("w", w, slope), ("frozen", w, None)], [0.1, 0.2]))
         return tmp_path / name
 
     found = compare_sketches(load_sketch(made("a", w)), load_sketch(made("b", w * 1.5)))
@@ -230,7 +231,7 @@ def test_a_nudge_comes_once_before_its_step_and_draws_from_no_generator_of_the_t
     def moved(key: int) -> torch.Tensor:
         with torch.no_grad():
             weight.fill_(1.0)
-        nudger = Nudger(Nudge(step=2, key=key))
+        nudger = Nudger(Nudge(step=2, key=key), int)
         with Unobserved():
             for step in (0, 1):
                 nudger.before(step, [weight, frozen])

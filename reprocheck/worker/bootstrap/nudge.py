@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch.nn.parameter import is_lazy
 from xxhash import xxh3_64_intdigest
 
 from reprocheck.model.run_spec import Nudge
+from reprocheck.worker.fingerprint.unobserved import Unobserved
+from reprocheck.worker.observe.listening import Listener
+from reprocheck.worker.observe.top_models import TopModel
 
 _WORDS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
-class Nudger:
+class Nudger(Listener):
     """Moves each parameter once, before the step of the order: at the first forward that trains with it, else right
     before its optimizer writes to it."""
 
-    def __init__(self, nudge: Nudge) -> None:
+    def __init__(self, nudge: Nudge, steps: Callable[[], int]) -> None:
+        """`steps`: how many are complete."""
         self._nudge = nudge
+        self._steps = steps
         self._moved: set[int] = set()
         self._held: list[torch.Tensor] = []
         """As long as others may come in this step, so that no number stands for two tensors."""
+
+    def model_called(self, root: TopModel, module: torch.nn.Module, with_gradients: bool) -> None:
+        """Before a forward."""
+        if with_gradients:
+            self.before(self._steps(), module.parameters())
+
+    def bare_step_begins(self, parameters: list[torch.Tensor]) -> None:
+        """Before a backward pass that counts as a step."""
+        self.before(self._steps(), parameters)
+
+    def step_begins(self, optimizer: torch.optim.Optimizer, has_closure: bool) -> None:
+        """Before the step of an optimizer."""
+        with Unobserved():
+            self.before(self._steps(), [p for group in optimizer.param_groups for p in group["params"]])
 
     def before(self, step: int, parameters: Iterable[torch.Tensor]) -> None:
         """So many steps are complete. Autograd and modes see nothing of it: `Unobserved` is entered."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
+from typing import Any
 
 import torch
 
@@ -104,3 +106,15 @@ class Unobserved:
 def is_seen() -> bool:
     """Whether a mode, tracing or a compiler would see how this thread reads the attributes of a plain tensor."""
     return not here.depth and bool(_function_modes() or _tracing() is not None or _compiler() is not None)
+
+
+def hide_from_compiler(function: Callable[..., Any]) -> None:
+    """torch.compile runs this frame as it is and compiles what it calls."""
+    compiler: Any = torch._C._dynamo.eval_frame
+    if hasattr(compiler, "skip_code"):  # older releases
+        compiler.skip_code(function.__code__)
+        return
+    with contextlib.suppress(AttributeError):  # a PyTorch without it: compiled code may run past the observation
+        action = compiler._FrameAction
+        strategy = compiler._FrameExecStrategy(action.SKIP, action.DEFAULT)
+        compiler.set_code_exec_strategy(function.__code__, strategy)

@@ -13,6 +13,7 @@ import torch
 
 from reprocheck.protocol import LAYERS_RECORD
 from reprocheck.worker.fingerprint.unobserved import Unobserved
+from reprocheck.worker.observe.listening import Listener
 from reprocheck.worker.observe.top_models import TopModel, TopModels
 from reprocheck.worker.observe.weights import layer_of
 from reprocheck.worker.recorder import Recorder
@@ -47,7 +48,7 @@ ACTIVATIONS = {
 SELU_SCALE = 1.05
 
 
-class Layers:
+class Layers(Listener):
     """The evidence of the first batch of every model of one run."""
 
     def __init__(self, recorder: Recorder, top_models: TopModels, label: Callable[[TopModel], str]) -> None:
@@ -64,8 +65,10 @@ class Layers:
         self._followed: dict[int, tuple[torch.Tensor, str, float | None]] = {}
         self._passes = 0
 
-    def called(self, root: TopModel, module: torch.nn.Module) -> None:
-        """Before a forward with gradients: of the first one every layer is listened to."""
+    def model_called(self, root: TopModel, module: torch.nn.Module, with_gradients: bool) -> None:
+        """Before a forward: of the first one with gradients every layer is listened to."""
+        if not with_gradients:
+            return
         compiled = hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
         if root in self._seen or compiled or isinstance(module, torch.jit.ScriptModule):
             return  # to listen to a compiled model would compile it again
@@ -79,25 +82,32 @@ class Layers:
             if next(part.children(), None) is None and not isinstance(part, torch.jit.ScriptModule):
                 self._hooks.append(part.register_forward_hook(self._listen(root, name, met)))
 
-    def returned(self) -> None:
+    def model_returned(self) -> None:
         """After it."""
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
 
-    def backward_begins(self, losses: Iterable[torch.Tensor]) -> None:
+    def lost(self, losses: list[torch.Tensor]) -> None:
         """The graph of a loss shows which function takes in the product with each weight."""
         self._passes += 1
         if self._passes <= MOST_PASSES:
             for parameter, kind, slope in followed_by(losses):
                 self._followed.setdefault(id(parameter), (parameter, kind, slope))
 
-    def at_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Gradients at the first step of each parameter, before it, and after it for those that a closure makes."""
+    def step_begins(self, optimizer: torch.optim.Optimizer, has_closure: bool) -> None:
+        """Gradients at the first step of each parameter."""
+        self._at_step(optimizer)
+
+    def step_ended(self, optimizer: torch.optim.Optimizer) -> None:
+        """Those that a closure makes."""
+        self._at_step(optimizer)
+
+    def _at_step(self, optimizer: torch.optim.Optimizer) -> None:
         for group in optimizer.param_groups:
             self._take(group["params"])
 
-    def backward_ended(self) -> None:
+    def bare_step_ended(self) -> None:
         """Of a training without any optimizer."""
         for root in self._top_models:
             self._take([parameter for _, parameter in _parameters(root)])
@@ -108,7 +118,7 @@ class Layers:
             if gradient is not None and id(parameter) not in self._gradients and not gradient.is_sparse:
                 self._gradients[id(parameter)] = parameter, _rms(gradient)
 
-    def finish(self) -> None:
+    def finish(self, was_stopped: bool = False) -> None:
         """At the end of the run, or where memory ran out."""
         gradients = [
             {**name, "rms": rms}

@@ -17,6 +17,7 @@ import torch
 
 from reprocheck.protocol import FACT_RECORD
 from reprocheck.worker.inputs.sites import Sites
+from reprocheck.worker.observe.listening import Listener
 from reprocheck.worker.observe.top_models import TopModel, TopModels
 from reprocheck.worker.recorder import Recorder
 
@@ -69,7 +70,7 @@ class _Steps:
         self.backwards = 0
 
 
-class LoopChecks:
+class LoopChecks(Listener):
     """Watches one run."""
 
     def __init__(self, recorder: Recorder, top_models: TopModels, sites: Sites) -> None:
@@ -95,14 +96,14 @@ class LoopChecks:
 
     # What the observer reports
 
-    def model_called(self, root: TopModel, module: torch.nn.Module) -> None:
+    def model_called(self, root: TopModel, module: torch.nn.Module, with_gradients: bool) -> None:
         """Before each forward of a root module."""
         if self._in_backward:  # recomputed by a checkpoint
             return
         model = self._models.get(root)
         if model is None:
             model = self._models[root] = _Model(module)
-        if not torch.is_grad_enabled():
+        if not with_gradients:
             matters = module.training and model.parts and model.trains
             # swa_utils moves the statistics of norms on purpose.
             if matters and (names := model.in_train_mode()) and not _is_called_from("swa_utils.py"):
@@ -351,7 +352,7 @@ def _is_old(followed: Followed) -> bool:
 
 
 def _is_called_from(file: str) -> bool:
-    frame = sys._getframe(2)
+    frame = sys._getframe(4)  # past the listeners
     for _ in range(12):
         if frame.f_code.co_filename.endswith(file):
             return True

@@ -15,6 +15,8 @@ import torch
 
 from reprocheck.protocol import MEMORY_RECORD
 from reprocheck.worker.bootstrap.memory_limit import resident, status_bytes
+from reprocheck.worker.observe.listening import Listener
+from reprocheck.worker.observe.top_models import TopModel, is_main_thread
 from reprocheck.worker.recorder import Recorder
 
 Line = dict[str, Any]
@@ -27,8 +29,10 @@ _RESET_PEAK = "5"
 """To /proc/self/clear_refs: forget the peak of the resident memory."""
 
 
-class Memory:
+class Memory(Listener):
     """Watches one run."""
+
+    in_all_threads = True
 
     def __init__(self, recorder: Recorder, snapshot: Path | None = None) -> None:
         self._recorder = recorder
@@ -42,14 +46,22 @@ class Memory:
             cuda: Any = torch.cuda
             cuda._lazy_call(lambda: cuda.memory._record_memory_history(max_entries=SNAPSHOT_ENTRIES))
 
-    def computes(self, with_gradients: bool) -> None:
-        """Before a forward or backward pass of a model."""
+    def model_called(self, root: TopModel, module: torch.nn.Module, with_gradients: bool) -> None:
+        """Before a forward pass."""
+        if is_main_thread():
+            self._computes(with_gradients)
+
+    def lost(self, losses: list[torch.Tensor]) -> None:
+        """Before a backward pass."""
+        self._computes(True)
+
+    def _computes(self, with_gradients: bool) -> None:
         if not with_gradients:
             self._enter(EVALUATION)
         elif self._phase in (INIT, EVALUATION):
             self._enter(STEADY if self._steps else FIRST)
 
-    def step_taken(self) -> None:
+    def step_taken(self, count: int, own_seconds: float) -> None:
         """After each step."""
         self._steps += 1
         if len(self._levels) < MOST_LEVELS:
@@ -57,7 +69,7 @@ class Memory:
         if self._steps == 1:
             self._enter(STEADY)
 
-    def finish(self) -> None:
+    def finish(self, was_stopped: bool = False) -> None:
         """At the end of the run, while all that the target holds is there."""
         self._close()
         kept: list[Line] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,9 @@ from reprocheck.protocol.sketch_format import (
 )
 from reprocheck.worker.fingerprint.digest import dtype_name, raw_bytes
 from reprocheck.worker.inputs.own_file import OwnFile
-from reprocheck.worker.observe.steps import Trained
+from reprocheck.worker.observe.listening import Listener
+from reprocheck.worker.observe.steps.parameters import Trained
+from reprocheck.worker.observe.top_models import TopModel
 from reprocheck.worker.private import copy_of
 
 _encode: Callable[[Any], str] = copy_of("json.encoder").JSONEncoder().encode
@@ -76,7 +78,7 @@ class _Block:
         """Values of the last rows, which are no tensors."""
 
 
-class Sketcher:
+class Sketcher(Listener):
     """Writes the sketch of a run. The main thread's steps alone have an order. A forked child writes nothing."""
 
     def __init__(self, folder: Path, window: SketchWindow) -> None:
@@ -95,24 +97,27 @@ class Sketcher:
         self._pid = os.getpid()
         self._line(sketch=SKETCH_VERSION, first=window.first)
 
-    def lost(self, losses: Iterable[torch.Tensor]) -> None:
+    def lost(self, losses: list[torch.Tensor]) -> None:
         """A backward pass starts from here. No autograd, no modes: `Unobserved` is entered."""
         self._losses += [loss.double().sum().reshape(1) for loss in losses if loss.is_floating_point()]
 
-    def model_called(self, module: torch.nn.Module) -> None:
+    def model_called(self, root: TopModel, module: torch.nn.Module, with_gradients: bool) -> None:
         """Before the forward of a training step: what its matrix products are computed in, if that is less precise
         than its parameters."""
+        if not with_gradients:
+            return
         parameter = next(module.parameters(), None)
         precision = "" if parameter is None else _precision(parameter.device.type)
         if precision and precision not in self._precisions:
             self._precisions.add(precision)
             self._line(precision=precision)
 
-    def step_taken(self, step: int, optimizer: str, rates: Sequence[float], trained: Sequence[Trained]) -> None:
-        """After a step of an optimizer, by its name; empty for none."""
+    def trained(self, step: int, values: Callable[[], tuple[str, Sequence[Trained], Sequence[float]]]) -> None:
+        """After a step of an optimizer, or without any."""
         losses, self._losses = self._losses, []
         if step < self._window.first or self._is_full or os.getpid() != self._pid:
             return
+        optimizer, trained, rates = values()
         number = self._steps[optimizer] = self._steps.get(optimizer, -1) + 1
         last = self._window.last
         is_last = last is not None and last - LAST_STEPS < step <= last

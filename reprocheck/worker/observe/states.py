@@ -26,6 +26,7 @@ from reprocheck.worker.fingerprint.digest import DigestBuilder
 from reprocheck.worker.fingerprint.leaves import leaves_of, line_of
 from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.inputs.own_file import OwnFile
+from reprocheck.worker.observe.listening import Listener
 from reprocheck.worker.recorder import Recorder
 
 
@@ -149,8 +150,10 @@ class States:
         return found
 
 
-class Preemption:
+class Preemption(Listener):
     """Ends this process right after a step: no other process has to hit the moment."""
+
+    in_all_threads = True
 
     def __init__(self, cut: Cut, states: States, recorder: Recorder) -> None:
         self._cut = cut
@@ -158,7 +161,7 @@ class Preemption:
         self._recorder = recorder
         self._is_done = False
 
-    def step_taken(self, count: int) -> None:
+    def step_taken(self, count: int, own_seconds: float) -> None:
         """Hear of every step."""
         if self._is_done:
             if count >= self._cut.after + self._cut.steps:

@@ -9,26 +9,29 @@ from pathlib import Path
 
 from reprocheck.protocol import TIME_RECORD, TIMES_FILE
 from reprocheck.worker.inputs.own_file import OwnFile
+from reprocheck.worker.observe.listening import Listener
 
 _BLOCK = 1 << 12
 
 
-class Times:
+class Times(Listener):
     """A file of TIME_RECORDs. Its end may be lost with a run that is killed; a forked child writes nothing."""
+
+    in_all_threads = True
 
     def __init__(self, folder: Path) -> None:
         self._file = OwnFile(folder / TIMES_FILE)
         self._pending = bytearray()
         self._pid = os.getpid()
 
-    def step_taken(self, own: float) -> None:
-        """A step has ended. `own`: seconds that observation has taken in this run so far."""
+    def step_taken(self, count: int, own_seconds: float) -> None:
+        """A step has ended."""
         if os.getpid() == self._pid:
-            self._pending += TIME_RECORD.pack(time.perf_counter(), own)
+            self._pending += TIME_RECORD.pack(time.perf_counter(), own_seconds)
             if len(self._pending) >= _BLOCK:
-                self.flush()
+                self.ends()
 
-    def flush(self) -> None:
+    def ends(self) -> None:
         """Put on disk what is pending."""
         if os.getpid() == self._pid:
             with suppress(OSError):  # a full disk costs the price, not the run

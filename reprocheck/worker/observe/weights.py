@@ -7,7 +7,7 @@ before the first forward, which may move them already.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -18,8 +18,10 @@ from reprocheck.protocol import WEIGHTS_RECORD
 from reprocheck.worker.fingerprint.digest import UnsupportedTensor, dtype_name, tensor_digest
 from reprocheck.worker.initializers.recognise import recognise
 from reprocheck.worker.initializers.schemes import NORMS, RNN, fans
+from reprocheck.worker.observe.listening import Listener
 from reprocheck.worker.observe.loads import Loads
 from reprocheck.worker.observe.module_tree import ModuleTree
+from reprocheck.worker.observe.steps.parameters import Named
 from reprocheck.worker.observe.top_models import TopModel, is_uninitialized
 from reprocheck.worker.recorder import Recorder
 
@@ -45,7 +47,7 @@ _WEIGHT = ("weight", "weight_v", "weight_orig")
 """The last two: under weight_norm and spectral_norm."""
 
 
-class Weights:
+class Weights(Listener):
     """The evidence of initial weights of one run."""
 
     def __init__(self, recorder: Recorder, most: int | None = None, tree: ModuleTree | None = None) -> None:
@@ -64,7 +66,7 @@ class Weights:
         self.ends_here = False
         """The run ends once they are written."""
 
-    def met(self, root: TopModel) -> None:
+    def model_met(self, root: TopModel) -> None:
         """A model at its first forward. It may be gone by the end, where no optimizer ends the run early."""
         module = root.module()
         if module is None or not self._is_affordable(module.parameters()):
@@ -94,6 +96,16 @@ class Weights:
         # NOTE: a lazy parameter has no size yet.
         self._left -= sum(0 if is_uninitialized(tensor) else tensor.numel() for tensor in tensors)
         return self._left >= 0
+
+    def parameters_change(self, stage: str, extra: Callable[[], Named]) -> None:
+        """The first time, write down what is known."""
+        if not self.is_written:
+            self.write(stage, extra())
+
+    def finish(self, was_stopped: bool = False) -> None:
+        """Write down what is not written yet."""
+        self.write("forward")
+        self.write_rest()
 
     def write(self, stage: str, extra: Iterable[tuple[str, torch.Tensor]] = ()) -> None:
         """All that is known by now. `stage`: step, backward or forward; `extra`: what an optimizer holds besides."""

@@ -10,7 +10,8 @@ import torch
 
 from reprocheck.protocol import THREAD_MARK
 from reprocheck.protocol.trace_format import COMPILED_CALL, INPUT, MODULE_CALL, OUTPUT, START
-from reprocheck.worker.observe.observe import hide_from_compiler, tensors_in
+from reprocheck.worker.fingerprint.unobserved import hide_from_compiler
+from reprocheck.worker.observe.tensors_in import tensors_in
 
 if TYPE_CHECKING:
     from reprocheck.worker.trace.threads import Stream
@@ -67,7 +68,7 @@ class Modules:
             stream.names = {}
             stream.modules.append(self._number("", type(module).__name__))
             return
-        self._tracer.model_called()
+        self._tracer.calls_model()
         stream.names = {id(part): path.replace("_orig_mod.", "") for path, part in module.named_modules()}
         # In a thread the number of a model depends on scheduling.
         name = name.split(THREAD_MARK, 1)[0]

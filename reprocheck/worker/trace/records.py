@@ -20,7 +20,7 @@ from reprocheck.protocol.trace_format import (
 )
 from reprocheck.worker.fingerprint.digest import raw_bytes
 from reprocheck.worker.fingerprint.unobserved import Unobserved
-from reprocheck.worker.observe.observe import tensors_in
+from reprocheck.worker.observe.tensors_in import tensors_in
 from reprocheck.worker.trace.ops import (
     Argument,
     Plan,

@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mod
 from reprocheck.model import RunSpec, TraceWindow
 from reprocheck.protocol.trace_format import ENGINE, ROLE_SHIFT, START, STEP, STEP_END
 from reprocheck.worker.inputs.sites import Sites
+from reprocheck.worker.observe.listening import Listener
 from reprocheck.worker.recorder import Recorder
 from reprocheck.worker.trace.modules import Modules
 from reprocheck.worker.trace.ops import Plan, plan_of
@@ -57,7 +58,7 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._dispatch(func, args, kwargs or {})
 
 
-class Tracer:
+class Tracer(Listener):
     """Traces one run. The observer reports to it steps and the calls of modules."""
 
     def __init__(self, spec: RunSpec, window: TraceWindow, recorder: Recorder) -> None:
@@ -138,24 +139,24 @@ class Tracer:
         if any(mode is self._mode for mode in _modes()):
             _take_out(self._mode)
 
-    def step_begins(self) -> None:
+    def step_begins(self, optimizer: torch.optim.Optimizer, has_closure: bool) -> None:
         """An optimizer step is about to be taken."""
         self._started = True
         self.stream.optimizers += 1
         self.enter_thread()
 
-    def step_ends(self, finished: int) -> None:
+    def step_taken(self, count: int, own_seconds: float) -> None:
         """So many steps are finished, counting this one."""
         stream = self.stream
         stream.optimizers = max(0, stream.optimizers - 1)
         if self._on:
-            self.guarded(self._mark_step, finished - 1)
-        if not self._in_window and finished >= (self._window.first or 0):
+            self.guarded(self._mark_step, count - 1)
+        if not self._in_window and count >= (self._window.first or 0):
             self._in_window = self._on = True
             self._started = True
         self.enter_thread()
 
-    def model_called(self) -> None:
+    def calls_model(self) -> None:
         """A model is about to be called."""
         self._started = True
         self.enter_thread()
@@ -164,7 +165,7 @@ class Tracer:
             self._flushed = now
             self.guarded(self._writer.flush)
 
-    def close(self) -> None:
+    def ends(self) -> None:
         """The end of the trace: all of it is on disk."""
         if self._on:
             self._on = False

@@ -1,0 +1,1 @@
+"""Optimizer steps: what each read and left behind, as digests."""
