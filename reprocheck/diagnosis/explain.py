@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reprocheck.diagnosis.agree import equal_generators, first_difference
-from reprocheck.diagnosis.attribute import Attributor, when
+from reprocheck.diagnosis.attribution.attribute import Attributor
+from reprocheck.diagnosis.attribution.environment import when
 from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.follow import follow_drift
 from reprocheck.diagnosis.further_causes import FurtherCause, try_clock, try_without

@@ -12,7 +12,8 @@ import pytest
 
 from reprocheck.diagnosis import experiments as experiments_module
 from reprocheck.diagnosis import replay as replay_module
-from reprocheck.diagnosis.attribute import Attributor
+from reprocheck.diagnosis.attribution.held import HoldExperiments
+from reprocheck.diagnosis.attribution.log import ExperimentLog
 from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.replay import Replay, replay
 from reprocheck.engine.plan import Planner
@@ -85,19 +86,18 @@ def test_threads_may_show_it_the_next_time(bench: Bench, monkeypatch: pytest.Mon
     assert replay(bench.runner, bench.a, bench.b, DIVERGENCE).pairs == 3
 
 
-def attributor(bench: Bench) -> Attributor:
+def holds(bench: Bench) -> HoldExperiments:
     first, second = (PLANNER.spec(name, 0, n, PLANNER.ambient(n)) for n, name in enumerate(("x01", "x02")))
     one, other = (replace(spec, compared_with=("s0r0", "s0r1", "x01")) for spec in (first, second))
     bench.launch([one, other])
     seen = Replay(first=bench.ran(one), second=bench.ran(other), pairs=1, diverged=1)
-    found = Attributor(bench.runner, bench.a, bench.b, DIVERGENCE, seen)
-    found._plain = [(bench.a, seen.first, False), (bench.b, seen.second, True)]  # type: ignore[list-item]
-    return found
+    plain = [(bench.a, seen.first, False), (bench.b, seen.second, True)]
+    return HoldExperiments(ExperimentLog(bench.runner, bench.a, bench.b, DIVERGENCE, seen, plain))  # type: ignore[arg-type]
 
 
 def test_no_repeat_of_an_experiment_shares_addresses_with_another(bench: Bench) -> None:
     """Else it would agree by the same luck, and be counted again."""
-    attributor(bench)._held("frozen clock", "does it agree?", Hold(frozen=("clock",)))
+    holds(bench).hold("frozen clock", "does it agree?", Hold(frozen=("clock",)))
     mine = {spec.id for spec in bench.made[2:]}
     assert len(mine) > 3
     assert not [pair for pair in bench.sharing() if set(pair) <= mine]

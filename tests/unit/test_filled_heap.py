@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from reprocheck.diagnosis.attribute import uncached
+from reprocheck.diagnosis.attribution.outside import uncached
 
 REUSED = """
 import ctypes

@@ -1,0 +1,1 @@
+"""What a difference depends on, found by experiments."""
