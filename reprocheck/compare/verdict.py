@@ -27,10 +27,11 @@ from reprocheck.model import (
     Seeding,
     SelfSeeding,
     Status,
+    SummaryPart,
     TensorRecord,
     Verdict,
 )
-from reprocheck.model.kinds import Stage
+from reprocheck.model.kinds import Stage, SummaryKind
 from reprocheck.protocol import THREAD_MARK, TRAINED_ELSEWHERE, count_steps
 
 
@@ -295,16 +296,21 @@ def unjudged(audit: Audit) -> list[str]:
     return found
 
 
-def summarize(verdict: Verdict, seeds: Sequence[SeedAudit], varied: Sequence[str], missing: Sequence[str] = ()) -> str:
+def summarize(
+    verdict: Verdict, seeds: Sequence[SeedAudit], varied: Sequence[str], missing: Sequence[str] = ()
+) -> tuple[SummaryPart, ...]:
     """The one sentence. `missing`: what of the result was not compared."""
     runs = sum(len(seed.runs) for seed in seeds)
     count = f"{runs} run{'s' if runs != 1 else ''} of {len(seeds)} seed{'s' if len(seeds) != 1 else ''}"
     if verdict is Verdict.REPRODUCIBLE:
-        limits = f"; not compared: {', '.join(missing)}" if missing else ""
-        return f"no difference observed in {count}{limits}; varied: {', '.join(varied) or 'nothing'}"
+        parts = [(SummaryKind.RUNS, f"no difference observed in {count}")]
+        parts += [(SummaryKind.NOT_COMPARED, f"not compared: {', '.join(missing)}")] if missing else []
+        parts.append((SummaryKind.VARIED, f"varied: {', '.join(varied) or 'nothing'}"))
+        return tuple(SummaryPart(kind=kind, text=text) for kind, text in parts)
     if verdict is Verdict.NO_VERDICT:
         reason = next((seed.reason for seed in seeds if seed.verdict is Verdict.NO_VERDICT), "no run was made")
-        return f"no verdict from {count}: {reason}"
+        return (SummaryPart(kind=SummaryKind.RUNS, text=f"no verdict from {count}: {reason}"),)
     differing = [seed for seed in seeds if seed.verdict is Verdict.DIFFERENT]
     verb = "differs" if len(differing) == 1 else "differ"
-    return f"{len(differing)} of {len(seeds)} seed{'s' if len(seeds) != 1 else ''} {verb} between runs"
+    text = f"{len(differing)} of {len(seeds)} seed{'s' if len(seeds) != 1 else ''} {verb} between runs"
+    return (SummaryPart(kind=SummaryKind.SEEDS, text=text),)

@@ -14,6 +14,7 @@ from reprocheck.model.answer import (
     RunSummary,
     SeedAudit,
     SelfSeeding,
+    SummaryPart,
     UnseededGenerator,
     Verdict,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "SketchWindow",
     "Status",
     "StepGrid",
+    "SummaryPart",
     "Target",
     "TargetKind",
     "TensorDifference",

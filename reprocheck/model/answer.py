@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reprocheck.model.baseline import BaselineAnswer
     from reprocheck.model.explanation import Explanation, Frame
 from reprocheck.model.difference import Divergence, Informational, Location, NotCompared, StepGrid
-from reprocheck.model.kinds import Confidence, Severity
+from reprocheck.model.kinds import Confidence, Severity, SummaryKind
 from reprocheck.model.request import Request
 from reprocheck.model.run_evidence import OutOfMemory, Status
 from reprocheck.model.run_spec import Edit
@@ -233,14 +233,21 @@ class Against:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryPart:
+    """A clause of the summary."""
+
+    kind: SummaryKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """The whole answer: what reports are made of."""
 
     request: Request
     verdict: Verdict
     exit_code: int
-    summary: str
-    """One sentence."""
+    summary_parts: tuple[SummaryPart, ...]
     seeds: tuple[SeedAudit, ...]
     divergence: Divergence | None
     """Of the first seed that differs."""
@@ -266,3 +273,8 @@ class Audit:
     """None where the question does not arise: runs differ, or are made without reprocheck's seeding anyway."""
     run_again: Mapping[int, str] = field(default_factory=dict)
     """With --cached: seed → why its runs were made again."""
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        return "; ".join(part.text for part in self.summary_parts)

@@ -59,6 +59,23 @@ class Confidence(Name):
     """A guess. Of an initialiser: too few values to decide."""
 
 
+class SummaryKind(Name):
+    """What a part of the summary of an audit speaks of."""
+
+    RUNS = "runs"
+    """How many runs agreed; why there is no verdict."""
+    SEEDS = "seeds"
+    """How many seeds differ."""
+    NOT_COMPARED = "not_compared"
+    VARIED = "varied"
+    AGAINST = "against"
+    BASELINE = "baseline"
+    EXIT_CODE = "exit_code"
+    """What --fail-on and other switches did."""
+    WHOLE = "whole"
+    """All of it, as reports of earlier versions have it."""
+
+
 class AttributionKind(Name):
     """What the experiments tie a difference to."""
 

@@ -20,12 +20,14 @@ from reprocheck.model import (
     SeedAudit,
     Status,
     StepGrid,
+    SummaryPart,
     Target,
     TargetKind,
     TensorDifference,
     Verdict,
 )
 from reprocheck.model.explanation import Arm, Attribution, Explanation, Frame, OpCall, Origin, Remedy, Trial
+from reprocheck.model.kinds import SummaryKind
 from reprocheck.model.values import ValueDifference
 
 PLAIN = Style()
@@ -87,7 +89,9 @@ def audit(**changes: Any) -> Audit:
         "seconds": 3.5,
         "directory": Path("/evidence/audit-1"),
     }
-    return Audit(**{**given, **changes})
+    given |= changes
+    summary = given.pop("summary")
+    return Audit(**{"summary_parts": (SummaryPart(kind=SummaryKind.WHOLE, text=summary),), **given})
 
 
 def different(divergence: Divergence, second: RunSummary, **changes: Any) -> Audit:

@@ -19,11 +19,13 @@ from reprocheck.model import (
     SeedAudit,
     SelfSeeding,
     Status,
+    SummaryPart,
     Target,
     TargetKind,
     UnseededGenerator,
     Verdict,
 )
+from reprocheck.model.kinds import SummaryKind
 from reprocheck.report import FORMATS
 from reprocheck.report.headline import headline
 from tests.support.audits import PLAIN, audit, explained, run
@@ -216,3 +218,17 @@ class TestWhatDoesNotDecide:
             Informational(what="stdout", same=False, detail="took 1 s", only_times=True),
         )
         assert headline(found) == "REPRODUCIBLE"
+
+
+def test_the_last_line_says_what_no_other_line_does() -> None:
+    parts = (
+        SummaryPart(kind=SummaryKind.RUNS, text="no difference observed in 2 runs; of one kind"),
+        SummaryPart(kind=SummaryKind.NOT_COMPARED, text="not compared: a; b"),
+        SummaryPart(kind=SummaryKind.VARIED, text="varied: nothing"),
+        SummaryPart(kind=SummaryKind.BASELINE, text="as in baseline base.json"),
+    )
+    one = replace(audit(), summary_parts=parts)
+    assert one.summary.endswith("; of one kind; not compared: a; b; varied: nothing; as in baseline base.json")
+    text = FORMATS["text"](one, PLAIN)
+    assert "\nnot compared: a; b; as in baseline base.json\n" in text
+    assert "of one kind" not in text

@@ -193,6 +193,7 @@ class TestJson:
                 "exit_code",
                 "headline",
                 "summary",
+                "summary_parts",
                 "target",
                 "asked",
                 "seeds",

@@ -51,10 +51,12 @@ from reprocheck.model import (
     Request,
     SeedAudit,
     SelfSeeding,
+    SummaryPart,
     Verdict,
 )
 from reprocheck.model.baseline import Baseline, BaselineAnswer
 from reprocheck.model.explanation import Explanation
+from reprocheck.model.kinds import SummaryKind
 from reprocheck.protocol import VALUES_FILE
 from reprocheck.report.json.v1 import render_json
 from reprocheck.report.sections.difference import where
@@ -85,7 +87,7 @@ def _audit(session: Session, known: Baseline | None) -> Audit:
         request=request,
         verdict=verdict,
         exit_code=int(code),
-        summary=_summary(here, against, baseline, varied, missing),
+        summary_parts=_summary(here, against, baseline, varied, missing),
         seeds=here.seeds,
         divergence=why.divergence or _first_divergence(here.seeds, against),
         findings=(
@@ -154,12 +156,15 @@ def _summary(
     baseline: BaselineAnswer | None,
     varied: Sequence[str],
     missing: Sequence[NotCompared],
-) -> str:
+) -> tuple[SummaryPart, ...]:
     results = list(dict.fromkeys(item.what for item in missing if item.is_result))
-    parts = [summarize(overall(here.seeds)[0], here.seeds, varied, results)]
+    parts = summarize(overall(here.seeds)[0], here.seeds, varied, results)
     if against is not None:  # what moved comes first
-        parts.insert(0 if against.verdict is Verdict.DIFFERENT else 1, summarize_against(against))
-    return "; ".join(parts if baseline is None else [*parts, summarize_baseline(baseline)])
+        moved = SummaryPart(kind=SummaryKind.AGAINST, text=summarize_against(against))
+        parts = (moved, *parts) if against.verdict is Verdict.DIFFERENT else (*parts, moved)
+    if baseline is None:
+        return parts
+    return (*parts, SummaryPart(kind=SummaryKind.BASELINE, text=summarize_baseline(baseline)))
 
 
 def _first_divergence(seeds: Sequence[SeedAudit], against: Against | None) -> Divergence | None:

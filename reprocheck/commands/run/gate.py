@@ -10,8 +10,8 @@ from typing import Any
 
 from reprocheck.compare.verdict import open_questions, unjudged
 from reprocheck.errors import ExitCode, UsageError
-from reprocheck.model import Audit, Finding
-from reprocheck.model.kinds import Severity
+from reprocheck.model import Audit, Finding, SummaryPart
+from reprocheck.model.kinds import Severity, SummaryKind
 from reprocheck.protocol.reading import parse_json, read_whole
 from reprocheck.report.identity import DIFFERENCES, Identities, NotAReport, identify, repository_path
 from reprocheck.report.json.v1 import VERSION, to_plain
@@ -99,7 +99,8 @@ def load_known(path: Path) -> Known:
 def ruled(audit: Audit, switches: Switches) -> Audit:
     """The audit with the exit code that the switches give it, and with their reasons in its summary."""
     decision = decide(audit, switches)
-    return replace(audit, exit_code=decision.exit_code, summary="; ".join([audit.summary, *decision.notes]))
+    notes = (SummaryPart(kind=SummaryKind.EXIT_CODE, text=note) for note in decision.notes)
+    return replace(audit, exit_code=decision.exit_code, summary_parts=(*audit.summary_parts, *notes))
 
 
 def decide(audit: Audit, switches: Switches) -> Decision:

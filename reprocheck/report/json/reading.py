@@ -37,6 +37,7 @@ from reprocheck.model import (
 from reprocheck.model.baseline import BaselineAnswer, First, MetricPair
 from reprocheck.model.drift import Curve, DriftAnswer, Floor, Growth, Jump, LayerDrift
 from reprocheck.model.explanation import Attribution, Explanation, Frame, Remedy
+from reprocheck.model.kinds import SummaryKind
 from reprocheck.model.values import ValueDifference
 from reprocheck.report.json.v1 import VERSION
 
@@ -113,6 +114,7 @@ def _with_volatile(content: Plain) -> Plain:
         "seconds": apart.get("seconds"),
         "directory": apart.get("directory"),
         "run_again": again,
+        "summary_parts": content.get("summary_parts", [{"kind": SummaryKind.WHOLE, "text": content.get("summary")}]),
     }
 
 

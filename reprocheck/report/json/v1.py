@@ -58,6 +58,7 @@ def _stable(audit: Audit) -> Plain:
         "exit_code": audit.exit_code,
         "headline": headline(audit),
         "summary": audit.summary,
+        "summary_parts": [{"kind": part.kind, "text": part.text} for part in audit.summary_parts],
         "target": _target(audit.request.target),
         "asked": _asked(audit.request),
         "seeds": [_seed(seed) for seed in audit.seeds],
