@@ -52,9 +52,20 @@ class _Round:
     """Causes that an experiment of this round showed next to its own."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """What an explanation came to."""
+
+    explanation: Explanation
+    causes: tuple[Finding, ...]
+    """What the difference comes from, in the order of first effects."""
+    others: tuple[Finding, ...]
+    """What else is wrong: it is not said to have made the difference."""
+
+
 def explain_difference(
     planner: Planner, progress: Progress, a: Evidence, b: Evidence, divergence: Divergence, templates: Templates
-) -> tuple[Explanation, tuple[Finding, ...]]:
+) -> Explained:
     """Why runs a and b of one seed differ, and which fix works. Raises Interrupted."""
     progress.further(planner.request.explain_budget)
     templates.idle = MOST_IDLE
@@ -110,9 +121,14 @@ def explain_difference(
             *_may_remain(runner, rounds, done, further),
         ),
     )
-    causes = _settled(_found(rounds, _edits(trials)), trials)
+    found = _settled(_found(rounds, _edits(trials)), trials)
+    causes = tuple(one for one in found if one.severity == Severity.ERROR)
     answer = _does_it_matter(runner, rounds, trials, a, b, divergence)
-    return replace(explanation, drift=answer, runs=runner.spent), _with_hidden(causes, hidden)
+    return Explained(
+        explanation=replace(explanation, drift=answer, runs=runner.spent),
+        causes=causes,
+        others=_others(found, hidden),
+    )
 
 
 def _does_it_matter(
@@ -318,11 +334,10 @@ def _hidden(
     return find_hidden(planner, runner, rounds[0].cases[0], entries, runs, hold)
 
 
-def _with_hidden(causes: Sequence[Finding], hidden: Iterable[Finding]) -> tuple[Finding, ...]:
-    """After the causes, before what is no error; not what they say already."""
-    new = [one for one in hidden if all((one.code, one.location) != (other.code, other.location) for other in causes)]
-    errors = [one for one in causes if one.severity == Severity.ERROR]
-    return (*errors, *new, *(one for one in causes if one.severity != Severity.ERROR))
+def _others(found: Sequence[Finding], hidden: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What is no cause of the difference: generators that nobody else seeds, not said already, and what is no error."""
+    new = [one for one in hidden if all((one.code, one.location) != (other.code, other.location) for other in found)]
+    return (*new, *(one for one in found if one.severity != Severity.ERROR))
 
 
 def _further(first: _Round, found: FurtherCause) -> _Round:

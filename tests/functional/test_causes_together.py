@@ -220,6 +220,30 @@ def test_a_run_that_differs_from_all_others_shows_no_cause(tmp_path: Path) -> No
     assert answer["explanation"]["trials"] == []
 
 
+LATE_SEED = """\
+import os
+import torch
+from torch import nn
+
+model = nn.Linear(3, 1)
+torch.manual_seed(0)
+x = torch.rand(8, 3) + os.environ["REPROCHECK_RUN"].endswith("r1")
+opt = torch.optim.SGD(model.parameters(), lr=1e-3)
+for _ in range(4):
+    opt.zero_grad()
+    model(x).pow(2).mean().backward()
+    opt.step()
+"""
+
+
+def test_what_else_is_wrong_is_not_called_the_cause(tmp_path: Path) -> None:
+    answer = explained(LATE_SEED, tmp_path)
+    difference, *others = answer["findings"]
+    assert (difference["cause"], difference["location"]) == ("undiagnosed", None)
+    assert ("seed-after-model", 5) in [(one["cause"], one["location"]["line"]) for one in others if one["location"]]
+    assert answer["divergence"]["location"] is None
+
+
 NUMPY_AND_BUDGET = """\
 import time
 import numpy as np

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +91,7 @@ def _audit(session: Session, known: Baseline | None) -> Audit:
         seeds=here.seeds,
         divergence=why.divergence or _first_divergence(here.seeds, against),
         findings=(
-            *_findings(here, against, request, why.findings),
+            *_findings(here, against, request, why),
             *find_baseline_moved(baseline),
             *weights_findings(outcome for one in here.runs for outcome in one.outcomes),
         ),
@@ -179,25 +179,12 @@ class _Explained:
     explanation: Explanation | None = None
     divergence: Divergence | None = None
     """The first difference with its operation and line."""
+    causes: tuple[Finding, ...] = ()
+    """Of the first difference, in the order of their effects."""
     findings: tuple[Finding, ...] = ()
+    """What else was found."""
     not_done: tuple[NotCompared, ...] = ()
     self_seeding: SelfSeeding | None = None
-
-    @classmethod
-    def of(
-        cls,
-        divergence: Divergence,
-        explanation: Explanation,
-        causes: tuple[Finding, ...],
-        placed: Callable[..., Divergence],
-    ) -> _Explained:
-        """What an explanation adds to the audit."""
-        return cls(
-            explanation=explanation,
-            divergence=placed(divergence, explanation, causes),
-            findings=causes,
-            not_done=explanation.not_done,
-        )
 
 
 def _explain(
@@ -222,10 +209,14 @@ def _explain(
                 by_id = {evidence.spec.id: evidence for evidence in one.evidence}
                 first, other = (by_id[run] for run in seed.divergence.runs)
                 progress.found(f"runs {first.spec.id} and {other.spec.id} differ first {where(seed.divergence)}")
-                explanation, causes = explain_difference(
-                    here.planner, progress, first, other, seed.divergence, templates
+                why = explain_difference(here.planner, progress, first, other, seed.divergence, templates)
+                return _Explained(
+                    explanation=why.explanation,
+                    divergence=placed(seed.divergence, why.explanation, why.causes),
+                    causes=why.causes,
+                    findings=why.others,
+                    not_done=why.explanation.not_done,
                 )
-                return _Explained.of(seed.divergence, explanation, causes, placed)
         firsts = here.whole_firsts
         if against is not None and against.divergence is not None and base is not None and revision is not None:
             pair = evidence_pair(against, base.runs, here.runs)
@@ -248,15 +239,13 @@ def _explain(
     return _Explained()
 
 
-def _findings(
-    here: Side, against: Against | None, request: Request, causes: tuple[Finding, ...]
-) -> tuple[Finding, ...]:
+def _findings(here: Side, against: Against | None, request: Request, why: _Explained) -> tuple[Finding, ...]:
     first = next((seed.divergence for seed in here.seeds if seed.divergence is not None), None)
-    found = [] if first is None else [find_divergence(first, request.settings, causes)]
+    found = [] if first is None else [find_divergence(first, request.settings, why.causes)]
     if against is not None and not found:
         found = find_moved(against)
     lost = find_seed_without_effect(here.whole_firsts)
-    return (*found, *causes, *lost)
+    return (*found, *why.causes, *why.findings, *lost)
 
 
 def _own_manifest(runs: Sequence[SeedRuns]) -> Mapping[str, Any]:
