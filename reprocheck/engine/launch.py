@@ -19,11 +19,13 @@ from reprocheck.engine.folders import Folders
 from reprocheck.engine.interrupts import deferred
 from reprocheck.engine.processes import STOPPED_SECONDS, Process, Standstill, end_processes
 from reprocheck.engine.progress import Progress
+from reprocheck.engine.ranks.silence import Silence
 from reprocheck.engine.templates import Template, TemplateLost, Templates
 from reprocheck.engine.workdir import copy_folder, leave_out, make_home
 from reprocheck.errors import Interrupted, NoVerdictError
 from reprocheck.evidence.out_of_memory import reason as why_out_of_memory
 from reprocheck.evidence.run import out_of_memory, read_end, read_tail
+from reprocheck.evidence.silent import told_of_failure
 from reprocheck.model import Isolation, Outcome, RunSpec, Status
 from reprocheck.protocol import (
     RECORD_SIZE,
@@ -39,6 +41,7 @@ from reprocheck.protocol import (
 )
 from reprocheck.protocol.package import WORKER_FILE
 from reprocheck.protocol.rank_folders import all_stopped
+from reprocheck.protocol.rank_places import remove_pipes
 from reprocheck.protocol.reading import open_regular, write_new
 from reprocheck.protocol.seal import seal
 from reprocheck.protocol.secrets import key_of, mask_file, mask_text, private, secrets_of
@@ -72,6 +75,7 @@ class _Active:
     started: float
     standstill: Standstill
     children: ChildWatch
+    silence: Silence
     reported: float = 0.0
     looked: float = 0.0
     """When ranks were last looked at."""
@@ -107,6 +111,7 @@ def launch(
         active.remove(run)
         templates.ended(run.spec)
         folders.after(run.spec, outcome.status is Status.COMPLETED)
+        remove_pipes(run.spec.directory)
         secrets = secrets_of(run.spec)
         _forget_secrets(run.spec, secrets)
         outcome = replace(
@@ -147,6 +152,7 @@ def launch(
         finally:
             for run in active:
                 _end(run)
+                remove_pipes(run.spec.directory)
                 _forget_secrets(run.spec, secrets_of(run.spec))
     if stop.is_set():
         raise Interrupted("interrupted")
@@ -176,7 +182,14 @@ def _start(spec: RunSpec, template: Template | None, folders: Folders) -> _Activ
     except OSError as error:
         place = error.filename or spec.directory.parent
         raise NoVerdictError(f"cannot start run {spec.id}: {error.strerror or error} ({place})") from error
-    return _Active(spec, process, time.monotonic(), Standstill(process.pid), ChildWatch(process.pid, spec.directory))
+    return _Active(
+        spec=spec,
+        process=process,
+        started=time.monotonic(),
+        standstill=Standstill(process.pid),
+        children=ChildWatch(process.pid, spec.directory),
+        silence=Silence(process.pid, spec.directory, spec.cwd),
+    )
 
 
 def _process(spec: RunSpec, template: Template | None) -> Process:
@@ -225,13 +238,22 @@ def _check(run: _Active, progress: Progress) -> Outcome | None:
         _end(run)
         return _conclude(run.spec, code, seconds)
     if timeout is not None and run.seconds > timeout:
-        return _give_up(run, Status.TIMED_OUT, f"still running after {timeout:g} s (--timeout)")
+        where = run.silence.told()
+        reason = f"still running after {timeout:g} s (--timeout)" + (f": {where}" if where else "")
+        return _give_up(run, Status.TIMED_OUT, reason)
     if run.seconds - run.reported > PROGRESS_SECONDS:
         run.reported = run.seconds
         if run.standstill.is_over():
             reason = f"a signal (SIGSTOP) stopped it, and nothing continued it for {STOPPED_SECONDS:g} s"
             return _give_up(run, Status.LOST, reason)
         progress.run_step(run.spec.id, steps_so_far(run.spec), run.seconds)
+    silent = run.silence.look()
+    if silent:
+        return _give_up(run, Status.LOST, f"stood still: {silent}")
+    if silent is not None:  # whatever started the ranks waits for one that hangs while its interpreter ends
+        seconds = run.seconds
+        _end(run)
+        return _conclude(run.spec, 0, seconds, is_over=True)
     return None
 
 
@@ -266,11 +288,12 @@ def _stop(run: _Active, reason: str) -> Outcome:
     return Outcome(spec=run.spec, status=Status.STOPPED, reason=reason, seconds=run.seconds)
 
 
-def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
-    """A run succeeded when its evidence is complete, whatever its exit status says."""
+def _conclude(spec: RunSpec, code: int, seconds: float, *, is_over: bool = False) -> Outcome:
+    """A run succeeded when its evidence is complete, whatever its exit status says. `is_over`: all its ranks came to
+    their ends, and it was ended for that."""
     end = read_end(spec.directory)
     status, reason, usage, memory = Status.LOST, "", False, None
-    if (end is None or end["status"] == "failed") and spec.is_cut and all_stopped(spec.directory):
+    if (end is None or end["status"] == "failed") and (is_over or (spec.is_cut and all_stopped(spec.directory))):
         status = Status.COMPLETED  # without what its ranks do later, it fails or waits for it
     elif end is None:
         ended = f"ended by {_signal_name(-code)}" if code < 0 else f"exited with status {code}"
@@ -286,6 +309,9 @@ def _conclude(spec: RunSpec, code: int, seconds: float) -> Outcome:
         status = Status.COMPLETED
         if code < 0:
             reason = f"ended by {_signal_name(-code)} after its last observation"
+    if status is not Status.COMPLETED and not usage and memory is None:
+        of_ranks = told_of_failure(spec.directory, _stderr_tail(spec))
+        reason = f"{of_ranks}; {reason}" if of_ranks else reason
     return Outcome(
         spec=spec,
         status=status,

@@ -41,13 +41,19 @@ from reprocheck.protocol import (
     seal,
 )
 from reprocheck.protocol.chain import check_chain
-from reprocheck.protocol.rank_folders import all_stopped
+from reprocheck.protocol.rank_folders import all_over
 
 TAIL_BYTES = 8192
 MOST_END = 16 * 2**20
 """Bytes of a closing record."""
 
 
+AFTER_RANKS = NotCompared(
+    what="what the run did after its ranks had ended",
+    reason="it waited for a rank that did not leave its process, and was ended",
+    is_result=True,
+    help="see how ranks end: with gloo, destroy the process group after a pause",
+)
 Ran = Evidence | Outcome
 """The evidence of a run that completed, or what became of it."""
 
@@ -119,10 +125,10 @@ def load_evidence(outcome: Outcome) -> Evidence:
         except RankRestarted as error:
             raise EvidenceUnreadable(error.message) from error
         pids = {one.evidence.pid for one in ranks}
-        # Ended once all its ranks had stopped: it waited for something that came after.
-        waits = outcome.status is Status.COMPLETED and not _has_ended(outcome) and all_stopped(outcome.spec.directory)
+        # Ended once all its ranks had: it waited for something that came after.
+        waits = outcome.status is Status.COMPLETED and not _has_ended(outcome) and all_over(outcome.spec.directory)
         run = _load_one(replace(outcome, status=Status.STOPPED) if waits else outcome, pids)
-        return with_ranks(run, ranks, missing)
+        return with_ranks(run, ranks, (*missing, AFTER_RANKS) if waits and not outcome.spec.is_cut else missing)
 
 
 def _load_one(outcome: Outcome, ranks: Collection[int] = ()) -> Evidence:

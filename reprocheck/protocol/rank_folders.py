@@ -98,3 +98,9 @@ def all_stopped(run: Path) -> bool:
     """Whether there are ranks, and each was ended after the steps that were asked for."""
     folders = [folder for _, _, folder in rank_folders(run)]
     return bool(folders) and all(is_closed(folder, "stopped") for folder in folders)
+
+
+def all_over(run: Path) -> bool:
+    """Whether every rank of the run has come to its end."""
+    folders = [folder for _, _, folder in rank_folders(run)]
+    return bool(folders) and all(is_closed(folder, "finished") or is_closed(folder, "stopped") for folder in folders)

@@ -13,6 +13,7 @@ from typing import Any
 from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
 from reprocheck.protocol.rank_folders import RANK_VARIABLE, claim, same_identity
+from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.private import error_text
 
 
@@ -33,15 +34,21 @@ def begin_by_launcher(run: Path, rank: int) -> None:
             _begin(run, spec, rank, is_early=True)
 
 
-def joined(run: Path) -> None:
-    """Right after this process joined a process group."""
-    if _known.pid == os.getpid():
-        return
+def joined(run: Path, *, is_run: bool = False) -> None:
+    """Right after this process, which may be that of the run itself, joined a process group."""
     with _Telling():
         distributed: Any = sys.modules["torch.distributed"]
         worker = sys.modules.get("torch.utils.data._utils.worker")
-        if distributed.is_initialized() and getattr(worker, "_worker_info", None) is None:
-            _begin(run, _spec(run), int(distributed.get_rank()), is_early=False)
+        if not distributed.is_initialized() or getattr(worker, "_worker_info", None) is not None:
+            return
+        spec = _spec(run)
+        if not is_run and _known.pid != os.getpid():
+            _begin(run, spec, int(distributed.get_rank()), is_early=False)
+        if int(distributed.get_world_size()) > 1:
+            from reprocheck.worker.ranks.place import listen
+
+            own = os.environ[RANK_VARIABLE].partition(":")[2] if not is_run else str(run)
+            listen(Path(own), Sites(spec))
 
 
 class _Telling:

@@ -26,8 +26,7 @@ def watch_groups(folder: Path, is_run: Callable[[], bool] = lambda: False) -> No
         answer = original(*args, **kwargs)
         from reprocheck.worker.ranks.begin import joined
 
-        if not is_run():
-            joined(folder)
+        joined(folder, is_run=is_run())
         return answer
 
     destroy: Callable[..., Any] = module.destroy_process_group

@@ -1,0 +1,1 @@
+"""Ranks of a run, seen from the process that started it."""
