@@ -57,7 +57,8 @@ class Delivery:
         from reprocheck.engine.console import decide_style
         from reprocheck.report.write import append_step_summary, print_report, write_outputs
 
-        style = replace(decide_style(color, sys.stdout), verbose=self._verbose)
+        brief = self._quiet > 0 and not self._verbose
+        style = replace(decide_style(color, sys.stdout), verbose=self._verbose, brief=brief)
         printed = [self._form] if self._quiet < 2 else []
         write_outputs(answer, self._outputs, style, self._formats)
         append_step_summary(answer, [*(form for form, _ in self._outputs), *printed], self._formats)

@@ -89,7 +89,15 @@ OUTPUT = Annotated[
     typer.Option("-o", "--output", help="A report in a file, FORMAT=FILE; repeatable.", metavar="FORMAT=FILE"),
 ]
 JSON = Annotated[bool, typer.Option("--json", help="The same as --format json.", hidden=True)]
-QUIET = Annotated[int, typer.Option("-q", "--quiet", count=True, help="No progress; -qq: no report either.")]
+QUIET = Annotated[
+    int,
+    typer.Option(
+        "-q",
+        "--quiet",
+        count=True,
+        help="No progress, and of a text report the verdict and the cause alone; -qq: no report either.",
+    ),
+]
 VERBOSE = Annotated[
     bool,
     typer.Option(

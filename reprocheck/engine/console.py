@@ -51,6 +51,8 @@ class Style:
     """A person looks at a terminal."""
     verbose: bool = False
     """Nothing is folded."""
+    brief: bool = False
+    """Of a text the verdict and the first cause alone."""
 
 
 def decide_style(color: str, stream: TextIO) -> Style:

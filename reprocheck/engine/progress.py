@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Progress(Protocol):
     """The listener of an audit."""
 
-    def started(self, total_runs: int) -> None:
-        """The audit begins."""
+    def started(self, total_runs: int, then: str = "") -> None:
+        """The audit begins. `then`: which further runs may follow, as a clause."""
 
     def run_started(self, run_id: str, index: int) -> None:
         """A run begins; `index` counts from 0."""
@@ -51,7 +51,7 @@ class Progress(Protocol):
 class SilentProgress:
     """Nobody listens."""
 
-    def started(self, total_runs: int) -> None:
+    def started(self, total_runs: int, then: str = "") -> None:
         """Say nothing."""
 
     def run_started(self, run_id: str, index: int) -> None:
@@ -87,10 +87,12 @@ class PlainProgress:
         self._stage = ""
         self._lock = threading.Lock()
 
-    def started(self, total_runs: int) -> None:
-        """Remember how many runs there will be."""
+    def started(self, total_runs: int, then: str = "") -> None:
+        """Say the plan, if more may follow."""
         with self._lock:
             self._total, self._ended = total_runs, 0
+        if then:
+            print_message(_line(f"{_runs(total_runs)}; {then}"))
 
     def run_started(self, run_id: str, index: int) -> None:
         """Print it when asked for."""
@@ -105,9 +107,7 @@ class PlainProgress:
         with self._lock:
             self._ended += 1
             beyond = self._ended - self._total
-            number = f"run {self._ended}/{max(self._total, self._ended)}"
-            if beyond > 0 and self._further:
-                number = f"further run {beyond} of at most {self._further}"
+            number = f"run {self._ended}/{self._total}" if beyond <= 0 else _further(beyond, self._further)
             asked = f": {self._stage}" if beyond > 0 and self._stage else ""
             print_message(_line(f"{number} {_ended(run_id, status, seconds, steps)}{asked}"))
 
@@ -139,10 +139,12 @@ class LiveProgress:
         self._total = 0
         self._ended = 0
         self._further = 0
+        self._then = ""
+        self._seconds = 0.0
         self._began = 0.0
         self._lock = threading.RLock()
 
-    def started(self, total_runs: int) -> None:
+    def started(self, total_runs: int, then: str = "") -> None:
         """Put up the display."""
         from rich.progress import Progress as Bars
         from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -150,6 +152,7 @@ class LiveProgress:
         with self._lock:
             self.finished()
             self._total, self._ended, self._began = total_runs, 0, time.monotonic()
+            self._then, self._seconds = then, 0.0
             label = TextColumn("{task.description}", markup=False)
             # NOTE: standard output belongs to the report; rich would take it over, too.
             self._bars = Bars(
@@ -182,6 +185,7 @@ class LiveProgress:
         """Take the run's line away; a run that failed leaves a line behind."""
         with self._lock:
             self._ended += 1
+            self._seconds += seconds
             task = self._tasks.pop(run_id, None)
             if self._bars is not None and task is not None:
                 self._bars.remove_task(task)
@@ -192,8 +196,13 @@ class LiveProgress:
     def stage(self, message: str) -> None:
         """Show what the audit is at."""
         with self._lock:
-            count = f"further run {self._ended - self._total + 1} of at most {self._further}: " if self._further else ""
-            self._refresh(count + message)
+            beyond = self._ended - self._total
+            if beyond < 0:
+                self._refresh(message)
+                return
+            left = self._seconds / self._ended * (self._further - beyond) if self._ended else 0.0
+            time_left = f" (at most {_about(left)} left)" if self._further > beyond and left else ""
+            self._refresh(f"{_further(beyond + 1, self._further)}: {message}{time_left}")
 
     def further(self, most: int) -> None:
         """Remember how many there may be."""
@@ -219,11 +228,12 @@ class LiveProgress:
     def _overview(self) -> str:
         done = f"{self._ended} of {max(self._total, self._ended)} runs done"
         left = self._total - self._ended
+        then = f"; {self._then}" if self._then and left > 0 else ""
         if not self._ended or left < 1:
-            return done
+            return done + then
         # Runs of one target take much the same time.
         seconds = (time.monotonic() - self._began) / self._ended * left
-        return f"{done}, about {seconds:.0f} s left" if seconds < 100 else f"{done}, about {seconds / 60:.0f} min left"
+        return f"{done}, {_about(seconds)} left{then}"
 
 
 def choose_progress(quiet: int, verbose: bool) -> Progress:
@@ -240,6 +250,19 @@ def _live_console() -> Console:
     from rich.console import Console
 
     return Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
+
+
+def _runs(number: int) -> str:
+    return f"{number} run{'' if number == 1 else 's'}"
+
+
+def _further(number: int, most: int) -> str:
+    """A run beyond the plan; `most` is 0 where nobody said how many there may be."""
+    return f"further run {number} of at most {most}" if most >= number else f"further run {number}"
+
+
+def _about(seconds: float) -> str:
+    return f"about {seconds:.0f} s" if seconds < 100 else f"about {seconds / 60:.0f} min"
 
 
 def _line(message: str, *, head: bool = True) -> str:

@@ -232,11 +232,42 @@ class Document:
 
     title: str
     sections: tuple[tuple[Block, ...], ...]
+    about: tuple[Text, ...] = ()
+    """What a page says under its title: how the answer was made. Texts say it in their sections."""
 
 
-def document(title: str, *sections: Iterable[Block]) -> Document:
+def document(title: str, *sections: Iterable[Block], about: Iterable[Text] = ()) -> Document:
     """The document of those sections that hold something."""
-    return Document(title, tuple(tuple(kept) for section in sections if (kept := list(section))))
+    return Document(title, tuple(tuple(kept) for section in sections if (kept := list(section))), tuple(about))
+
+
+def opening(whole: Document) -> Document:
+    """The verdict and the first diagnostic, a line each."""
+    lines: list[Block] = []
+    for block in (block for section in whole.sections for block in section):
+        if not lines and not isinstance(block, Diagnostic):
+            lines.append(block)
+        elif isinstance(block, Diagnostic):
+            lines += _in_short(block, why=not lines)
+            break
+    return document(whole.title, lines)
+
+
+def _in_short(block: Diagnostic, *, why: bool) -> list[Block]:
+    head = block.blocks[0] if isinstance(block.blocks[0], str | Span | tuple) else ""
+    place = next((one.text for one in block.blocks if isinstance(one, Place)), "")
+    line: list[Block] = [tuple(piece for text in (head, "  " if place else "", place) for piece in _pieces(text))]
+    reason = next((one for one in block.blocks if isinstance(one, Note) and one.label == "why"), None)
+    return [*line, *([f"why: {bare(reason.text)}"] if why and reason is not None else [])]
+
+
+def _pieces(text: Text) -> tuple[str | Span, ...]:
+    return text if isinstance(text, tuple) else (text,)
+
+
+def bare(text: Text) -> str:
+    """Without what its pieces mean."""
+    return "".join(map(bare, text)) if isinstance(text, tuple) else text if isinstance(text, str) else text.text
 
 
 def indented(blocks: Iterable[Block]) -> list[Block]:

@@ -48,7 +48,7 @@ def write_outputs(answer: Any, outputs: Sequence[tuple[str, Path]], style: Style
     `formats`: those of the command whose answer it is, by default an audit.
     """
     file_style = replace(
-        style, colour=False, ascii=False, plots=False, wraps=False
+        style, colour=False, ascii=False, plots=False, wraps=False, brief=False
     )  # a file is no terminal, and is UTF-8
     failures: list[OutputError] = []
     for form, path in outputs:

@@ -45,7 +45,7 @@ def unlike():
 
 
 def run(folder: Path, *argv: str, code: int) -> Ran:
-    ran = reprocheck("run", "-q", "--ambient", "fixed", "--no-explain", "--threads", "1", *argv, cwd=folder)
+    ran = reprocheck("run", "--ambient", "fixed", "--no-explain", "--threads", "1", *argv, cwd=folder)
     assert ran.code == code, ran.out + ran.err
     return ran
 

@@ -62,7 +62,7 @@ class Project:
         (self.folder / "t.py").write_text(MARKED.format(marker=str(self.marker)) + code)
 
     def run(self, *arguments: str) -> Ran:
-        return reprocheck("run", "t.py:train", "--threads", "1", "-q", "--no-explain", *arguments, cwd=self.folder)
+        return reprocheck("run", "t.py:train", "--threads", "1", "--no-explain", *arguments, cwd=self.folder)
 
     def starts(self) -> int:
         """Since it was last asked."""

@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(folder: Path, *options: str, code: int = 0) -> Ran:
     """Two runs; nothing varies, so that the second need not wait for the clock."""
-    ran = reprocheck("run", "-q", "--ambient", "fixed", *options, cwd=folder)
+    ran = reprocheck("run", "--ambient", "fixed", *options, cwd=folder)
     assert ran.code == code, ran.out + ran.err
     return ran
 
@@ -91,7 +91,7 @@ def test_a_syntax_error_in_a_module_has_file_and_line(folder: Path) -> None:
 def test_a_syntax_error_is_placed_in_the_module_that_has_it(folder: Path) -> None:
     (folder / "good.py").write_text("import badhelper\n\ndef train():\n    return 1\n")
     (folder / "badhelper.py").write_text("x = 1\n\n\n\n\ndef f(:\n")
-    ran = reprocheck("run", "-q", "--ambient", "fixed", "good:train", cwd=folder)
+    ran = reprocheck("run", "--ambient", "fixed", "good:train", cwd=folder)
     assert ran.code in (2, 3)
     assert "badhelper.py" in ran.out + ran.err
 

@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def cost(folder: Path, *arguments: str) -> Ran:
-    return reprocheck("cost", "-q", "--threads", "1", *arguments, cwd=folder)
+    return reprocheck("cost", "--threads", "1", *arguments, cwd=folder)
 
 
 @pytest.mark.slow

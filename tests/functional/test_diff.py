@@ -53,7 +53,7 @@ def fails():
 
 
 def audit(folder: Path, *argv: str, code: int = 0) -> Ran:
-    ran = reprocheck("run", "-q", "--ambient", "fixed", "--no-explain", "--threads", "1", *argv, cwd=folder)
+    ran = reprocheck("run", "--ambient", "fixed", "--no-explain", "--threads", "1", *argv, cwd=folder)
     assert ran.code == code, ran.out + ran.err
     return ran
 

@@ -26,7 +26,7 @@ def causes(answer: Any) -> dict[str, Any]:
 
 
 def test_a_sound_training_is_reported_from_all_sides(tmp_path: Path) -> None:
-    ran = reprocheck("doctor", f"{DIGITS}:train", "-q", cwd=tmp_path)
+    ran = reprocheck("doctor", f"{DIGITS}:train", cwd=tmp_path)
     assert ran.code == 0, ran.out + ran.err
     assert ran.out.startswith("HEALTHY  ")
     assert "nothing wrong was seen in 5 steps of seed 0, ended there by --max-steps" in ran.out
@@ -136,7 +136,7 @@ def test_memory_that_runs_out_is_reported_with_who_asked_and_what_held_it(tmp_pa
     assert shown["tensors"][0]["name"] == "`images` in starts.py, too_large"
     assert shown["tensors"][0]["bytes"] == 400_000_000
     assert "out of memory on cpu in a forward pass, after 2 optimizer steps, starts.py" in answer["summary"]
-    text = reprocheck("run", *arguments, "--repeats", "1", "-q", cwd=tmp_path)
+    text = reprocheck("run", *arguments, "--repeats", "1", cwd=tmp_path)
     assert text.code == 3
     assert "= memory: requested 763 MiB" in text.out
     assert "`images` in starts.py, too_large" in text.out
@@ -160,7 +160,7 @@ def test_memory_that_runs_out_is_reported_with_who_asked_and_what_held_it(tmp_pa
 )
 def test_bad_input_is_one_message(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text("import torch\n\n\ndef train():\n    return torch.ones(1)\n")
-    ran = reprocheck("doctor", *arguments, "-q", cwd=tmp_path)
+    ran = reprocheck("doctor", *arguments, cwd=tmp_path)
     assert ran.code == 2, ran.out + ran.err
     assert message in ran.err
     assert not list(tmp_path.glob(".reprocheck/doctor/*/s0"))
@@ -175,7 +175,7 @@ def test_a_target_without_a_model_or_a_gpu_is_reported_so(tmp_path: Path) -> Non
 
 def test_a_target_that_fails_gets_no_examination(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text("def train():\n    raise ValueError('no data here')\n")
-    ran = reprocheck("doctor", "t.py:train", "-q", cwd=tmp_path)
+    ran = reprocheck("doctor", "t.py:train", cwd=tmp_path)
     assert ran.code == 3
     assert ran.out.startswith("fatal: no examination\n  --> t.py:train\n   = why: the run failed: ValueError: no data")
 

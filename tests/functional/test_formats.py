@@ -39,7 +39,7 @@ def run(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Ran
     target = folder / "t.py"
     if not target.exists():
         target.write_text(TARGET)
-    return reprocheck("run", "-q", "--threads", "1", *arguments, "t.py:train", cwd=folder, env=env)
+    return reprocheck("run", "--threads", "1", *arguments, "t.py:train", cwd=folder, env=env)
 
 
 def outputs(prefix: str) -> list[str]:

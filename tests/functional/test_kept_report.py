@@ -31,7 +31,7 @@ def train(seed: int = 0):
 
 def test_a_kept_audit_in_every_format_and_in_the_index(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(TRAINING)
-    ran = reprocheck("run", "-q", "--no-explain", "t.py:train", "-o", "json=r.json", "-o", "html=r.html", cwd=tmp_path)
+    ran = reprocheck("run", "--no-explain", "t.py:train", "-o", "json=r.json", "-o", "html=r.html", cwd=tmp_path)
     assert ran.code == 1, ran.out + ran.err
     page = check_page((tmp_path / "r.html").read_text())
     told = [one.get("aria-label", "") or "" for one in page.of("svg")]

@@ -73,6 +73,6 @@ CASES = {
 def test_it_is_seen_or_reported(name: str, tmp_path: Path) -> None:
     code, expected, first = CASES[name]
     (tmp_path / "t.py").write_text(HEAD + code, encoding="utf-8")
-    ran = reprocheck("run", "t.py", "--no-explain", "--threads", "1", "-q", cwd=tmp_path)
+    ran = reprocheck("run", "t.py", "--no-explain", "--threads", "1", cwd=tmp_path)
     assert ran.code == expected
     assert first in ran.out.splitlines()[0]

@@ -81,7 +81,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def params(folder: Path, *arguments: str, code: int = 0) -> Ran:
-    ran = reprocheck("params", "-q", "--threads", "1", *arguments, cwd=folder)
+    ran = reprocheck("params", "--threads", "1", *arguments, cwd=folder)
     assert ran.code == code, ran.out + ran.err
     return ran
 
@@ -169,5 +169,5 @@ def test_what_a_file_gave_its_values_is_reported_so(tmp_path: Path) -> None:
     rows = {row["name"]: row for row in ran.json()["tensors"]}
     assert {name for name, row in rows.items() if row["loaded"]} == {"0.weight", "0.bias"}
     assert ran.json()["findings"] == []
-    text = reprocheck("params", "t.py:train", "--seeds", "1", "-q", cwd=tmp_path).out
+    text = reprocheck("params", "t.py:train", "--seeds", "1", cwd=tmp_path).out
     assert "loaded; looks like normal_()" in text

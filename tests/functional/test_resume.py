@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> Ran:
-    return reprocheck("resume", "-q", "--threads", "1", *arguments, cwd=folder, env=environment())
+    return reprocheck("resume", "--threads", "1", *arguments, cwd=folder, env=environment())
 
 
 def resume(folder: Path, *arguments: str) -> Any:

@@ -33,7 +33,6 @@ def test_what_children_trained_is_not_called_initial(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(TRAINING)
     arguments = (
         "run",
-        "-q",
         "t.py:train",
         "--threads",
         "1",
@@ -52,7 +51,7 @@ def test_what_children_trained_is_not_called_initial(tmp_path: Path) -> None:
 
 def test_doctor_calls_nothing_healthy_that_others_trained(tmp_path: Path) -> None:
     (tmp_path / "t.py").write_text(TRAINING)
-    ran = reprocheck("doctor", "-q", "t.py:train", "--threads", "1", cwd=tmp_path)
+    ran = reprocheck("doctor", "t.py:train", "--threads", "1", cwd=tmp_path)
     assert ran.code == 3, ran.out + ran.err
     assert "no optimizer step was seen; not looked at: 1 child process that used torch" in ran.out
     assert "initial weights" not in ran.out

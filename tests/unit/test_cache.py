@@ -46,7 +46,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "t.py").write_text(TARGET)
     (folder / "sizes.py").write_text("WIDTH = 3\n")
     (folder / "data" / "x.txt").write_text("1 2 3")
-    ran = reprocheck("run", "t.py:train", "-q", cwd=folder, env=_environ(folder))
+    ran = reprocheck("run", "t.py:train", cwd=folder, env=_environ(folder))
     assert ran.code == 0, ran.out + ran.err
     return folder
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,3 +20,19 @@ def test_windows_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys:
     assert stop.value.code == 2
     assert err.count("\n") == 1
     assert "WSL" in err
+
+
+def test_a_package_of_the_same_name_is_told_in_one_line(tmp_path: Path) -> None:
+    info = tmp_path / "reprocheck_cli-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: reprocheck-cli\nVersion: 0.1.0\n")
+    for path, lines in ((tmp_path, 1), (tmp_path / "nothing", 0)):
+        ran = subprocess.run(
+            [sys.executable, "-m", "reprocheck", "--version"],
+            env={**os.environ, "PYTHONPATH": str(path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (ran.returncode, ran.stdout.startswith("reprocheck "), ran.stderr.count("\n")) == (0, True, lines)
+        assert ("pip uninstall reprocheck-cli" in ran.stderr) == bool(lines)

@@ -57,7 +57,7 @@ def test_runs_beyond_the_plan_say_what_they_are_for(capsys: pytest.CaptureFixtur
     progress.run_ended("x02", Status.COMPLETED, 0.5, 1)
     assert capsys.readouterr().err.splitlines() == [
         "reprocheck: run 1/1 s0r0 completed in 1.2 s, 20 steps",
-        "reprocheck: run 2/2 x01 completed in 1.2 s, 20 steps: does it reproduce without?",
+        "reprocheck: further run 1 x01 completed in 1.2 s, 20 steps: does it reproduce without?",
         "reprocheck: RC531: it is the set at train.py:5",
         "reprocheck: further run 2 of at most 20 x02 completed in 0.5 s, 1 step: does it depend on the hash seed?",
     ]
@@ -105,6 +105,27 @@ def test_a_live_display_says_how_long_it_will_take(monkeypatch: pytest.MonkeyPat
     progress.run_ended("s0r0", Status.COMPLETED, 10.0, 1)
     progress.run_ended("s0r0", Status.COMPLETED, 10.0, 1)
     assert progress._overview() == "4 of 4 runs done"
+    progress.finished()
+
+
+def test_a_plan_says_what_may_follow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    then = "if they differ, at most 20 further runs find out why"
+    PlainProgress().started(2, then)
+    assert capsys.readouterr().err == f"reprocheck: 2 runs; {then}\n"
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    progress = LiveProgress()
+    shown: list[str | None] = []
+    monkeypatch.setattr(progress, "_refresh", lambda message=None: shown.append(message))
+    progress.started(1, then)
+    assert progress._overview() == f"0 of 1 runs done; {then}"
+    progress.run_ended("s0r0", Status.COMPLETED, 5.0, 1)
+    assert progress._overview() == "1 of 1 runs done"
+    progress.stage("does it reproduce without?")
+    progress.further(20)
+    progress.run_ended("x01", Status.COMPLETED, 7.0, 1)
+    progress.stage("does it depend on the hash seed?")
+    assert shown[1] == "further run 1: does it reproduce without?"
+    assert shown[3] == "further run 2 of at most 20: does it depend on the hash seed? (at most about 2 min left)"
     progress.finished()
 
 

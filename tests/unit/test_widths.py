@@ -10,7 +10,7 @@ import pytest
 
 from reprocheck.engine.console import Style
 from reprocheck.model import Audit, NotCompared
-from reprocheck.report import render_text
+from reprocheck.report import render_html, render_text
 from tests.support.audits import (
     audit,
     cause,
@@ -22,6 +22,10 @@ from tests.support.audits import (
     tensor,
     trial,
 )
+from tests.support.formats import no_verdict
+from tests.support.pages import check_page
+from tests.unit.test_drift_report import ANSWER
+from tests.unit.test_drift_report import audit as drifting
 from tests.unit.test_report_explanation import UPDATE
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "widths"
@@ -59,7 +63,12 @@ def reproducible() -> Audit:
     return replace(one, seeds=tuple(replace(one.seeds[0], seed=seed) for seed in range(3)))
 
 
-REPORTS = {"cause": with_a_cause, "reproducible": reproducible}
+REPORTS = {
+    "cause": with_a_cause,
+    "drift": lambda: drifting(ANSWER),
+    "no-verdict": no_verdict,
+    "reproducible": reproducible,
+}
 CASES = [(name, width, verbose) for name in REPORTS for width in (80, 100, 120) for verbose in (False, True)]
 
 
@@ -87,3 +96,36 @@ def test_a_reader_in_a_hurry_finds_cause_and_fix_in_the_first_lines() -> None:
     assert first[0].startswith("DIFFERENT  gcn.py:train")
     assert any(line.startswith("  --> gcn.py:41") for line in first[:4])
     assert any("works" in line for line in first)
+
+
+def test_quiet_is_the_verdict_and_the_cause() -> None:
+    brief = Style(wraps=True, width=80, brief=True)
+    assert render_text(with_a_cause(), brief).splitlines() == [
+        "DIFFERENT  gcn.py:train  2 runs of seed 0 differ first at step 3 in gradients",
+        "error[RC541]: the backward of indexing adds gradients in the order of threads",
+        "  gcn.py:41",
+    ]
+    (only,) = render_text(reproducible(), brief).splitlines()
+    assert only.startswith("REPRODUCIBLE  gcn.py:train")
+    lines = render_text(no_verdict(), brief).splitlines()
+    assert lines[0].startswith("fatal: no verdict reached  gcn.py:train")
+    assert lines[1].startswith("why: ")
+
+
+def test_a_run_that_failed_before_it_was_recorded_was_not_made_with_no_torch() -> None:
+    failed = replace(no_verdict(), manifest={"numerical_class": {"cpu": "AMD EPYC", "instructions": "avx2"}})
+    assert "made with" not in render_text(failed, Style(verbose=True))
+    without = replace(failed, manifest={"numerical_class": {"cpu": "AMD EPYC", "platform": "Linux x86_64"}})
+    assert "made with no torch, AMD EPYC" in render_text(without, Style())
+
+
+def test_a_page_says_command_commit_and_class_at_its_verdict() -> None:
+    one = with_a_cause()
+    asked = replace(one.request, seeds=(0, 1, 2), settings=replace(one.request.settings, threads=2, tf32=False))
+    target = replace(asked.target, argv=("--lr", "0.1", "--api-key", "verysecret"))
+    shown = check_page(render_html(replace(one, request=replace(asked, target=target)), Style())).words()
+    head = shown.partition("error[RC541]")[0]
+    assert "reprocheck run gcn.py:train --seeds=3 --no-tf32 --threads=2 -- --lr 0.1 --api-key '***'" in head
+    assert "verysecret" not in shown
+    assert "torch 2.9, AMD EPYC, AVX512, 8 threads" in head
+    assert "commit 012345678 with changes" in head

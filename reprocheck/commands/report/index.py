@@ -10,7 +10,7 @@ from typing import Any
 
 from reprocheck.commands.report.kept import read_kept
 from reprocheck.commands.report.model import Entry, History, Index, Results
-from reprocheck.compare.baseline.numerical import class_name
+from reprocheck.compare.baseline.numerical import known_class
 from reprocheck.diagnosis.rules.difference_pages import MOVED
 from reprocheck.engine.store import AUDITS, kept_audits
 from reprocheck.errors import UsageError
@@ -55,7 +55,7 @@ def _kept(path: Path) -> _Kept:
     audit = read_kept(path)
     request = audit.request
     target = " ".join([shown_target(request.target), *request.target.argv])
-    asked = [request.settings, request.target.arguments, _class(audit), request.ignore]
+    asked = [request.settings, request.target.arguments, known_class(audit.manifest), request.ignore]
     firsts = ((seed.seed, seed.runs[0]) for seed in audit.seeds if seed.runs)
     return _Kept(
         name=path.name,
@@ -85,14 +85,9 @@ def _entry(kept: _Kept, before: _Kept | None) -> Entry:
         seeds=len(audit.seeds),
         commit=str(known.get("revision") or ""),
         changed=bool(known.get("dirty")),
-        numerical_class=_class(audit),
+        numerical_class=known_class(audit.manifest),
         results=_results(kept, before),
     )
-
-
-def _class(audit: Audit) -> str:
-    found = audit.manifest.get("numerical_class")
-    return class_name(found) if isinstance(found, Mapping) and found else ""
 
 
 def _causes(audit: Audit) -> Iterator[str]:

@@ -49,7 +49,8 @@ def run_sides(
     cached = reuse(request, plans[0], folder) if request.cached else Reuse()
     reused = {outcome.spec.id for outcome in cached.outcomes}
     specs = [spec for plan in plans for spec in plan if spec.id not in reused]
-    progress.started(len(specs))
+    then = f"if they differ, at most {request.explain_budget} further runs find out why"
+    progress.started(len(specs), then if request.explain and request.explain_budget else "")
     fail_fast = FailFast() if request.fail_fast else None
     outcomes = [*cached.outcomes, *launch(specs, request.jobs, progress, fail_fast, templates)]
     _refuse_unusable(outcomes, folder, request.against)

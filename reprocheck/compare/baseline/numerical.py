@@ -26,6 +26,12 @@ def class_name(numerical_class: Mapping[str, Any]) -> str:
     return ", ".join([*filter(None, parts), digest])
 
 
+def known_class(manifest: Mapping[str, Any]) -> str:
+    """The name of the class in a manifest; empty where no run lived to say it, and only the machine is known."""
+    found = manifest.get("numerical_class")
+    return class_name(found) if isinstance(found, Mapping) and (found.get("torch") or found.get("platform")) else ""
+
+
 def class_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
     """The facts in which two classes differ: name, there, here."""
     names = [*here, *(name for name in there if name not in here)]

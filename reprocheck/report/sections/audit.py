@@ -17,7 +17,7 @@ from reprocheck.report.sections.diagnostics import finding_blocks
 from reprocheck.report.sections.difference import DIVERGENCE_CODES, difference_blocks, where
 from reprocheck.report.sections.drift import drift_blocks
 from reprocheck.report.sections.explanation import closing_lines, trial_blocks, why_notes
-from reprocheck.report.sections.made_with import made_with_blocks
+from reprocheck.report.sections.made_with import about_lines, made_with_blocks
 from reprocheck.report.sections.metrics import metrics_blocks
 from reprocheck.report.sections.no_verdict import why_none
 from reprocheck.report.sections.reused import reused_blocks
@@ -44,6 +44,7 @@ def audit_document(audit: Audit) -> Document:
         settings_blocks(audit),
         coverage_blocks(audit),
         [*_summary(audit), *made_with_blocks(audit), f"evidence: {clip(shown_path(audit.directory))}"],
+        about=about_lines(audit),
     )
 
 

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from enum import Enum
 from typing import Any
 
-from reprocheck.compare.baseline.numerical import class_name, fact_text
+from reprocheck.compare.baseline.numerical import fact_text, known_class
 from reprocheck.engine.console import clip
-from reprocheck.model import Audit
-from reprocheck.protocol.secrets import mask_argv
-from reprocheck.report.document import Block, Fold, Heading, KeyValues, indented
+from reprocheck.model import Audit, Request, Settings, TargetKind
+from reprocheck.protocol.plain_json import plain
+from reprocheck.protocol.secrets import mask_arguments, mask_argv
+from reprocheck.report.document import Block, Fold, Heading, KeyValues, Role, Span, Text, indented
 from reprocheck.report.wording import duration, shown_target
 
 _COMMIT = 9
 _FACTS = ("python", "platform", "numpy")
+_SWITCHES = ("cudnn_deterministic", "cudnn_benchmark", "tf32")
+
+
+def about_lines(audit: Audit) -> list[Text]:
+    """What a page says at its verdict."""
+    commit = _commit(_table(audit.manifest.get("git")))
+    made = [known_class(audit.manifest), f"commit {commit}" if commit else ""]
+    return [Span(clip(command_of(audit)), Role.CODE), *([clip(", ".join(filter(None, made)))] if any(made) else [])]
 
 
 def made_with_blocks(audit: Audit) -> list[Block]:
     """One line; nothing where nothing is known."""
-    facts = _table(audit.manifest.get("numerical_class"))
+    name = known_class(audit.manifest)
     commit = _commit(_table(audit.manifest.get("git")))
-    short = [class_name(facts) if facts else "", f"commit {commit}" if commit else ""]
+    short = [name, f"commit {commit}" if commit else ""]
     if not any(short):
         return []
-    request = audit.request
-    words = [shown_target(request.target), *mask_argv(request.target.argv)]
+    facts = _table(audit.manifest.get("numerical_class"))
     rows = [
-        ("target", " ".join(map(shlex.quote, words))),
+        ("command", command_of(audit)),
         ("started", f"{audit.started}, took {duration(audit.seconds)}"),
         ("commit", commit or "none: no git repository"),
         *((name, fact_text(value)) for name, value in sorted(facts.items())),
@@ -36,6 +46,47 @@ def made_with_blocks(audit: Audit) -> list[Block]:
     line = clip(f"made with {', '.join(filter(None, short))}")
     pairs = KeyValues(tuple((clip(name), clip(value)) for name, value in rows))
     return [Fold(line, (Heading("made with"), *indented([pairs])))]
+
+
+def command_of(audit: Audit) -> str:
+    """The command line with what decides about the numbers, as far as every report keeps it. Secrets are masked."""
+    request, target = audit.request, audit.request.target
+    named = ["-m", str(target.module)] if target.kind is TargetKind.MODULE else [shown_target(target)]
+    arguments = [f"--arg={name}={_value(value)}" for name, value in mask_arguments(dict(target.arguments)).items()]
+    words = ["reprocheck", "run", *named, *_options(request), *arguments]
+    if audit.against is not None:
+        words.append(f"--against={audit.against.text}")
+    own = ["--", *mask_argv(target.argv)] if target.argv else []
+    return " ".join(word if word == "--" else shlex.quote(word) for word in [*words, *own])
+
+
+def _options(request: Request) -> Iterator[str]:
+    """Those that are not by default."""
+    default = Request(target=request.target)
+    seeds = request.seeds
+    if seeds == tuple(range(len(seeds))):
+        yield from [f"--seeds={len(seeds)}"] if len(seeds) > 1 else []
+    else:
+        yield from (f"--seed={seed}" for seed in seeds)
+    for name in ("repeats", "ambient"):
+        if (value := getattr(request, name)) != getattr(default, name):
+            yield f"--{name}={_value(value)}"
+    for name in ("compare", "ignore"):
+        yield from (f"--{name}={_value(value)}" for value in getattr(request, name))
+    if request.tolerance != default.tolerance:
+        yield from (f"--tolerance={word}" for word in request.tolerance.options)
+    for name in Settings.__dataclass_fields__:
+        value, option = getattr(request.settings, name), name.replace("_", "-")
+        if name == "env":
+            yield from (f"--env={variable}=..." for variable, _ in value)
+        elif value != getattr(default.settings, name):
+            no = "no-" if name in _SWITCHES and value is False else ""
+            yield f"--{no}{option}" if name in _SWITCHES else f"--{option}={_value(value)}"
+
+
+def _value(value: Any) -> str:
+    found = value.value if isinstance(value, Enum) else value
+    return found if isinstance(found, str) else json.dumps(plain(found), sort_keys=True)
 
 
 def _table(value: Any) -> Mapping[str, Any]:

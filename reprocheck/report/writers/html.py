@@ -40,6 +40,7 @@ from reprocheck.report.document import (
     Steps,
     Table,
     Text,
+    bare,
 )
 from reprocheck.report.writers.page.curves import curve_plot
 from reprocheck.report.writers.page.grid import step_grids
@@ -76,7 +77,12 @@ def write_html(document: Document, style: Style, data: str = "") -> str:
         _NEWLINE,
         element(
             "body",
-            element("header", element("p", document.title, class_="kicker") if head else "", _title(document, head)),
+            element(
+                "header",
+                element("p", document.title, class_="kicker") if head else "",
+                _title(document, head),
+                *(element("p", _inline(line), class_="about") for line in document.about),
+            ),
             _NEWLINE,
             element("main", *main),
             _NEWLINE,
@@ -155,10 +161,6 @@ def _inline(text: Text) -> Markup:
         return element("code", text.text)
     inside = with_code(text.text)
     return element("strong", inside) if text.role is Role.STRONG else element("span", inside, class_=_class(text.role))
-
-
-def _bare(text: Text) -> str:
-    return "".join(map(_bare, text)) if isinstance(text, tuple) else text if isinstance(text, str) else text.text
 
 
 class _Writer:
@@ -249,7 +251,7 @@ class _Writer:
         return element("article", title, *self._blocks(rest, _under(level), True), class_=f"diagnostic {role}")
 
     def _title(self, text: Text, level: int) -> Markup:
-        self._heading = _bare(text)
+        self._heading = bare(text)
         self._last = min(level, self._last + 1)
         return element(f"h{self._last}", _inline(text))
 
@@ -270,7 +272,7 @@ class _Writer:
         head = ""
         if table.head:
             cells = (
-                element("th" if _bare(cell) else "td", _inline(cell), class_=_side(x, table), scope=_of(cell))
+                element("th" if bare(cell) else "td", _inline(cell), class_=_side(x, table), scope=_of(cell))
                 for x, cell in enumerate(table.head)
             )
             head = element("thead", element("tr", *cells))
@@ -283,7 +285,7 @@ class _Writer:
             return element("tr", element("td", _inline(row.text), colspan=width, class_="across"))
         cells = []
         for x, cell in enumerate(row):
-            is_name = not x and bool(table.head) and bool(_bare(cell))
+            is_name = not x and bool(table.head) and bool(bare(cell))
             scope = "row" if is_name else None
             cells.append(element("th" if is_name else "td", _inline(cell), class_=_side(x, table), scope=scope))
         return element("tr", *cells)
@@ -307,7 +309,7 @@ def _side(x: int, table: Table) -> str | None:
 
 
 def _of(cell: Text) -> str | None:
-    return "col" if _bare(cell) else None
+    return "col" if bare(cell) else None
 
 
 def _number(line: int) -> Markup:

@@ -36,6 +36,7 @@ from reprocheck.report.document import (
     Steps,
     Table,
     Text,
+    opening,
 )
 from reprocheck.report.writers.curves import drawn_curves
 from reprocheck.report.writers.plot import drawn_plots
@@ -53,7 +54,7 @@ def write_text(document: Document, style: Style) -> str:
     """The whole report, a newline at its end."""
     writer = _Writer(style)
     lines: list[str] = []
-    for section in document.sections:
+    for section in (opening(document) if style.brief else document).sections:
         written = writer.lines(section)  # none of what is only drawn on a page
         lines += ([""] if lines and written else []) + written
     return "".join(f"{line}\n" for line in lines)
