@@ -46,7 +46,7 @@ def run(folder: Path, *options: str, code: int = 0) -> Ran:
 
 def refused(folder: Path, *options: str) -> str:
     """Exit code 2, nothing on stdout, one error."""
-    ran = run(folder, *options, code=2)
+    ran = run(folder, "-q", *options, code=2)
     assert ran.out == ""
     errors = [line for line in ran.err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, ran.err

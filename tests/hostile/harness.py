@@ -56,7 +56,7 @@ def try_one(target: Hostile, folder: Path) -> Result:
     program = f"import tempfile; tempfile.tempdir = {str(tmp)!r}\nfrom reprocheck.__main__ import main; main()"
     started = time.monotonic()
     tool = subprocess.Popen(
-        [sys.executable, "-c", program, "run", "--no-explain", "-q", "-v", "--threads", "1", *target.options, target.what],
+        [sys.executable, "-c", program, "run", "--no-explain", "-qv", "--threads", "1", *target.options, target.what],
         cwd=work, env=environment(**{MARK: str(folder)}), start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="backslashreplace",
     )  # fmt: skip
