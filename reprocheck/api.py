@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -76,6 +76,8 @@ class Options(TypedDict, total=False):
     fail_on: str
     strict: bool
     only_new: Place
+    history: Place
+    quarantine: Table
     exit_zero: bool
 
 
@@ -165,21 +167,34 @@ def make_order(
 
 def order_target(target: Target, options: Mapping[str, Any]) -> Order:
     """An audit of a target that is checked already, with merged options."""
+    from reprocheck.commands.report.ledger import check_history
     from reprocheck.commands.run.gate import read_switches
     from reprocheck.config.settings import build_request
     from reprocheck.report.write import check_writable
 
     request = build_request(target, options)
     check_writable(options["output"])
-    return Order(request=request, options=options, switches=read_switches(options))
+    switches = read_switches(options, target)
+    if options["history"] is not None:
+        check_history(options["history"])
+    return Order(request=request, options=options, switches=switches)
 
 
 def carry_out(order: Order, progress: Progress) -> Audit:
-    """The audit, with the exit code that the switches give it."""
+    """The audit, with the exit code that the switches give it, and its line in the history."""
+    from reprocheck.commands.report.ledger import remember
     from reprocheck.commands.run.audit import audit as run_audit
     from reprocheck.commands.run.gate import ruled
+    from reprocheck.model import SummaryPart
+    from reprocheck.model.kinds import SummaryKind
 
-    return ruled(run_audit(order.request, progress), order.switches)
+    answer = run_audit(order.request, progress)
+    why_not = "" if order.options["history"] is None else remember(order.options["history"], answer)
+    answer = ruled(answer, order.switches)
+    if why_not:
+        part = SummaryPart(kind=SummaryKind.HISTORY, text=why_not)
+        answer = replace(answer, summary_parts=(*answer.summary_parts, part))
+    return answer
 
 
 def target_text(function: Function) -> str:

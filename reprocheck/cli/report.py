@@ -15,7 +15,7 @@ from reprocheck.config.checks import FORMATS as NAMES
 from reprocheck.errors import ExitCode
 
 
-@takes("evidence", "color")
+@takes("evidence", "history", "color")
 def report(
     audit: Annotated[
         str,
@@ -25,7 +25,11 @@ def report(
         ),
     ] = "latest",
     index: Annotated[
-        bool, typer.Option("--index", help="All kept audits: since when each target differs, at which commit.")
+        bool,
+        typer.Option(
+            "--index",
+            help="All kept audits and the history: since when each target differs, at which commit, how often.",
+        ),
     ] = False,
     options: Mapping[str, Any] = NOTHING,
     format: Annotated[
@@ -51,6 +55,6 @@ def report(
     chosen = merge(options, {} if path is None else load_config(path))
     delivery = Delivery.checked(INDEX_FORMATS if index else FORMATS, format, output, verbose=verbose)
     if index:
-        delivery.end(make_index(chosen["evidence"]), chosen["color"])
+        delivery.end(make_index(chosen["evidence"], chosen["history"]), chosen["color"])
     delivery.show(open_kept(audit, chosen["evidence"]), chosen["color"])
     raise typer.Exit(int(ExitCode.OK))

@@ -7,6 +7,7 @@ an option or from a configuration file.
 from __future__ import annotations
 
 import ast
+import datetime
 import difflib
 import re
 import warnings
@@ -37,6 +38,7 @@ _UNITS = {"": 1, "b": 1} | {
     for end, base in (("ib", 1024), ("i", 1024), ("", 1024), ("b", 1000))
 }
 """6G and 6GiB are 6 * 1024 ** 3 bytes, 6GB are 6 * 10 ** 9."""
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEVICE = re.compile(r"[0-9]+|(?:GPU|MIG)-[0-9A-Za-z/-]+")
 
@@ -244,6 +246,32 @@ def env(value: Any) -> tuple[tuple[str, str], ...]:
 def arguments(value: Any) -> tuple[tuple[str, Any], ...]:
     """A table of arguments, or a list of `name=value`."""
     return _pairs(value, "argument", _arg_pair, parse_arg)
+
+
+def parse_quarantine(text: Any) -> tuple[str, datetime.date]:
+    """`TARGET=DATE` → a target, and the last day of its quarantine."""
+    name, equals, day = text.rpartition("=") if isinstance(text, str) else ("", "", "")
+    if not equals:
+        raise refuse("TARGET=DATE", text)
+    return _quarantine_pair(name, day)
+
+
+def quarantine(value: Any) -> tuple[tuple[str, datetime.date], ...]:
+    """A table of targets, or a list of `TARGET=DATE`."""
+    return _pairs(value, "target", _quarantine_pair, parse_quarantine)
+
+
+def _quarantine_pair(name: str, value: Any) -> tuple[str, datetime.date]:
+    if not name.strip():
+        raise Refused(f"must have a target before the =, not {shown(name)}")
+    if type(value) is datetime.date:
+        return name, value
+    try:
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            raise ValueError
+        return name, datetime.date.fromisoformat(value)
+    except ValueError:
+        raise Refused(f"must have a day as in 2026-12-31 for {shown(name)}, not {shown(value)}") from None
 
 
 def outputs(value: Any) -> tuple[tuple[str, Path], ...]:

@@ -427,6 +427,23 @@ _TABLE = (
         help="An earlier JSON report: findings that it holds already do not fail.",
     ),
     Option(
+        name="history",
+        metavar="FOLDER",
+        check=checks.directory,
+        group=Group.REPORTS,
+        help="Append a line about the audit to the history in this folder, which `reprocheck report --index` reads.",
+    ),
+    Option(
+        name="quarantine",
+        type=list[str],
+        metavar="TARGET=DATE",
+        check=checks.quarantine,
+        default=(),
+        group=Group.REPORTS,
+        help="Until this date (2026-12-31), runs of the target that differ do not fail, if the history knows that they "
+        "do; repeatable.",
+    ),
+    Option(
         name="exit-zero",
         type=bool,
         flags=("--exit-zero/--no-exit-zero",),

@@ -31,7 +31,7 @@ else:
 
 COMMAND_LINE = "command line"
 
-_BY_NAME = ("env", "arg")
+_BY_NAME = ("env", "arg", "quarantine")
 """Options that hold named values: what the user gives adds to the configuration, name by name."""
 
 
@@ -185,7 +185,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _from_folder(key: str, value: Any, folder: Path) -> Any:
     """A path in a file means the same from wherever the audit is started."""
-    if key in ("evidence", "baseline", "only_new"):
+    if key in ("evidence", "baseline", "only_new", "history"):
         return folder / value
     if key == "output":
         return tuple((form, folder / file) for form, file in value)

@@ -72,6 +72,8 @@ class SummaryKind(Name):
     BASELINE = "baseline"
     EXIT_CODE = "exit_code"
     """What --fail-on and other switches did."""
+    HISTORY = "history"
+    """Why a line of the history is missing."""
     WHOLE = "whole"
     """All of it, as reports of earlier versions have it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 
@@ -27,6 +28,23 @@ def train(seed: int = 0):
         optimizer.step()
     return model
 """
+
+
+def test_a_flaky_gate_from_its_history_into_quarantine_and_out_again(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text(TRAINING)
+    arguments = ("run", "-q", "--no-explain", "--history", "h", "t.py:train")
+    day = datetime.date.today()
+    ran = reprocheck(*arguments, "--quarantine", f"t.py:train={day}", cwd=tmp_path)
+    assert ran.code == 1, ran.out + ran.err  # nobody knows it as flaky
+    (tmp_path / ".reprocheck").rename(tmp_path / "gone")
+    for until, code in ((day, 0), (day - datetime.timedelta(1), 1)):
+        ran = reprocheck(*arguments, "--quarantine", f"t.py:train={until}", cwd=tmp_path)
+        assert ran.code == code, ran.out + ran.err
+        assert ran.out.startswith("DIFFERENT  t.py:train")
+    index = reprocheck("report", "--index", "--history", "h", "--format", "json", cwd=tmp_path)
+    assert index.code == 0, index.err
+    ((rate,),) = (target["rates"] for target in json.loads(index.out)["targets"])
+    assert (rate["audits"], rate["differed"], rate["high"]) == (3, 3, 1.0)
 
 
 def test_a_kept_audit_in_every_format_and_in_the_index(tmp_path: Path) -> None:

@@ -17,8 +17,11 @@ from reprocheck.commands.diff.command import FORMATS as DIFF
 from reprocheck.commands.diff.compare import diff_sides
 from reprocheck.commands.diff.json import render_diff_json
 from reprocheck.commands.diff.sides import open_sides
+from reprocheck.commands.report.command import INDEX_FORMATS
 from reprocheck.commands.report.index import make_index
 from reprocheck.commands.report.kept import read_kept
+from reprocheck.commands.report.ledger import append
+from reprocheck.commands.report.record import record_of
 from reprocheck.commands.resume.history import read_history
 from reprocheck.commands.run.gate import load_known
 from reprocheck.compare.baseline.file import read_baseline, render_baseline
@@ -278,6 +281,13 @@ def _of_reports(folder: Path) -> list[Reader]:
             render(audit, Style())
         make_index(kept.parents[2])
 
+    def remembered(history: Path) -> None:
+        index = make_index(folder / "nowhere", history)
+        for render in INDEX_FORMATS.values():
+            render(index, Style())
+
+    line = folder / "history" / "2026-01.jsonl"
+    append(line.parent, record_of(explained()))
     kept = folder / "kept" / AUDITS / "one" / REPORT_FILE
     kept.parent.mkdir(parents=True)
     whole = explained(metrics=(metric_over_seeds(),), explanation=explanation(drift=ANSWER))
@@ -285,6 +295,7 @@ def _of_reports(folder: Path) -> list[Reader]:
     changes = (damage, distort_json, distort_json)
     return [
         Reader(name="kept audit", path=kept, read=shown, changes=changes),
+        Reader(name="history", path=line, read=lambda: remembered(line.parent), changes=(damage, distort_json)),
         Reader(name="report", path=report, read=lambda: compared(report), changes=changes),
         Reader(name="only-new", path=report, read=lambda: load_known(report), changes=changes),
         Reader(name="baseline", path=baseline, read=lambda: read_baseline(baseline), changes=changes),

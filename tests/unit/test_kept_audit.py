@@ -167,10 +167,10 @@ def test_the_history_says_since_when_a_target_differs(tmp_path: Path) -> None:
     index = make_index(tmp_path)
     (history,) = index.histories
     assert history.target == "gcn.py:train"
-    assert [entry.name for entry in history.entries] == [f"2026010{hour}" for hour in (5, 4, 3, 2, 1)]
+    assert [entry.record.name for entry in history.entries] == [f"2026010{hour}" for hour in (5, 4, 3, 2, 1)]
     unknown, changed, first = Results.UNKNOWN, Results.CHANGED, Results.FIRST
     assert [entry.results for entry in history.entries] == [unknown, unknown, changed, Results.SAME, first]
-    assert history.since == (history.entries[1], history.entries[2])
+    assert history.since == (history.entries[1].record, history.entries[2].record)
     text = INDEX_FORMATS["text"](index, Style())
     assert (
         "differs since 2026-01-01 04:00:00 (commit bbbbbbbbb); reproduced last at 2026-01-01 03:00:00 "

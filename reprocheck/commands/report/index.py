@@ -1,110 +1,52 @@
-"""The kept audits of an evidence folder → the history of each target. Reads reports; executes nothing in them."""
+"""Kept audits and a history → the history of each target. Reads reports and lines; executes nothing in them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from reprocheck.commands.report.flakiness import flaky_commits, rates
 from reprocheck.commands.report.kept import read_kept
+from reprocheck.commands.report.ledger import Ledger, read_ledger
 from reprocheck.commands.report.model import Entry, History, Index, Results
-from reprocheck.compare.baseline.numerical import known_class
-from reprocheck.diagnosis.rules.difference_pages import MOVED
+from reprocheck.commands.report.record import Record, record_of
 from reprocheck.engine.store import AUDITS, kept_audits
 from reprocheck.errors import UsageError
-from reprocheck.model import Audit, Finding, Verdict
-from reprocheck.model.kinds import Severity
-from reprocheck.report.headline import headline
-from reprocheck.report.sections.difference import DIVERGENCE_CODES, where
-from reprocheck.report.wording import shown_path, shown_target
+from reprocheck.model import Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
-    """One audit on its way into the index."""
-
-    name: str
-    audit: Audit
-    target: str
-    asked: str
-    """What has to be equal for results to be comparable."""
-    results: Mapping[int, tuple[str, str, str]]
-    """Seed → digests of the run that stands for it."""
-
-
-def make_index(evidence: Path) -> Index:
-    """Every kept audit. Raises UsageError if there is none."""
+def make_index(evidence: Path, history: Path | None = None) -> Index:
+    """Every kept audit, and every one that the history holds. Raises UsageError if there is none."""
     folder = evidence / AUDITS
-    found, unreadable = [], []
+    ledger = Ledger(()) if history is None else read_ledger(history)
+    found, unreadable = {record.id: record for record in ledger.records}, list(ledger.unreadable)
     for path in kept_audits(folder):
         try:
-            found.append(_kept(path))
+            record = record_of(read_kept(path), path.name)
         except UsageError as error:
             unreadable.append((path.name, error.message))
+        else:
+            found[record.id] = record
     if not found and not unreadable:
-        raise UsageError(f"{folder} holds no audit", "--evidence DIR names another folder")
-    found.sort(key=lambda kept: (kept.audit.started, kept.name))
-    targets = dict.fromkeys(kept.target for kept in reversed(found))
-    histories = (_history(target, [kept for kept in found if kept.target == target]) for target in targets)
-    return Index(folder=folder, histories=tuple(histories), unreadable=tuple(unreadable))
+        other = "" if history is None else f", nor does {history}"
+        raise UsageError(f"{folder} holds no audit{other}", "--evidence DIR names another folder")
+    records = sorted(found.values(), key=lambda record: (record.started, record.name))
+    targets = dict.fromkeys(record.target for record in reversed(records))
+    histories = (_history(target, [record for record in records if record.target == target]) for target in targets)
+    return Index(folder=folder, history=history, histories=tuple(histories), unreadable=tuple(unreadable))
 
 
-def _kept(path: Path) -> _Kept:
-    audit = read_kept(path)
-    request = audit.request
-    target = " ".join([shown_target(request.target), *request.target.argv])
-    asked = [request.settings, request.target.arguments, known_class(audit.manifest), request.ignore]
-    firsts = ((seed.seed, seed.runs[0]) for seed in audit.seeds if seed.runs)
-    return _Kept(
-        name=path.name,
-        audit=audit,
-        target=target,
-        asked=json.dumps([str(item) for item in asked]),
-        results={seed: (run.init, run.steps_digest, run.output) for seed, run in firsts},
-    )
+def _history(target: str, records: Sequence[Record]) -> History:
+    """Of one target, the oldest record first."""
+    pairs = zip(records, [None, *records], strict=False)
+    entries = [Entry(record=record, results=_results(record, before)) for record, before in pairs]
+    return History(target=target, entries=tuple(reversed(entries)), rates=rates(records), flaky=flaky_commits(records))
 
 
-def _history(target: str, kept: Sequence[_Kept]) -> History:
-    entries = [_entry(one, earlier) for one, earlier in zip(kept, [None, *kept], strict=False)]
-    return History(target=target, entries=tuple(reversed(entries)))
-
-
-def _entry(kept: _Kept, before: _Kept | None) -> Entry:
-    audit = kept.audit
-    git = audit.manifest.get("git")
-    known: Mapping[str, Any] = git if isinstance(git, Mapping) else {}
-    return Entry(
-        name=kept.name,
-        started=audit.started,
-        verdict=audit.verdict,
-        headline=headline(audit),
-        where="" if audit.divergence is None else where(audit.divergence),
-        causes=tuple(_causes(audit)),
-        seeds=len(audit.seeds),
-        commit=str(known.get("revision") or ""),
-        changed=bool(known.get("dirty")),
-        numerical_class=known_class(audit.manifest),
-        results=_results(kept, before),
-    )
-
-
-def _causes(audit: Audit) -> Iterator[str]:
-    for finding in audit.findings:
-        if finding.severity == Severity.ERROR and finding.code not in (*DIVERGENCE_CODES, MOVED):
-            yield f"{finding.code} {finding.cause}{_at(finding)}"
-
-
-def _at(finding: Finding) -> str:
-    place = finding.location
-    return "" if place is None else f" at {shown_path(place.path)}:{place.line}"
-
-
-def _results(kept: _Kept, before: _Kept | None) -> Results:
-    if before is None or before.asked != kept.asked:
+def _results(record: Record, before: Record | None) -> Results:
+    if before is None or before.asked != record.asked:
         return Results.FIRST
-    shared = kept.results.keys() & before.results.keys()
-    if not shared or not all(one.audit.verdict is Verdict.REPRODUCIBLE for one in (kept, before)):
+    shared = record.results.keys() & before.results.keys()
+    if not shared or not all(one.verdict is Verdict.REPRODUCIBLE for one in (record, before)):
         return Results.UNKNOWN
-    return Results.SAME if all(kept.results[seed] == before.results[seed] for seed in shared) else Results.CHANGED
+    return Results.SAME if all(record.results[seed] == before.results[seed] for seed in shared) else Results.CHANGED

@@ -1,4 +1,4 @@
-"""The history of what was audited: one row for each kept audit, under its target. Standard library only."""
+"""The history of what was audited: one row for each audit, under its target."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from reprocheck.commands.report.record import Record, Runs
+from reprocheck.compare.rates import wilson
 from reprocheck.errors import ExitCode
 from reprocheck.model import Verdict
 
@@ -23,25 +25,37 @@ class Results(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One kept audit."""
+    """One audit in the history of its target."""
 
-    name: str
-    """Of its folder."""
-    started: str
-    """ISO 8601."""
-    verdict: Verdict
-    headline: str
-    where: str
-    """The first difference in words; empty without one."""
-    causes: tuple[str, ...]
-    """Codes and places of the causes that were found."""
-    seeds: int
-    commit: str
-    """Empty outside of a repository."""
-    changed: bool
-    """Files of the repository were changed since that commit."""
-    numerical_class: str
+    record: Record
     results: Results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How often the runs of audits differed that were made alike. Audits without an answer do not count."""
+
+    numerical_class: str
+    command: str
+    audits: int
+    differed: int
+    first: Record | None
+    """The first in which they did."""
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Between which rates the true one lies with a confidence of 95 %."""
+        return wilson(self.differed, self.audits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlakyCommit:
+    """A commit, without changes since, of which audits that were made alike came to both answers."""
+
+    commit: str
+    numerical_class: str
+    audits: int
+    differed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,26 +65,35 @@ class History:
     target: str
     entries: tuple[Entry, ...]
     """The newest first."""
+    rates: tuple[Rate, ...] = ()
+    flaky: tuple[FlakyCommit, ...] = ()
 
     @property
-    def since(self) -> tuple[Entry, Entry | None] | None:
+    def first_differed(self) -> Record | None:
+        """The first audit whose runs differed."""
+        return next((one.record for one in reversed(self.entries) if one.record.runs is Runs.DIFFER), None)
+
+    @property
+    def since(self) -> tuple[Record, Record | None] | None:
         """Where the runs differ now: the first audit of the last stretch in which they did, and the one before it that
         reproduced, if there is one."""
-        if not self.entries or self.entries[0].verdict is not Verdict.DIFFERENT:
+        records = [entry.record for entry in self.entries]
+        if not records or records[0].verdict is not Verdict.DIFFERENT:
             return None
-        first = self.entries[0]
-        for entry in self.entries:
-            if entry.verdict is Verdict.REPRODUCIBLE:
-                return first, entry
-            first = entry if entry.verdict is Verdict.DIFFERENT else first
+        first = records[0]
+        for record in records:
+            if record.verdict is Verdict.REPRODUCIBLE:
+                return first, record
+            first = record if record.verdict is Verdict.DIFFERENT else first
         return first, None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """All kept audits of one evidence folder."""
+    """All audits that an evidence folder or a history holds."""
 
     folder: Path
+    history: Path | None = None
     histories: tuple[History, ...]
     """The target that was audited last comes first."""
     unreadable: tuple[tuple[str, str], ...]

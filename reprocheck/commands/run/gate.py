@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from reprocheck.commands.report.ledger import read_ledger
+from reprocheck.commands.report.record import Runs, target_name
+from reprocheck.compare.rates import wilson
 from reprocheck.compare.verdict import open_questions, unjudged
+from reprocheck.config.checks import nearest
 from reprocheck.errors import ExitCode, UsageError
-from reprocheck.model import Audit, Finding, SummaryPart
+from reprocheck.model import Audit, Finding, SummaryPart, Target, Verdict
 from reprocheck.model.kinds import Severity, SummaryKind
 from reprocheck.protocol.reading import parse_json, read_whole
 from reprocheck.report.identity import DIFFERENCES, Identities, NotAReport, identify, repository_path
 from reprocheck.report.json.v1 import VERSION, to_plain
-from reprocheck.report.wording import first_of
+from reprocheck.report.wording import first_of, shown_target
 
 LARGEST_REPORT = 256 * 2**20
 """Bytes of an earlier report that are read."""
@@ -43,6 +48,16 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine:
+    """What was said of this target with --quarantine."""
+
+    until: datetime.date
+    in_force: bool
+    text: str
+    """What the history says of it, or why it has no effect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
     """What the user says of failing."""
 
@@ -51,6 +66,7 @@ class Switches:
     strict: bool = False
     """What was not compared of the result is no pass."""
     known: Known | None = None
+    quarantine: Quarantine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +78,50 @@ class Decision:
     """What the switches did, each a clause."""
 
 
-def read_switches(options: Mapping[str, Any]) -> Switches:
-    """The switches in merged options. Raises UsageError for an earlier report that cannot be used."""
+def read_switches(options: Mapping[str, Any], target: Target | None = None) -> Switches:
+    """The switches in merged options. Raises UsageError for an earlier report or a history that cannot be used."""
     path = options["only_new"]
     return Switches(
         fail_on=FailOn(options["fail_on"]),
         exit_zero=options["exit_zero"],
         strict=options["strict"],
         known=None if path is None else load_known(path),
+        quarantine=None if target is None else _quarantine(options["quarantine"], options["history"], target),
     )
+
+
+def _quarantine(given: Sequence[tuple[str, datetime.date]], folder: Path | None, target: Target) -> Quarantine | None:
+    """Only what was seen to differ is excused: a target that nobody knows as flaky is judged as ever."""
+    if not given:
+        return None
+    if folder is None:
+        hint = "give --history FOLDER: what the history does not know to differ is not excused"
+        raise UsageError("--quarantine needs a history", hint)
+    own = (target_name(target), shown_target(target))
+    records = read_ledger(folder).records if folder.is_dir() else ()
+    until = next((day for name, day in given if name in own), None)
+    if until is None:
+        names = {record.target for record in records} | {record.target.split(" ")[0] for record in records}
+        unknown = [name for name, _ in given if name not in names]
+        if not unknown:
+            return None
+        near = nearest(unknown[0], [*names, *own])
+        why = f"no audit of {unknown[0]} is in the history {folder}" + (f": {near}" if near else "")
+        return Quarantine(until=_today(), in_force=False, text=f"--quarantine has no effect: {why}")
+    judged = [one for one in records if one.target in own and one.runs is not Runs.UNKNOWN]
+    differed = sum(one.runs is Runs.DIFFER for one in judged)
+    if until < _today():
+        return Quarantine(until=until, in_force=False, text=f"the quarantine of {own[1]} ended on {until}")
+    if not differed:
+        why = f"the history {folder} knows no audit of {own[1]} whose runs differed"
+        return Quarantine(until=until, in_force=False, text=f"--quarantine has no effect: {why}")
+    low, high = wilson(differed, len(judged))
+    rate = f"runs differed in {differed} of {len(judged)} audits before, {100 * low:.1f} % to {100 * high:.1f} %"
+    return Quarantine(until=until, in_force=True, text=f"in quarantine until {until} ({rate})")
+
+
+def _today() -> datetime.date:
+    return datetime.date.today()
 
 
 def load_known(path: Path) -> Known:
@@ -105,10 +156,15 @@ def ruled(audit: Audit, switches: Switches) -> Audit:
 
 def decide(audit: Audit, switches: Switches) -> Decision:
     """The exit code. Only a difference or a finding is ever softened: what has no verdict never passes."""
+    quarantine = switches.quarantine
+    remarks = (quarantine.text,) if quarantine is not None and not quarantine.in_force else ()
     if audit.exit_code not in (ExitCode.OK, ExitCode.DIFFERENT):
-        return Decision(exit_code=audit.exit_code)
+        return Decision(exit_code=audit.exit_code, notes=remarks)
     differs = audit.exit_code == ExitCode.DIFFERENT
     fails, notes = _fails(audit, switches, differs)
+    notes = (*notes, *remarks)
+    if fails and quarantine is not None and quarantine.in_force and _is_flaky_alone(audit):
+        fails, notes = False, (*notes, f"not failing: {quarantine.text}")
     if fails and not switches.exit_zero:
         return Decision(exit_code=int(ExitCode.DIFFERENT), notes=notes)
     if fails:
@@ -134,6 +190,14 @@ def _fails(audit: Audit, switches: Switches, differs: bool) -> tuple[bool, tuple
     if counted and not differs:
         return True, (f"failing: --fail-on {switches.fail_on.value}: {_names(counted)}",)
     return differs or bool(counted), ()
+
+
+def _is_flaky_alone(audit: Audit) -> bool:
+    """Runs of one seed differ, and results have not moved since a revision or a baseline."""
+    moved = [answer for answer in (audit.against, audit.baseline) if answer is not None]
+    return any(seed.verdict is Verdict.DIFFERENT for seed in audit.seeds) and not any(
+        answer.verdict is Verdict.DIFFERENT for answer in moved
+    )
 
 
 def _is_unseeded_script(audit: Audit) -> bool:

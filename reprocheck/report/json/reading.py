@@ -62,6 +62,11 @@ def read_audit(content: Plain) -> Audit:
     return audit
 
 
+def read_value(form: Any, value: Any, where: str) -> Any:
+    """What JSON has for a value of this type. Raises Malformed."""
+    return _read(form, value, where)
+
+
 def _with_volatile(content: Plain) -> Plain:
     """The report with what stands apart in it, because no two audits share it, where the model has it."""
     apart = part(content, "volatile")
