@@ -13,6 +13,7 @@ from tests.support.history import EXTRA_DRAW, HYPERPARAMETER, REFACTORED, REORDE
 
 COUNT = "def train(seed: int = 0):\n    return {{'loss': {loss} + seed}}  # {number}\n"
 BROKEN = "def train(seed: int = 0):\n    return {\n"
+WITHOUT_TORCH = '[tool.reprocheck]\nisolation = "process"\n'
 FLAKY = """\
 import os
 
@@ -23,7 +24,7 @@ def train(seed: int = 0):
 
 
 class Linear(Project):
-    """A project with one file that costs no time to run."""
+    """A project with one file that costs no time to run, without torch: nothing has to import it."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -34,7 +35,7 @@ class Linear(Project):
         """One commit; every one changes the file."""
         self.number += 1
         code = COUNT.format(loss=loss, number=self.number) if text is None else text + f"# {self.number}\n"
-        name = self.commit(f"commit {self.number}", {"count.py": code})
+        name = self.commit(f"commit {self.number}", {"count.py": code, "pyproject.toml": WITHOUT_TORCH})
         self.names.append(name)
         return name
 
