@@ -22,12 +22,17 @@ from signal import SIGKILL
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
+
 from reprocheck.protocol import RUN_VARIABLE, SERVER_VARIABLE, TEMPLATES
 from reprocheck.protocol.package import WORKER_FILE
 from reprocheck.worker.bootstrap.template import READ_AT_IMPORT
 
-MOST_PROCESSES = 20
-"""That are kept; each needs some 150 MB."""
+MOST_PROCESSES = 40
+"""That are kept, where there is memory for them."""
+MEMORY_OF_EACH = 160 << 20
+_MEMORY_SHARE = 0.4
+"""Of the memory that is free when the server starts."""
 NAME_ROOM = 200
 """Bytes for the name of a run in the environment that the system shows of a process."""
 MOST_BYTES = 1 << 16
@@ -132,6 +137,8 @@ class _Server:
         self._inherited = inherited()
         self._processes: dict[Any, _Imported] = {}
         """The one that was used last is the last one."""
+        free = psutil.virtual_memory().available
+        self._most = max(2, min(MOST_PROCESSES, int(free * _MEMORY_SHARE) // MEMORY_OF_EACH))
 
     def serve(self, listening: socket.socket) -> None:
         """Until standard input ends."""
@@ -172,7 +179,7 @@ class _Server:
             process = _Imported(environment)
             process.fork(folder, channel)
         self._processes[key] = process
-        while len(self._processes) > MOST_PROCESSES:
+        while len(self._processes) > self._most:
             self._processes.pop(next(iter(self._processes))).close()
 
 

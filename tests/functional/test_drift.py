@@ -136,6 +136,7 @@ def audited(folder: Path, *options: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_sums_in_another_order_are_within_what_rounding_does(tmp_path: Path) -> None:
     found = audited(tmp_path)["drift"]
     assert found["floor"]["size"] == "within"

@@ -56,7 +56,7 @@ def probed(
         target=target,
         settings=Settings(threads=1, timeout=200, **settings),
         ambient=EnvironmentFactors(hash_seed=0),
-        environment={**environment(OMP_NUM_THREADS="1"), RUN_VARIABLE: f"{folder}/{name}"},
+        environment={**environment(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1"), RUN_VARIABLE: f"{folder}/{name}"},
         cwd=folder,
         directory=directory,
         instruments=instruments or (asked if isinstance(asked, Instruments) else LEDGER),

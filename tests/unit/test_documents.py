@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -42,6 +44,7 @@ HARMLESS = {
     *("h3", "p", "ul", "li", "strong", "code", "pre", "details", "summary", "em"),
     *("table", "thead", "tbody", "tr", "th", "td"),
 }
+OFTEN = pytest.mark.parametrize("examples", [50, pytest.param(400, marks=pytest.mark.slow)])
 OF_OURS = check_page(write_html(everything(["`x`"]), Style(), "{}")).elements
 """Where every text is harmless."""
 TAGS = {tag for tag, _ in OF_OURS}
@@ -80,46 +83,57 @@ class Page(HTMLParser):
             self.words += data
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(SEVERAL, st.booleans(), st.booleans(), st.booleans())
-def test_no_document_has_a_control_character_in_text(
-    texts: list[str], colour: bool, ascii_only: bool, terminal: bool
-) -> None:
-    written = everything(texts)
-    looks = Style(ascii=ascii_only, wraps=terminal, width=60, verbose=terminal)
-    text = write_text(written, replace(looks, colour=colour))
-    plain = re.sub(r"\x1b\[(?:0|1|3[1-4])m", "", text) if colour else text
-    assert {char for char in plain if char != "\n" and unicodedata.category(char) in UNSAFE} == set()
-    assert not ascii_only or plain.isascii()
-    if colour:
-        bare = write_text(written, looks)
-        assert [line.rstrip() for line in plain.splitlines()] == [line.rstrip() for line in bare.splitlines()]
+def tried(examples: int, *strategies: Any) -> Callable[[Callable[..., None]], Callable[[], None]]:
+    return lambda check: settings(max_examples=examples, deadline=None, derandomize=True)(given(*strategies)(check))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(SEVERAL)
-def test_no_document_is_active_in_markdown(texts: list[str]) -> None:
-    text = write_markdown(everything(texts), Style())
-    assert {char for char in text if char != "\n" and unicodedata.category(char) in UNSAFE} == set()
-    page = Page(text)
-    assert page.elements <= HARMLESS
-    assert page.attributes <= {"class", "style"}
-    assert page.comments == []
-    assert not re.search(r"@\w|#\d|://|\bwww\.|:\w+:", page.words)
+@OFTEN
+def test_no_document_has_a_control_character_in_text(examples: int) -> None:
+    @tried(examples, SEVERAL, st.booleans(), st.booleans(), st.booleans())
+    def check(texts: list[str], colour: bool, ascii_only: bool, terminal: bool) -> None:
+        written = everything(texts)
+        looks = Style(ascii=ascii_only, wraps=terminal, width=60, verbose=terminal)
+        text = write_text(written, replace(looks, colour=colour))
+        plain = re.sub(r"\x1b\[(?:0|1|3[1-4])m", "", text) if colour else text
+        assert {char for char in plain if char != "\n" and unicodedata.category(char) in UNSAFE} == set()
+        assert not ascii_only or plain.isascii()
+        if colour:
+            bare = write_text(written, looks)
+            assert [line.rstrip() for line in plain.splitlines()] == [line.rstrip() for line in bare.splitlines()]
+
+    check()
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(SEVERAL)
-def test_no_document_is_active_in_html(texts: list[str]) -> None:
-    written = everything(texts)
-    data = json.dumps({"texts": texts})
-    page = check_page(text := write_html(written, Style(), data))
-    assert {char for char in text if char != "\n" and unicodedata.category(char) in UNSAFE} == set()
-    assert "##" not in text
-    assert not re.search(r"(?m)^\s*::", text)
-    assert {tag for tag, _ in page.elements} <= TAGS
-    assert {name for _, one in page.elements for name in one} <= ATTRIBUTES
-    assert page.data() == {"texts": texts}
+@OFTEN
+def test_no_document_is_active_in_markdown(examples: int) -> None:
+    @tried(examples, SEVERAL)
+    def check(texts: list[str]) -> None:
+        text = write_markdown(everything(texts), Style())
+        assert {char for char in text if char != "\n" and unicodedata.category(char) in UNSAFE} == set()
+        page = Page(text)
+        assert page.elements <= HARMLESS
+        assert page.attributes <= {"class", "style"}
+        assert page.comments == []
+        assert not re.search(r"@\w|#\d|://|\bwww\.|:\w+:", page.words)
+
+    check()
+
+
+@OFTEN
+def test_no_document_is_active_in_html(examples: int) -> None:
+    @tried(examples, SEVERAL)
+    def check(texts: list[str]) -> None:
+        written = everything(texts)
+        data = json.dumps({"texts": texts})
+        page = check_page(text := write_html(written, Style(), data))
+        assert {char for char in text if char != "\n" and unicodedata.category(char) in UNSAFE} == set()
+        assert "##" not in text
+        assert not re.search(r"(?m)^\s*::", text)
+        assert {tag for tag, _ in page.elements} <= TAGS
+        assert {name for _, one in page.elements for name in one} <= ATTRIBUTES
+        assert page.data() == {"texts": texts}
+
+    check()
 
 
 @pytest.mark.parametrize("style", [Style(), Style(colour=True)])
