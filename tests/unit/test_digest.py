@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from reprocheck.worker.fingerprint import digest
 from reprocheck.worker.fingerprint.digest import (
     DigestBuilder,
     UnsupportedTensor,
@@ -25,6 +26,7 @@ from reprocheck.worker.fingerprint.digest import (
     raw_bytes,
     tensor_digest,
 )
+from reprocheck.worker.fingerprint.native import helper
 from reprocheck.worker.fingerprint.unobserved import Unobserved
 
 QUANTIZED = {torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4}
@@ -41,6 +43,21 @@ def of_dtype(dtype: torch.dtype, *shape: int) -> torch.Tensor:
     shape = (*shape[:-1], shape[-1] * dtype.itemsize)
     generator = torch.Generator().manual_seed(2)
     return torch.randint(0, top, shape, dtype=torch.uint8, generator=generator).view(dtype)
+
+
+HELPED = tensor_digest, helper.feed
+
+
+@pytest.fixture(autouse=True, params=["compiled helper", "Python"], scope="module")
+def _both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All of it with the helper, and without it."""
+    global tensor_digest
+    if request.param == "Python":
+        tensor_digest, helper.feed = digest._tensor_digest, None
+    elif helper.feed is None:
+        pytest.skip(helper.why_not)
+    yield
+    tensor_digest, helper.feed = HELPED
 
 
 @pytest.fixture(autouse=True)
@@ -661,9 +678,12 @@ def every_kind() -> list[torch.Tensor]:
 
 
 def builder(*tensors: torch.Tensor) -> bytes:
-    whole = DigestBuilder()
+    whole, single = DigestBuilder(), DigestBuilder()
+    whole.all([*tensors])
     for tensor in tensors:
-        whole.tensor(tensor)
+        single.tensor(tensor)
+    assert whole.digest() == single.digest()
+    assert whole.skipped == single.skipped
     return whole.digest()
 
 

@@ -24,7 +24,7 @@ KEPT = np.random.RandomState(3).get_state()
 
 
 def asked_again() -> bytes | None:
-    seeding._numpy_last.arguments = b""
+    seeding._Known.numpy = None
     return state_digest("numpy")
 
 
@@ -68,10 +68,12 @@ def test_the_short_way_to_the_state_of_python_gives_what_the_long_one_gives(monk
     order = random.Random(0)
     for _ in range(200):
         order.choice(draws)()
-        monkeypatch.setattr(seeding._layout, "is_known", None)
+        monkeypatch.setattr(seeding._Known, "is_python_laid_out", None)
+        monkeypatch.setattr(seeding._Known, "python", None)
         short = state_digest("python")
-        assert seeding._layout.is_known
-        monkeypatch.setattr(seeding._layout, "is_known", False)
+        assert seeding._Known.is_python_laid_out
+        monkeypatch.setattr(seeding._Known, "is_python_laid_out", False)
+        monkeypatch.setattr(seeding._Known, "python", None)
         assert state_digest("python") == short
     random.setstate(kept)
     assert state_digest("python") != short

@@ -30,6 +30,7 @@ from reprocheck.commands.gpu_info.document import gpu_document
 from reprocheck.engine.console import Style, print_message
 from reprocheck.errors import ExitCode
 from reprocheck.report.formats import formats_of
+from reprocheck.worker.fingerprint.public import helper_state
 
 SCHEMA_VERSION = 1
 
@@ -96,6 +97,8 @@ class GpuInfo:
     environment: Mapping[str, str | None]
     """None: not set."""
     notes: tuple[str, ...]
+    fingerprints: str | None = None
+    """How runs take those of tensors on the CPU: with the compiled helper, or in Python and why."""
 
 
 def refuse_without_gpu(info: GpuInfo) -> ExitCode:
@@ -172,6 +175,7 @@ def _look(torch: Any, binding: Any | None, environment: Mapping[str, str], drive
         devices=tuple(read_device(torch.cuda, index, binding) for index in range(count)),
         flags=_read_flags(torch, probe),
         environment={name: environment.get(name) for name in _ENVIRONMENT},
+        fingerprints=probe.ask("fingerprints", helper_state),
         notes=(*notes, *probe.problems),
     )
 

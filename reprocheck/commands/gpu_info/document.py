@@ -28,6 +28,7 @@ def gpu_document(info: GpuInfo) -> Document:
         _section("versions", _version_rows(info)),
         *(_device(device, info) for device in info.devices),
         _section("switches in this process", [(name, _shown(value)) for name, value in info.flags.items()]),
+        _section("fingerprints", [] if info.fingerprints is None else [("on the CPU", info.fingerprints)]),
         _section("environment", environment),
         [Heading("notes"), *indented(info.notes)] if info.notes else [],
     )

@@ -94,6 +94,8 @@ class SelfTest:
 
     seen: tuple[Seen, ...]
     skipped: tuple[NotCompared, ...]
+    fingerprints: str = ""
+    """How runs take them here."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -112,7 +114,7 @@ def try_all(progress: Progress, cases: Sequence[Case] = CASES) -> SelfTest:
         for case in cases
         if case not in possible
     )
-    return SelfTest(seen, tuple(skipped))
+    return SelfTest(seen, tuple(skipped), _fingerprints())
 
 
 def selftest_document(answer: SelfTest) -> Document:
@@ -129,6 +131,7 @@ def selftest_document(answer: SelfTest) -> Document:
         "reprocheck selftest",
         [Table(tuple(rows), ("planted", "expected", "seen", "", "time", "where"), right=(4,))],
         [f"not tried: {item.what}: {item.reason}" for item in skipped],
+        [f"fingerprints: {answer.fingerprints}"] if answer.fingerprints else [],
         [closing + ("" if right == len(seen) else ": do not trust a verdict here")],
     )
 
@@ -150,6 +153,7 @@ def render_json(answer: SelfTest, style: Style) -> str:
             }
             for one in seen
         ],
+        "fingerprints": answer.fingerprints,
         "not_tried": [{"what": item.what, "reason": item.reason} for item in skipped],
         "volatile": {"seconds": {one.case.family: one.seconds for one in seen}},
     }
@@ -192,6 +196,15 @@ def _detail(answer: Audit, case: Case) -> str:
 
 def _verdict_text(verdict: Verdict) -> str:
     return verdict.value.replace("_", " ")
+
+
+def _fingerprints() -> str:
+    try:
+        from reprocheck.worker.fingerprint.public import helper_state
+
+        return helper_state()
+    except ImportError as error:  # no PyTorch
+        return f"unknown: {error}"
 
 
 def _cores() -> int:

@@ -39,14 +39,17 @@ class Nudger(Listener):
 
     def step_begins(self, optimizer: torch.optim.Optimizer, has_closure: bool) -> None:
         """Before the step of an optimizer."""
-        with Unobserved():
-            self.before(self._steps(), [p for group in optimizer.param_groups for p in group["params"]])
+        self.before(self._steps(), [p for group in optimizer.param_groups for p in group["params"]])
 
     def before(self, step: int, parameters: Iterable[torch.Tensor]) -> None:
-        """So many steps are complete. Autograd and modes see nothing of it: `Unobserved` is entered."""
+        """So many steps are complete."""
         if step != self._nudge.step:
             self._held = []
             return
+        with Unobserved():
+            self._move_new(parameters)
+
+    def _move_new(self, parameters: Iterable[torch.Tensor]) -> None:
         for parameter in parameters:
             if id(parameter) not in self._moved and parameter.requires_grad and not is_lazy(parameter):
                 self._moved.add(id(parameter))

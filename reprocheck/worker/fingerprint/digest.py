@@ -25,6 +25,7 @@ from torch.nn.parameter import is_lazy
 from xxhash import xxh3_128, xxh3_128_digest
 
 from reprocheck.worker.fingerprint import device_digest
+from reprocheck.worker.fingerprint.native import Digest, Unavailable, helper, load
 from reprocheck.worker.fingerprint.unobserved import Unobserved, here, is_seen, key_set
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ _ORDINARY = ~key_set(("CPU", "ADInplaceOrView", "AutogradCPU", "AutocastCPU")).r
 _ON_CUDA = ~key_set(("CUDA", "ADInplaceOrView", "AutogradCUDA", "AutocastCUDA")).raw_repr()
 """The same for tensors whose values lie on a CUDA device."""
 
+Item = torch.Tensor | bytes | None
+"""What `DigestBuilder.all` takes."""
 _STRIDED = torch.strided
 _ORDINARY_TYPES = frozenset({torch.Tensor, torch.nn.Parameter})
 
@@ -56,11 +59,10 @@ class UnsupportedTensor(Exception):
         self.reason = reason
 
 
-def tensor_digest(tensor: torch.Tensor) -> bytes:
-    """The digest of one tensor."""
+def _tensor_digest(tensor: torch.Tensor) -> bytes:
     if is_seen():
         with Unobserved():
-            return tensor_digest(tensor)
+            return _tensor_digest(tensor)
     found = _ordinary(tensor)
     if found is None:
         with Unobserved():
@@ -72,6 +74,24 @@ def tensor_digest(tensor: torch.Tensor) -> bytes:
     state = xxh3_128(header)
     state.update(data)
     return state.digest()
+
+
+def _contents_digest(tensor: torch.Tensor) -> bytes:
+    found = None if is_seen() else _ordinary(tensor)
+    return xxh3_128_digest(raw_bytes(tensor) if found is None else found[1])
+
+
+def _with_helper() -> tuple[Digest, Digest]:
+    try:
+        helper.feed, *digests = load(_tensor_digest, _contents_digest)
+        return digests[0], digests[1]
+    except Unavailable as error:
+        helper.why_not = str(error)
+        return _tensor_digest, _contents_digest
+
+
+tensor_digest, contents_digest = _with_helper()
+"""The digest of one tensor, and that of its logical bytes alone, without dtype and shape."""
 
 
 def raw_bytes(tensor: torch.Tensor) -> memoryview:
@@ -173,6 +193,26 @@ class DigestBuilder:
             header, data = _header(f"undigestible {error.reason}"), b""
         self._state.update(header)
         self._state.update(data)
+
+    def all(self, items: list[Item]) -> None:
+        """Add tensors, plain bytes and `none` for None, in order: the same as one after the other."""
+        if is_seen():
+            with Unobserved():
+                return self.all(items)
+        feed, update, at = helper.feed, self._state.update, 0
+        while True:
+            if feed is not None:
+                at = feed(update, items, at)
+            if at == len(items):
+                return
+            item = items[at]
+            if isinstance(item, torch.Tensor):
+                self.tensor(item)
+                if item.is_cuda:
+                    feed = None  # those that follow will lie there, too
+            else:
+                self.bytes(b"none" if item is None else item)
+            at += 1
 
     def _on_device(self, tensor: torch.Tensor) -> tuple[builtins.bytes, Buffer] | None:
         if self._on_host or not tensor.is_cuda or type(tensor) not in _ORDINARY_TYPES:

@@ -25,6 +25,13 @@ def fingerprint(value: object) -> str:
     return leaves_digest(leaves)
 
 
+def helper_state() -> str:
+    """How runs take fingerprints here: with the compiled helper, or in Python and why."""
+    from reprocheck.worker.fingerprint.native import helper
+
+    return helper.state
+
+
 def leaves_digest(leaves: Iterable[Leaf]) -> str:
     """The digest over leaves, whatever their order; of one that could not be read the reason counts."""
     lines = sorted(leaf_key(leaf) for leaf in leaves)

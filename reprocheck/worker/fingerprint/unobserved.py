@@ -103,6 +103,18 @@ class Unobserved:
         _set_compiler(self._compiler)
 
 
+_NOTHING = contextlib.nullcontext()
+_PLAIN_TYPES = frozenset({torch.Tensor, torch.nn.Parameter})
+
+
+def quietly(tensors: Iterable[torch.Tensor] = ()) -> contextlib.AbstractContextManager[None]:
+    """`Unobserved` where somebody would see how attributes of these tensors are read; nothing else may be done inside.
+
+    Entered once a step and more, `Unobserved` costs as much as what it hides.
+    """
+    return _NOTHING if _PLAIN_TYPES.issuperset(map(type, tensors)) and not is_seen() else Unobserved()
+
+
 def is_seen() -> bool:
     """Whether a mode, tracing or a compiler would see how this thread reads the attributes of a plain tensor."""
     return not here.depth and bool(_function_modes() or _tracing() is not None or _compiler() is not None)

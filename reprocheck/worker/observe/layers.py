@@ -92,8 +92,9 @@ class Layers(Listener):
         """The graph of a loss shows which function takes in the product with each weight."""
         self._passes += 1
         if self._passes <= MOST_PASSES:
-            for parameter, kind, slope in followed_by(losses):
-                self._followed.setdefault(id(parameter), (parameter, kind, slope))
+            with Unobserved():
+                for parameter, kind, slope in followed_by(losses):
+                    self._followed.setdefault(id(parameter), (parameter, kind, slope))
 
     def step_begins(self, optimizer: torch.optim.Optimizer, has_closure: bool) -> None:
         """Gradients at the first step of each parameter."""
@@ -113,10 +114,11 @@ class Layers(Listener):
             self._take([parameter for _, parameter in _parameters(root)])
 
     def _take(self, parameters: Iterable[torch.Tensor]) -> None:
-        for parameter in parameters:
-            gradient = parameter.grad
-            if gradient is not None and id(parameter) not in self._gradients and not gradient.is_sparse:
-                self._gradients[id(parameter)] = parameter, _rms(gradient)
+        with Unobserved():
+            for parameter in parameters:
+                gradient = parameter.grad
+                if gradient is not None and id(parameter) not in self._gradients and not gradient.is_sparse:
+                    self._gradients[id(parameter)] = parameter, _rms(gradient)
 
     def finish(self, was_stopped: bool = False) -> None:
         """At the end of the run, or where memory ran out."""

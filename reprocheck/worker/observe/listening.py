@@ -25,7 +25,7 @@ HELP = "see what the training overrides or replaces: attributes of tensors, meth
 class Listener:
     """Hears of the calls of models, backward passes and steps; of those of the main thread alone, unless it says so.
 
-    `Unobserved` is entered, except in `step_begins`, `step_taken` and `ends`.
+    One that runs operations of torch, or reads attributes of tensors, enters `Unobserved`.
     """
 
     in_all_threads = False

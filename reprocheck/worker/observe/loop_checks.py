@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from reprocheck.protocol import FACT_RECORD
+from reprocheck.worker.fingerprint.unobserved import quietly
 from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe.listening import Listener
 from reprocheck.worker.observe.top_models import TopModel, TopModels
@@ -126,7 +127,8 @@ class LoopChecks(Listener):
         for steps in self._optimizers.values():
             steps.backwards += 1
             if not steps.is_zeroed:
-                steps.is_zeroed = not all(map(_is_old, steps.followed)) or not steps.followed
+                with quietly(_alive(steps.followed)):
+                    steps.is_zeroed = not all(map(_is_old, steps.followed)) or not steps.followed
 
     def gradients_taken(self) -> None:
         """By a backward pass, or by torch.autograd.grad: what was called before it was used."""
@@ -138,7 +140,9 @@ class LoopChecks(Listener):
         self._in_backward = False
         for steps in self._optimizers.values():
             if not steps.is_zeroed:
-                steps.followed = [_follow(p) for one in steps.followed if (p := one[0]()) is not None]
+                alive = _alive(steps.followed)
+                with quietly(alive):
+                    steps.followed = [_follow(p) for p in alive]
 
     def optimizer_made(self, optimizer: torch.optim.Optimizer) -> None:
         """Before its first step."""
@@ -314,6 +318,10 @@ class LoopChecks(Listener):
             "count": fact["count"],
             "step": fact["step"],
         }
+
+
+def _alive(followed: Iterable[Followed]) -> list[torch.Tensor]:
+    return [parameter for one in followed if (parameter := one[0]()) is not None]
 
 
 def _changing(module: torch.nn.Module) -> Iterable[tuple[str, torch.nn.Module]]:

@@ -18,7 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from reprocheck.protocol.child_marks import CALLED, TRAINED
 from reprocheck.worker.bootstrap.heap import HeapFill
-from reprocheck.worker.fingerprint.unobserved import Unobserved, hide_from_compiler
+from reprocheck.worker.fingerprint.unobserved import Unobserved, hide_from_compiler, quietly
 from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe.listening import Listener, Listeners
 from reprocheck.worker.observe.loop_checks import LoopChecks
@@ -28,7 +28,7 @@ from reprocheck.worker.observe.steps.parameters import Named
 from reprocheck.worker.observe.steps.pending import Pending
 from reprocheck.worker.observe.steps.writer import StepWriter
 from reprocheck.worker.observe.tensors_in import is_transforming, storage_of, tensors_in, unwrapped
-from reprocheck.worker.observe.top_models import TopModels, is_main_thread
+from reprocheck.worker.observe.top_models import TopModel, TopModels, is_main_thread
 from reprocheck.worker.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -128,11 +128,11 @@ class Observer:
                 return call(module, *args, **kwargs)
             pending.depth = 1
             try:
-                with Unobserved():
+                with quietly():
                     is_model = self._guarded(self._called, module, args, kwargs, of="inputs of a model")
                 output = call(module, *args, **kwargs)
                 if is_model:
-                    with Unobserved():
+                    with quietly():
                         self._guarded(self._returned, output, of="outputs of a model")
                 return output
             finally:
@@ -148,7 +148,8 @@ class Observer:
     def _called(self, module: torch.nn.Module, args: Any, kwargs: Any) -> bool:
         root = self.top_models.find(module)
         if root is None:
-            root = self.top_models.add(module)
+            with Unobserved():
+                root = self.top_models.add(module)
             if root is None:
                 return False
             self._tell(Listener.model_met, root)
@@ -158,26 +159,33 @@ class Observer:
         if self.is_evaluating:
             self._fill.wake()
         self._tell(Listener.model_called, root, module, not self.is_evaluating)
-        made = self._pending.is_made
-        given = tensors_in((args, kwargs))
-        if is_transforming():
-            given = map(unwrapped, given)
-        inputs = [t for t in given if t.grad_fn is None and not made(storage_of(t))]
+        given = list(tensors_in((args, kwargs)))
         self._pending.top_models[root] = None
+        with quietly(given):
+            self._feed_inputs(root, given)
+        return True
+
+    def _feed_inputs(self, root: TopModel, given: list[torch.Tensor]) -> None:
+        made = self._pending.is_made
+        if is_transforming():
+            given = [unwrapped(tensor) for tensor in given]
+        inputs = [t for t in given if t.grad_fn is None and not made(storage_of(t))]
         feed = self._pending.feed if torch.is_grad_enabled() else self._pending.feed_evaluation
         feed("batch", root.label.encode() if is_main_thread() else b"", inputs)
         if self.steps.sees_states and torch.is_grad_enabled():
             self._pending.feed("training batch", b"", inputs)  # without evaluations, which belong to no step
-        return True
 
     def _returned(self, output: Any) -> None:
         self._tell(Listener.model_returned)
         outputs = list(tensors_in(output))
+        if outputs:
+            with quietly(outputs):
+                self._feed_outputs(outputs)
+
+    def _feed_outputs(self, outputs: list[torch.Tensor]) -> None:
         for tensor in outputs:
             if storage_of(tensor) is not None:
                 self._pending.returned(tensor.untyped_storage())
-        if not outputs:
-            return
         if is_transforming():
             self._pending.feed_evaluation("forward", b"", [unwrapped(tensor) for tensor in outputs])
         elif torch.is_grad_enabled():
@@ -197,7 +205,7 @@ class Observer:
                 self._trains_elsewhere()
                 return backward(tensors, *args, **kwargs)
             losses = list(tensors_in(tensors))
-            with Unobserved():
+            with Unobserved() if self._by_hand else quietly(losses):
                 self._guarded(self._before_backward, losses, of="a loss")
                 self._tell(Listener.backward_begins)
             if self._by_hand:
@@ -205,7 +213,7 @@ class Observer:
             leaves = [leaf for _, leaf in graph_leaves(losses)] if self._has_no_model else []
             with self._around_backward():
                 result = backward(tensors, *args, **kwargs)
-            with Unobserved():
+            with Unobserved() if self._by_hand else quietly():
                 self._tell(Listener.backward_ended)
                 self._guarded(self._after_backward, leaves, of="a backward pass")
             self._stop_if_done()
@@ -300,8 +308,9 @@ class Observer:
                 self._trains_elsewhere()
                 return
             self._has_optimizer = True  # a copied or unpickled one was never initialised here
-            with Unobserved():
-                self._guarded(self.steps.before, optimizer, of="an optimizer step")
+            if not self.steps.has_met(optimizer):
+                with Unobserved():
+                    self._guarded(self.steps.before, optimizer, of="an optimizer step")
             self._leave_before_step("step", lambda: names_in(optimizer))
             closure = args[1] if len(args) > 1 else kwargs.get("closure")
             self._tell(Listener.step_begins, optimizer, closure is not None)
@@ -332,8 +341,7 @@ class Observer:
             return
         if self._ends_at_step:
             self._leave_if_stopped()
-        with Unobserved():
-            self._tell(Listener.parameters_change, stage, extra)
+        self._tell(Listener.parameters_change, stage, extra)
         if self._ends_at_step:
             self._stop(0, "before the first step")
 

@@ -40,6 +40,7 @@ from reprocheck.protocol.sketch_format import (
     start_of_stretches,
 )
 from reprocheck.worker.fingerprint.digest import dtype_name, raw_bytes
+from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.inputs.own_file import OwnFile
 from reprocheck.worker.observe.listening import Listener
 from reprocheck.worker.observe.steps.parameters import Trained
@@ -98,14 +99,19 @@ class Sketcher(Listener):
         self._line(sketch=SKETCH_VERSION, first=window.first)
 
     def lost(self, losses: list[torch.Tensor]) -> None:
-        """A backward pass starts from here. No autograd, no modes: `Unobserved` is entered."""
-        self._losses += [loss.double().sum().reshape(1) for loss in losses if loss.is_floating_point()]
+        """A backward pass starts from here."""
+        with Unobserved():
+            self._losses += [loss.double().sum().reshape(1) for loss in losses if loss.is_floating_point()]
 
     def model_called(self, root: TopModel, module: torch.nn.Module, with_gradients: bool) -> None:
         """Before the forward of a training step: what its matrix products are computed in, if that is less precise
         than its parameters."""
         if not with_gradients:
             return
+        with Unobserved():
+            self._note_precision(module)
+
+    def _note_precision(self, module: torch.nn.Module) -> None:
         parameter = next(module.parameters(), None)
         precision = "" if parameter is None else _precision(parameter.device.type)
         if precision and precision not in self._precisions:
@@ -114,6 +120,10 @@ class Sketcher(Listener):
 
     def trained(self, step: int, values: Callable[[], tuple[str, Sequence[Trained], Sequence[float]]]) -> None:
         """After a step of an optimizer, or without any."""
+        with Unobserved():
+            self._trained(step, values)
+
+    def _trained(self, step: int, values: Callable[[], tuple[str, Sequence[Trained], Sequence[float]]]) -> None:
         losses, self._losses = self._losses, []
         if step < self._window.first or self._is_full or os.getpid() != self._pid:
             return

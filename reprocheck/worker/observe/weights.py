@@ -16,6 +16,7 @@ import torch
 from reprocheck.model.initializers import Place
 from reprocheck.protocol import WEIGHTS_RECORD
 from reprocheck.worker.fingerprint.digest import UnsupportedTensor, dtype_name, tensor_digest
+from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.initializers.recognise import recognise
 from reprocheck.worker.initializers.schemes import NORMS, RNN, fans
 from reprocheck.worker.observe.listening import Listener
@@ -68,6 +69,10 @@ class Weights(Listener):
 
     def model_met(self, root: TopModel) -> None:
         """A model at its first forward. It may be gone by the end, where no optimizer ends the run early."""
+        with Unobserved():
+            self._meet(root)
+
+    def _meet(self, root: TopModel) -> None:
         module = root.module()
         if module is None or not self._is_affordable(module.parameters()):
             return
@@ -100,12 +105,14 @@ class Weights(Listener):
     def parameters_change(self, stage: str, extra: Callable[[], Named]) -> None:
         """The first time, write down what is known."""
         if not self.is_written:
-            self.write(stage, extra())
+            with Unobserved():
+                self.write(stage, extra())
 
     def finish(self, was_stopped: bool = False) -> None:
         """Write down what is not written yet."""
-        self.write("forward")
-        self.write_rest()
+        with Unobserved():
+            self.write("forward")
+            self.write_rest()
 
     def write(self, stage: str, extra: Iterable[tuple[str, torch.Tensor]] = ()) -> None:
         """All that is known by now. `stage`: step, backward or forward; `extra`: what an optimizer holds besides."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 import types
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 
-from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder
+from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder, Item
 from reprocheck.worker.fingerprint.leaves import (
     OF_OPTIMIZER,
     OPAQUE,
@@ -23,6 +24,9 @@ from reprocheck.worker.fingerprint.leaves import (
 )
 from reprocheck.worker.observe.steps.parameters import Named, Owned
 from reprocheck.worker.observe.top_models import TopModels
+
+MOST_ORDERS = 1000
+"""Sets of keys of which the order is known."""
 
 
 class OptimizerStates:
@@ -45,30 +49,29 @@ class OptimizerStates:
 
     def digest(self, optimizer: torch.optim.Optimizer, parameters: list[torch.Tensor]) -> bytes | DeferredDigest:
         """With what else an optimizer holds: entries of its state for no parameter, attributes of its own."""
-        builder = DigestBuilder()
+        builder, items = DigestBuilder(), list[Item]()
         try:
             held = 0
             for parameter in parameters:
                 state = optimizer.state.get(parameter)
                 held += state is not None
                 if state:
-                    _feed(builder, state, 0)
+                    _list(items, state, 0)
             if len(optimizer.state) > held:
-                self._feed_others(builder, optimizer, parameters)
+                self._list_others(items, optimizer, parameters)
             if any(name not in OF_OPTIMIZER and not name.startswith("_optimizer_") for name in vars(optimizer)):
                 leaves = list(member_leaves(optimizer_members(optimizer), self._is_known))
-                _feed_leaves(builder, leaves)
+                _list_leaves(items, leaves)
                 self._report_unread(optimizer, leaves)
         except Exception as error:
             self._report(
                 f"the state of {type(optimizer).__name__}", f"its own code raises {type(error).__name__}", True
             )
+        builder.all(items)
         self.skipped += builder.skipped
         return builder.deferred()
 
-    def _feed_others(
-        self, builder: DigestBuilder, optimizer: torch.optim.Optimizer, parameters: list[torch.Tensor]
-    ) -> None:
+    def _list_others(self, items: list[Item], optimizer: torch.optim.Optimizer, parameters: list[torch.Tensor]) -> None:
         known = {id(parameter) for parameter in parameters}
         others = []
         for key, value in optimizer.state.items():
@@ -77,8 +80,8 @@ class OptimizerStates:
                 name = (self._top_models.name_of(key) or f"tensor {tuple(key.shape)}") if is_tensor else key_name(key)
                 others.append((name, value))
         for name, value in sorted(others, key=lambda pair: pair[0]):
-            builder.bytes(f"other {name}".encode("utf-8", "surrogatepass"))
-            _feed(builder, value, 0)
+            items.append(f"other {name}".encode("utf-8", "surrogatepass"))
+            _list(items, value, 0)
 
     def _is_known(self, value: Any) -> bool:
         """Whether an attribute is seen elsewhere, or no data: a trained parameter, another optimizer, a function."""
@@ -97,8 +100,10 @@ class OptimizerStates:
 
 def state_digest(state: Any) -> bytes:
     """Of the state of one parameter."""
+    items: list[Item] = []
+    _list(items, state, 0)
     builder = DigestBuilder()
-    _feed(builder, state, 0)
+    builder.all(items)
     return builder.digest()
 
 
@@ -107,37 +112,72 @@ def key_text(pair: tuple[Any, Any]) -> str:
     return str(pair[0]) if isinstance(pair[0], (str, int)) else ""
 
 
+class Hyperparameters:
+    """Those of all groups of one optimizer: as long as they are the same objects, which do not change, their digest."""
+
+    def __init__(self) -> None:
+        self._known: list[Any] = []
+        self._digest = b""
+
+    def digest(self, optimizer: torch.optim.Optimizer) -> bytes:
+        """Of all as they are now."""
+        found = [one for group in optimizer.param_groups for pair in group.items() for one in pair]
+        if len(found) != len(self._known) or not all(map(operator.is_, found, self._known)):
+            self._digest = hyperparameters(optimizer)
+            self._known = found if self._digest and all(_stays(*pair) for pair in _pairs(optimizer)) else []
+        return self._digest
+
+
+def _pairs(optimizer: torch.optim.Optimizer) -> Iterator[tuple[Any, Any]]:
+    for group in optimizer.param_groups:
+        yield from group.items()
+
+
+def _stays(name: Any, value: Any) -> bool:
+    """Whether the digest has to be the same while this is the same object."""
+    kinds = map(type, value) if type(value) is tuple else (type(value),)
+    return type(name) is str and (name in _NO_HYPERPARAMETERS or all(kind in _PLAIN for kind in kinds))
+
+
 def hyperparameters(optimizer: torch.optim.Optimizer) -> bytes:
     """The digest of those of all groups."""
+    items: list[Item] = []
+    for name, value in _pairs(optimizer):
+        if name not in _NO_HYPERPARAMETERS:
+            items.append(key_name(name).encode("utf-8", "surrogatepass"))
+            _list(items, value, 0)
     builder = DigestBuilder()
-    for group in optimizer.param_groups:
-        for name, value in group.items():
-            if name not in ("params", "param_names"):
-                builder.bytes(key_name(name).encode("utf-8", "surrogatepass"))
-                _feed(builder, value, 0)
+    builder.all(items)
     return builder.digest()
+
+
+_NO_HYPERPARAMETERS = ("params", "param_names")
 
 
 _PLAIN = frozenset({type(None), bool, int, float, str})
 
 
-def _feed(builder: DigestBuilder, value: Any, depth: int) -> None:
+def _list(items: list[Item], value: Any, depth: int) -> None:
     """Tensors and plain values of a nested state; anything else by its leaves, as a returned value."""
     kind = type(value)
     if kind in _ORDINARY_TENSORS:
-        builder.tensor(value)
+        items.append(value)
     elif kind in _PLAIN:
-        builder.bytes(repr(value).encode("utf-8", "surrogatepass"))
+        items.append(repr(value).encode("utf-8", "surrogatepass"))
     elif kind in (dict, defaultdict, OrderedDict) and depth < 8:
-        for key, item in sorted(((_key(key), item) for key, item in value.items()), key=lambda pair: pair[0]):
-            builder.bytes(key)
-            _feed(builder, item, depth + 1)
+        for encoded, key in _order(tuple(value)):
+            items.append(encoded)
+            item = value[key]
+            if type(item) in _ORDINARY_TENSORS:
+                items.append(item)
+            else:
+                _list(items, item, depth + 1)
     elif kind in (list, tuple, deque) and depth < 8:
-        builder.bytes(b"list%d" % len(value))
+        items.append(b"list%d" % len(value))
         for item in value:
-            _feed(builder, item, depth + 1)
+            _list(items, item, depth + 1)
     else:
-        _feed_leaves(builder, leaves_of(value))
+        _list_leaves(items, leaves_of(value))
 
 
 _ORDINARY_TENSORS = frozenset({torch.Tensor, torch.nn.Parameter})
@@ -150,10 +190,24 @@ def _key(key: Any) -> bytes:
     return f"{type(key).__name__} {key_name(key)}".encode("utf-8", "surrogatepass")
 
 
-def _feed_leaves(builder: DigestBuilder, leaves: Iterable[Leaf]) -> None:
+def _order(keys: tuple[Any, ...]) -> Sequence[tuple[bytes, Any]]:
+    """The keys of a state in the order of their texts, each after its text; of the usual ones it is known."""
+    known = _orders.get(keys)
+    if known is not None and set(map(type, keys)) == {str}:
+        return known
+    order = sorted(((_key(key), key) for key in keys), key=operator.itemgetter(0))
+    if len(_orders) < MOST_ORDERS and len(keys) < 32 and set(map(type, keys)) == {str}:
+        _orders[keys] = order
+    return order
+
+
+_orders: dict[tuple[Any, ...], list[tuple[bytes, Any]]] = {}
+
+
+def _list_leaves(items: list[Item], leaves: Iterable[Leaf]) -> None:
     for leaf in leaves:
         if leaf.kind != REFERENCE:
-            builder.bytes(leaf_key(leaf).encode("utf-8", "surrogatepass"))
+            items.append(leaf_key(leaf).encode("utf-8", "surrogatepass"))
 
 
 def names_in(optimizer: torch.optim.Optimizer, index: int = 0) -> Named:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder, bytes_digest
+from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder, Item, bytes_digest
 from reprocheck.worker.observe.steps.graph import GRAPH_NODES
 from reprocheck.worker.observe.steps.records import Digests
 from reprocheck.worker.observe.top_models import TopModel
@@ -55,8 +55,7 @@ class Pending(threading.local):
     def called(self, outputs: list[torch.Tensor]) -> None:
         """What a model gave where gradients are taken: an observation, unless a backward pass makes one of it."""
         builder = DigestBuilder()
-        for tensor in outputs:
-            builder.tensor(tensor)
+        builder.all(list[Item](outputs))
         self.skipped += builder.skipped
         nodes = frozenset(number for tensor in outputs if (number := _node_number(tensor.grad_fn)) is not None)
         if len(self._calls) >= MOST_CALLS:
@@ -107,9 +106,7 @@ class Pending(threading.local):
         builder = self.kinds.get(kind)
         if builder is None:
             builder = self.kinds[kind] = DigestBuilder()
-        builder.bytes(label)
-        for tensor in tensors:
-            builder.tensor(tensor)
+        builder.all([label, *tensors])
 
     def feed_evaluation(self, kind: str, label: bytes, tensors: Iterable[torch.Tensor]) -> None:
         """The same, of a call without gradients: one that repeats the last adds nothing.
@@ -117,9 +114,7 @@ class Pending(threading.local):
         How often a latency benchmark calls its model depends on the clock, and changes no number.
         """
         builder = DigestBuilder()
-        builder.bytes(label)
-        for tensor in tensors:
-            builder.tensor(tensor)
+        builder.all([label, *tensors])
         self.skipped += builder.skipped
         digest = builder.digest()
         if self.evaluated.get(kind) != digest:

@@ -24,6 +24,9 @@ from reprocheck.worker.recorder import Recorder
 MOST_WAITING = 64
 """Steps whose record may wait for a device."""
 
+_RNG_KINDS = tuple((generator, f"rng {generator}") for generator in GENERATORS)
+_DECIDING = tuple(place for place, kind in enumerate(STEP_KINDS) if kind in DECIDING_KINDS)
+
 Digests = dict[str, bytes | DeferredDigest]
 
 
@@ -45,11 +48,11 @@ class StepRecords:
     def write(self, kinds: Digests, optimizer: int, flags: int) -> None:
         """Of the next step, or of what came after the last one."""
         if is_main_thread():
-            for generator in GENERATORS:
-                kinds[f"rng {generator}"] = state_digest(generator) or EMPTY_DIGEST
+            for generator, kind in _RNG_KINDS:
+                kinds[kind] = state_digest(generator) or EMPTY_DIGEST
         else:
             flags |= FLAG_THREAD
-        if any(isinstance(digest, DeferredDigest) for digest in kinds.values()):
+        if DeferredDigest in map(type, kinds.values()):
             flags |= FLAG_DEVICE
             device_digest.send()
         while device_digest.problems:
@@ -66,20 +69,18 @@ class StepRecords:
         while self._waiting:
             number, optimizer, flags, kinds = self._waiting[0]
             must = wait or self.waits or len(self._waiting) > MOST_WAITING
-            if not must and any(isinstance(digest, DeferredDigest) and not digest.is_here for digest in kinds.values()):
+            late = [digest for digest in kinds.values() if type(digest) is not bytes]
+            if late and not must and not all(digest.is_here for digest in late if isinstance(digest, DeferredDigest)):
                 return
             self._waiting.popleft()
-            digests = [self._ready(kinds.get(kind, EMPTY_DIGEST)) for kind in STEP_KINDS]
-            deciding = b"".join(
-                digest for kind, digest in zip(STEP_KINDS, digests, strict=True) if kind in DECIDING_KINDS
-            )
+            taken = [kinds.get(kind, EMPTY_DIGEST) for kind in STEP_KINDS]
+            digests = [digest if isinstance(digest, bytes) else self._ready(digest) for digest in taken]
+            deciding = b"".join([digests[place] for place in _DECIDING])
             self._chain = bytes_digest(self._chain + optimizer.to_bytes(4, "little") + deciding)
             header = STEP_HEADER.pack(number & 0xFFFFFFFF, optimizer, flags, 0)
             self._recorder.step(header + b"".join(digests) + self._chain)
 
-    def _ready(self, digest: bytes | DeferredDigest) -> bytes:
-        if isinstance(digest, bytes):
-            return digest
+    def _ready(self, digest: DeferredDigest) -> bytes:
         try:
             return digest.digest()
         except LookupError:  # what is not known must not be taken for a difference: the run has no verdict

@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from reprocheck.protocol import EMPTY_DIGEST, FLAG_BACKWARD, FLAG_TAIL, THREAD_MARK
-from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder, bytes_digest
+from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder, Item, bytes_digest
 from reprocheck.worker.observe.endings import Endings
 from reprocheck.worker.observe.steps.by_hand import ByHand
-from reprocheck.worker.observe.steps.optimizer_state import OptimizerStates, hyperparameters, names_in, state_digest
+from reprocheck.worker.observe.steps.optimizer_state import (
+    Hyperparameters,
+    OptimizerStates,
+    hyperparameters,
+    names_in,
+    state_digest,
+)
 from reprocheck.worker.observe.steps.parameters import Owned, Trained, form_of, shape_of
 from reprocheck.worker.observe.steps.pending import Pending
 from reprocheck.worker.observe.steps.records import Digests, StepRecords
@@ -35,6 +41,7 @@ class Plan:
 
     def __init__(self, index: int) -> None:
         self.index = index
+        self.hyperparameters = Hyperparameters()
         self.parameters: list[torch.Tensor] = []
         self.signature: tuple[int, ...] = ()
 
@@ -93,9 +100,13 @@ class StepWriter:
         if self.endings.is_collecting:
             self.endings.unreachable.add(number)
 
+    def has_met(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Whether it took a step before."""
+        return optimizer in self._plans
+
     def before(self, optimizer: torch.optim.Optimizer) -> None:
         """Before a step: the first time, take down the parameters as they are still untouched."""
-        if optimizer in self._plans:
+        if self.has_met(optimizer):
             return
         with self._lock:
             self._plans[optimizer] = plan = Plan(self._optimizers)
@@ -125,8 +136,8 @@ class StepWriter:
                 self._arrange(plan, optimizer)
         called, top_models = pending.top_models, self._top_models_of_step(pending)
         kinds = self._take(pending)
-        kinds["gradients"] = self._deferred(parameter.grad for parameter in plan.parameters)
-        kinds["hyperparameters"] = hyperparameters(optimizer)
+        kinds["gradients"] = self._deferred([parameter.grad for parameter in plan.parameters])
+        kinds["hyperparameters"] = plan.hyperparameters.digest(optimizer)
         kinds["parameters"], kinds["buffers"] = self._parameters_and_buffers(plan, top_models, called)
         kinds["optimizer state"] = self._optimizer_states.digest(optimizer, plan.parameters)
         if self._states is not None and is_main_thread():
@@ -303,8 +314,7 @@ class StepWriter:
     ) -> tuple[bytes | DeferredDigest, bytes | DeferredDigest]:
         """After a step. A model that is as it was after the last one adds nothing: it may be garbage by now."""
         parameters, buffers = DigestBuilder(), DigestBuilder()
-        for parameter in plan.parameters:
-            parameters.tensor(parameter)
+        parameters.all(list[Item](plan.parameters))
         has_buffers, always = False, not is_main_thread()
         for root in top_models:
             unowned, own = self._unowned(root), list(root.live_buffers())
@@ -321,8 +331,7 @@ class StepWriter:
             has_buffers = has_buffers or bool(own)
             for builder, tensors, digest in ((parameters, unowned, mark[0]), (buffers, own, mark[1])):
                 if is_on_device:
-                    for tensor in tensors:
-                        builder.tensor(tensor)
+                    builder.all(list[Item](tensors))
                 elif tensors:
                     builder.bytes(digest)
         self._skipped += parameters.skipped + buffers.skipped
@@ -334,11 +343,7 @@ class StepWriter:
 
     def _deferred(self, tensors: Iterable[torch.Tensor | None]) -> bytes | DeferredDigest:
         builder = DigestBuilder()
-        for tensor in tensors:
-            if tensor is None:
-                builder.bytes(b"none")
-            else:
-                builder.tensor(tensor)
+        builder.all(list[Item](tensors))
         self._skipped += builder.skipped
         return builder.deferred()
 
