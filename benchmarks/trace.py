@@ -45,12 +45,12 @@ class Traced:
         self._tracer = Tracer(spec, window, Recorder(folder))
         self._steps = 0
         self._on = False
-        register_optimizer_step_pre_hook(lambda *_: self._tracer.step_begins() if self._on else None)
+        register_optimizer_step_pre_hook(lambda one, *_: self._tracer.step_begins(one, False) if self._on else None)
         register_optimizer_step_post_hook(lambda *_: self._after() if self._on else None)
 
     def _after(self) -> None:
         self._steps += 1
-        self._tracer.step_ends(self._steps)
+        self._tracer.step_taken(self._steps, 0.0)
 
     @property
     def bytes_per_step(self) -> float:

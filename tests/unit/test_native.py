@@ -36,7 +36,7 @@ VIEWS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "a scalar": lambda x: x.sum() if x.dtype is not torch.bool else x.any(),
     "negated": lambda x: torch._neg_view(x) if x.dtype in (torch.float32, torch.float64) else x,
     "lazy": torch._lazy_clone,
-    "trained": lambda x: x.abs().float().requires_grad_(),
+    "trained": lambda x: x.detach().clone().requires_grad_() if x.is_floating_point() else x,
     "sparse": lambda x: x.to_sparse() if x.dtype is not torch.complex64 else x,
     "meta": lambda x: x.to("meta"),
 }
