@@ -12,6 +12,7 @@ import os
 import platform
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -32,6 +33,7 @@ BENCHMARKS = {
 }
 DOCS = Path(__file__).parent.parent / "docs"
 COMMANDS = {"benchmarks": "make bench", "benchmarks-gpu": "python -m benchmarks --only gpu --write"}
+FLOOR = "(the floor)"
 SHOWN = {True: "met", False: "missed", None: ""}
 
 
@@ -90,8 +92,10 @@ def write(found: list[Line], machine: dict[str, str], stem: str) -> None:
     """The same figures as JSON, as a table and as a picture."""
     figures = [asdict(line) | {"met": line.met} for line in found if isinstance(line, Figure)]
     skipped = [asdict(line) for line in found if isinstance(line, Skipped)]
+    place = DOCS / f"{stem}.json"
+    earlier = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {"figures": [], "machine": {}}
     data = {"schema_version": 1, "machine": machine, "figures": figures, "skipped": skipped}
-    (DOCS / f"{stem}.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    place.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     lines = [
         "# Benchmarks",
         "",
@@ -105,9 +109,28 @@ def write(found: list[Line], machine: dict[str, str], stem: str) -> None:
         "| | | measured | target | |",
         "| --- | --- | --- | --- | --- |",
         *(f"| {' | '.join(row(line))} |" for line in found),
+        *compared(found, earlier),
     ]
     (DOCS / f"{stem}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     picture(found, machine, stem)
+
+
+def compared(found: list[Line], earlier: dict[str, Any]) -> list[str]:
+    """What has a target, next to the results that were there before, and to the floor of its group."""
+    figures = [line for line in found if isinstance(line, Figure)]
+    before = {(one["group"], one["name"]): one for one in earlier["figures"]}
+    floors = {line.group: line for line in figures if line.name.endswith(FLOOR)}
+    rows = []
+    for line in figures:
+        if line.target is not None:
+            old, floor = before.get((line.group, line.name)), floors.get(line.group)
+            was = f"{old['value']:.3g} {line.unit}" if old is not None and old["unit"] == line.unit else ""
+            least = f"{floor.value:.3g} {line.unit}" if floor is not None and floor.unit == line.unit else ""
+            rows.append(f"| {line.group} | {line.name} | {was} | {line.value:.3g} {line.unit} | {least} |")
+    version, date = (earlier["machine"].get(name, "?") for name in ("reprocheck", "date"))
+    heading = f"Before: version {version} of {date}, perhaps on another machine."
+    head = ["", "## Before, after, floor", "", heading, "", "| | | before | after | floor |"]
+    return [*head, "| --- | --- | --- | --- | --- |", *rows]
 
 
 def picture(found: list[Line], machine: dict[str, str], stem: str) -> None:

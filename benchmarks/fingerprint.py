@@ -36,13 +36,13 @@ def lines(quick: bool) -> Iterator[Line]:
     yield figure(GROUP, "torch.hash_tensor of the same (blind to order)", ratios["hash_tensor"])
     page = [torch.randn(1024) for _ in range(50 if quick else 1000)]
     micro = [1e6 * wall(lambda: [tensor_digest(one) for one in page]) / len(page) for _ in range(rounds)]
-    yield figure(GROUP, "4 KB with dtype and shape", micro, unit="µs", target=1.5)
+    yield figure(GROUP, "4 KB with dtype and shape", micro, unit="µs", target=0.6)
     pages = [memoryview(one.numpy()) for one in page]
     micro = [1e6 * wall(lambda: [xxh3_128_digest(one) for one in pages]) / len(page) for _ in range(rounds)]
     yield figure(GROUP, "the bytes of 4 KB through XXH3 alone (the floor)", micro, unit="µs")
     many = small_tensors(1000 if quick else 100_000)
     walls = [wall(lambda: [tensor_digest(one) for one in many]) for _ in range(rounds)]
-    yield figure(GROUP, "100,000 tensors of 64 bytes", walls, unit="s", target=0.2)
+    yield figure(GROUP, "100,000 tensors of 64 bytes", walls, unit="s", target=0.06)
     missed = [name for name, (one, other) in changes().items() if tensor_digest(one) == tensor_digest(other)]
     yield figure(GROUP, "of 15 changes missed", [float(len(missed))], unit="", target=0, note=", ".join(missed))
     strided = torch.randn(64, 64)

@@ -204,13 +204,14 @@ class Observer:
             if torch.compiler.is_compiling() or not self._recorder.is_open:
                 self._trains_elsewhere()
                 return backward(tensors, *args, **kwargs)
-            losses = list(tensors_in(tensors))
-            with Unobserved() if self._by_hand else quietly(losses):
+            losses, by_hand = list(tensors_in(tensors)), self._by_hand
+            with Unobserved() if by_hand else quietly(losses):
                 self._guarded(self._before_backward, losses, of="a loss")
                 self._tell(Listener.backward_begins)
-            if self._by_hand:
-                self._leave_before_step("backward", lambda: graph_leaves(losses) if self._has_no_model else [])
-            leaves = [leaf for _, leaf in graph_leaves(losses)] if self._has_no_model else []
+            bare = by_hand and self._has_no_model
+            if by_hand:
+                self._leave_before_step("backward", lambda: graph_leaves(losses) if bare else [])
+            leaves = [leaf for _, leaf in graph_leaves(losses)] if bare else []
             with self._around_backward():
                 result = backward(tensors, *args, **kwargs)
             with Unobserved() if self._by_hand else quietly():

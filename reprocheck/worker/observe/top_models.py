@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -35,9 +36,25 @@ def describe(name: str, kind: str, tensor: torch.Tensor, recorder: Recorder | No
     return line
 
 
+class _Main:
+    """The main thread of this process: in a forked child the one that forked it."""
+
+    def __init__(self) -> None:
+        self.look()
+        os.register_at_fork(after_in_child=self.look)
+
+    def look(self) -> None:
+        """Who it is."""
+        self.ident = threading.main_thread().ident
+
+
+_ident = threading.get_ident
+_main = _Main()
+
+
 def is_main_thread() -> bool:
     """Whether the order of what happens here is the order of the run."""
-    return threading.get_ident() == threading.main_thread().ident
+    return _ident() == _main.ident
 
 
 def is_uninitialized(tensor: torch.Tensor) -> bool:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 
 from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder, Item, bytes_digest
 from reprocheck.worker.observe.steps.graph import GRAPH_NODES
 from reprocheck.worker.observe.steps.records import Digests
 from reprocheck.worker.observe.top_models import TopModel
 
+_storages: Any = torch.UntypedStorage
+_refer: Callable[[torch.UntypedStorage], int] = _storages._weak_ref
+_forget: Callable[[int | None], None] = _storages._free_weak_ref
 RECENT_OUTPUTS = 64
 MOST_CALLS = 64
 """Calls of models that may wait for a backward pass."""
@@ -35,6 +37,30 @@ def _node_number(node: Any) -> int | None:
     return None if node is None else int(node._sequence_nr())
 
 
+class RecentStorages:
+    """The last few storages that were added, by a weak reference: it keeps their identity from being used again."""
+
+    def __init__(self) -> None:
+        self.known: dict[int | None, None] = {}
+
+    def add(self, storage: torch.UntypedStorage) -> None:
+        """Remember one, as the last."""
+        number = storage._cdata
+        if number in self.known:
+            del self.known[number]
+        else:
+            number = _refer(storage)
+        self.known[number] = None
+        if len(self.known) > RECENT_OUTPUTS:
+            oldest = next(iter(self.known))
+            del self.known[oldest]
+            _forget(oldest)
+
+    def __del__(self) -> None:
+        for number in self.known:
+            _forget(number)
+
+
 class Pending(threading.local):
     """What a thread observed since its last step."""
 
@@ -47,7 +73,7 @@ class Pending(threading.local):
         """Tensors fed so far that had no readable data."""
         self.top_models: dict[TopModel, None] = {}
         """Models called since the last step."""
-        self._made: dict[int, StorageWeakRef] = {}
+        self._made = RecentStorages()
         """Memory of what models gave lately."""
         self._calls: deque[Call] = deque()
         """Calls of models that a backward pass may follow."""
@@ -90,16 +116,11 @@ class Pending(threading.local):
 
     def returned(self, storage: torch.UntypedStorage) -> None:
         """A model gave a tensor in this memory."""
-        reference = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
-        self._made.pop(reference.cdata, None)
-        self._made[reference.cdata] = reference
-        if len(self._made) > RECENT_OUTPUTS:
-            del self._made[next(iter(self._made))]
+        self._made.add(storage)
 
     def is_made(self, storage: int | None) -> bool:
         """Whether a model made what is in this memory: fake images of a GAN are no batch."""
-        reference = self._made.get(storage) if storage is not None else None
-        return reference is not None and not reference.expired()  # type: ignore[no-untyped-call]
+        return storage in self._made.known
 
     def feed(self, kind: str, label: bytes, tensors: Iterable[torch.Tensor]) -> None:
         """Add tensors to the digest of a kind."""
