@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import builtins
 import contextlib
 import os
 import platform
 import shutil
 import sys
-import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +22,8 @@ from reprocheck.worker.bootstrap import compiler_stub, flags, machine, memory_li
 from reprocheck.worker.bootstrap.execute import TargetUnusable, execute
 from reprocheck.worker.bootstrap.heap import HeapFill
 from reprocheck.worker.bootstrap.importing import after_import
-from reprocheck.worker.bootstrap.leaving import watch_exit, watch_exits
+from reprocheck.worker.bootstrap.leaving import join_threads, watch_exit, watch_exits
+from reprocheck.worker.bootstrap.target_error import describe, print_traceback
 from reprocheck.worker.fingerprint.leaves import leaves_of, line_of
 from reprocheck.worker.inputs import listing
 from reprocheck.worker.inputs.files import WrittenFiles
@@ -40,10 +38,7 @@ from reprocheck.worker.recorder import Recorder
 if TYPE_CHECKING:
     from reprocheck.worker.ledger.ledger import Ledger
     from reprocheck.worker.observe.observe import Observer
-    from reprocheck.worker.trace.trace import Tracer
 
-_STDLIB = os.path.dirname(os.__file__) + os.sep
-_threads = threading.enumerate
 THREADS_GRACE = 1.0
 """Seconds that threads of a target get that was stopped."""
 OTHERS_GRACE = 5.0
@@ -138,68 +133,18 @@ class _Run:
         after_import("torch", self._observe_torch)
 
     def _observe_torch(self) -> None:
+        from reprocheck.worker.bootstrap.listeners import follow_instruments, make_tracer
         from reprocheck.worker.observe.observe import Observer
 
-        tracer, last = self._make_tracer()
+        tracer, last = make_tracer(self.spec, self.recorder)
         limits = [limit for limit in (self.spec.settings.max_steps, last) if limit is not None]
         self.observer = Observer(self.recorder, self.heap_fill, min(limits, default=None), self._leave, self.sites)
         self.observer.leaves = self.is_rank
         self.observer.install(tracer)
-        instruments = self.spec.instruments
-        if self.spec.looks_at_weights and not instruments.weights and not instruments.doctor:
-            from reprocheck.worker.observe.weights import MOST_INFORMATIONAL, Weights
-
-            self.observer.follow(Weights(self.recorder, MOST_INFORMATIONAL))
-        if instruments.times:
-            from reprocheck.worker.observe.times import Times
-
-            self.observer.follow_times(Times(self.spec.directory))
-        if instruments.sketch is not None:
-            from reprocheck.worker.observe.sketch import Sketcher
-
-            self.observer.follow(Sketcher(self.spec.directory, instruments.sketch))
-        if self.spec.interventions.nudge is not None:
-            from reprocheck.worker.bootstrap.nudge import Nudger
-
-            self.observer.follow(Nudger(self.spec.interventions.nudge, self._steps))
-        if instruments.weights:
-            from reprocheck.worker.observe.module_tree import ModuleTree
-            from reprocheck.worker.observe.weights import Weights
-
-            self.observer.end_at_first_step(Weights(self.recorder, tree=ModuleTree()))
-        if instruments.doctor:
-            from reprocheck.worker.observe.layers import Layers
-            from reprocheck.worker.observe.memory import Memory
-            from reprocheck.worker.observe.module_tree import ModuleTree
-            from reprocheck.worker.observe.weights import Weights
-
-            weights = Weights(self.recorder, tree=ModuleTree())
-            self.observer.follow(weights)
-            self.observer.follow(Layers(self.recorder, self.observer.top_models, weights.label))
-            self.observer.follow(Memory(self.recorder, instruments.memory_snapshot))
-        if instruments.states:
-            from reprocheck.worker.observe.states import Preemption, States
-
-            states = States(self.spec.directory, self._steps)
-            states.watch_torch()
-            cut = self.spec.interventions.cut
-            self.observer.follow_states(states)
-            if cut is not None:
-                self.observer.follow(Preemption(cut, states, self.recorder))
+        follow_instruments(self.observer, self.spec, self.recorder, self._steps)
         if tracer is not None:
             self.observer.follow(tracer)  # the last: it begins where nothing of ours follows before a step
         self.checkpoints.is_compiling = sys.modules["torch"].compiler.is_compiling
-
-    def _make_tracer(self) -> tuple[Tracer | None, int | None]:
-        """With a trace: its tracer, and after how many steps it ends the run."""
-        window = self.spec.instruments.trace
-        if window is None:
-            return None, None
-        from reprocheck.worker.trace.trace import Tracer
-
-        tracer = Tracer(self.spec, window, self.recorder)
-        tracer.install()
-        return tracer, None if window.last is None else window.last + 1
 
     def _instrument(self) -> None:
         from reprocheck.worker.bootstrap.edits import EditMismatch
@@ -245,13 +190,13 @@ class _Run:
         except BaseException as error:
             if self._was_stopped(error):
                 self._finish("stopped")
-                if not _join_threads(THREADS_GRACE):  # nobody ended them with the training
+                if not join_threads(THREADS_GRACE):  # nobody ended them with the training
                     self._leave()
                 return
-            self._finish("failed", error=_describe(error), memory=self._out_of_memory(error))
-            _print_target_traceback(error)
+            self._finish("failed", error=describe(error), memory=self._out_of_memory(error))
+            print_traceback(error)
             raise SystemExit(1) from None
-        _join_threads()
+        join_threads()
         self._finish("finished", returned=returned, value=value)
 
     def _out_of_memory(self, error: BaseException) -> dict[str, Any] | None:
@@ -270,7 +215,7 @@ class _Run:
     def _exited(self, stop: SystemExit) -> None:
         ended_well = stop.code is None or (issubclass(type(stop.code), int) and stop.code == 0)
         if ended_well:
-            _join_threads()
+            join_threads()
         self._ended(0 if ended_well else 1, f"exited with status {_shown_status(stop.code)}")
 
     def _ended(self, status: int, error: str) -> None:
@@ -327,7 +272,7 @@ class _Run:
             if inputs is not None:
                 recorder.line("inputs", **inputs)
         # Last: it loads libraries that the target did not ask for.
-        manifest = self._part("manifest", _manifest)
+        manifest = self._part("manifest", machine.manifest)
         recorder.line("manifest", manifest={} if manifest is None else manifest)
         stopped = None if self.observer is None else self.observer.stopped_at
         skipped = 0 if self.observer is None else self.observer.steps.skipped
@@ -389,7 +334,7 @@ class _RankRun(_Run):
         previous = sys.excepthook
 
         def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-            self._error = self._error or _describe(error)
+            self._error = self._error or describe(error)
             previous(kind, error, trace)
 
         sys.excepthook = hook
@@ -425,22 +370,6 @@ class _RankRun(_Run):
         super()._leave()
 
 
-def _join_threads(timeout: float | None = None) -> bool:
-    """Wait for the target's threads, as the interpreter does before it ends: they may still be training.
-
-    With a timeout, so many seconds at most. Whether all have ended.
-    """
-    until = None if timeout is None else time.monotonic() + timeout
-    for thread in _threads():
-        # Idle threads of a pool wait for a signal that the interpreter ends.
-        is_pooled = getattr(getattr(thread, "_target", None), "__module__", "") == "concurrent.futures.thread"
-        if thread is not threading.current_thread() and not thread.daemon and not is_pooled:
-            thread.join(None if until is None else max(0.0, until - time.monotonic()))
-            if thread.is_alive():
-                return False
-    return True
-
-
 def _rng_states() -> dict[str, str]:
     states = {name: seeding.state_digest(name) for name in seeding.GENERATORS}
     return {name: state.hex() for name, state in states.items() if state is not None}
@@ -448,85 +377,3 @@ def _rng_states() -> dict[str, str]:
 
 def _shown_status(code: object) -> str:
     return text_of(code) if issubclass(type(code), int) else repr(text_of(code))
-
-
-def _describe(error: BaseException) -> str:
-    """The error and the innermost line of the user's code; where there is none, that of a library."""
-    place = own = ""
-    trace = error.__traceback__
-    while trace is not None:
-        path = trace.tb_frame.f_code.co_filename
-        if os.sep + "reprocheck" + os.sep not in path:
-            place = f" at {path}:{trace.tb_lineno}"
-            own = own if _is_of_library(path) else place
-        trace = trace.tb_next
-    return error_text(error) + (own or place)
-
-
-def _is_of_library(path: str) -> bool:
-    return path.startswith(("<", _STDLIB)) or f"{os.sep}site-packages{os.sep}" in path
-
-
-def _print_target_traceback(error: BaseException) -> None:
-    """As Python would print it, without our own frames."""
-    with contextlib.suppress(BaseException):
-        _hide_own_frames(error, set())
-    try:
-        traceback.print_exception(type(error), error, error.__traceback__)
-    except BaseException:  # the target closed its standard error, or replaced what this needs
-        with contextlib.suppress(BaseException):
-            sys.__excepthook__(type(error), error, error.__traceback__)
-
-
-def _hide_own_frames(error: BaseException | None, met: set[int]) -> None:
-    """Take what wraps the target's calls out of the traceback of an error and of those behind it. An error that comes
-    from our own code keeps it all."""
-    if error is None or id(error) in met:
-        return
-    met.add(id(error))
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        frames.append(trace)
-        trace = trace.tb_next
-    if frames and not _is_own(frames[-1]):
-        kept = [frame for frame in frames if not _is_own(frame)]
-        for frame, following in zip(kept, [*kept[1:], None], strict=True):
-            frame.tb_next = following
-        BaseException.with_traceback(error, kept[0])
-    for other in (error.__cause__, error.__context__, *(error.exceptions if isinstance(error, _GROUP) else ())):
-        _hide_own_frames(other, met)
-
-
-_GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())
-"""Python 3.10 has none."""
-_OWN = os.path.dirname(__file__) + os.sep
-
-
-def _is_own(trace: TracebackType) -> bool:
-    return str.startswith(trace.tb_frame.f_code.co_filename, _OWN)
-
-
-def _manifest() -> Mapping[str, Any]:
-    torch: Any = sys.modules.get("torch")
-    numpy: Any = sys.modules.get("numpy")
-    manifest: dict[str, Any] = {
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "numpy": getattr(numpy, "__version__", None),
-        "torch": None if torch is None else str(torch.__version__),
-        "imported": machine.imported(),
-        "switches": machine.switches(),
-    }
-    manifest["thread_pools"] = machine.thread_pools()
-    if numpy is not None:
-        manifest["numpy_features"] = machine.numpy_features()
-    if torch is not None and hasattr(torch, "version"):
-        manifest |= machine.libraries(torch)
-        manifest["cuda"] = torch.version.cuda
-        manifest["cpu_capability"] = torch.backends.cpu.get_cpu_capability()
-        manifest["threads"] = torch.get_num_threads()
-        if getattr(torch, "cuda", None) and torch.cuda.is_initialized():
-            manifest["cudnn"] = torch.backends.cudnn.version()
-            manifest["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return manifest

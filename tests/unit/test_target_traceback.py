@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from reprocheck.worker import run
+from reprocheck.worker.bootstrap import target_error
 
 
 def wrapper(body: str) -> Callable[..., Any]:
     names: dict[str, Any] = {}
-    exec(compile(f"def wrapped(call):\n    {body}\n", f"{run._OWN}observe.py", "exec"), names)
+    exec(compile(f"def wrapped(call):\n    {body}\n", f"{target_error._OWN}observe.py", "exec"), names)
     wrapped: Callable[..., Any] = names["wrapped"]
     return wrapped
 
@@ -41,9 +41,9 @@ def test_frames_of_ours_are_left_out_wherever_they_are(
 ) -> None:
     with pytest.raises((ValueError, KeyError)) as caught:
         wrapper("call()")(lambda: wrapper("call()")(call))
-    run._print_target_traceback(caught.value)
+    target_error.print_traceback(caught.value)
     output = capsys.readouterr().err
-    assert run._OWN not in output
+    assert target_error._OWN not in output
     assert f"in {call.__name__}" in output
     assert "in <lambda>" in output
 
@@ -51,8 +51,8 @@ def test_frames_of_ours_are_left_out_wherever_they_are(
 def test_an_error_of_our_own_keeps_its_frames(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         wrapper("1 / 0")(None)
-    run._print_target_traceback(caught.value)
-    assert run._OWN in capsys.readouterr().err
+    target_error.print_traceback(caught.value)
+    assert target_error._OWN in capsys.readouterr().err
 
 
 def test_a_replaced_traceback_module_hides_nothing(
@@ -61,7 +61,7 @@ def test_a_replaced_traceback_module_hides_nothing(
     with pytest.raises(ValueError, match="inner") as caught:
         wrapper("call()")(fail)
     monkeypatch.setattr(traceback, "print_exception", None)
-    run._print_target_traceback(caught.value)
+    target_error.print_traceback(caught.value)
     output = capsys.readouterr().err
     assert "ValueError: inner" in output
-    assert run._OWN not in output
+    assert target_error._OWN not in output

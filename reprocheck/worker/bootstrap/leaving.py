@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from reprocheck.model import RunSpec, TargetKind
 from reprocheck.protocol.package import WORKER_FILE
 
+_threads = threading.enumerate
 _SCRIPTS = (TargetKind.SCRIPT, TargetKind.MODULE)
 _WORKER = str(WORKER_FILE)
 
@@ -104,3 +107,19 @@ def show_command_line(spec: RunSpec) -> None:
     """`sys.orig_argv` as plain Python would have it: scripts start themselves again with it."""
     if spec.target.kind in _SCRIPTS:
         sys.orig_argv[1:] = command_line(spec)
+
+
+def join_threads(timeout: float | None = None) -> bool:
+    """Wait for the target's threads, as the interpreter does before it ends: they may still be training.
+
+    With a timeout, so many seconds at most. Whether all have ended.
+    """
+    until = None if timeout is None else time.monotonic() + timeout
+    for thread in _threads():
+        # Idle threads of a pool wait for a signal that the interpreter ends.
+        is_pooled = getattr(getattr(thread, "_target", None), "__module__", "") == "concurrent.futures.thread"
+        if thread is not threading.current_thread() and not thread.daemon and not is_pooled:
+            thread.join(None if until is None else max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                return False
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import platform
 import re
 import sys
 from collections.abc import Mapping
@@ -74,3 +75,29 @@ def numpy_features() -> tuple[str, ...]:
         return tuple(one for one in known.__cpu_dispatch__ if known.__cpu_features__.get(one))
     except AttributeError:
         return ()
+
+
+def manifest() -> Mapping[str, Any]:
+    """The numerical class of the run: what can change bits. It loads libraries that the target did not ask for."""
+    torch: Any = sys.modules.get("torch")
+    numpy: Any = sys.modules.get("numpy")
+    found: dict[str, Any] = {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "numpy": getattr(numpy, "__version__", None),
+        "torch": None if torch is None else str(torch.__version__),
+        "imported": imported(),
+        "switches": switches(),
+    }
+    found["thread_pools"] = thread_pools()
+    if numpy is not None:
+        found["numpy_features"] = numpy_features()
+    if torch is not None and hasattr(torch, "version"):
+        found |= libraries(torch)
+        found["cuda"] = torch.version.cuda
+        found["cpu_capability"] = torch.backends.cpu.get_cpu_capability()
+        found["threads"] = torch.get_num_threads()
+        if getattr(torch, "cuda", None) and torch.cuda.is_initialized():
+            found["cudnn"] = torch.backends.cudnn.version()
+            found["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return found
