@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -23,9 +22,7 @@ from reprocheck.engine.ranks.silence import Silence
 from reprocheck.engine.templates import Template, TemplateLost, Templates
 from reprocheck.engine.workdir import copy_folder, leave_out, make_home
 from reprocheck.errors import Interrupted, NoVerdictError
-from reprocheck.evidence.out_of_memory import reason as why_out_of_memory
-from reprocheck.evidence.run import out_of_memory, read_end, read_tail
-from reprocheck.evidence.silent import told_of_failure
+from reprocheck.evidence.outcome import conclude, stderr_tail
 from reprocheck.model import Isolation, Outcome, RunSpec, Status
 from reprocheck.protocol import (
     RECORD_SIZE,
@@ -51,8 +48,6 @@ PROGRESS_SECONDS = 0.5
 LOOK_SECONDS = 0.2
 STOPPED_GRACE = 8.0
 """Seconds for the end of a run whose ranks were all ended after their steps."""
-DISK_FULL = 1 << 16
-"""Free bytes below which a lost run is put down to the disk."""
 
 
 class Watch(Protocol):
@@ -99,18 +94,78 @@ def launch(
     With `watch`, runs under way are ended as STOPPED once two have diverged, and no more are started. Without
     `templates`, every run is an interpreter of its own.
     """
-    templates = templates or Templates(Isolation.PROCESS)
-    templates.place(specs)
-    outcomes: dict[str, Outcome] = {}
-    waiting = list(specs)
-    active: list[_Active] = []
-    last_start: dict[int, float] = {}
-    folders = Folders()
+    return _Launch(specs, jobs, progress, watch, templates or Templates(Isolation.PROCESS)).run()
 
-    def ended(run: _Active, outcome: Outcome) -> None:
-        active.remove(run)
-        templates.ended(run.spec)
-        folders.after(run.spec, outcome.status is Status.COMPLETED)
+
+class _Launch:
+    def __init__(
+        self, specs: Sequence[RunSpec], jobs: int, progress: Progress, watch: Watch | None, templates: Templates
+    ) -> None:
+        self._specs = specs
+        self._jobs = jobs
+        self._progress = progress
+        self._watch = watch
+        self._templates = templates
+        self._folders = Folders()
+        self._waiting = list(specs)
+        self._active: list[_Active] = []
+        self._outcomes: dict[str, Outcome] = {}
+        self._last_start: dict[int, float] = {}
+        """Of the runs of each seed."""
+
+    def run(self) -> list[Outcome]:
+        self._templates.place(self._specs)
+        with deferred() as stop:
+            try:
+                while (self._waiting or self._active) and not stop.is_set():
+                    while self._may_start_next():
+                        self._start_next()
+                    self._check()
+                    if self._watch is not None and self._active and self._watch.has_diverged():
+                        self._end_all(self._watch.reason)
+                    stop.wait(POLL_SECONDS)
+            finally:
+                for run in self._active:
+                    _end(run)
+                    remove_pipes(run.spec.directory)
+                    _forget_secrets(run.spec, secrets_of(run.spec))
+        if stop.is_set():
+            raise Interrupted("interrupted")
+        return [self._outcomes[spec.id] for spec in self._specs if spec.id in self._outcomes]
+
+    def _may_start_next(self) -> bool:
+        return (
+            bool(self._waiting)
+            and len(self._active) < self._jobs
+            and self._templates.are_ready(self._waiting)
+            and _is_due(self._waiting[0], self._last_start)
+        )
+
+    def _start_next(self) -> None:
+        spec = self._waiting.pop(0)
+        self._last_start[spec.seed] = time.time()
+        self._active.append(_start(spec, self._templates.take(spec), self._folders))
+        if self._watch is not None:
+            self._watch.started(spec)
+        self._progress.run_started(spec.id, len(self._specs) - len(self._waiting))
+
+    def _check(self) -> None:
+        for run in list(self._active):
+            outcome = _check(run, self._progress)
+            if outcome is not None:
+                self._ended(run, outcome)
+                if outcome.usage:
+                    self._waiting.clear()
+
+    def _end_all(self, reason: str) -> None:
+        self._waiting.clear()
+        for run in list(self._active):
+            self._ended(run, _stop(run, reason))
+
+    def _ended(self, run: _Active, outcome: Outcome) -> None:
+        self._active.remove(run)
+        self._templates.ended(run.spec)
+        self._folders.after(run.spec, outcome.status is Status.COMPLETED)
         remove_pipes(run.spec.directory)
         secrets = secrets_of(run.spec)
         _forget_secrets(run.spec, secrets)
@@ -120,46 +175,12 @@ def launch(
             stderr_tail=mask_text(outcome.stderr_tail, secrets),
             digests=seal(run.spec.directory),
         )
-        outcomes[run.spec.id] = outcome
-        progress.run_ended(run.spec.id, outcome.status, outcome.seconds, steps_so_far(run.spec))
-
-    with deferred() as stop:
-        try:
-            while (waiting or active) and not stop.is_set():
-                while (
-                    waiting
-                    and len(active) < jobs
-                    and templates.are_ready(waiting)
-                    and _may_start(waiting[0], last_start)
-                ):
-                    spec = waiting.pop(0)
-                    last_start[spec.seed] = time.time()
-                    active.append(_start(spec, templates.take(spec), folders))
-                    if watch is not None:
-                        watch.started(spec)
-                    progress.run_started(spec.id, len(specs) - len(waiting))
-                for run in list(active):
-                    outcome = _check(run, progress)
-                    if outcome is not None:
-                        ended(run, outcome)
-                        if outcome.usage:
-                            waiting.clear()
-                if watch is not None and active and watch.has_diverged():
-                    waiting.clear()
-                    for run in list(active):
-                        ended(run, _stop(run, watch.reason))
-                stop.wait(POLL_SECONDS)
-        finally:
-            for run in active:
-                _end(run)
-                remove_pipes(run.spec.directory)
-                _forget_secrets(run.spec, secrets_of(run.spec))
-    if stop.is_set():
-        raise Interrupted("interrupted")
-    return [outcomes[spec.id] for spec in specs if spec.id in outcomes]
+        self._outcomes[run.spec.id] = outcome
+        self._progress.run_ended(run.spec.id, outcome.status, outcome.seconds, steps_so_far(run.spec))
 
 
-def _may_start(spec: RunSpec, last_start: dict[int, float]) -> bool:
+def _is_due(spec: RunSpec, last_start: dict[int, float]) -> bool:
+    """Whether the run may start so soon after the one before of its seed."""
     last = last_start.get(spec.seed)
     now = time.time()
     return last is None or now >= last + spec.ambient.start_gap or now < last
@@ -231,12 +252,12 @@ def _check(run: _Active, progress: Progress) -> Outcome | None:
     if code is None and _waits_in_vain(run):
         seconds = run.seconds
         _end(run)
-        return _conclude(run.spec, 0, seconds)
+        return conclude(run.spec, 0, seconds)
     timeout = run.spec.settings.timeout
     if code is not None:
         seconds = run.seconds
         _end(run)
-        return _conclude(run.spec, code, seconds)
+        return conclude(run.spec, code, seconds)
     if timeout is not None and run.seconds > timeout:
         where = run.silence.told()
         reason = f"still running after {timeout:g} s (--timeout)" + (f": {where}" if where else "")
@@ -253,7 +274,7 @@ def _check(run: _Active, progress: Progress) -> Outcome | None:
     if silent is not None:  # whatever started the ranks waits for one that hangs while its interpreter ends
         seconds = run.seconds
         _end(run)
-        return _conclude(run.spec, 0, seconds, is_over=True)
+        return conclude(run.spec, 0, seconds, is_over=True)
     return None
 
 
@@ -278,7 +299,7 @@ def _give_up(run: _Active, status: Status, reason: str) -> Outcome:
         spec=run.spec,
         status=status,
         reason=reason,
-        stderr_tail=_stderr_tail(run.spec),
+        stderr_tail=stderr_tail(run.spec),
         seconds=seconds,
     )
 
@@ -286,61 +307,6 @@ def _give_up(run: _Active, status: Status, reason: str) -> Outcome:
 def _stop(run: _Active, reason: str) -> Outcome:
     _end(run)
     return Outcome(spec=run.spec, status=Status.STOPPED, reason=reason, seconds=run.seconds)
-
-
-def _conclude(spec: RunSpec, code: int, seconds: float, *, is_over: bool = False) -> Outcome:
-    """A run succeeded when its evidence is complete, whatever its exit status says. `is_over`: all its ranks came to
-    their ends, and it was ended for that."""
-    end = read_end(spec.directory)
-    status, reason, usage, memory = Status.LOST, "", False, None
-    if (end is None or end["status"] == "failed") and (is_over or (spec.is_cut and all_stopped(spec.directory))):
-        status = Status.COMPLETED  # without what its ranks do later, it fails or waits for it
-    elif end is None:
-        ended = f"ended by {_signal_name(-code)}" if code < 0 else f"exited with status {code}"
-        reason = f"{ended} without closing its evidence"
-        reason += _why_no_end(spec)
-    elif end["status"] == "unusable":
-        status, reason, usage = Status.FAILED, str(end["error"]), True
-    elif end["status"] == "failed":
-        status, reason = Status.FAILED, str(end["error"])
-        memory = out_of_memory(end)
-        reason = reason if memory is None else why_out_of_memory(memory)
-    else:
-        status = Status.COMPLETED
-        if code < 0:
-            reason = f"ended by {_signal_name(-code)} after its last observation"
-    if status is not Status.COMPLETED and not usage and memory is None:
-        of_ranks = told_of_failure(spec.directory, _stderr_tail(spec))
-        reason = f"{of_ranks}; {reason}" if of_ranks else reason
-    return Outcome(
-        spec=spec,
-        status=status,
-        reason=reason,
-        stderr_tail=_stderr_tail(spec),
-        seconds=seconds,
-        usage=usage,
-        out_of_memory=memory,
-    )
-
-
-def _why_no_end(spec: RunSpec) -> str:
-    try:
-        if shutil.disk_usage(spec.directory).free < DISK_FULL:
-            return f": the disk that holds {spec.directory.parent} is full"
-    except OSError as error:
-        return f": {spec.directory} cannot be read ({error.strerror or error})"
-    return ""
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _stderr_tail(spec: RunSpec) -> str:
-    return read_tail(spec.directory / STDERR_FILE) or read_tail(spec.directory / STDOUT_FILE)
 
 
 def steps_so_far(spec: RunSpec) -> int:
