@@ -1,9 +1,10 @@
-"""Named records of two runs side by side: which of them differ, and by how much. Reads values only where digests
-differ."""
+"""Named records of two runs side by side: which of them differ, and by how much; and what a comparison finds, part by
+part. Reads values only where digests differ."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reprocheck.compare.near import Pair, kept_bytes
@@ -13,6 +14,29 @@ from reprocheck.model.values import ValueDifference, compare_values
 
 VALUES_SHOWN = 20
 """Differences of values are worked out for so many tensors."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """Each part adds to it what it compared, what it could not, and where the runs diverge."""
+
+    runs: tuple[str, str]
+    compared: list[str] = field(default_factory=list)
+    missing: list[NotCompared] = field(default_factory=list)
+    near: list[str] = field(default_factory=list)
+    """What is within the tolerance, with other bits."""
+    found: list[tuple[int, int, Divergence]] = field(default_factory=list)
+    """Each with its step and its place in a step."""
+
+    @property
+    def first(self) -> Divergence | None:
+        """The first one in run order."""
+        return min(self.found, key=lambda entry: entry[:2])[2] if self.found else None
+
+
+def more(names: Sequence[str]) -> str:
+    """What is left out of a list of names."""
+    return f" and {len(names)} more" if names else ""
 
 
 def pairs_by_name(a: Iterable[TensorRecord], b: Iterable[TensorRecord]) -> list[Pair]:

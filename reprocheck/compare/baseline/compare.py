@@ -9,7 +9,7 @@ from dataclasses import replace
 from reprocheck.compare.baseline.history import compare_history
 from reprocheck.compare.near import Pair
 from reprocheck.compare.pairs import pairs_by_name
-from reprocheck.compare.runs import without_renamed
+from reprocheck.compare.tensors import without_renamed
 from reprocheck.compare.values_near import number_is_near
 from reprocheck.model import TensorRecord
 from reprocheck.model.baseline import (
