@@ -23,10 +23,11 @@ from typing import Any
 
 from xxhash import xxh3_128
 
+from reprocheck.protocol.safetensors import METADATA, read_header
+
 BLOCK = 1 << 20
 LARGEST_TEXT = 64 * 2**20
 """Bytes of a JSON or CSV file that is read by value."""
-LARGEST_HEADER = 100 * 2**20
 MOST_UNPACKED = 64
 """Times the size of an archive that its contents may have; 1 GiB in any case."""
 SQLITE_MAGIC = b"SQLite format 3\0"
@@ -94,24 +95,21 @@ def _zip(path: str, state: Any) -> None:
 
 def _safetensors(path: str, state: Any) -> None:
     with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > LARGEST_HEADER:
-            raise ValueError("no header")
-        header = json.loads(file.read(length))
-        for name in sorted(header):
-            if name == "__metadata__":
-                _part(state, name, sorted(header[name].items()))
+        header = read_header(lambda start, size: os.pread(file.fileno(), size, start))
+        for name in sorted([*header.tensors, *([METADATA] if header.metadata is not None else [])]):
+            tensor = header.tensors.get(name)
+            if tensor is None:
+                _part(state, name, sorted((header.metadata or {}).items()))
                 continue
-            start, end = header[name]["data_offsets"]
-            file.seek(8 + length + start)
-            inner, left = xxh3_128(), end - start
+            file.seek(header.size + tensor.start)
+            inner, left = xxh3_128(), tensor.end - tensor.start
             while left > 0:
                 block = file.read(min(BLOCK, left))
                 if not block:
                     raise ValueError("cut off")
                 inner.update(block)
                 left -= len(block)
-            _part(state, name, header[name]["dtype"], header[name]["shape"], inner.hexdigest())
+            _part(state, name, tensor.dtype, tensor.shape, inner.hexdigest())
 
 
 def _json(path: str, state: Any) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Any
 
 from reprocheck.commands.diff.checkpoints.archive import Archive, map_file
 from reprocheck.commands.diff.checkpoints.arrays import bytes_of, contiguous, elements, size_of
 from reprocheck.commands.diff.checkpoints.model import Checkpoint, Tensor, Unreadable
-from reprocheck.protocol.reading import parse_json
+from reprocheck.protocol.safetensors import StoredTensor, read_header
 
-_LARGEST_HEADER = 100 * 2**20
 _DTYPES = {
     "BOOL": "bool",
     "U8": "uint8",
@@ -35,31 +33,23 @@ _DTYPES = {
 def read_safetensors(name: str, path: str) -> Checkpoint:
     """Raises Unreadable or OSError."""
     data = map_file(path)
-    size = int.from_bytes(data[:8], "little")
-    if data.nbytes < 8 or size > min(_LARGEST_HEADER, data.nbytes - 8):
-        raise Unreadable("its header is damaged or cut short")
     try:
-        header = parse_json(bytes(data[8 : 8 + size]))
+        header = read_header(lambda start, size: bytes(data[start : start + size]))
     except ValueError as error:
-        raise Unreadable(f"its header is damaged: {error}") from error
-    if not isinstance(header, dict):
-        raise Unreadable("its header is damaged")
-    about = header.pop("__metadata__", None)
-    values = {f"__metadata__.{key}": repr(value) for key, value in about.items()} if isinstance(about, dict) else {}
-    body = data[8 + size :]
-    tensors = {key: _described(key, entry, body) for key, entry in header.items()}
+        raise Unreadable(str(error)) from error
+    body = data[header.size :]
+    values = {f"__metadata__.{key}": repr(value) for key, value in (header.metadata or {}).items()}
+    tensors = {key: _described(key, stored, body) for key, stored in header.tensors.items()}
     return Checkpoint(name=name, kind="safetensors", tensors=tensors, values=values)
 
 
-def _described(key: str, entry: Any, body: memoryview) -> Tensor:
-    try:
-        dtype, shape, (start, end) = _DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
-        whole = all(type(number) is int and number >= 0 for number in (*shape, start, end))
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unreadable(f"its header is damaged at {key!r}: {error}") from error
-    if not whole or end > body.nbytes or end - start != math.prod(shape) * size_of(dtype):
+def _described(key: str, stored: StoredTensor, body: memoryview) -> Tensor:
+    dtype, shape = _DTYPES.get(stored.dtype), tuple(stored.shape)
+    if dtype is None:
+        raise Unreadable(f"its header is damaged at {key!r}: there is no type {stored.dtype!r}")
+    if stored.end > body.nbytes or stored.end - stored.start != math.prod(shape) * size_of(dtype):
         raise Unreadable(f"its header is damaged at {key!r}, or the file is cut short")
-    return Tensor(name=key, dtype=dtype, shape=shape, elements=lambda: body[start:end])
+    return Tensor(name=key, dtype=dtype, shape=shape, elements=lambda: body[stored.start : stored.end])
 
 
 def read_npz(name: str, path: str) -> Checkpoint:
