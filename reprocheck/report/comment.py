@@ -6,17 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reprocheck.engine.console import clip
+from reprocheck.engine.console import LONGEST, clip
 from reprocheck.model import Audit, NotCompared, RunSummary, SeedAudit, Status
 from reprocheck.model.explanation import Explanation
 from reprocheck.report.document import (
     Block,
+    Change,
     Details,
     Document,
     Heading,
     Indented,
     Role,
     Span,
+    Steps,
     Table,
     Text,
     document,
@@ -26,6 +28,7 @@ from reprocheck.report.finding_text import FindingText, finding_texts
 from reprocheck.report.headline import headline
 from reprocheck.report.sections.audit import audit_document
 from reprocheck.report.sections.metrics import metrics_table, number
+from reprocheck.report.tried import tried_in
 from reprocheck.report.wording import count, prefix_length, short, shown_path, shown_target
 
 MOST_ROWS = 20
@@ -39,7 +42,9 @@ def comment_document(audit: Audit) -> Document:
         [(_code(shown_target(audit.request.target)), f": {clip(audit.summary)}")],
         _runs(audit),
         *_findings(audit),
+        _steps(audit),
         _fixes(audit.explanation),
+        *_suggestions(audit),
         _metrics(audit),
         _shifts(audit),
         _coverage(audit),
@@ -112,6 +117,22 @@ def _fixes(explanation: Explanation | None) -> list[Block]:
         rows.append((tuple(remedies[1:]), outcome, f"{trial.agreed} of {trial.runs}", time))
     table = _table(("tried", "outcome", "runs that agreed", "time"), rows)
     return [Heading("Fixes that were tried"), *table] if table else []
+
+
+def _steps(audit: Audit) -> list[Block]:
+    grids = tuple(grid for seed in audit.seeds for grid in seed.grids)
+    return [Heading("Steps, kind by kind"), Steps(grids)] if grids else []
+
+
+def _suggestions(audit: Audit) -> Iterator[list[Block]]:
+    """The changed lines with which runs agreed, as `reprocheck fix` would write them."""
+    for tried in tried_in(audit)[:1]:
+        also = f", together with {' and '.join(f'`{clip(text)}`' for text in tried.options)}" if tried.options else ""
+        yield [Heading(f"Suggested change: {count(tried.runs, 'run')} agreed with it{also}")]
+        for edit in tried.edits[:MOST_ROWS]:
+            at = _code(f"{shown_path(edit.path)}:{edit.line}")
+            whole = max(len(edit.before), len(edit.after)) <= LONGEST  # half a line is no suggestion
+            yield [at, Change(edit.line, edit.before, edit.after, works=True)] if whole else [at]
 
 
 def _metrics(audit: Audit) -> list[Block]:

@@ -88,6 +88,8 @@ class Change:
     line: int
     before: str
     after: str
+    works: bool = False
+    """Runs agreed with it. In Markdown it is a suggestion then, which GitHub offers to apply in a review."""
 
 
 @dataclass(frozen=True, slots=True)

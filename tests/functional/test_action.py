@@ -8,8 +8,12 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -118,11 +122,20 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_inputs_never_stand_in_shell_text() -> None:
-    assert [step.name for step in steps()] == ["Install reprocheck", "Audit"]
+    assert [step.name for step in steps()] == ["Install reprocheck", "Audit", "Comment"]
     for step in steps():
         assert "${{" not in step.run
     assert "run: |" not in ACTION
     assert "secrets." not in ACTION
+
+
+def test_actions_are_pinned() -> None:
+    """A tag can be moved to other code."""
+    docs = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    used = re.findall(r"uses: (\S+)", ACTION + docs)
+    assert len(used) >= 6
+    for one in used:
+        assert one == "OWNER/reprocheck@REVISION" or re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", one), one
 
 
 def test_every_input_is_used_and_documented() -> None:
@@ -157,6 +170,14 @@ def test_a_difference_fails_annotates_and_reports_code_scanning(project: Path) -
     sarif = json.loads(Path(ended.outputs["sarif"]).read_text())
     assert sarif["version"] == "2.1.0"
     assert sarif["runs"][0]["results"]
+    with github() as server:
+        (project / "event.json").write_text(json.dumps({"pull_request": {"number": 7, "head": {"sha": "c" * 40}}}))
+        env = {
+            "GITHUB_API_URL": server.url, "GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": "a-token",
+            "GITHUB_EVENT_PATH": str(project / "event.json"), "INPUT_FOLDER": ended.outputs["folder"],
+        }  # fmt: skip
+        assert act("Comment", project, env, target="t.py:pid").out == ""
+        assert "### reprocheck: DIFFERENT" in str(server.comments["issues"][0]["body"])
 
 
 def test_no_verdict_fails_with_its_own_code(project: Path) -> None:
@@ -195,6 +216,130 @@ def test_an_older_report_is_not_taken_for_this_one_s(project: Path) -> None:
     ended = act("Audit", project, target="gone.py")
     assert (ended.outputs["verdict"], ended.outputs["report"]) == ("no_verdict", "")
     assert act("Audit", project, target="gone.py", sarif="true").outputs["sarif"] == ""
+
+
+class GitHub(ThreadingHTTPServer):
+    """Its comments, as far as the action asks for them."""
+
+    def __init__(self, refused: dict[str, int] | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.refused = refused or {}
+        self.comments: dict[str, list[dict[str, object]]] = {"issues": [], "pulls": []}
+        self.calls: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: GitHub
+
+    def _act(self) -> None:
+        path = self.path.partition("?")[0].removeprefix("/repos/o/r/")
+        self.server.calls.append(f"{self.command} {path}")
+        content = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        assert self.headers["Authorization"] == "Bearer a-token"
+        kind = path.partition("/")[0]
+        found = self.server.comments[kind]
+        code = self.server.refused.get(f"{self.command} {kind}", 200)
+        answer: object = content
+        if self.command == "GET":
+            page = int(self.path.partition("&page=")[2])
+            answer = found[100 * (page - 1) : 100 * page]
+        elif code == 200 and self.command == "POST":
+            found.append({"id": len(found), **content})
+        elif code == 200:
+            next(one for one in found if str(one["id"]) == path.rpartition("/")[2]).update(content)
+        data = json.dumps(answer).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_PATCH = _act
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def github(**refused: int) -> Iterator[GitHub]:
+    server = GitHub({name.replace("_", " "): code for name, code in refused.items()})
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def commented(project: Path, server: GitHub, report: dict[str, object] | None = None, **given: str) -> Ended:
+    """The step, after an audit that left this."""
+    folder = project / "temp" / "reprocheck"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(report or {}))
+    (project / "event.json").write_text(json.dumps({"pull_request": {"number": 7, "head": {"sha": "c" * 40}}}))
+    env = {
+        "GITHUB_API_URL": server.url, "GITHUB_REPOSITORY": "o/r", "GITHUB_TOKEN": "a-token", "GITHUB_JOB": "gate",
+        "GITHUB_EVENT_PATH": str(project / "event.json"), "GITHUB_WORKSPACE": str(project), "INPUT_FOLDER": str(folder),
+    }  # fmt: skip
+    return act("Comment", project, env, target="t.py:same", **given)
+
+
+def tried(after: str = "    x = sorted(x)", **changes: object) -> dict[str, object]:
+    edit = {"path": "t.py", "line": 5, "before": "    x = set(x)", "after": after}
+    remedy = {"text": "the line", "edits": [edit], "hides": ""}
+    return {"explanation": {"trials": [{"works": True, "runs": 3, "remedies": [remedy], **changes}]}}
+
+
+def test_there_is_one_comment_and_later_runs_change_it(project: Path) -> None:
+    report = project / "temp" / "reprocheck" / "report.md"
+    report.parent.mkdir(parents=True)
+    with github() as server:
+        server.comments["issues"] = [{"id": number, "body": "hello"} for number in range(120)]
+        for text in ("### DIFFERENT\n", "### REPRODUCIBLE\n"):
+            report.write_text(text)
+            ended = commented(project, server)
+            assert (ended.code, ended.out, ended.err) == (0, "", "")
+        (own,) = server.comments["issues"][120:]
+        assert re.fullmatch(r"<!-- reprocheck \w{16} -->\n### REPRODUCIBLE\n", str(own["body"]))
+        commented(project, server, artifact="another-of-the-matrix")
+        assert len(server.comments["issues"]) == 122
+
+
+def test_a_tried_line_is_suggested_once_on_the_line(project: Path) -> None:
+    report = project / "temp" / "reprocheck" / "report.md"
+    report.parent.mkdir(parents=True)
+    report.write_text("### DIFFERENT\n")
+    with github() as server:
+        for _ in range(2):
+            assert commented(project, server, tried("    x = '```'")).out == ""
+        (one,) = server.comments["pulls"]
+        assert (one["path"], one["line"], one["side"], one["commit_id"]) == ("t.py", 5, "RIGHT", "c" * 40)
+        assert str(one["body"]).endswith("\n\n````suggestion\n    x = '```'\n````\n")
+        for other in (tried(works=False), tried("a\nb"), {"explanation": {"trials": 3}}):
+            assert commented(project, server, other).out == ""
+        assert len(server.comments["pulls"]) == 1
+
+
+def test_what_github_refuses_is_a_warning_and_no_failure(project: Path) -> None:
+    report = project / "temp" / "reprocheck" / "report.md"
+    report.parent.mkdir(parents=True)
+    report.write_text("### DIFFERENT\n")
+    with github(POST_pulls=422) as server:
+        assert commented(project, server, tried()).out == ""
+        assert len(server.comments["issues"]) == 1
+    with github(POST_issues=403) as server:
+        ended = commented(project, server)
+        assert ended.code == 0
+        assert ended.out.startswith("::warning title=reprocheck::cannot comment on the pull request")
+    report.unlink()
+    with github() as server:
+        assert commented(project, server).code == 0
+        assert server.calls == []
 
 
 HOSTILE = """"; touch owned; echo " $(touch owned) `touch owned` ${{ x }} ; touch owned && $HOME * 'a b'"""

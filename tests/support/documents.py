@@ -101,7 +101,11 @@ def everything(texts: list[str]) -> Document:
     def blocks() -> tuple[Block, ...]:
         return (
             *(next(turns), line(), line(), Heading(line()), Note("note", line()), Place(line(), 7), Gap(), table()),
-            *(Source(7, next(turns)), Change(12345, next(turns), next(turns)), Output((next(turns), next(turns)))),
+            *(
+                Source(7, next(turns)),
+                Change(12345, next(turns), next(turns)),
+                Output((next(turns), next(turns))),
+            ),
             Headline(Span(next(turns), next(roles)), next(turns), line(), next(turns)),
             KeyValues(((next(turns), line()), (next(turns), table()))),
             Plots((metric_over_seeds(next(turns)),)),

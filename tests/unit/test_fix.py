@@ -14,7 +14,6 @@ import pytest
 from reprocheck.commands.fix.again import request_again
 from reprocheck.commands.fix.command import fix
 from reprocheck.commands.fix.patch import changes_of, patch_of, take_back, write
-from reprocheck.commands.fix.tried import tried_in
 from reprocheck.commands.report.kept import open_kept
 from reprocheck.config.target import parse_target
 from reprocheck.engine.console import Style
@@ -23,6 +22,7 @@ from reprocheck.errors import UsageError
 from reprocheck.model import AmbientMode, Audit, Deterministic, Edit, Settings, Target, TargetKind, Workdir
 from reprocheck.model.explanation import Remedy, Trial
 from reprocheck.report.json.v1 import render_json
+from reprocheck.report.tried import tried_in
 from tests.support.audits import explained, explanation
 
 BEFORE, AFTER = "rng = default_rng()", "rng = default_rng(0)"

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from reprocheck.model import Audit, MetricSummary
 from reprocheck.report import render_markdown
 from reprocheck.report.writers.markdown import LONGEST, code, prose
-from tests.support.audits import PLAIN, audit, explained, explanation, run, trial
+from tests.support.audits import PLAIN, audit, edit, explained, explanation, grid, run, trial
 from tests.support.formats import hostile, no_verdict, unjudged
 
 HARMLESS = {
@@ -133,3 +133,44 @@ class TestHostileText:
         assert len(markdown(replace(hostile("@" * 10_000), metrics=metrics, seeds=seeds))) < LONGEST + 1000
         plain = tuple(replace(seed, runs=tuple(map(run, range(9)))) for seed in seeds)
         assert " characters left out)\n```\n" in markdown(audit(seeds=plain))
+
+
+class TestSteps:
+    def test_they_are_a_small_table(self) -> None:
+        answer = explained()
+        text = markdown(replace(answer, seeds=(replace(answer.seeds[0], grids=(grid(),)),)))
+        assert "run `s0r1` against `s0r0`" in text
+        assert "| kind | first difference | steps 0 to 5 |" in text
+        assert "| gradients | step 3 | `===!!?` |" in text
+        assert "| generators | - | `......` |" in text
+        assert "`=` equal, `!` different, `?` not compared, `.` nothing was observed" in text
+
+    def test_many_steps_are_narrowed_to_what_is_worst_in_them(self) -> None:
+        answer = explained()
+        cells = "=" * 60 + "?" + "=" * 30 + "!" * 29
+        wide = grid(steps=360, width=3, rows=(("loss", cells),))
+        text = markdown(replace(answer, seeds=(replace(answer.seeds[0], grids=(wide,) * 5),)))
+        assert f"| loss | steps 273 to 275 | `{'=' * 20}?{'=' * 9}{'!' * 10}` |" in text
+        assert "2 more pairs of runs are in the HTML report" in text
+
+
+class TestSuggestions:
+    def test_the_line_with_which_runs_agreed_is_a_suggestion_as_it_stands_in_the_file(self) -> None:
+        one = edit(before="    h = x[source]", after="    h = x.index_select(0, source)")
+        tried = (trial("--threads 1", "the line", edits=(one,)), trial("the line", edits=(one,)))
+        text = markdown(explained(explanation=explanation(trials=tried)))
+        at = f"`{one.path}:{one.line}`"
+        assert f"**Suggested change: 2 runs agreed with it**\n\n{at}\n\n```suggestion\n{one.after}\n```\n" in text
+        assert text.count("```suggestion") == 1
+
+    def test_what_does_not_work_or_masks_the_cause_is_none(self) -> None:
+        one = edit()
+        tried = (trial("a", edits=(one,), agreed=0), trial("b", edits=(one,), hides="it fills memory"))
+        assert "suggestion\n" not in markdown(explained(explanation=explanation(trials=tried)))
+
+    def test_half_a_line_is_none_and_a_fence_cannot_be_ended(self) -> None:
+        long, fence = edit(after="x" * 500), edit(after="```")
+        text = markdown(explained(explanation=explanation(trials=(trial("a", edits=(long,)),))))
+        assert "```suggestion" not in text
+        text = markdown(explained(explanation=explanation(trials=(trial("a", edits=(fence,)),))))
+        assert "\n````suggestion\n```\n````\n" in text

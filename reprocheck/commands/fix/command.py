@@ -8,9 +8,8 @@ from pathlib import Path
 from reprocheck.commands.fix.again import request_again
 from reprocheck.commands.fix.document import fix_document
 from reprocheck.commands.fix.json import render_fix_json
-from reprocheck.commands.fix.model import FileChange, Fixed, Tried
+from reprocheck.commands.fix.model import FileChange, Fixed
 from reprocheck.commands.fix.patch import changes_of, patch_of, take_back, write
-from reprocheck.commands.fix.tried import tried_in
 from reprocheck.commands.report.kept import open_kept
 from reprocheck.commands.run.against import metric_shifts
 from reprocheck.commands.run.audit import audit
@@ -18,6 +17,7 @@ from reprocheck.engine.progress import Progress
 from reprocheck.errors import ExitCode, ReprocheckError, UsageError
 from reprocheck.model import Audit, Request, Verdict
 from reprocheck.report.formats import formats_of
+from reprocheck.report.tried import Tried, tried_in
 
 FORMATS = formats_of(document=fix_document, json=render_fix_json)
 

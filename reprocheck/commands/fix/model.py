@@ -6,17 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reprocheck.errors import ExitCode
-from reprocheck.model import Audit, Edit, MetricShift
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """Changed lines with which all runs of an audit agreed."""
-
-    edits: tuple[Edit, ...]
-    options: tuple[str, ...]
-    """What else was tried with them, as a user would write it: no line, so it is not part of the patch."""
-    runs: int
+from reprocheck.model import Audit, MetricShift
+from reprocheck.report.tried import Tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,13 @@ code or is escaped, and the whole fits into a comment.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from reprocheck.engine.console import Style, escape
+from reprocheck.model import StepGrid
+from reprocheck.model.difference import DIFFERENT, EQUAL, NOT_COMPARED, NOTHING
 from reprocheck.report.document import (
     Across,
     Block,
@@ -43,6 +46,9 @@ LONGEST = 60_000
 _LEAST_DETAILS = 1000
 _FOLD = "<details><summary>Details</summary>\n\n{fence}text\n{text}\n{fence}\n\n</details>"
 _CUT = "(cut: the rest is too long for a comment)"
+_MOST_GRIDS = 3
+_MOST_CELLS = 40
+_WORST = (DIFFERENT, NOT_COMPARED, EQUAL)
 _GAP = "&#8203;"
 """Nothing to see, but neither a mention, a reference nor a link goes across it."""
 _ESCAPES = {
@@ -175,8 +181,12 @@ def _chunks(blocks: Sequence[Block], inner: bool) -> Iterator[str]:
                 yield f"- at {_inline(text)}"
             case Source(line, source):
                 yield f"- line {line}: {code(source)}"
+            case Change(_, _, after, True):
+                yield _fenced("suggestion", [after])
             case Change(_, before, after):
                 yield _fenced("diff", [f"- {before}", f"+ {after}"])
+            case Steps(grids):
+                yield from _grids(grids)
             case Output(lines) if lines:
                 yield _fenced("text", lines)
             case Table():
@@ -196,7 +206,7 @@ def _chunks(blocks: Sequence[Block], inner: bool) -> Iterator[str]:
                 head, *rest = blocks
                 yield from _chunks([head], inner)
                 yield from _chunks(rest, True)
-            case Gap() | Plots() | Curves() | Steps() | Output() | Details():
+            case Gap() | Plots() | Curves() | Output() | Details():
                 pass
             case str() | Span() | tuple():
                 if written := _line(block):
@@ -212,6 +222,33 @@ def _table(table: Table) -> Iterator[str]:
     marks = ["---:" if x in table.right else "---" for x in range(width)]
     lines = [[_inline(cell) for cell in head], marks, *([_inline(cell) for cell in row] for row in rows)]
     yield "\n".join("| " + " | ".join([*cells, *[""] * (width - len(cells))]) + " |" for cells in lines)
+
+
+def _grids(grids: Sequence[StepGrid]) -> Iterator[str]:
+    """Runs by steps and kinds: a character for so many steps."""
+    for grid in grids[:_MOST_GRIDS]:
+        each = math.ceil(max((len(cells) for _, cells in grid.rows), default=1) / _MOST_CELLS)
+        rows: list[tuple[Text, ...]] = []
+        for kind, cells in grid.rows:
+            first = cells.find(DIFFERENT)
+            low, high = first * grid.width, min((first + 1) * grid.width, grid.steps) - 1
+            at = "-" if first < 0 else f"step {low}" if low == high else f"steps {low} to {high}"
+            rows.append((kind, at, Span(_narrowed(cells, each), Role.CODE)))
+        last = "step 0" if grid.steps < 2 else f"steps 0 to {grid.steps - 1}"
+        one, other = grid.runs
+        yield _line(("run ", Span(other, Role.CODE), " against ", Span(one, Role.CODE)))
+        yield from _table(Table(tuple(rows), ("kind", "first difference", last)))
+    left_out = len(grids) - _MOST_GRIDS
+    more = f"; {left_out} more pairs of runs are in the HTML report" if left_out > 0 else ""
+    marks = ("=", "equal"), ("!", "different"), ("?", "not compared"), (".", "nothing was observed")
+    words = ", ".join(f"{code(mark)} {word}" for mark, word in marks)
+    yield words + more
+
+
+def _narrowed(cells: str, each: int) -> str:
+    """So many cells in one: what is worst in them."""
+    groups = (cells[start : start + each] for start in range(0, len(cells), each))
+    return "".join(next((mark for mark in _WORST if mark in group), NOTHING) for group in groups)
 
 
 def _fenced(language: str, lines: Sequence[str]) -> str:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from reprocheck.commands.fix.model import Tried
-from reprocheck.model import Audit
+from dataclasses import dataclass
+
+from reprocheck.model import Audit, Edit
 from reprocheck.model.explanation import Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """Changed lines with which all runs of an audit agreed."""
+
+    edits: tuple[Edit, ...]
+    options: tuple[str, ...]
+    """What else was tried with them, as a user would write it: no line, so it is not part of the patch."""
+    runs: int
 
 
 def tried_in(audit: Audit) -> tuple[Tried, ...]:
