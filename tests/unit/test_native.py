@@ -164,7 +164,7 @@ def test_without_the_library_or_what_it_needs_the_reason_is_said(
         load(take, take, broken)
     if LIBRARY.is_file():
         monkeypatch.delattr(torch.Tensor, "__dlpack_c_exchange_api__", raising=False)
-        with pytest.raises(Unavailable, match=r"2\.10"):
+        with pytest.raises(Unavailable, match="newer"):
             load(take, take)
 
 

@@ -79,6 +79,8 @@ class _Known:
 
     python: _Memory | None = None
     numpy: _Memory | None = None
+    contents_digest: Any = None
+    """Imported with torch: an import in every step is a search in every step."""
     is_python_laid_out: bool | None = None if sys.implementation.name == "cpython" else False
     """Whether the state of python's generator lies right behind the head of the object; looked at once."""
 
@@ -142,9 +144,12 @@ def _torch_digest() -> bytes | None:
     torch: Any = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "default_generator"):
         return None
-    from reprocheck.worker.fingerprint.digest import contents_digest
+    if _Known.contents_digest is None:
+        from reprocheck.worker.fingerprint.digest import contents_digest
 
-    return contents_digest(torch.default_generator.get_state())
+        _Known.contents_digest = contents_digest
+    digest: bytes = _Known.contents_digest(torch.default_generator.get_state())
+    return digest
 
 
 def _cuda_digest() -> bytes | None:

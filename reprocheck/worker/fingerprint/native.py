@@ -1,7 +1,7 @@
 """The compiled helper: header and bytes of many tensors in one call. Without it the same is done in Python.
 
 `native.c` is built with the package where there is a C compiler (`hatch_build.py`). It needs a PyTorch with DLPack's C
-exchange API (2.10 and later) and an interpreter with a global lock.
+exchange API and an interpreter with a global lock.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def load(other: Digest, other_contents: Digest, library: Path = LIBRARY) -> tupl
         raise Unavailable("this Python has no global interpreter lock")
     exchange = getattr(torch.Tensor, "__dlpack_c_exchange_api__", None)
     if exchange is None:
-        raise Unavailable(f"PyTorch {torch.__version__} has no C exchange API for tensors (2.10 and later have)")
+        raise Unavailable(f"PyTorch {torch.__version__} has no C exchange API for tensors, which newer ones have")
     base: Any = torch._C.TensorBase
     storage: Any = torch._C.StorageBase
     try:
