@@ -48,7 +48,10 @@ def compiler() -> list[str]:
 def build(root: Path) -> str:
     """Compile the library in place; why not, where it fails. An older one is gone then."""
     library = root / LIBRARY
-    library.unlink(missing_ok=True)
+    try:
+        library.unlink(missing_ok=True)
+    except OSError as error:
+        return f"{LIBRARY} cannot be replaced: {error.strerror}"
     command = compiler()
     if not command:
         return "there is no C compiler"

@@ -251,7 +251,10 @@ static PyObject *feed(PyObject *self, PyObject *const *arguments, Py_ssize_t cou
     stream.used = 0;
     for (; at < size; at++) {
         PyObject *item = PyList_GetItem(items, at);
-        if (!item) break;
+        if (!item) {
+            PyErr_Clear();
+            break;
+        }
         Found found;
         char *label;
         Py_ssize_t length;

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from reprocheck.protocol import FACT_RECORD
-from reprocheck.worker.fingerprint.unobserved import quietly
+from reprocheck.worker.fingerprint.unobserved import Unobserved, quietly
 from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe.listening import Listener
 from reprocheck.worker.observe.top_models import TopModel, TopModels
@@ -103,7 +103,8 @@ class LoopChecks(Listener):
             return
         model = self._models.get(root)
         if model is None:
-            model = self._models[root] = _Model(module)
+            with Unobserved():
+                model = self._models[root] = _Model(module)
         if not with_gradients:
             matters = module.training and model.parts and model.trains
             # swa_utils moves the statistics of norms on purpose.
