@@ -144,6 +144,30 @@ def test_the_source_of_the_kernel_computes_the_reference_where_threads_of_the_ho
     assert [row.numpy().tobytes() for row in sums] == wanted
 
 
+class Event:
+    def __init__(self) -> None:
+        self.waited = 0
+
+    def synchronize(self) -> None:
+        self.waited += 1
+
+
+def test_sums_are_waited_for_and_read_once_for_all_tensors_of_a_device() -> None:
+    results, event = Results(), Event()
+    data = [np.random.default_rng(number).bytes(100 * number) for number in range(5)]
+    expected = [reference(one) for one in data]
+    for number in range(5):
+        assert results.count(0) == number
+    sums = torch.from_numpy(np.frombuffer(b"".join(expected), dtype="<i8").reshape(5, 2).copy())
+    results._copies[0] = sums, event  # type: ignore[assignment]
+    assert [results.row(0, number) for number in (4, 0, 1, 2, 3)] == [expected[number] for number in (4, 0, 1, 2, 3)]
+    assert event.waited == 1
+    results.count(1)
+    results._copies[1] = sums, event  # type: ignore[assignment]
+    with pytest.raises(LookupError):
+        results.row(1, 0)
+
+
 class FromAfar:
     """What a device is to send; it comes when `arrive` is called, or when somebody waits."""
 

@@ -117,6 +117,8 @@ class Results:
         self._sums: dict[int, list[tuple[torch.Tensor, torch.cuda.Stream]]] = {}
         self._counts: dict[int, int] = {}
         self._copies: dict[int, tuple[torch.Tensor, torch.cuda.Event]] = {}
+        self._rows: dict[int, bytes] = {}
+        """Of devices that were waited for, all sums one after the other."""
         self.is_sent = False
 
     def count(self, device: int) -> int:
@@ -153,11 +155,14 @@ class Results:
 
     def row(self, device: int, number: int) -> bytes:
         """The sums of one tensor. Waits for the device; raises LookupError if they could not be computed."""
-        copy, event = self._copies[device]
-        event.synchronize()
-        if len(copy) != self._counts[device]:
-            raise LookupError("the device computed no digest")
-        return copy[number].numpy().tobytes()
+        rows = self._rows.get(device)
+        if rows is None:
+            copy, event = self._copies[device]
+            event.synchronize()
+            if len(copy) != self._counts[device]:
+                raise LookupError("the device computed no digest")
+            rows = self._rows[device] = copy.numpy().tobytes()
+        return rows[SIZE * number : SIZE * (number + 1)]
 
 
 class Slot(NamedTuple):
@@ -186,9 +191,10 @@ def take(tensor: torch.Tensor) -> Slot | None:
     device = tensor.get_device()
     if _kernel(device) is None:
         return None
-    tensor = tensor.detach().contiguous()
+    if not tensor.is_contiguous():
+        tensor = tensor.detach().contiguous()
     if tensor.data_ptr() % 8:
-        tensor = tensor.clone()
+        tensor = tensor.detach().clone()
     here.waiting.setdefault(device, []).append(tensor)
     return Slot(here.results, device, here.results.count(device))
 

@@ -219,14 +219,18 @@ class DigestBuilder:
             return None
         if _keys_of(tensor).raw_repr() & _ON_CUDA or not tensor.numel():
             return None
-        with _readable(tensor):
+        try:
             _refuse_placeholder(tensor)
             _refuse_without_data(tensor)
             slot = device_digest.take(tensor)
+        except UnsupportedTensor:
+            raise
+        except Exception as error:
+            raise _unreadable(tensor, error) from error
         if slot is None:
             return None
         self._slots.append(slot)
-        return _header(f"on device {_name(tensor.dtype)} {tuple(tensor.shape)}"), b""
+        return _header_on_device(tensor.dtype, tensor.shape), b""
 
 
 def array_digest(array: np.ndarray[Any, Any]) -> bytes:
@@ -239,6 +243,11 @@ def array_digest(array: np.ndarray[Any, Any]) -> bytes:
 def _header(text: str) -> bytes:
     encoded = text.encode("utf-8", "surrogatepass")
     return len(encoded).to_bytes(4, "little") + encoded
+
+
+@lru_cache(maxsize=8192)
+def _header_on_device(dtype: torch.dtype, shape: torch.Size) -> bytes:
+    return _header(f"on device {_name(dtype)} {tuple(shape)}")
 
 
 @lru_cache(maxsize=256)
@@ -297,16 +306,20 @@ def _contents(tensor: torch.Tensor) -> tuple[bytes, Buffer]:
     return header, buffer_at(_address(tensor))
 
 
+def _unreadable(tensor: torch.Tensor, error: Exception) -> UnsupportedTensor:
+    """By type only: messages may hold addresses."""
+    return UnsupportedTensor(f"{type(tensor).__name__} cannot be read: {type(error).__name__}")
+
+
 @contextmanager
 def _readable(tensor: torch.Tensor) -> Iterator[None]:
-    """Turn whatever a special tensor raises into Undigestible, by type only: messages may hold addresses."""
+    """Turn whatever a special tensor raises into Undigestible."""
     try:
         yield
     except UnsupportedTensor:
         raise
     except Exception as error:
-        reason = f"{type(tensor).__name__} cannot be read: {type(error).__name__}"
-        raise UnsupportedTensor(reason) from error
+        raise _unreadable(tensor, error) from error
 
 
 def _special(tensor: torch.Tensor) -> torch.Tensor | bytes:
@@ -447,8 +460,11 @@ def _refuse_without_data(tensor: torch.Tensor) -> None:
         raise UnsupportedTensor("it is a meta or fake tensor, without data")
     if not tensor.numel():
         return
-    sizes_and_strides = zip(tensor.shape, tensor.stride(), strict=True)
-    last = tensor.storage_offset() + sum((size - 1) * stride for size, stride in sizes_and_strides)
+    if tensor.is_contiguous():
+        last = tensor.storage_offset() + tensor.numel() - 1
+    else:
+        sizes_and_strides = zip(tensor.shape, tensor.stride(), strict=True)
+        last = tensor.storage_offset() + sum((size - 1) * stride for size, stride in sizes_and_strides)
     if (last + 1) * tensor.dtype.itemsize > storage.nbytes() or not _address(tensor):
         raise UnsupportedTensor(_NO_DATA)
 
