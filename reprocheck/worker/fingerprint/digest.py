@@ -199,12 +199,14 @@ class DigestBuilder:
         if is_seen():
             with Unobserved():
                 return self.all(items)
-        feed, update, at = helper.feed, self._state.update, 0
-        while True:
-            if feed is not None:
-                at = feed(update, items, at)
-            if at == len(items):
-                return
+        at = 0 if helper.feed is None else helper.feed(self._state.update, items, 0)
+        if at < len(items):
+            with Unobserved():  # once for all, so that one launch reads all that lies on a device
+                self._add_rest(items, at)
+
+    def _add_rest(self, items: list[Item], at: int) -> None:
+        feed, update = helper.feed, self._state.update
+        while at < len(items):
             item = items[at]
             if isinstance(item, torch.Tensor):
                 self.tensor(item)
@@ -213,6 +215,8 @@ class DigestBuilder:
             else:
                 self.bytes(b"none" if item is None else item)
             at += 1
+            if feed is not None:
+                at = feed(update, items, at)
 
     def _on_device(self, tensor: torch.Tensor) -> tuple[builtins.bytes, Buffer] | None:
         if self._on_host or not tensor.is_cuda or type(tensor) not in _ORDINARY_TYPES:
