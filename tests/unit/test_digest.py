@@ -26,6 +26,7 @@ from reprocheck.worker.fingerprint.digest import (
     raw_bytes,
     tensor_digest,
 )
+from reprocheck.worker.fingerprint.leaves import leaves_of
 from reprocheck.worker.fingerprint.native import helper
 from reprocheck.worker.fingerprint.unobserved import Unobserved
 
@@ -170,6 +171,22 @@ def test_inference_tensor() -> None:
         inside = tensor_digest(x), tensor_digest(x.t().contiguous().t())
     assert inside == (tensor_digest(torch.ones(3, 4)),) * 2
     assert tensor_digest(x.t()) == tensor_digest(torch.ones(4, 3))
+
+
+def test_what_repeats_values_beyond_memory_is_read_once() -> None:
+    row = torch.arange(3.0)
+    shape = (2**40, 3)
+    digest = tensor_digest(row.expand(shape))
+    assert digest == tensor_digest(torch.stack([row] * 2)[:1].expand(shape))
+    assert len({digest, tensor_digest(row.expand(2**41, 3)), tensor_digest((row + 1).expand(shape))}) == 3
+    with pytest.raises(UnsupportedTensor, match="repeats values"):
+        raw_bytes(row.expand(shape))
+    several = torch.arange(6.0).reshape(2, 1, 3, 1).expand(2, 2**20, 3, 2**20)
+    assert tensor_digest(several) != tensor_digest((several[:1]).expand(2, 2**20, 3, 2**20))
+    assert array_digest(np.broadcast_to(row.numpy(), shape)) == array_digest(np.broadcast_to(row.numpy() + 0, shape))
+    assert array_digest(np.broadcast_to(row.numpy(), shape)) != array_digest(np.broadcast_to(row.numpy() + 1, shape))
+    [leaf] = leaves_of(np.broadcast_to(row.numpy(), shape))
+    assert (leaf.shape, leaf.data) == (shape, None)
 
 
 def test_tied_and_expanded() -> None:

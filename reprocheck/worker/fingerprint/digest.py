@@ -102,6 +102,8 @@ def raw_bytes(tensor: torch.Tensor) -> memoryview:
     found = _ordinary(tensor)
     if found is None:
         with _readable(tensor):
+            if is_repeated(tensor):
+                raise UnsupportedTensor("it repeats values more often than is written out")
             tensor = _dense(tensor)
         found = _contents(tensor)
     _, data = found
@@ -259,6 +261,8 @@ def _bytes_header(size: int) -> bytes:
     return _header(f"bytes {size}")
 
 
+LARGEST_REPEATED = 1 << 30
+"""Bytes of a tensor that is written out though it repeats values."""
 _PARTS = _header("parts")
 """Comes before the digest of a tensor that is not one block of values."""
 
@@ -355,6 +359,9 @@ def _resolve(tensor: torch.Tensor) -> torch.Tensor | bytes:
     if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
         places = (tensor.ccol_indices(), tensor.row_indices())
         return _digest_of_parts(f"{tensor.layout} {form}", (*places, tensor.values()))
+    if is_repeated(tensor):
+        _refuse_without_data(tensor)
+        return _digest_of_parts(f"repeated {form}", (_once(tensor),))
     return _dense(tensor)
 
 
@@ -453,6 +460,28 @@ def _dense(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.view(same_size).contiguous().view(tensor.dtype)
 
 
+def is_repeated(tensor: torch.Tensor) -> bool:
+    """Whether it is large because it shows the same values again and again, as masks that were expanded do. Written out
+    they may need more memory than there is."""
+    if tensor.layout is not _STRIDED or tensor.is_nested or tensor.is_quantized:
+        return False
+    bytes_written_out: int = tensor.numel() * tensor.dtype.itemsize
+    return bytes_written_out > LARGEST_REPEATED and repeats(tensor.shape, tensor.stride())
+
+
+def repeats(shape: Iterable[int], strides: Iterable[int]) -> bool:
+    """Whether something of this shape shows values more than once."""
+    return any(size > 1 and not stride for size, stride in zip(shape, strides, strict=True))
+
+
+def _once(tensor: torch.Tensor) -> torch.Tensor:
+    """Without what is repeated."""
+    for place, (size, stride) in enumerate(zip(tensor.shape, tensor.stride(), strict=True)):
+        if not stride and size > 1:
+            tensor = tensor.narrow(place, 0, 1)
+    return tensor
+
+
 def _refuse_without_data(tensor: torch.Tensor) -> None:
     """Kernels do not check this: they would read at a null or freed address."""
     if not torch._C._has_storage(tensor):
@@ -492,6 +521,9 @@ def _feed_array(update: Callable[[Any], None], array: np.ndarray[Any, Any]) -> N
         _feed_array(update, hidden)
         _feed_array(update, masked.getdata(array)[~hidden])
         return
+    if array.nbytes > LARGEST_REPEATED and repeats(array.shape, array.strides):
+        update(_header(f"repeated {array.shape}"))
+        array = array[tuple(slice(None) if stride else slice(1) for stride in array.strides)]
     update(_header(f"array {dtype.str} {dtype.name} {array.shape}"))
     flat = np.ascontiguousarray(array, dtype=dtype).reshape(-1)
     if not flat.nbytes:

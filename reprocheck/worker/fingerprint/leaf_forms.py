@@ -198,12 +198,14 @@ def _array_leaf(path: str, value: Any) -> Leaf | None:
 
 
 def _read_array(path: str, value: Any) -> Leaf:
-    from reprocheck.worker.fingerprint.digest import array_digest
+    from reprocheck.worker.fingerprint.digest import LARGEST_REPEATED, array_digest, repeats
 
     digest = array_digest(value).hex()
     is_masked = hasattr(value, "_mask")  # what lies under a mask is noise
     number = value.ndim == 0 and value.dtype.kind in "fiub" and not is_masked
-    data = memoryview(value.tobytes()) if value.dtype.kind in "fiubc" and not is_masked else None
+    is_kept = value.nbytes <= LARGEST_REPEATED or not repeats(value.shape, value.strides)
+    is_plain = value.dtype.kind in "fiubc" and not is_masked and is_kept
+    data = memoryview(value.tobytes()) if is_plain else None
     text = repr(value.item()) if number else ""
     return Leaf(path, "array", value.dtype.str, tuple(value.shape), digest, text, "", data)
 

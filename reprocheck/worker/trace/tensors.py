@@ -22,6 +22,7 @@ from reprocheck.worker.fingerprint.digest import (
     UnsupportedTensor,
     _address,
     _keys_of,
+    is_repeated,
     raw_bytes,
     tensor_digest,
 )
@@ -135,7 +136,7 @@ class Tensors:
         with Unobserved():
             try:
                 serial = self._serial_of(tensor)
-                if _is_strided(tensor):
+                if _is_strided(tensor) and not is_repeated(tensor):
                     shape = tuple(tensor.shape)
                     data = raw_bytes(tensor)
                     digest = xxh3_64_intdigest(data, seed_of(_name(tensor.dtype), shape))
