@@ -57,17 +57,25 @@ _OK = b"ok"
 @contextmanager
 def template_server() -> Iterator[str]:
     """A server that ends with the block, or with this process. Gives the value of SERVER_VARIABLE for the audits."""
-    with TemporaryDirectory(prefix="template-server-") as folder:
+    with serving(__name__, start_new_session=True) as path:
+        yield path
+
+
+@contextmanager
+def serving(module: str, **how: Any) -> Iterator[str]:
+    """A process that runs this module with the number of a listening socket, whose path this gives. It ends with the
+    block, or with this process: its standard input ends then."""
+    with TemporaryDirectory(prefix="server-") as folder:
         path = os.path.join(folder, "socket")
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
             listening.bind(path)
             listening.listen(64)
             process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(listening.fileno())],
+                [sys.executable, "-m", module, str(listening.fileno())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(listening.fileno(),),
-                start_new_session=True,
+                **how,
             )
         assert process.stdin is not None
         try:

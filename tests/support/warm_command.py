@@ -15,13 +15,14 @@ import pkgutil
 import select
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 from typing import Any
+
+from reprocheck.engine.template_server import serving
 
 COMMAND_VARIABLE = "WARM_REPROCHECK"
 """The socket of the server."""
@@ -33,24 +34,8 @@ _LEFT_OUT = ("reprocheck.worker", "reprocheck.commands.selftest.fixtures", "repr
 @contextmanager
 def command_server() -> Iterator[str]:
     """A server that ends with the block, or with this process. Gives the value of COMMAND_VARIABLE."""
-    with TemporaryDirectory(prefix="warm-command-") as folder:
-        path = os.path.join(folder, "socket")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
-            listening.bind(path)
-            listening.listen(64)
-            process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(listening.fileno())],
-                cwd=Path(__file__).parent.parent.parent,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(listening.fileno(),),
-            )
-        assert process.stdin is not None
-        try:
-            yield path
-        finally:
-            process.stdin.close()
-            process.wait()
+    with serving(__name__, cwd=Path(__file__).parent.parent.parent) as path:
+        yield path
 
 
 def call(
