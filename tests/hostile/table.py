@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.hostile.trainings import HEAD, TRAININGS
+from tests.hostile.tricks import AFTER_ITS_LAST_STEP, WHILE_IT_TRAINS
 
 PRELUDE = """\
 import os, sys, time, signal, threading, torch
@@ -196,6 +197,7 @@ ENDED = NONE
 FAMILIES: dict[str, dict[str, str]] = {
     "evidence": EVIDENCE, "patches": PATCHES, "exceptions": EXCEPTIONS, "ends": ENDS, "processes": PROCESSES,
     "limits": LIMITS, "output": OUTPUT, "threads": THREADS, "files": FILES,
+    "tricks": WHILE_IT_TRAINS,
 }  # fmt: skip
 
 VALUES = {
@@ -214,6 +216,10 @@ VALUES = {
     "ret-surrogate": "'\\udcff\\ud800'",
     "ret-module": "os",
     "ret-class-raises": "type('X', (), {'__class__': property(lambda s: 1/0)})()",
+    "ret-laughs": "__import__('functools').reduce(lambda a, _: [a, a], range(60), 1)",
+    "ret-expanded": "torch.zeros(1).expand(10**12)",
+    "ret-dead-proxy": "__import__('weakref').proxy(type('X', (), {})())",
+    "ret-generator-deaf": "(lambda g: (next(g), g)[1])(n for n in range(9))",
     "ret-bytes": "b'x' * 10**6",
     "ret-meta-tensor": "torch.empty(3, device='meta')",
     "ret-lambda": "lambda: 0",
@@ -275,6 +281,20 @@ def _targets() -> list[Hostile]:
                         differs=differs,
                     )
                 )
+    for number, (name, act) in enumerate(AFTER_ITS_LAST_STEP.items()):
+        for differs in (False, True):
+            call = f"small(act=lambda: None, shift={'.5 * R' if differs else '0.'})"
+            code = f"def train():\n    value = {call}\n    {act}\n    return value\n"
+            is_function = (number + differs) % 2 == 0
+            made.append(
+                Hostile(
+                    name=f"after--{name}{'--differs' if differs else ''}",
+                    code=code + ("" if is_function else "train()\n"),
+                    what="t.py:train" if is_function else "t.py",
+                    codes=DIFFERENT_OR_NONE if differs else GREEN_OR_NONE,
+                    differs=differs,
+                )
+            )
     for name, value in VALUES.items():
         for differs in (False, True):
             shift = ".5 * R" if differs else "0."
