@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from reprocheck import __version__
+from reprocheck.cli.attest import attest, verify
 from reprocheck.cli.bisect import bisect
+from reprocheck.cli.collect import collect
 from reprocheck.cli.cost import cost
 from reprocheck.cli.deliver import Delivery
 from reprocheck.cli.doctor import doctor
@@ -32,6 +34,7 @@ from reprocheck.cli.options import (
     takes,
 )
 from reprocheck.cli.params import params
+from reprocheck.cli.plan import plan, worker
 from reprocheck.cli.report import report as report_command
 from reprocheck.cli.resume import resume
 from reprocheck.cli.vary import also_vary, check_vary
@@ -187,6 +190,11 @@ app.command(cls=Command)(cost)
 app.command("vary", cls=Command)(vary_command)
 app.command(cls=Command)(bisect)
 app.command("fix", cls=Command)(fix_command)
+app.command(cls=Command)(plan)
+app.command(cls=Command)(worker)
+app.command(cls=Command)(collect)
+app.command(cls=Command)(attest)
+app.command(cls=Command)(verify)
 app.command(cls=Command)(params)
 app.command(cls=Command)(doctor)
 app.command("report", cls=Command)(report_command)

@@ -15,7 +15,7 @@ CONSOLE = "Progress"
 GENERAL = "General"
 
 ORDER = (
-    *("run", "fix", "bisect", "vary", "cost", "resume"),
+    *("run", "fix", "bisect", "vary", "cost", "resume", "plan", "worker", "collect", "attest", "verify"),
     *("doctor", "params", "report", "diff", "explain", "selftest", "gpu-info"),
 )
 """As in the README (tested)."""
@@ -44,6 +44,14 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "cost": (("reprocheck cost train.py:train --rounds 5", "the price of each setting"),),
     "resume": (("reprocheck resume train.py:train", "stop it half-way, resume it, compare"),),
+    "plan": (
+        ("reprocheck plan train.py:train --seeds 8 --out sweep", "16 runs, each a folder"),
+        ("reprocheck plan train.py --data data --out sweep -- --epochs 9", "data is checked wherever a run reads it"),
+    ),
+    "worker": (("reprocheck worker sweep/run-3", "make one of them, on any machine"),),
+    "collect": (("reprocheck collect sweep --output json=sweep.json", "judge what is there; call it again later"),),
+    "attest": (("reprocheck attest latest --checkpoint model.pt", "a statement on the last audit and its checkpoint"),),
+    "verify": (("reprocheck verify reprocheck.intoto.json --rerun 2", "check it, and run again"),),
     "doctor": (("reprocheck doctor train.py:train --output html=doctor.html", "one short run, examined"),),
     "params": (("reprocheck params train.py:train --seeds 2", "initial weights, and whether seeds reach them"),),
     "diff": (

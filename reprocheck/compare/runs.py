@@ -152,14 +152,5 @@ def same_initial(a: Evidence, b: Evidence) -> bool:
     return bool(a.initial) and _digests(a.initial) == _digests(b.initial)
 
 
-def same_history(a: Evidence, b: Evidence) -> bool:
-    """Whether two seeds gave equal initial parameters and equal steps: then the seed does not reach the run."""
-    initial = _digests(a.initial) == _digests(b.initial)
-    outputs = _digests(a.outputs) == _digests(b.outputs)
-    steps, _ = compare_steps(a.steps, b.steps, a.optimizers, b.optimizers)
-    observed = bool(a.initial or count_steps(a.steps) or a.outputs)
-    return observed and initial and steps is None and (outputs or count_steps(a.steps) != 0)
-
-
 def _digests(records: Iterable[TensorRecord]) -> dict[str, str]:
     return {record.name: record.digest for record in records}

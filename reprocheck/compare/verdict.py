@@ -47,30 +47,40 @@ class SeedRuns:
 
 def judge_seed(runs: SeedRuns, repeats: int) -> SeedAudit:
     """The verdict for one seed."""
-    divergences = [c.divergence for c in runs.comparisons if c.divergence is not None]
+    by_id = {evidence.spec.id: evidence for evidence in runs.evidence}
+    summaries = tuple(summary_of(outcome, by_id.get(outcome.spec.id)) for outcome in runs.outcomes)
+    return judge_summaries(runs.seed, summaries, runs.comparisons, repeats)
+
+
+def judge_summaries(
+    seed: int, runs: Sequence[RunSummary], comparisons: Sequence[Comparison], repeats: int, alone: str = ""
+) -> SeedAudit:
+    """The same where the evidence need not be held. `alone`: why a run has nothing to be compared with."""
+    divergences = [c.divergence for c in comparisons if c.divergence is not None]
     divergence = min(divergences, key=lambda d: _order(d.stage, d.step), default=None)
     verdict, reason = Verdict.REPRODUCIBLE, ""
-    failed = [outcome for outcome in runs.outcomes if outcome.status is not Status.COMPLETED]
+    failed = [run for run in runs if run.status is not Status.COMPLETED]
     if divergence is not None:
         verdict = Verdict.DIFFERENT
-    elif failed or len(runs.outcomes) < repeats:
+    elif failed or len(runs) < repeats:
         verdict = Verdict.NO_VERDICT
-        reason = f"run {failed[0].spec.id} {_ended(failed[0])}" if failed else "not every run was made"
+        reason = f"run {failed[0].id} {_ended(failed[0])}" if failed else "not every run was made"
     elif repeats < 2:
         verdict, reason = Verdict.NO_VERDICT, "one run has nothing to be compared with (--repeats 1)"
-    elif not all(comparison.compared for comparison in runs.comparisons):
-        verdict, reason = Verdict.NO_VERDICT, _nothing_compared(runs.comparisons)
-    by_id = {evidence.spec.id: evidence for evidence in runs.evidence}
+    elif alone:
+        verdict, reason = Verdict.NO_VERDICT, alone
+    elif not all(comparison.compared for comparison in comparisons):
+        verdict, reason = Verdict.NO_VERDICT, _nothing_compared(comparisons)
     return SeedAudit(
-        seed=runs.seed,
+        seed=seed,
         verdict=verdict,
         reason=reason,
-        runs=tuple(_summary(outcome, by_id.get(outcome.spec.id)) for outcome in runs.outcomes),
+        runs=tuple(runs),
         divergence=divergence,
-        informational=tuple(_worst(runs.comparisons)),
-        notes=tuple(dict.fromkeys(note for comparison in runs.comparisons for note in comparison.notes)),
-        grids=tuple(comparison.grid for comparison in runs.comparisons if comparison.grid is not None),
-        ranks=_first_of_each(runs.comparisons),
+        informational=tuple(_worst(comparisons)),
+        notes=tuple(dict.fromkeys(note for comparison in comparisons for note in comparison.notes)),
+        grids=tuple(comparison.grid for comparison in comparisons if comparison.grid is not None),
+        ranks=_first_of_each(comparisons),
     )
 
 
@@ -100,10 +110,10 @@ def _order(stage: Stage, step: int | None) -> tuple[int, int]:
     return (1 << 62, 0)
 
 
-def _ended(outcome: Outcome) -> str:
-    if outcome.status is Status.FAILED:
-        return f"failed: {outcome.reason}"
-    return outcome.reason
+def _ended(run: RunSummary) -> str:
+    if run.status is Status.FAILED:
+        return f"failed: {run.reason}"
+    return run.reason
 
 
 def _worst(comparisons: Sequence[Comparison]) -> Iterable[Informational]:
@@ -116,7 +126,7 @@ def _worst(comparisons: Sequence[Comparison]) -> Iterable[Informational]:
     return found.values()
 
 
-def _summary(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
+def summary_of(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
     """Where the process of the run trains nothing itself, its ranks stand for it."""
     ranks = () if evidence is None else tuple(map(_rank, evidence.ranks))
     return RunSummary(

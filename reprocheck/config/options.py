@@ -464,3 +464,9 @@ _TABLE = (
 
 OPTIONS: Mapping[str, Option] = {option.name: option for option in _TABLE}
 """Every option by its name with hyphens, in the order of the help."""
+PLANNED = (
+    *("seeds", "seed", "repeats", "nproc", "arg", "env", "timeout", "max-steps", "workdir", "in-process-repeat"),
+    *("seeding", "deterministic", "cudnn-deterministic", "cudnn-benchmark", "tf32", "threads", "device"),
+    *("memory-fraction", "memory-limit", "ambient", "compare", "ignore", "tolerance"),
+)
+"""Options that say what is run and what of it is compared: a plan keeps them."""

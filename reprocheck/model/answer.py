@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reprocheck.model.baseline import BaselineAnswer
     from reprocheck.model.explanation import Explanation, Frame
+from reprocheck.model.classes import Classes
 from reprocheck.model.difference import Divergence, Informational, Location, NotCompared, StepGrid
 from reprocheck.model.kinds import Confidence, Severity, SummaryKind
 from reprocheck.model.request import Request
@@ -273,6 +274,10 @@ class Audit:
     """None where the question does not arise: runs differ, or are made without reprocheck's seeding anyway."""
     run_again: Mapping[int, str] = field(default_factory=dict)
     """With --cached: seed → why its runs were made again."""
+    missing_runs: tuple[str, ...] = ()
+    """Folders of planned runs that have not ended."""
+    classes: Classes | None = None
+    """Where runs were made on machines of several numerical classes."""
 
     @property
     def summary(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from reprocheck.commands.collect.judge import collect
 from reprocheck.commands.cost.measure import step_seconds
 from reprocheck.commands.diff.command import FORMATS as DIFF
 from reprocheck.commands.diff.compare import diff_sides
@@ -34,13 +35,15 @@ from reprocheck.diagnosis.ledger_file import load_entries
 from reprocheck.engine import cache
 from reprocheck.engine.console import Style
 from reprocheck.engine.folders import files_seen
+from reprocheck.engine.progress import SilentProgress
 from reprocheck.engine.store import AUDITS, REPORT_FILE
 from reprocheck.engine.templates import Template
 from reprocheck.evidence.run import load_evidence, out_of_memory, read_end
 from reprocheck.evidence.sketch_file import load_sketch
 from reprocheck.evidence.trace_file import load_trace
-from reprocheck.model import Compare, Outcome, Request
+from reprocheck.model import Compare, Outcome, Request, Target, TargetKind
 from reprocheck.model.baseline import Baseline, Entry
+from reprocheck.model.plan import Plan, PlannedRun
 from reprocheck.model.tolerance import Tolerance
 from reprocheck.protocol import (
     EVIDENCE_FILE,
@@ -57,6 +60,16 @@ from reprocheck.protocol import (
     TRACE_TABLE_FILE,
     VALUES_FILE,
 )
+from reprocheck.protocol.plan_files import (
+    ORDER_FILE,
+    PLAN_FILE,
+    RESULT_FILE,
+    NotAPlan,
+    encode_plan,
+    plan_digest,
+    read_plan,
+    result_digest,
+)
 from reprocheck.protocol.seal import digest_state
 from reprocheck.protocol.sketch_format import BLOCK, SKETCH_VERSION, VALUES
 from reprocheck.protocol.trace_format import OUTPUT, RECORD, ROLE_SHIFT, START, TRACE_VERSION
@@ -66,6 +79,7 @@ from tests.fuzz.mutate import damage, distort_json, distort_lines, distort_setti
 from tests.support.audits import audit, explained, explanation, metric_over_seeds
 from tests.support.baselines import CLASS
 from tests.support.evidence import make_run
+from tests.support.plans import make_result
 from tests.unit.test_drift_report import ANSWER
 
 Change = Callable[[bytes, Random], bytes]
@@ -93,6 +107,7 @@ def make_readers(folder: Path) -> list[Reader]:
         *_of_reports(folder),
         _of_configuration(folder),
         _of_templates(folder),
+        *_of_plans(folder),
     ]
 
 
@@ -192,6 +207,53 @@ def _of_records(folder: Path) -> list[Reader]:
             refuses=expected,
         ),
     ]
+
+
+def _of_plans(folder: Path) -> list[Reader]:
+    place = folder / "plan"
+    place.mkdir()
+    plan = Plan(
+        id="",
+        version="0",
+        target=Target(text="t.py:f", kind=TargetKind.FILE_FUNCTION, path=Path("t.py"), function="f"),
+        options={"repeats": 2, "env": {"A": "1"}, "tolerance": ["loss=1%"]},
+        runs=tuple(PlannedRun(number=number, id=f"s0r{number}", seed=0, repeat=number) for number in (0, 1)),
+        folder="..",
+        code={"t.py": "0" * 32},
+        data={},
+        same_class=False,
+    )
+    content = encode_plan(plan)
+    (place / PLAN_FILE).write_text(json.dumps(content))
+    for run in plan.runs:
+        (place / f"run-{run.number}").mkdir()
+        order = {"plan": content["plan"], "run": run.number, "id": run.id}
+        (place / f"run-{run.number}" / ORDER_FILE).write_text(json.dumps(order))
+    result = [make_result(place, number) for number in (0, 1)][1] / RESULT_FILE
+    for_plan: tuple[Change, ...] = (damage, distort_json, lambda data, random: _signed(data, random, "plan"))
+    for_result: tuple[Change, ...] = (damage, lambda data, random: _signed(data, random, "digest"))
+
+    def judge() -> None:
+        render_json(collect(place, SilentProgress()), Style())
+
+    return [
+        Reader(
+            name="plan", path=place / PLAN_FILE, read=lambda: read_plan(place), changes=for_plan, refuses=(NotAPlan,)
+        ),
+        Reader(name="collected plan", path=place / PLAN_FILE, read=judge, changes=for_plan * 2),
+        Reader(name="collected result", path=result, read=judge, changes=for_result * 2),
+        Reader(name="collected order", path=place / "run-1" / ORDER_FILE, read=judge, changes=(damage, distort_json)),
+    ]
+
+
+def _signed(data: bytes, random: Random, key: str) -> bytes:
+    """Distorted, with a digest that fits again."""
+    try:
+        content = json.loads(distort_json(data, random))
+        content[key] = (plan_digest if key == "plan" else result_digest)(content)
+    except (ValueError, TypeError, AttributeError):
+        return data
+    return json.dumps(content).encode()
 
 
 def _of_explanations(folder: Path) -> list[Reader]:

@@ -214,6 +214,8 @@ class TestJson:
                 "varied",
                 "not_varied",
                 "manifest",
+                "missing_runs",
+                "classes",
                 "volatile",
             ),
         }

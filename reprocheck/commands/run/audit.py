@@ -228,7 +228,7 @@ def _explain(
             return _Explained(explanation=explanation, not_done=explanation.not_done, self_seeding=unknown)
         if firsts:
             lasts = [one.evidence[-1] for one in here.runs if one.evidence and not one.evidence[-1].partial]
-            found = explain_agreement(here.planner, progress, firsts, equal_seeds(firsts), templates, lasts)
+            found = explain_agreement(here.planner, progress, firsts, equal_seeds(here.seeds), templates, lasts)
             return _Explained(findings=found.findings, not_done=found.not_done, self_seeding=found.self_seeding)
     except Interrupted:
         raise
@@ -244,7 +244,7 @@ def _findings(here: Side, against: Against | None, request: Request, why: _Expla
     found = [] if first is None else [find_divergence(first, request.settings, why.causes)]
     if against is not None and not found:
         found = find_moved(against)
-    lost = find_seed_without_effect(here.whole_firsts)
+    lost = find_seed_without_effect(here.seeds)
     return (*found, *why.causes, *why.findings, *lost)
 
 

@@ -7,9 +7,20 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 
 from reprocheck.compare.baseline.summary import fact_number, where_first
-from reprocheck.compare.runs import same_history, same_initial
+from reprocheck.compare.runs import same_initial
 from reprocheck.diagnosis.rules.difference_pages import BASELINE_MOVED, DIVERGENCES, MOVED, PAGE_OF, SEED_NO_EFFECT
-from reprocheck.model import Against, Divergence, Evidence, Finding, MetricShift, Settings, TensorDifference, Verdict
+from reprocheck.model import (
+    Against,
+    Divergence,
+    Evidence,
+    Finding,
+    MetricShift,
+    SeedAudit,
+    Settings,
+    Status,
+    TensorDifference,
+    Verdict,
+)
 from reprocheck.model.baseline import BaselineAnswer, State
 from reprocheck.model.kinds import Confidence, Severity, Stage
 from reprocheck.protocol import STEP_KINDS, TRAINED_ELSEWHERE, digest_at, records
@@ -111,9 +122,23 @@ def _distinct_text(a: float, b: float) -> tuple[str, str]:
     )
 
 
-def equal_seeds(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:
-    """Pairs of seeds with equal histories, each seed with the first that it equals."""
-    return _equal(evidence, same_history)
+def equal_seeds(seeds: Sequence[SeedAudit]) -> tuple[tuple[int, int], ...]:
+    """Pairs of seeds with equal histories, each seed with the first that it equals: initial parameters and steps, and
+    where no step was taken, outputs."""
+    met: dict[tuple[str, ...], int] = {}
+    found = []
+    for seed in seeds:
+        first = next((run for run in seed.runs if run.status in (Status.COMPLETED, Status.STOPPED)), None)
+        if first is None or first.status is Status.STOPPED or not (first.init or first.steps_digest or first.output):
+            continue
+        if first.steps and not first.steps_digest:  # some rank has none
+            continue
+        key = (first.init, first.steps_digest, "" if first.steps else first.output)
+        if key in met:
+            found.append((met[key], seed.seed))
+        else:
+            met[key] = seed.seed
+    return tuple(found)
 
 
 def equal_starts(evidence: Sequence[Evidence]) -> tuple[tuple[int, int], ...]:
@@ -148,9 +173,9 @@ def _equal(evidence: Sequence[Evidence], same: Callable[[Evidence, Evidence], bo
     return tuple(found)
 
 
-def find_seed_without_effect(evidence: Sequence[Evidence]) -> list[Finding]:
+def find_seed_without_effect(seeds: Sequence[SeedAudit]) -> list[Finding]:
     """Seeds of equal histories: the seed does not reach the run."""
-    pairs = equal_seeds(evidence)
+    pairs = equal_seeds(seeds)
     found = [f"seeds {one} and {other} gave equal initial parameters and steps" for one, other in pairs]
     if not found:
         return []

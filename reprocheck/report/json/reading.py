@@ -29,6 +29,7 @@ from reprocheck.model import (
     Target,
     UnseededGenerator,
     baseline,
+    classes,
     drift,
     explanation,
     tolerance,
@@ -45,7 +46,7 @@ Plain = Mapping[str, Any]
 _MOST = 2**63
 _NAMES = {
     name: thing
-    for module in (values, tolerance, baseline, drift, explanation, model)
+    for module in (values, tolerance, baseline, classes, drift, explanation, model)
     for name, thing in vars(module).items()
 }
 

@@ -23,6 +23,7 @@ from reprocheck.model import (
     StepGrid,
     Target,
 )
+from reprocheck.model.classes import Classes
 from reprocheck.protocol import FINGERPRINT_VERSION
 from reprocheck.protocol.plain_json import Scrub, plain
 from reprocheck.protocol.secrets import mask_arguments, mask_argv
@@ -79,6 +80,22 @@ def _stable(audit: Audit) -> Plain:
         "varied": audit.varied,
         "not_varied": [plain_not_compared(item) for item in audit.not_varied],
         "manifest": {key: value for key, value in audit.manifest.items() if key != _VOLATILE},
+        "missing_runs": audit.missing_runs,
+        "classes": None if audit.classes is None else _classes(audit.classes),
+    }
+
+
+def _classes(classes: Classes) -> Plain:
+    return {
+        "summary": classes.summary,
+        "classes": [
+            {"name": one.name, "text": one.text, "runs": one.runs, "hosts": one.hosts, "alike": one.alike}
+            for one in classes.classes
+        ],
+        "differences": [
+            {"classes": one.classes, "facts": one.facts, "first": one.first, "reason": one.reason}
+            for one in classes.differences
+        ],
     }
 
 

@@ -12,6 +12,7 @@ from reprocheck.report.document import Block, Document, Headline, Role, Span, St
 from reprocheck.report.headline import qualification
 from reprocheck.report.sections.against import against_blocks, moved_blocks, opening
 from reprocheck.report.sections.baseline import baseline_blocks
+from reprocheck.report.sections.classes import classes_blocks
 from reprocheck.report.sections.coverage import coverage_blocks, informational_blocks, settings_blocks
 from reprocheck.report.sections.diagnostics import finding_blocks
 from reprocheck.report.sections.difference import DIVERGENCE_CODES, difference_blocks, where
@@ -42,6 +43,7 @@ def audit_document(audit: Audit) -> Document:
         metrics_blocks(audit),
         informational_blocks(audit),
         settings_blocks(audit),
+        classes_blocks(audit.classes),
         coverage_blocks(audit),
         [*_summary(audit), *made_with_blocks(audit), f"evidence: {clip(shown_path(audit.directory))}"],
         about=about_lines(audit),

@@ -9,7 +9,7 @@ from reprocheck.model import Audit, RunSummary, SeedAudit, Status, Verdict
 from reprocheck.report.document import MOST_TAIL_LINES, Block, Gap, Note, Output, indented
 from reprocheck.report.sections.memory import out_of_memory
 from reprocheck.report.sections.runs import MOST_ITEMS, status_text
-from reprocheck.report.wording import count
+from reprocheck.report.wording import count, first_of
 
 _STDERR_TAIL = 64_000
 _LONGEST_MESSAGE = 200
@@ -73,6 +73,10 @@ def _what_to_try(audit: Audit) -> Iterator[str]:
     if all(seed.verdict is Verdict.REPRODUCIBLE for seed in audit.seeds) and audit.baseline is not None:
         yield "give the metrics a tolerance, as in --tolerance loss=1%"
         yield "or write down the results of this numerical class, too, with --update-baseline"
+        return
+    if audit.missing_runs:
+        names = first_of(audit.missing_runs, MOST_ITEMS)
+        yield f"make the runs that are missing ({clip(names)}) with `reprocheck worker`, and collect again"
         return
     yield "stdout.txt and stderr.txt in the folder of each run hold all its output"
     failed = [run for seed in _all_seeds(audit) for run in seed.runs if run.status is Status.FAILED]

@@ -1,0 +1,1 @@
+"""`reprocheck attest` and `reprocheck verify`: what an audit saw as an in-toto Statement, and whether that holds."""

@@ -1,0 +1,1 @@
+"""`reprocheck collect`: the runs of a plan that are there, judged."""

@@ -1,0 +1,1 @@
+"""`reprocheck plan` and `reprocheck worker`: runs that are planned here and made anywhere."""
