@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Every install goes through the constraints, so that none of them pulls another torch.
 INSTALL := $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: demo test test-slow hostile pairs fuzz bench bench-quick lint typecheck docs site venv clean
+.PHONY: release-check demo test test-slow hostile pairs fuzz bench bench-quick lint typecheck docs site venv clean
 
 venv: $(VENV)/.test
 
@@ -75,6 +75,10 @@ docs: $(VENV)/.test
 # The manual as a web site, in site/. A broken link or a page that is not in the navigation is an error.
 site: $(VENV)/.docs docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# sdist and wheel in fresh environments: every Python and every CPU build of PyTorch that is at hand. See ci/release_check.py
+release-check:
+	$(PYTHON) ci/release_check.py
 
 clean:
 	rm -rf $(VENV) site .hypothesis .mypy_cache .pytest_cache .ruff_cache .reprocheck

@@ -93,6 +93,13 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """Lines of a patch, as `git apply` takes them."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """The last lines that a run wrote."""
 
@@ -214,6 +221,7 @@ Block = (
     | Source
     | Change
     | Output
+    | Patch
     | Table
     | KeyValues
     | Plots

@@ -24,6 +24,7 @@ from reprocheck.report.document import (
     Line,
     Note,
     Output,
+    Patch,
     Place,
     Plots,
     Role,
@@ -104,6 +105,8 @@ def everything(texts: list[str]) -> Document:
             *(
                 Source(7, next(turns)),
                 Change(12345, next(turns), next(turns)),
+                Change(1, next(turns), next(turns), works=True),
+                Patch((f"-{next(turns)}", f"+{next(turns)}", next(turns))),
                 Output((next(turns), next(turns))),
             ),
             Headline(Span(next(turns), next(roles)), next(turns), line(), next(turns)),

@@ -22,6 +22,7 @@ from reprocheck.report.document import (
     no_verdict,
 )
 from reprocheck.report.sections.difference import MOST_TENSORS, tensor_blocks, where
+from reprocheck.report.sections.made_with import command_line
 from reprocheck.report.wording import count, first_of, shown_path, shown_target
 
 _MOST_FILES = 5
@@ -68,8 +69,8 @@ def _diagnostic(answer: Bisection, change: Change) -> Diagnostic:
     if change.files:
         blocks.append(Note("note", f"changed files: {clip(first_of(change.files, _MOST_FILES))}"))
     blocks += [Note("note", clip(text)) for text in (*_shifts(change), change.note) if text]
-    command = f"git checkout {change.commit.name} && reprocheck run --against {change.before.name} TARGET"
-    blocks.append(Note("help", f"`{command}` names the line"))
+    command = command_line(answer.order.request.target, [f"--against={change.before.name}"])
+    blocks.append(Note("help", f"`git checkout {change.commit.name} && {clip(command)}` names the line"))
     return Diagnostic(tuple(blocks))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reprocheck.commands.fix.model import Fixed
 from reprocheck.diagnosis.rules.difference import shift_text
 from reprocheck.engine.console import clip
@@ -12,7 +14,7 @@ from reprocheck.report.document import (
     Headline,
     Indented,
     Note,
-    Output,
+    Patch,
     Role,
     Span,
     document,
@@ -37,15 +39,19 @@ def fix_document(fixed: Fixed) -> Document:
     return document(
         "reprocheck fix",
         [Headline(word, clip(shown_path(fixed.name)), clip(fixed.summary))],
-        [Indented((Output(lines[:MOST_LINES]),)), *left_out],
+        [Indented((Patch(lines[:MOST_LINES]),)), *left_out],
         indented(_notes(fixed)),
     )
+
+
+def _options(texts: Sequence[str]) -> str:
+    return ", ".join(f"`{clip(text)}`" for text in texts)
 
 
 def _notes(fixed: Fixed) -> list[Block]:
     blocks: list[Block] = []
     if fixed.tried is not None and fixed.tried.options:
-        blocks.append(Note("note", f"it was tried together with {', '.join(map(clip, fixed.tried.options))}", indent=0))
+        blocks.append(Note("note", f"it was tried together with {_options(fixed.tried.options)}", indent=0))
     blocks += [Note("note", clip(shift_text(shift)), indent=0) for shift in fixed.shifts if shift.here != shift.base]
     if not fixed.written and fixed.again is None:
         blocks.append(Note("help", "`reprocheck fix --write` writes it and audits again", indent=0))

@@ -89,14 +89,15 @@ def _flakiness(history: History, classes: Sequence[str]) -> list[Block]:
     left_out = len(history.flaky) - MOST_COMMITS
     blocks += [f"and at {count(left_out, 'other commit')}"] if left_out > 0 else []
     commands = list(dict.fromkeys(rate.command for rate in history.rates))
-    head: list[Text] = ["audits", "differed", "rate (95 %)", *(["class"] if len(classes) > 1 else [])]
+    several = len(classes) > 1
+    head: list[Text] = [*(["class"] if several else []), "audits", "differed", "rate (95 %)"]
     head += ["command"] if len(commands) > 1 else []
     rows: list[tuple[Text, ...]] = []
-    for rate in history.rates[:MOST_ROWS]:
-        row: list[Text] = [str(rate.audits), str(rate.differed), _interval(rate)]
-        row += [_numbered(rate.numerical_class, classes)] if len(classes) > 1 else []
+    for rate in sorted(history.rates, key=lambda rate: classes.index(rate.numerical_class))[:MOST_ROWS]:
+        row: list[Text] = [_numbered(rate.numerical_class, classes)] if several else []
+        row += [str(rate.audits), str(rate.differed), _interval(rate)]
         rows.append((*row, *([Span(clip(rate.command), Role.CODE)] if len(commands) > 1 else [])))
-    return [*blocks, Table(tuple(rows), tuple(head), right=(0, 1))]
+    return [*blocks, Table(tuple(rows), tuple(head), right=(1, 2) if several else (0, 1))]
 
 
 def _interval(rate: Rate) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
 from reprocheck.compare.baseline.numerical import fact_text, known_class
 from reprocheck.engine.console import clip
-from reprocheck.model import Audit, Request, Settings, TargetKind
+from reprocheck.model import Audit, Request, Settings, Target, TargetKind
 from reprocheck.protocol.plain_json import plain
 from reprocheck.protocol.secrets import mask_arguments, mask_argv
 from reprocheck.report.document import Block, Fold, Heading, KeyValues, Role, Span, Text, indented
@@ -51,13 +51,19 @@ def made_with_blocks(audit: Audit) -> list[Block]:
 def command_of(audit: Audit) -> str:
     """The command line with what decides about the numbers, as far as every report keeps it. Secrets are masked."""
     request, target = audit.request, audit.request.target
-    named = ["-m", str(target.module)] if target.kind is TargetKind.MODULE else [shown_target(target)]
     arguments = [f"--arg={name}={_value(value)}" for name, value in mask_arguments(dict(target.arguments)).items()]
-    words = ["reprocheck", "run", *named, *_options(request), *arguments]
+    options = [*_options(request), *arguments]
     if audit.against is not None:
-        words.append(f"--against={audit.against.text}")
+        options.append(f"--against={audit.against.text}")
+    return command_line(target, options)
+
+
+def command_line(target: Target, options: Sequence[str]) -> str:
+    """`reprocheck run` of it, as it can be typed."""
+    named = ["-m", str(target.module)] if target.kind is TargetKind.MODULE else [shown_target(target)]
     own = ["--", *mask_argv(target.argv)] if target.argv else []
-    return " ".join(word if word == "--" else shlex.quote(word) for word in [*words, *own])
+    words = ["reprocheck", "run", *named, *options, *own]
+    return " ".join(word if word == "--" else shlex.quote(word) for word in words)
 
 
 def _options(request: Request) -> Iterator[str]:

@@ -32,6 +32,7 @@ from reprocheck.report.document import (
     KeyValues,
     Note,
     Output,
+    Patch,
     Place,
     Plots,
     Role,
@@ -209,6 +210,9 @@ class _Writer:
             case Change(line, before, after):
                 lines = (_changed("del", "-", line, before), _NEWLINE, _changed("ins", "+", line, after))
                 yield element("pre", *lines, class_="change", data_copy=after)
+            case Patch(lines):
+                written = joined(part for line in lines for part in (_of_patch(line), _NEWLINE))
+                yield element("pre", written, class_="patch", data_copy="".join(f"{line}\n" for line in lines))
             case Output(lines):
                 written = joined(part for line in lines for part in (line, _NEWLINE))
                 yield element("pre", element("code", written), class_="output")
@@ -314,6 +318,12 @@ def _of(cell: Text) -> str | None:
 
 def _number(line: int) -> Markup:
     return element("span", f"{line}", class_="line")
+
+
+def _of_patch(line: str) -> Markup:
+    name = {"-": "del", "+": "ins"}.get(line[:1])
+    is_head = name is None or line.startswith(("---", "+++"))
+    return element("code", line) if is_head else element(name or "code", element("code", line))
 
 
 def _changed(name: str, mark: str, line: int, code: str) -> Markup:

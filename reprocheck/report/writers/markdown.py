@@ -30,6 +30,7 @@ from reprocheck.report.document import (
     KeyValues,
     Note,
     Output,
+    Patch,
     Place,
     Plots,
     Role,
@@ -187,6 +188,8 @@ def _chunks(blocks: Sequence[Block], inner: bool) -> Iterator[str]:
                 yield _fenced("diff", [f"- {before}", f"+ {after}"])
             case Steps(grids):
                 yield from _grids(grids)
+            case Patch(lines) if lines:
+                yield _fenced("diff", lines)
             case Output(lines) if lines:
                 yield _fenced("text", lines)
             case Table():
@@ -206,7 +209,7 @@ def _chunks(blocks: Sequence[Block], inner: bool) -> Iterator[str]:
                 head, *rest = blocks
                 yield from _chunks([head], inner)
                 yield from _chunks(rest, True)
-            case Gap() | Plots() | Curves() | Output() | Details():
+            case Gap() | Plots() | Curves() | Output() | Patch() | Details():
                 pass
             case str() | Span() | tuple():
                 if written := _line(block):

@@ -28,6 +28,7 @@ from reprocheck.report.document import (
     KeyValues,
     Note,
     Output,
+    Patch,
     Place,
     Plots,
     Role,
@@ -96,6 +97,8 @@ class _Writer:
                 yield f"{gutter} |"
             case Output(lines):
                 yield from (f"   | {self._text(line)}" for line in lines)
+            case Patch(lines):
+                yield from (f"   | {self._text(_changed(line))}" for line in lines)
             case Evidence(blocks):
                 inside = self.lines(blocks, used=used + margin + 3)
                 yield from (f"{gutter} | {line}".rstrip() for line in inside)
@@ -201,6 +204,11 @@ class _Writer:
             ]
             lines.append(_INDENT.join(cells).rstrip())
         return lines
+
+
+def _changed(line: str) -> Text:
+    role = {"-": Role.ERROR, "+": Role.SUCCESS}.get(line[:1])
+    return line if role is None or line.startswith(("---", "+++")) else Span(line, role)
 
 
 def _width(line: str) -> int:
