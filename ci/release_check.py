@@ -24,6 +24,8 @@ README = ROOT / "README.md"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 TORCHES = ("2.6.0", "2.9.1", "2.13.0", "2.14.1")
 NONE = "without"
+WITHOUT = "only a training without it"
+"""What the README says of such a Python."""
 START, END = "<!-- tested: make release-check -->", "<!-- end of tested -->"
 NEEDED = ("reprocheck/report/writers/page/page.css", "reprocheck/report/writers/page/page.js", "reprocheck/py.typed")
 """Files of the package that are no Python."""
@@ -75,12 +77,12 @@ def main() -> int:
         sdist, wheel = build(work)
         rows = []
         for python in PYTHONS:
-            rows += check_python(python, sdist if is_for_others(wheel, python, rows) else wheel, work)
+            rows += check_python(python, sdist if needs_sdist(wheel, python, rows) else wheel, work)
     print(table(rows))
     return claims(rows, write)
 
 
-def is_for_others(wheel: Path, python: str, rows: list[Row]) -> bool:
+def needs_sdist(wheel: Path, python: str, rows: list[Row]) -> bool:
     """The first environment gets the sdist, and so does one that the wheel is not made for."""
     fits = wheel.name.endswith("-none-any.whl") or f"-cp{python.replace('.', '')}-" in wheel.name
     return not any(row.passed for row in rows) or not fits
@@ -224,7 +226,7 @@ def matrix(rows: list[Row]) -> str:
     lines = ["| Python | PyTorch |", "| --- | --- |"]
     for python in dict.fromkeys(row.python for row in passed):
         torches = [row.torch for row in passed if row.python == python]
-        lines.append(f"| {python} | {', '.join('installed without it' if one == NONE else one for one in torches)} |")
+        lines.append(f"| {python} | {', '.join(WITHOUT if one == NONE else one for one in torches)} |")
     return "\n".join(lines)
 
 
@@ -245,10 +247,16 @@ def claims(rows: list[Row], write: bool) -> int:
     if write:
         README.write_text(f"{before}{START}\n{seen}\n{END}{after}", encoding="utf-8")
         return 0
-    missing = [one for one in said.strip().splitlines()[2:] if one not in seen.splitlines()]
-    for one in missing:
-        print(f"README.md claims what was not seen here: {one}", file=sys.stderr)
+    missing = sorted(claimed(said) - claimed(seen))
+    for python, torch in missing:
+        print(f"README.md claims what was not seen here: Python {python}, PyTorch {torch}", file=sys.stderr)
     return 1 if missing else 0
+
+
+def claimed(text: str) -> set[tuple[str, str]]:
+    """Pairs in such a table. Where PyTorch was there, nobody has to try without it."""
+    rows = [[cell.strip() for cell in one.strip("| ").split("|")] for one in text.strip().splitlines()[2:]]
+    return {(row[0], torch) for row in rows for torch in (*row[-1].split(", "), WITHOUT)}
 
 
 if __name__ == "__main__":
