@@ -200,7 +200,10 @@ def anchors(text: str) -> set[str]:
 
 
 def test_configuration_of_the_manual_is_valid(tmp_path):
-    (example,) = blocks("toml")
     file = tmp_path / "pyproject.toml"
-    file.write_text(example, encoding="utf-8")
-    assert load_config(file)["seeds"] == 3
+    found = {}
+    for example in blocks("toml"):
+        file.write_text(example, encoding="utf-8")
+        found |= load_config(file)
+    assert found["seeds"] == 3
+    assert dict(found["quarantine"])
