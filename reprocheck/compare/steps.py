@@ -6,7 +6,7 @@ histories and the first difference is found by bisection.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,6 +61,10 @@ def compare_steps(
     several = len(keys_a) > 1 and len(a) == len(b)
     if several and _by_optimizer(a, keys_a) == _by_optimizer(b, keys_b):
         return None, True
+    if several:
+        found = _beside_equal_threads(a, b, keys_a, keys_b)
+        if found is not None:
+            return found, False
     first = _first_parting(a, b, common)
     counts = count_steps(a), count_steps(b)
     if first == common:
@@ -157,6 +161,56 @@ def _diverged_generators(a: Records, b: Records, first: int) -> tuple[str, ...]:
             if before[0] != before[1] and start[0] == start[1]:
                 has_diverged.append(kind.removeprefix("rng "))
     return tuple(has_diverged)
+
+
+def _beside_equal_threads(
+    a: Records, b: Records, keys_a: Sequence[str], keys_b: Sequence[str]
+) -> StepDifference | None:
+    """The first difference in what is left without the optimizers that threads stepped alike in both runs: theirs come
+    in an order of their own. None where no optimizer is one of these, or where what is left does not show it."""
+    streams = _of_threads(a, keys_a), _of_threads(b, keys_b)
+    equal = [Counter(one.values()) for one in streams]
+    alike = equal[0] & equal[1]
+    rest = []
+    for data, own in zip((a, b), streams, strict=True):
+        free, dropped = Counter(alike), set()
+        for optimizer, stream in own.items():
+            if free[stream] > 0:
+                free[stream] -= 1
+                dropped.add(optimizer)
+        rest.append([one for one in records(data) if STEP_HEADER.unpack_from(one)[1] not in dropped])
+    if not alike or len(rest[0]) != len(rest[1]):
+        return None
+    for left, right in zip(*rest, strict=True):
+        kind = _first_kind(left, right, also_absent=True)
+        if kind is not None:
+            headers = STEP_HEADER.unpack_from(left), STEP_HEADER.unpack_from(right)
+            return StepDifference(
+                step=max(number for number, *_ in headers),
+                kind=kind,
+                in_tail=bool(headers[0][2] & FLAG_TAIL),
+                counts=(count_steps(a), count_steps(b)),
+                hyperparameters=_differs(left, right, "hyperparameters"),
+            )
+    return None
+
+
+def _of_threads(data: Records, keys: Sequence[str]) -> dict[int, bytes]:
+    """The steps of each optimizer that threads stepped, as far as they decide."""
+    deciding = [index for index, kind in enumerate(STEP_KINDS) if kind in DECIDING_KINDS]
+    found: dict[int, list[bytes]] = defaultdict(list)
+    others = set()
+    for record in records(data):
+        _, optimizer, flags, _ = STEP_HEADER.unpack_from(record)
+        if flags & FLAG_THREAD and not flags & (FLAG_BACKWARD | FLAG_TAIL):
+            found[optimizer] += [bytes(digest_at(record, index)) for index in deciding]
+        else:
+            others.add(optimizer)
+    return {
+        optimizer: (keys[optimizer] if optimizer < len(keys) else "").encode() + b"".join(steps)
+        for optimizer, steps in found.items()
+        if optimizer not in others
+    }
 
 
 def _by_optimizer(data: Records, keys: Sequence[str]) -> object:

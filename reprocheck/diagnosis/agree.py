@@ -8,6 +8,8 @@ from reprocheck.compare.runs import compare, cut
 from reprocheck.model import Divergence, Evidence, Request
 from reprocheck.model.kinds import Stage
 
+_STAGES = tuple(Stage)
+
 
 def has_step(divergence: Divergence) -> bool:
     """Whether the difference stands at a step; a checkpoint does where it was called in the main thread."""
@@ -28,6 +30,14 @@ def first_difference(a: Evidence, b: Evidence, request: Request, limit: int | No
     if limit is not None:
         a, b, request = cut(a, limit), cut(b, limit), replace(request, compare=())
     return compare(a, b, request).divergence
+
+
+def when(divergence: Divergence | None) -> tuple[float, int]:
+    """Where a difference stands in run order."""
+    if divergence is None:
+        return float("inf"), 0
+    step = 0.0 if divergence.stage == Stage.INIT and divergence.step is None else divergence.step
+    return float("inf") if step is None else float(step), _STAGES.index(divergence.stage)
 
 
 def equal_generators(a: Evidence, b: Evidence) -> bool:

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reprocheck.diagnosis.agree import equal_generators, first_difference
+from reprocheck.diagnosis.agree import equal_generators, first_difference, when
 from reprocheck.diagnosis.attribution.attribute import Attributor
-from reprocheck.diagnosis.attribution.environment import when
+from reprocheck.diagnosis.attribution.log import CONTROLS
 from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.follow import follow_drift
 from reprocheck.diagnosis.further_causes import FurtherCause, try_clock, try_without
@@ -35,6 +35,8 @@ ENOUGH_FOR_ANOTHER = 4
 """Runs that another round takes at least."""
 MOST_RACES = 2
 """What may mend a race, tried with what comes from outside held constant."""
+MOST_BEHIND = 5
+"""Runs that look for a cause that a working fix leaves unexplained."""
 DECIDING = ("clock-loop", "clock-branch", "clock-choice")
 """Patterns of source lines where a clock decides: two runs may decide alike by chance."""
 
@@ -103,6 +105,10 @@ def explain_difference(
         done = any(trial.works for trial in trials)
     if _is_refuted(rounds, trials):
         rounds[0], done = _without_lines(rounds[0]), False
+    unexplained = ""
+    if done:
+        rounds, trials, unexplained = _behind(runner, rounds, trials, hits, a, b)
+        done = any(trial.works for trial in trials)
     further = _further_causes(runner, rounds, trials, hits, a, b) if done else ()
     rounds += [_further(rounds[0], one) for one in further if one.attribution is not None]
     hidden = _hidden(planner, runner, rounds, _constant(runner, trials) if done else None, (a, b))
@@ -118,7 +124,7 @@ def explain_difference(
         not_done=(
             *rounds[0].seen.not_done,
             *not_done(rounds[0].seen, runner),
-            *_may_remain(runner, rounds, done, further),
+            *_may_remain(runner, rounds, done, further, unexplained),
         ),
     )
     found = _settled(_found(rounds, _edits(trials)), trials)
@@ -265,6 +271,72 @@ def _what_remains(
     return None, agree is True
 
 
+def _behind(
+    runner: ExperimentRunner,
+    rounds: Sequence[_Round],
+    trials: Sequence[Trial],
+    hits: tuple[SourceHit, ...],
+    a: Evidence,
+    b: Evidence,
+) -> tuple[list[_Round], list[Trial], str]:
+    """What a fix that works leaves unexplained, looked at with the causes that are known held constant: a cause that
+    was shown, and that a difference of another one hid; a difference between equal runs that no known cause makes.
+    The causes and the trials after that, and what is still unexplained."""
+    working = next(trial for trial in trials if trial.works)
+    unnamed = next((one for one in rounds if len(rounds) > 1 and not _is_shown(one)), None)
+    if unnamed is not None:
+        why = "the line of one cause was not found"
+        own = {remedy for case in unnamed.cases for remedy in remedies(case)}
+        kept = tuple(remedy for remedy in working.remedies if remedy not in own)
+    elif _differs_unexplained(rounds):
+        why = "runs with everything equal differed, which the causes that are known do not explain"
+        kept = working.remedies
+    else:
+        return list(rounds), list(trials), ""
+    pair, made = _pair_that_differs(runner, sum(map(hold_of, kept), Hold()), a)
+    if unnamed is None:
+        agreed = working.agreed + made - (pair is not None)
+        counted = replace(working, agreed=agreed, runs=working.runs + made)
+        trials = [counted if trial is working else trial for trial in trials]
+    difference = None if pair is None else first_difference(*pair, runner.request, None)
+    if pair is None or difference is None or runner.left < 2:
+        return list(rounds), list(trials), why
+    runner.hold = sum(map(hold_of, kept), Hold())
+    found, _ = _look(runner, *pair, difference, hits, again=True)
+    if not _is_shown(found) or _is_known(found, rounds):
+        return list(rounds), list(trials), why
+    rounds = [*(one for one in rounds if one is not unnamed), found]
+    if unnamed is None:
+        tried = _try_fixes(runner, rounds, a, b)
+        trials = [*(trial for trial in trials if trial not in tried.trials), *tried.trials]
+    return rounds, list(trials), ""
+
+
+def _differs_unexplained(rounds: Sequence[_Round]) -> bool:
+    """Plain runs differed, and what is known to be responsible was equal in them."""
+    controls = [arm for one in rounds[:1] for arm in one.attribution.arms if arm.name in CONTROLS]
+    return any(arm.differed for arm in controls) and all(
+        one.attribution.kind == AttributionKind.AMBIENT and "heap contents" not in one.attribution.factors
+        for one in rounds
+    )
+
+
+def _pair_that_differs(
+    runner: ExperimentRunner, hold: Hold, a: Evidence
+) -> tuple[tuple[Evidence, Evidence] | None, int]:
+    """Two of a few equal runs with this held constant that differ, if any do; and how many runs were made."""
+    first, made = None, 0
+    while made < MOST_BEHIND and runner.left > ENOUGH_FOR_ANOTHER:
+        ran = runner.run("is there another cause?", [runner.spec(a, hold=hold, against=())])[0]
+        made += 1
+        if not isinstance(ran, Evidence):
+            break
+        if first is not None and runner.agree(first, ran, None) is False:
+            return (first, ran), made
+        first = ran if first is None else first
+    return None, made
+
+
 def _is_refuted(rounds: Sequence[_Round], trials: Iterable[Trial]) -> bool:
     """One line was shown to be enough, and yet runs differ with constant answers there: it was luck."""
     attribution = rounds[0].attribution
@@ -356,9 +428,15 @@ def _further(first: _Round, found: FurtherCause) -> _Round:
 
 
 def _may_remain(
-    runner: ExperimentRunner, rounds: Sequence[_Round], done: bool, further: Iterable[FurtherCause]
+    runner: ExperimentRunner,
+    rounds: Sequence[_Round],
+    done: bool,
+    further: Iterable[FurtherCause],
+    unexplained: str,
 ) -> tuple[NotCompared, ...]:
     """That what was shown need not be all."""
+    if unexplained:
+        return (NotCompared(what="further causes", reason=f"other causes may remain: {unexplained}"),)
     not_tried = "; ".join(one.not_tried for one in further if one.not_tried)
     if not_tried:
         return (NotCompared(what="further causes", reason=f"other causes may remain: {not_tried}"),)
@@ -437,7 +515,7 @@ def _excluded(attribution: Attribution) -> tuple[str, ...]:
 
 _NARROWING = re.compile(r"frozen .* at (one line|\d+ lines)$")
 """Experiments that look for the lines: the lines show what they come to."""
-_OWN_ARMS = frozenset({"control", "later control", "without earlier files"})
+_OWN_ARMS = frozenset({*CONTROLS, "without earlier files"})
 """Experiments that another sentence describes."""
 _ENVIRONMENT = frozenset({"hash seed", "heap contents", "directory order", "switch interval", "temporary directory"})
 

@@ -8,7 +8,7 @@ from itertools import islice
 from reprocheck.model import Evidence, Seeding
 from reprocheck.model.explanation import LedgerEntry
 from reprocheck.model.kinds import SourceKind
-from reprocheck.protocol import EMPTY_DIGEST, STEP_KINDS, count_steps, digest_at, records
+from reprocheck.protocol import EMPTY_DIGEST, FLAG_THREAD, STEP_HEADER, STEP_KINDS, count_steps, digest_at, records
 
 GLOBAL = ("python", "numpy", "torch", "cuda")
 ENTROPY = "entropy"
@@ -53,7 +53,7 @@ def used(run: Evidence) -> tuple[str, ...]:
 def steps_until_all_used(run: Evidence, least: int) -> int | None:
     """The number of steps, at least so many, after which every generator had been used that the run used at all. None:
     only the whole run shows that."""
-    if count_steps(run.steps) <= least:
+    if count_steps(run.steps) <= least or _is_stepped_by_threads(run):
         return None
     needed = least
     for name in used(run):
@@ -65,6 +65,11 @@ def steps_until_all_used(run: Evidence, least: int) -> int | None:
             return None
         needed = max(needed, first + 1)
     return needed if needed < count_steps(run.steps) else None
+
+
+def _is_stepped_by_threads(run: Evidence) -> bool:
+    """Threads took steps: which are the first so many depends on their timing."""
+    return any(STEP_HEADER.unpack_from(record)[2] & FLAG_THREAD for record in records(run.steps))
 
 
 def drawn_unseeded(seeded: Evidence, unseeded: Evidence, limit: int | None) -> tuple[str, ...]:

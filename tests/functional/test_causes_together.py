@@ -353,3 +353,56 @@ def test_unwritten_memory_beside_a_clock(tmp_path: Path) -> None:
     answer = explained(MEMORY_AND_CLOCK, tmp_path)
     assert sorted(causes(answer)) == [("clock-or-pid-seed", 9, "high"), ("empty-buffer", 6, "high")]
     assert working_fixes(answer) == [2]
+
+
+LISTING_AND_ANOTHER = """\
+import os
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x = torch.tensor([[float(name)] for name in os.listdir("parts")])
+run = os.environ["REPROCHECK_RUN"]
+noise = {noise}
+model = nn.Linear(1, 1)
+opt = torch.optim.SGD(model.parameters(), lr=1e-3)
+for _ in range(4):
+    opt.zero_grad()
+    (model(x{first}).pow(2).mean() * (1 + {later})).backward()
+    opt.step()
+"""
+
+
+def _with_parts(folder: Path) -> Path:
+    (folder / "parts").mkdir()
+    for number in range(9):
+        (folder / "parts" / str(number)).write_text("")
+    return folder
+
+
+def test_what_comes_first_has_a_cause_though_all_runs_differ_later(tmp_path: Path) -> None:
+    noise = "int.from_bytes(run.encode(), 'big') % 9973"
+    source = LISTING_AND_ANOTHER.format(noise=noise, first="", later="noise")
+    answer = explained(source, _with_parts(tmp_path))
+    assert causes(answer) == [("listdir-order", 6, "high")]
+    assert "intrinsic" in [one["kind"] for one in answer["explanation"]["further"]]
+    assert working_fixes(answer) == []
+    assert "other causes may remain" in str(answer["explanation"]["not_done"])
+
+
+def test_a_difference_between_equal_runs_is_not_explained_by_a_factor(tmp_path: Path) -> None:
+    """With the listing sorted, runs agree: one of the runs with everything equal had differed nevertheless."""
+    source = LISTING_AND_ANOTHER.format(noise="float(run.endswith('x01'))", first=" + noise", later="0")
+    answer = explained(source, _with_parts(tmp_path))
+    assert causes(answer) == [("listdir-order", 6, "high")]
+    (works,) = [one for one in answer["explanation"]["trials"] if one["mends"]]
+    assert works["runs"] > 2
+    reasons = [one["reason"] for one in answer["explanation"]["not_done"]]
+    assert any(one.startswith("other causes may remain: runs with everything equal differed") for one in reasons)
+
+
+def test_a_fix_after_which_equal_runs_still_differ_is_none(tmp_path: Path) -> None:
+    source = LISTING_AND_ANOTHER.format(noise="float(run.endswith(('x01', 'x08')))", first=" + noise", later="0")
+    answer = explained(source, _with_parts(tmp_path))
+    assert working_fixes(answer) == []
+    assert "other causes may remain" in str(answer["explanation"]["not_done"])

@@ -256,3 +256,22 @@ def test_reordered_optimizers_do_not_hide_other_parameters_at_the_end() -> None:
         encode([*first, tail(parameters="z")]), encode([*second, tail(parameters="y")]), ("p", "q"), ("q", "p")
     )
     assert found is not None
+
+
+def test_threads_that_stepped_alike_are_no_first_difference() -> None:
+    """What the main thread does after them is."""
+    x = lambda o: of("x", 0, o, flags=FLAG_THREAD, batch="1")  # noqa: E731
+    y = lambda o: of("y", 0, o, flags=FLAG_THREAD, batch="2")  # noqa: E731
+    a = encode([x(0), y(1), of("z", 0, 2, batch="3"), of("z", 1, 2, batch="3")])
+    b = encode([y(0), x(1), of("z", 0, 2, batch="3"), of("z", 1, 2, batch="4")])
+    found, _ = compare_steps(a, b, ("kx", "ky", "kz"), ("ky", "kx", "kz"))
+    assert found is not None
+    assert (found.step, found.kind) == (3, "batch")
+
+
+def test_a_thread_that_stepped_otherwise_is_where_runs_differ() -> None:
+    a = encode([of("x", 0, 0, flags=FLAG_THREAD), of("y", 0, 1, flags=FLAG_THREAD), of("z", 0, 2)])
+    b = encode([of("y", 9, 0, flags=FLAG_THREAD), of("x", 0, 1, flags=FLAG_THREAD), of("z", 0, 2)])
+    found, _ = compare_steps(a, b, ("kx", "ky", "kz"), ("ky", "kx", "kz"))
+    assert found is not None
+    assert (found.step, found.kind) == (1, "gradients")

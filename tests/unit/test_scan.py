@@ -54,7 +54,14 @@ FOUND = {
     ],
     "sampler-without-epoch": ["sampler = DistributedSampler(data)", "s = DistributedSampler(data, shuffle=True)"],
     "epoch-loop": ["for epoch in range(3):\n    for x in loader:\n        loss(x).backward()"],
-    "id-sort": ["x = sorted(modules, key=id)", "modules.sort(key=id)"],
+    "id-sort": [
+        "x = sorted(modules, key=id)",
+        "modules.sort(key=id)",
+        "x = sorted(ps, key=lambda p: (p.ndim, id(p)))",
+        "by_id = {id(m): m for m in modules}\nfor k in sorted(by_id):\n    use(by_id[k])",
+        "x = sorted(map(id, modules))",
+        "place = id(x) % 8",
+    ],
     "hashseed-assignment": [
         "import os\nos.environ['PYTHONHASHSEED'] = '0'",
         "import os\nos.environ.setdefault('PYTHONHASHSEED', '0')",

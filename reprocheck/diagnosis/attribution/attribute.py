@@ -66,6 +66,9 @@ class Attributor:
         if not outcomes:
             note = "it did not come back in the further runs"
             return log.answer(AttributionKind.UNCLEAR, rate=(1, 1), note=note)
+        first = None if all(outcomes) else self._what_comes_first()
+        if first is not None:
+            return first
         if all(outcomes):
             return responsible_factors(log) or log.answer(
                 AttributionKind.UNCLEAR,
@@ -78,6 +81,24 @@ class Attributor:
         if found is not None:
             return replace(found, rate=log.rate())
         return log.answer(AttributionKind.INTRINSIC, rate=log.rate())
+
+    def _what_comes_first(self) -> Attribution | None:
+        """Where runs with every environment factor equal differ, too, but only later in the run: what differs first has
+        a cause of its own. Once that is held constant, the later difference is the next one to look at."""
+        log = self._log
+        arms = log.arms[:]
+        log.upto = log.divergence
+        found = responsible_factors(log) if all(log.outcomes_upto()) else None
+        log.upto = None
+        if found is None or found.hold is None:
+            log.arms = arms
+            return None
+        log.rest = next(
+            (one, twin)
+            for one, twin, outcome in reversed(log.plain)
+            if outcome is False and isinstance(one, Evidence) and isinstance(twin, Evidence)
+        )
+        return found
 
     def beside_races(self, races: Sequence[Hold]) -> Attribution | None:
         """Whether there is a race and another cause. `races`: what may mend a race, the likeliest first."""

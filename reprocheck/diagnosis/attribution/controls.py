@@ -16,14 +16,14 @@ def compare_controls(log: ExperimentLog) -> None:
         log.plain.append((log.a, log.b, False))
     for twin, original in ((log.seen.first, log.a), (log.seen.second, log.b)):
         if twin is not None:
-            log.plain.append((original, twin, runner.agree(original, twin, log.limit)))
+            log.plain.append((original, twin, log.agree(original, twin)))
     originals = [log.a] if not log.plain else []
     if len(log.plain) == 1 and log.plain[0][2] is True:
         originals = [log.b if log.plain[0][0] is log.a else log.a]
     for original in originals:
         if runner.left > RESERVED:
             twin_run = runner.run("control", [runner.spec(original, limit=log.limit, against=(original,))])[0]
-            log.plain.append((original, twin_run, runner.agree(original, twin_run, log.limit)))
+            log.plain.append((original, twin_run, log.agree(original, twin_run)))
             made += 1
     log.arm("control", EQUAL_FACTORS, made, [outcome for _, _, outcome in log.plain])
 
@@ -40,7 +40,7 @@ def still_differs(log: ExperimentLog) -> bool:
     another = log.runner.run("does it still differ?", [log.runner.spec(twin, limit=log.limit, against=(log.a, twin))])[
         0
     ]
-    outcome = log.runner.agree(twin, another, log.limit)
+    outcome = log.agree(twin, another)
     log.plain.append((twin, another, outcome))
     log.arm("later control", LATER_RUNS, 1, [outcome])
     return outcome is not True
@@ -52,7 +52,7 @@ def repeats(log: ExperimentLog) -> bool:
     if log.runner.left <= RESERVED // 2:
         return True
     ran = log.runner.run("control", [log.runner.spec(log.a, limit=log.limit, against=(log.a,))])[0]
-    same = log.runner.agree(log.a, ran, log.limit)
+    same = log.agree(log.a, ran)
     log.plain.append((log.a, ran, same))
     log.arm("later control", LATER_RUNS, 1, [same])
     return same is not False

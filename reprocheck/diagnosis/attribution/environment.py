@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 
-from reprocheck.diagnosis.agree import first_difference
+from reprocheck.diagnosis.agree import first_difference, when
 from reprocheck.diagnosis.attribution.controls import repeats
 from reprocheck.diagnosis.attribution.log import FROZEN_KINDS, RESERVED, ExperimentLog
 from reprocheck.diagnosis.experiments import tmpdir_of, why_failed
 from reprocheck.diagnosis.factors import SmallestSets, Spent
 from reprocheck.model import Divergence, EnvironmentFactors, Evidence
 from reprocheck.model.explanation import Attribution, Hold
-from reprocheck.model.kinds import AttributionKind, Stage
+from reprocheck.model.kinds import AttributionKind
 
 FIELD_OF_FACTOR = {
     "hash seed": "hash_seed",
@@ -26,7 +26,6 @@ OUTSIDE = (*FROZEN_KINDS, "leftover", "seeding", "intrinsic")
 """What cannot be responsible where runs agree as soon as every environment factor is equal."""
 SUSPICIOUS = 3
 """Factors of which each seems enough by itself."""
-_STAGES = tuple(Stage)
 
 
 def responsible_factors(log: ExperimentLog) -> Attribution | None:
@@ -51,14 +50,6 @@ def varied_factors(log: ExperimentLog) -> list[str]:
     return varied
 
 
-def when(divergence: Divergence | None) -> tuple[float, int]:
-    """Where a difference stands in run order."""
-    if divergence is None:
-        return float("inf"), 0
-    step = 0.0 if divergence.stage == Stage.INIT and divergence.step is None else divergence.step
-    return float("inf") if step is None else float(step), _STAGES.index(divergence.stage)
-
-
 class _FactorExperiments:
     def __init__(self, log: ExperimentLog) -> None:
         self._log = log
@@ -80,7 +71,7 @@ class _FactorExperiments:
             responsible,
             sets=tuple(sets),
             excluded=OUTSIDE,
-            sure=log.outcomes.count(True) > 1,
+            sure=log.outcomes_upto().count(True) > 1,
             hold=self._equal(responsible) if search.complete else None,
         )
 
@@ -103,11 +94,11 @@ class _FactorExperiments:
         spec = runner.spec(reference, limit=log.limit, ambient=ambient, against=(log.a, log.b))
         names = " and the ".join(factors)
         ran = runner.run(f"does it depend on the {names}?", [spec])[0]
-        same = runner.agree(log.a, ran, log.limit)
+        same = log.agree(log.a, ran)
         question = f"does changing only the {names} change it?"
         log.arm(" and ".join(factors), question, 1, [same], why_failed(ran))
         if same is False:
-            self._turned = runner.agree(ran, log.b, log.limit)
+            self._turned = log.agree(ran, log.b)
             effect = first_difference(log.a, ran, runner.request, log.limit) if isinstance(ran, Evidence) else None
             if effect is not None:
                 self._effects[frozenset(factors)] = effect

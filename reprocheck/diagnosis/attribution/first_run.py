@@ -78,8 +78,8 @@ def _as_at_first(log: ExperimentLog, found: Sequence[Leftover], later: Evidence)
         instruments=Instruments(ledger=True),
     )
     ran = runner.run("does it agree with the first run where no run has left a file?", [spec])[0]
-    same = runner.agree(log.a, ran, log.limit)
-    differs = runner.agree(later, ran, log.limit) is False
+    same = log.agree(log.a, ran)
+    differs = log.agree(later, ran) is False
     question = "does a run without files of earlier ones agree with the first run, and differ from later ones?"
     outcome = same and differs if same is not None else None
     log.arm("without earlier files", question, 1, [outcome], why_failed(ran))

@@ -64,7 +64,7 @@ def _agrees(log: ExperimentLog, frozen: Ran, places: Sequence[_Place], text: str
     question = f"does it agree with {text}?"
     spec = log.runner.spec(log.a, limit=log.limit, hold=log.runner.hold + Hold(frozen=items), against=(frozen,))
     ran = log.runner.run(question, [spec])[0]
-    same = log.runner.agree(frozen, ran, log.limit)
+    same = log.agree(frozen, ran)
     kinds = " and ".join(dict.fromkeys(kind for kind, _ in places))
     where = f"{len(places)} lines" if len(places) > 1 else "one line"
     log.arm(f"frozen {kinds} at {where}", question, 1, [same], why_failed(ran))

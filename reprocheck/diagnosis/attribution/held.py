@@ -74,18 +74,18 @@ class HoldExperiments:
 
         ran: list[Ran] = []
         ran = runner.run(question, [spec(log.a), spec(log.a)])
-        outcomes = [runner.agree(ran[0], ran[1], log.limit)]
+        outcomes = [log.agree(ran[0], ran[1])]
         if outcomes[0]:
             is_varied = runner.left > 1 and varied_factors(log)
             other = runner.run(question, [spec(log.b)])[0] if is_varied else None
-            across = None if other is None else runner.agree(ran[0], other, log.limit)
+            across = None if other is None else log.agree(ran[0], other)
             if across:
                 outcomes.append(True)
             elif across is False and isinstance(ran[0], Evidence) and isinstance(other, Evidence):
                 log.rest = ran[0], other
         while all(outcomes) and log.luck(outcomes) > LUCK and runner.left > RESERVED and len(ran) < 2 + MOST_REPEATS:
             ran += runner.run(question, [spec(log.a)])
-            outcomes.append(runner.agree(ran[0], ran[-1], log.limit))
+            outcomes.append(log.agree(ran[0], ran[-1]))
         arm = log.arm(name, question, len(ran), outcomes, why_failed(*ran))
         one, twin, *_ = ran
         if not arm.same:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from reprocheck.diagnosis.agree import limit_of
+from reprocheck.diagnosis.agree import first_difference, limit_of, when
 from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.replay import Replay
 from reprocheck.evidence.run import Ran
@@ -15,6 +15,8 @@ from reprocheck.model.kinds import OriginKind, SourceKind
 
 FROZEN_KINDS = ("unseeded", "entropy", "pid", "clock")
 """What can be held constant, the likeliest first."""
+CONTROLS = ("control", "later control")
+"""The experiments with everything equal."""
 RESERVED = 4
 """Runs left for trying fixes."""
 EQUAL_FACTORS = "does it differ with every environment factor equal?"
@@ -32,6 +34,8 @@ class ExperimentLog:
     seen: Replay
     limit: int | None = field(init=False)
     """How many steps a further run has to make."""
+    upto: Divergence | None = None
+    """Experiments ask only whether runs agree up to there. None: within `limit`."""
     plain: list[tuple[Ran, Ran, bool | None]] = field(default_factory=list)
     """Pairs with every environment factor equal, and whether they agree."""
     arms: list[Arm] = field(default_factory=list)
@@ -45,6 +49,27 @@ class ExperimentLog:
     def outcomes(self) -> list[bool]:
         """Of plain pairs: whether they agree."""
         return [outcome for _, _, outcome in self.plain if outcome is not None]
+
+    def outcomes_upto(self) -> list[bool]:
+        """The same, where what comes later than `upto` counts as equal."""
+        found = []
+        for one, twin, outcome in self.plain:
+            if outcome is False and self.upto is not None and isinstance(one, Evidence) and isinstance(twin, Evidence):
+                found.append(self._parts_later(one, twin))
+            elif outcome is not None:
+                found.append(outcome)
+        return found
+
+    def agree(self, one: Ran, other: Ran) -> bool | None:
+        """Whether two runs agree up to where the difference in question stands."""
+        same = self.runner.agree(one, other, self.limit)
+        if same is False and self.upto is not None and isinstance(one, Evidence) and isinstance(other, Evidence):
+            return self._parts_later(one, other)
+        return same
+
+    def _parts_later(self, one: Evidence, other: Evidence) -> bool:
+        parts = first_difference(one, other, self.runner.request, self.limit)
+        return parts is not None and when(parts) > when(self.upto)
 
     @property
     def is_settled(self) -> bool:

@@ -166,14 +166,45 @@ def _hash(source: Source, call: ast.Call) -> Iterator[SourceHit]:
 
 
 def _by_id(source: Source, call: ast.Call) -> Iterator[SourceHit]:
+    if _is_id(source, call) and isinstance(source.parent(call), ast.BinOp):
+        yield source.hit("id-sort", call)  # `id(x) % 8` places x
+    if last_name(call) not in ("sorted", "sort", "min", "max"):
+        return
     key = keyword(call, "key")
-    if key is not None and source.name(key) == "id" and last_name(call) in ("sorted", "sort", "min", "max"):
-        given, form = call.args[0] if call.args else None, "list({})"
+    given, form = call.args[0] if call.args else None, "list({})"
+    is_of_ids = given is not None and _is_of_ids(source, given)
+    if (key is not None and _has_id(source, key)) or is_of_ids:
         if isinstance(given, ast.Call) and last_name(given) in ("set", "frozenset") and len(given.args) == 1:
             given, form = given.args[0], "list(dict.fromkeys({}))"
         text = text_of(source, given) if given is not None else ""
-        plain = last_name(call) == "sorted" and len(call.keywords) == 1 and text
+        only_by_id = is_of_ids or (key is not None and source.name(key) == "id")
+        plain = last_name(call) == "sorted" and only_by_id and len(call.keywords) <= 1 and text
         yield source.hit("id-sort", call, replace(source, call, form.format(text)) if plain else None)
+
+
+def _has_id(source: Source, key: ast.expr) -> bool:
+    """`id`, or a lambda that calls it: `lambda p: (p.ndim, id(p))`."""
+    if source.name(key) == "id":
+        return True
+    return isinstance(key, ast.Lambda) and any(_is_id(source, node) for node in ast.walk(key.body))
+
+
+def _is_id(source: Source, node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and source.name(node.func) == "id" and len(node.args) == 1
+
+
+def _is_of_ids(source: Source, given: ast.expr) -> bool:
+    """A collection of ids, or a dict that has them as keys."""
+    if isinstance(given, ast.Call) and isinstance(given.func, ast.Attribute) and given.func.attr in ("keys", "items"):
+        given = given.func.value
+    for node in (given, *source.bound(given)):
+        if isinstance(node, ast.DictComp) and _is_id(source, node.key):
+            return True
+        if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)) and _is_id(source, node.elt):
+            return True
+        if isinstance(node, ast.Call) and last_name(node) == "map" and node.args and source.name(node.args[0]) == "id":
+            return True
+    return False
 
 
 def _listing(source: Source, call: ast.Call) -> Iterator[SourceHit]:
