@@ -392,7 +392,7 @@ def test_what_comes_first_has_a_cause_though_all_runs_differ_later(tmp_path: Pat
 
 def test_a_difference_between_equal_runs_is_not_explained_by_a_factor(tmp_path: Path) -> None:
     """With the listing sorted, runs agree: one of the runs with everything equal had differed nevertheless."""
-    source = LISTING_AND_ANOTHER.format(noise="float(run.endswith('x01'))", first=" + noise", later="0")
+    source = LISTING_AND_ANOTHER.format(noise="float(run.endswith('s0r0'))", first=" + noise", later="0")
     answer = explained(source, _with_parts(tmp_path))
     assert causes(answer) == [("listdir-order", 6, "high")]
     (works,) = [one for one in answer["explanation"]["trials"] if one["mends"]]
@@ -402,7 +402,7 @@ def test_a_difference_between_equal_runs_is_not_explained_by_a_factor(tmp_path: 
 
 
 def test_a_fix_after_which_equal_runs_still_differ_is_none(tmp_path: Path) -> None:
-    source = LISTING_AND_ANOTHER.format(noise="float(run.endswith(('x01', 'x08')))", first=" + noise", later="0")
+    source = LISTING_AND_ANOTHER.format(noise="float(run.endswith(('s0r0', 'x08')))", first=" + noise", later="0")
     answer = explained(source, _with_parts(tmp_path))
     assert working_fixes(answer) == []
     assert "other causes may remain" in str(answer["explanation"]["not_done"])
