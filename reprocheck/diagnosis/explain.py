@@ -107,8 +107,9 @@ def explain_difference(
         rounds[0], done = _without_lines(rounds[0]), False
     unexplained = ""
     if done:
+        had_worked = any(trial.works for trial in trials)
         rounds, trials, unexplained = _behind(runner, rounds, trials, hits, a, b)
-        done = any(trial.works for trial in trials)
+        done = not had_worked or any(trial.works for trial in trials)
     further = _further_causes(runner, rounds, trials, hits, a, b) if done else ()
     rounds += [_further(rounds[0], one) for one in further if one.attribution is not None]
     hidden = _hidden(planner, runner, rounds, _constant(runner, trials) if done else None, (a, b))
@@ -282,26 +283,29 @@ def _behind(
     """What a fix that works leaves unexplained, looked at with the causes that are known held constant: a cause that
     was shown, and that a difference of another one hid; a difference between equal runs that no known cause makes.
     The causes and the trials after that, and what is still unexplained."""
-    working = next(trial for trial in trials if trial.works)
+    working = next((trial for trial in trials if trial.works), None)
     unnamed = next((one for one in rounds if len(rounds) > 1 and not _is_shown(one)), None)
     if unnamed is not None:
         why = "the line of one cause was not found"
         own = {remedy for case in unnamed.cases for remedy in remedies(case)}
+        if working is None:
+            return list(rounds), list(trials), why
         kept = tuple(remedy for remedy in working.remedies if remedy not in own)
     elif _differs_unexplained(rounds):
         why = "runs with everything equal differed, which the causes that are known do not explain"
-        kept = working.remedies
+        kept = () if working is None else working.remedies
     else:
         return list(rounds), list(trials), ""
-    pair, made = _pair_that_differs(runner, sum(map(hold_of, kept), Hold()), a)
-    if unnamed is None:
+    hold = sum(map(hold_of, kept), Hold()) if working is not None else runner.hold
+    pair, made = _pair_that_differs(runner, hold, a)
+    if unnamed is None and working is not None:
         agreed = working.agreed + made - (pair is not None)
         counted = replace(working, agreed=agreed, runs=working.runs + made)
         trials = [counted if trial is working else trial for trial in trials]
     difference = None if pair is None else first_difference(*pair, runner.request, None)
     if pair is None or difference is None or runner.left < 2:
         return list(rounds), list(trials), why
-    runner.hold = sum(map(hold_of, kept), Hold())
+    runner.hold = hold
     found, _ = _look(runner, *pair, difference, hits, again=True)
     if not _is_shown(found) or _is_known(found, rounds):
         return list(rounds), list(trials), why

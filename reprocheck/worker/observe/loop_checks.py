@@ -72,7 +72,7 @@ class _Steps:
 
 
 class LoopChecks(Listener):
-    """Watches one run."""
+    """Watches one run. Threads train, too: what is walked through is a copy."""
 
     def __init__(self, recorder: Recorder, top_models: TopModels, sites: Sites) -> None:
         self._recorder = recorder
@@ -125,7 +125,7 @@ class LoopChecks(Listener):
         """Before each backward pass."""
         self.gradients_taken()
         self._in_backward = True
-        for steps in self._optimizers.values():
+        for steps in list(self._optimizers.values()):
             steps.backwards += 1
             if not steps.is_zeroed:
                 with quietly(_alive(steps.followed)):
@@ -133,13 +133,13 @@ class LoopChecks(Listener):
 
     def gradients_taken(self) -> None:
         """By a backward pass, or by torch.autograd.grad: what was called before it was used."""
-        for model in self._models.values():
+        for model in list(self._models.values()):
             model.unused.clear()
 
     def backward_ended(self) -> None:
         """After it: what it added is no zeroing."""
         self._in_backward = False
-        for steps in self._optimizers.values():
+        for steps in list(self._optimizers.values()):
             if not steps.is_zeroed:
                 alive = _alive(steps.followed)
                 with quietly(alive):
@@ -192,7 +192,7 @@ class LoopChecks(Listener):
             self._never_updated()
             self._report_unheld()
             if not was_stopped:
-                for root, model in self._models.items():
+                for root, model in list(self._models.items()):
                     self._unused_at_the_end(root, model)
         if self._facts:
             self._recorder.line(FACT_RECORD, facts=[self._as_record(fact) for fact in self._facts.values()])
@@ -201,7 +201,7 @@ class LoopChecks(Listener):
 
     def _look_at_models(self, optimizer: torch.optim.Optimizer) -> None:
         held: set[int] | None = None
-        for root, model in self._models.items():
+        for root, model in list(self._models.items()):
             if not model.called:
                 continue
             if True in model.called:
@@ -216,17 +216,17 @@ class LoopChecks(Listener):
 
     def _look_at_gradients(self) -> None:
         """Who has one, and whether an optimizer holds it by now."""
-        for optimizer in self._optimizers:
+        for optimizer in list(self._optimizers):
             self._hold(optimizer)
             self._graded.update(id(p) for p in _held(optimizer) if p.grad is not None)
-        for root in self._models:
+        for root in list(self._models):
             module = root.module()
             for parameter in module.parameters() if module is not None else ():
                 if parameter.grad is not None and not self._is_held(parameter):
                     self._unheld[id(parameter)] = weakref.ref(parameter)
 
     def _report_unheld(self) -> None:
-        found = [p for one in self._unheld.values() if (p := one()) is not None and not self._is_held(p)]
+        found = [p for one in list(self._unheld.values()) if (p := one()) is not None and not self._is_held(p)]
         if found:
             site = self._made[0].site if self._made else 0
             self._add_at("gradient-without-optimizer", site, [self._top_models.name_of(p) or "" for p in found])
@@ -288,7 +288,7 @@ class LoopChecks(Listener):
         groups = optimizer.param_groups
         return any(
             steps.count and (known is optimizer or any(one is other for one in known.param_groups for other in groups))
-            for known, steps in self._optimizers.items()
+            for known, steps in list(self._optimizers.items())
         )
 
     # How it is reported

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from reprocheck.protocol import THREAD_MARK
 from reprocheck.protocol.child_marks import CALLED, TRAINED
 from reprocheck.worker.bootstrap.heap import HeapFill
 from reprocheck.worker.fingerprint.unobserved import Unobserved, hide_from_compiler, quietly
@@ -171,7 +172,9 @@ class Observer:
             given = [unwrapped(tensor) for tensor in given]
         inputs = [t for t in given if t.grad_fn is None and not made(storage_of(t))]
         feed = self._pending.feed if torch.is_grad_enabled() else self._pending.feed_evaluation
-        feed("batch", root.label.encode() if is_main_thread() else b"", inputs)
+        # The number of a model of a thread is that of its first call, and so means nothing.
+        label = root.label.partition(THREAD_MARK)[0]
+        feed("batch", label.encode() if is_main_thread() else b"", inputs)
         if self.steps.sees_states and torch.is_grad_enabled():
             self._pending.feed("training batch", b"", inputs)  # without evaluations, which belong to no step
 
