@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import audits, evidence, fingerprint, gpu, initialisers, steps, trace
+from benchmarks import audits, collect, evidence, fingerprint, gpu, initialisers, steps, trace
 from benchmarks.figures import Figure, Line, Skipped
 from reprocheck import __version__
 
@@ -27,6 +27,7 @@ BENCHMARKS = {
     "steps": steps.lines,
     "trace": trace.lines,
     "evidence": evidence.lines,
+    "collect": collect.lines,
     "audits": audits.lines,
     "gpu": gpu.lines,
     "initialisers": initialisers.lines,

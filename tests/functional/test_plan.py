@@ -128,3 +128,18 @@ def test_data_that_a_run_reads_is_that_of_the_plan(project: Path) -> None:
     found = reprocheck("collect", "plan", cwd=project)
     assert found.code == 3
     assert "data.txt is not as it was" in found.out
+
+
+@pytest.mark.slow
+def test_submitit_starts_them_as_any_scheduler_would(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    submitit = pytest.importorskip("submitit")
+    assert reprocheck("plan", "train.py:train", "--out", "plan", cwd=project).code == 0
+    monkeypatch.chdir(project)
+    for name in set(os.environ) - set(environment()):
+        monkeypatch.delenv(name)
+    executor = submitit.AutoExecutor(folder=project / "logs", cluster="local")
+    worker = submitit.helpers.CommandFunction([sys.executable, "-m", "reprocheck", "worker", "-q"], verbose=False)
+    jobs = executor.map_array(worker, ["plan/run-0", "plan/run-1"])
+    assert ["COMPLETE" in job.result() for job in jobs] == [True, True]
+    found = reprocheck("collect", "plan", "--format", "json", cwd=project)
+    assert (found.code, found.json()["verdict"]) == (0, "reproducible")

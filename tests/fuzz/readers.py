@@ -12,6 +12,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from reprocheck.commands.attest.json import render_verification
+from reprocheck.commands.attest.statement import make_statement, predicate_digest
+from reprocheck.commands.attest.verify import verify
 from reprocheck.commands.collect.judge import collect
 from reprocheck.commands.cost.measure import step_seconds
 from reprocheck.commands.diff.command import FORMATS as DIFF
@@ -236,14 +239,33 @@ def _of_plans(folder: Path) -> list[Reader]:
     def judge() -> None:
         render_json(collect(place, SilentProgress()), Style())
 
+    judge()
+    statement = folder / "statement.json"
+    statement.write_text(json.dumps(make_statement(str(place), folder)))
+    for_statement: tuple[Change, ...] = (damage, distort_json, _attested)
+
+    def check() -> None:
+        render_verification(verify(statement, SilentProgress()), Style())
+
     return [
         Reader(
             name="plan", path=place / PLAN_FILE, read=lambda: read_plan(place), changes=for_plan, refuses=(NotAPlan,)
         ),
         Reader(name="collected plan", path=place / PLAN_FILE, read=judge, changes=for_plan * 2),
         Reader(name="collected result", path=result, read=judge, changes=for_result * 2),
+        Reader(name="statement", path=statement, read=check, changes=for_statement),
         Reader(name="collected order", path=place / "run-1" / ORDER_FILE, read=judge, changes=(damage, distort_json)),
     ]
+
+
+def _attested(data: bytes, random: Random) -> bytes:
+    """The same of a statement."""
+    try:
+        content = json.loads(distort_json(data, random))
+        content["predicate"]["digest"] = predicate_digest(content["predicate"])
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
+        return data
+    return json.dumps(content).encode()
 
 
 def _signed(data: bytes, random: Random, key: str) -> bytes:

@@ -271,6 +271,16 @@ def test_repeats_of_one_second_saw_one_clock(second: float, is_varied: bool) -> 
     )
 
 
+@pytest.mark.parametrize(("second", "is_said"), [(1002.0, False), (1000.5, True)])
+def test_files_of_runs_side_by_side_are_not_taken_for_equal(second: float, is_said: bool) -> None:
+    folder = plan_here(compare="files")
+    make_result(folder, 0, started=1000.0)
+    make_result(folder, 1, started=second)
+    audit = judged(folder)
+    said = [item.reason for item in audit.not_compared if item.what.startswith("file")]
+    assert said == (["s0r0 and s0r1 ran side by side and wrote over each other's"] if is_said else [])
+
+
 def test_a_worker_refuses_other_code_and_a_second_start() -> None:
     folder = plan_here()
     Path("train.py").write_text("def train(seed=0):\n    return 7\n")

@@ -8,11 +8,13 @@ import itertools
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from reprocheck.commands.collect.classes import MOST as MOST_CLASSES
 from reprocheck.commands.collect.classes import Grouped
+from reprocheck.commands.collect.overlap import side_by_side, without_strangers
 from reprocheck.commands.collect.read import read_result
 from reprocheck.commands.params.audit_findings import weights_findings
 from reprocheck.commands.plan.worker import request_of
@@ -201,6 +203,12 @@ class _Collector:
             seed, summaries, comparisons, request.repeats + request.in_process_repeat, _alone(members)
         )
 
+    @cached_property
+    def _side_by_side(self) -> frozenset[int]:
+        """Of all runs: only where some wrote files they have to be looked at twice."""
+        results = (read_result(self._plan, self._folder, run, self._planner) for run in self._plan.runs)
+        return side_by_side(one for one in results if isinstance(one, Result))
+
     def _lost(self, run: PlannedRun, reason: str) -> Outcome:
         spec = self._planner.spec(run.id, run.seed, run.repeat, EnvironmentFactors())
         spec = replace(spec, directory=self._folder.absolute() / run_folder(run.number))
@@ -213,6 +221,8 @@ class _Collector:
             return outcome, None, None
         try:
             evidence = load_evidence(outcome)
+            if evidence.files and result.run.number in self._side_by_side:
+                evidence = without_strangers(evidence, self._request)
             facts = _class_facts(result, evidence)
         except EvidenceUnreadable as error:
             return replace(outcome, status=Status.LOST, reason=f"is refused: {error.message}"), None, None
