@@ -21,6 +21,8 @@ AUDITS = "audits"
 _LATEST = re.compile(r"latest(?:~([0-9]{1,6}))?")
 FRESH = ".new-"
 """How the name of a folder starts that has no lock yet."""
+_NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]+(-[0-9]+)?")
+"""Of the folder of an audit."""
 REPORT_FILE = "audit.json"
 """The JSON report, in the folder of every finished audit."""
 
@@ -102,7 +104,8 @@ def _give_name(lock: Lock, folder: Path) -> Path:
 
 
 def prune(evidence: Path, keep: int, kind: str = AUDITS, spare: Path | None = None) -> None:
-    """Remove all but the newest `keep` audits. Those under way are not counted, nor removed, nor is `spare`."""
+    """Remove all but the newest `keep` audits. Those under way are not counted, nor removed, nor is `spare`, nor what
+    has not the name of an audit: somebody put it there."""
     try:
         entries = sorted((evidence / kind).iterdir())
     except OSError:
@@ -110,7 +113,7 @@ def prune(evidence: Path, keep: int, kind: str = AUDITS, spare: Path | None = No
     ended = [
         entry
         for entry in entries
-        if not entry.name.startswith(FRESH) and entry.is_dir() and not entry.is_symlink() and not is_held(entry)
+        if _NAME.fullmatch(entry.name) and entry.is_dir() and not entry.is_symlink() and not is_held(entry)
     ]
     for folder in ended[:-keep]:
         if spare is None or folder.name != spare.name:

@@ -38,7 +38,7 @@ def workspace(request: Request, kind: str = AUDITS) -> Iterator[Workspace]:
         with interrupts.deferred():
             clear_leftovers(request.evidence, kind)
             folder, lock = open_audit_folder(request.evidence, kind)
-            stack.callback(_close, lock, request, kind, folder)
+            stack.callback(_close, lock, request, kind, folder, os.stat(folder.parent))
             tmp = stack.enter_context(temporary_folder())
         try:
             interrupts.check()
@@ -50,10 +50,12 @@ def workspace(request: Request, kind: str = AUDITS) -> Iterator[Workspace]:
             raise Interrupted("interrupted", f"the evidence so far is in {_shown(folder)}") from error
 
 
-def _close(lock: Lock, request: Request, kind: str, folder: Path) -> None:
-    with interrupts.deferred():
+def _close(lock: Lock, request: Request, kind: str, folder: Path, place: os.stat_result) -> None:
+    """`place`: where the folder was made. A target may have put a link there, to a folder of the user."""
+    with interrupts.deferred(), suppress(OSError):
         lock.release()
-        prune(request.evidence, request.keep, kind, spare=folder)
+        if os.path.samestat(os.stat(folder.parent), place):
+            prune(request.evidence, request.keep, kind, spare=folder)
 
 
 @contextmanager

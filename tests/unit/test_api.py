@@ -19,8 +19,9 @@ import reprocheck
 from reprocheck.api import ONLY_COMMAND_LINE, Options, make_order, target_text
 from reprocheck.config.options import OPTIONS
 from reprocheck.engine.store import create_audit_folder, prune
+from reprocheck.engine.workspace import workspace
 from reprocheck.errors import UsageError
-from reprocheck.model import Seeding
+from reprocheck.model import Request, Seeding, Target, TargetKind
 
 
 def run(code: str) -> str:
@@ -249,6 +250,25 @@ def test_audits_within_one_second_have_folders_of_their_own(tmp_path: Path) -> N
     assert len(set(folders)) == 3
     prune(tmp_path, 2)
     assert sum(folder.exists() for folder in folders) == 2
+
+
+def test_what_is_no_audit_is_kept_between_audits(tmp_path: Path) -> None:
+    folders = [create_audit_folder(tmp_path) for _ in range(2)]
+    own = folders[0].parent / "0-notes"
+    own.mkdir()
+    prune(tmp_path, 1)
+    assert own.exists()
+    assert sum(folder.exists() for folder in folders) == 1
+
+
+def test_where_a_target_put_a_link_no_audit_is_removed(tmp_path: Path) -> None:
+    evidence, other = tmp_path / "evidence", tmp_path / "other"
+    earlier = [create_audit_folder(other) for _ in range(3)]
+    target = Target(text="t.py", kind=TargetKind.SCRIPT)
+    with workspace(Request(target=target, evidence=evidence, keep=1)) as space:
+        space.folder.parent.rename(tmp_path / "moved")
+        space.folder.parent.symlink_to(other / "audits")
+    assert all(folder.exists() for folder in earlier)
 
 
 def test_render_refuses_a_format_that_is_none() -> None:
