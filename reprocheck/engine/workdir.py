@@ -122,7 +122,7 @@ def leave_out(copy: Path, names: Iterable[str]) -> None:
     own = os.path.realpath(copy)
     for name in names:
         path = copy / name
-        if os.path.realpath(path.parent).startswith(own) and ".." not in path.parts:
+        if Path(os.path.realpath(path.parent)).is_relative_to(own) and ".." not in path.parts:
             path.unlink(missing_ok=True)
 
 

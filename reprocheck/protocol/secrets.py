@@ -6,6 +6,7 @@ that machine learning uses for other things (`max_tokens`, `pad_token`, `tokeniz
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -176,7 +177,9 @@ def mask_file(path: Path, secrets: Iterable[str] = ()) -> None:
     if not any(_masked_block(block, known) != block for block in _blocks(path)):
         return
     fresh = path.with_name(f".{path.name}")
-    with open(fresh, "wb", opener=private) as file:
+    with contextlib.suppress(FileNotFoundError):  # a target may have put a link there
+        os.unlink(fresh)
+    with open(fresh, "xb", opener=private) as file:
         file.writelines(_masked_block(block, known) for block in _blocks(path))
     os.replace(fresh, path)
 
