@@ -5,13 +5,13 @@ activation function takes in what a weight makes. Only for `reprocheck doctor`: 
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
 
 from reprocheck.protocol import LAYERS_RECORD
+from reprocheck.worker.fingerprint.tensor_refs import TensorRef
 from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.observe.listening import Listener
 from reprocheck.worker.observe.top_models import TopModel, TopModels
@@ -56,7 +56,7 @@ class Layers(Listener):
         self._recorder = recorder
         self._top_models = top_models
         self._label = label
-        self._names: dict[int, tuple[weakref.ref[torch.Tensor], str, str]] = {}
+        self._names: dict[int, tuple[TensorRef, str, str]] = {}
         """Of parameters, from when their model was called: it may be gone by the end."""
         self._seen: set[TopModel] = set()
         self._hooks: list[Any] = []
@@ -76,7 +76,7 @@ class Layers(Listener):
         for name, parameter in _parameters(root):
             known = self._names.get(id(parameter))
             if known is None or known[0]() is not parameter:
-                self._names[id(parameter)] = weakref.ref(parameter), self._label(root), name
+                self._names[id(parameter)] = TensorRef(parameter), self._label(root), name
         met: set[str] = set()
         for name, part in module.named_modules():
             if next(part.children(), None) is None and not isinstance(part, torch.jit.ScriptModule):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import functools
-import weakref
 from contextlib import suppress
 from typing import Any
 
 import torch
+
+from reprocheck.worker.fingerprint.tensor_refs import TensorRef
 
 
 class Loads:
     """Watches all modules from now on."""
 
     def __init__(self) -> None:
-        self._loaded: dict[int, weakref.ref[torch.Tensor]] = {}
+        self._loaded: dict[int, TensorRef] = {}
         module_class: Any = torch.nn.Module
         load = module_class._load_from_state_dict
 
@@ -24,7 +25,7 @@ class Loads:
             with suppress(Exception):  # to watch must not end the target
                 for name, tensor in (*module._parameters.items(), *module._buffers.items()):
                     if tensor is not None and prefix + name in state_dict:
-                        self._loaded[id(tensor)] = weakref.ref(tensor)
+                        self._loaded[id(tensor)] = TensorRef(tensor)
             return result
 
         module_class._load_from_state_dict = watched

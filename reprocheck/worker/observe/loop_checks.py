@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from reprocheck.protocol import FACT_RECORD
+from reprocheck.worker.fingerprint.tensor_refs import TensorRef
 from reprocheck.worker.fingerprint.unobserved import Unobserved, quietly
 from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe.listening import Listener
@@ -32,7 +33,7 @@ _NORMS = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.instancenorm._
 
 _WeakReference: Any = vars(torch._C)["_WeakTensorRef"]
 
-Followed = tuple["weakref.ref[torch.Tensor]", Any, int, int]
+Followed = tuple[TensorRef, Any, int, int]
 """A parameter, and of its gradient a weak reference, the identity (which that keeps from being used again) and the
 version."""
 
@@ -62,7 +63,7 @@ class _Steps:
         self.site = site
         """Where it was made."""
         self.optimizer = weakref.ref(optimizer)
-        self.versions = {id(p): (weakref.ref(p), p._version) for p in _held(optimizer)}
+        self.versions = {id(p): (TensorRef(p), p._version) for p in _held(optimizer)}
         """Parameters as they were before its first step: a version that never grows was never written."""
         self.count = 0
         self.followed: list[Followed] = []
@@ -82,11 +83,11 @@ class LoopChecks(Listener):
         self._optimizers: weakref.WeakKeyDictionary[torch.optim.Optimizer, _Steps] = weakref.WeakKeyDictionary()
         self._made: list[_Steps] = []
         """Of all optimizers, also of those that are gone."""
-        self._held: dict[int, weakref.ref[torch.Tensor]] = {}
+        self._held: dict[int, TensorRef] = {}
         """Parameters that some optimizer has held."""
         self._facts: dict[tuple[str, int], dict[str, Any]] = {}
         self._counts: dict[str, int] = {}
-        self._unheld: dict[int, weakref.ref[torch.Tensor]] = {}
+        self._unheld: dict[int, TensorRef] = {}
         self._steps = 0
         self._graded: set[int] = set()
         """Parameters that had a gradient when they were looked at."""
@@ -223,7 +224,7 @@ class LoopChecks(Listener):
             module = root.module()
             for parameter in module.parameters() if module is not None else ():
                 if parameter.grad is not None and not self._is_held(parameter):
-                    self._unheld[id(parameter)] = weakref.ref(parameter)
+                    self._unheld[id(parameter)] = TensorRef(parameter)
 
     def _report_unheld(self) -> None:
         found = [p for one in list(self._unheld.values()) if (p := one()) is not None and not self._is_held(p)]
@@ -277,7 +278,7 @@ class LoopChecks(Listener):
             self._add("scheduler-before-optimizer", [type(scheduler).__name__])
 
     def _hold(self, optimizer: torch.optim.Optimizer) -> None:
-        self._held.update((id(p), weakref.ref(p)) for p in _held(optimizer) if not self._is_held(p))
+        self._held.update((id(p), TensorRef(p)) for p in _held(optimizer) if not self._is_held(p))
 
     def _is_held(self, parameter: torch.Tensor) -> bool:
         known = self._held.get(id(parameter))
@@ -347,9 +348,9 @@ def _has_state(steps: _Steps, parameter: torch.Tensor) -> bool:
 def _follow(parameter: torch.Tensor) -> Followed:
     gradient = parameter.grad
     if gradient is None:
-        return weakref.ref(parameter), None, 0, 0
+        return TensorRef(parameter), None, 0, 0
     # NOTE: no weakref.ref: that dies with the Python object, of which a gradient gets a new one now and then.
-    return weakref.ref(parameter), _WeakReference(gradient), gradient._cdata, gradient._version
+    return TensorRef(parameter), _WeakReference(gradient), gradient._cdata, gradient._version
 
 
 def _is_old(followed: Followed) -> bool:

@@ -19,6 +19,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from reprocheck.protocol import THREAD_MARK
 from reprocheck.protocol.child_marks import CALLED, TRAINED
 from reprocheck.worker.bootstrap.heap import HeapFill
+from reprocheck.worker.fingerprint.tensor_refs import permit_swaps
 from reprocheck.worker.fingerprint.unobserved import Unobserved, hide_from_compiler, quietly
 from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe.listening import Listener, Listeners
@@ -71,6 +72,7 @@ class Observer:
 
     def install(self, tracer: Tracer | None) -> None:
         """Wrap torch. Called once, right after its import."""
+        permit_swaps()
         module_class: Any = torch.nn.Module
         if tracer is not None:
             self._around_backward = tracer.backward

@@ -12,6 +12,7 @@ import torch
 
 from reprocheck.protocol import THREAD_MARK, TRAINED_ELSEWHERE
 from reprocheck.worker.fingerprint.digest import UnsupportedTensor, dtype_name, raw_bytes, tensor_digest
+from reprocheck.worker.fingerprint.tensor_refs import TensorRef
 from reprocheck.worker.observe.module_tree import ModuleTree
 from reprocheck.worker.recorder import Recorder
 
@@ -93,7 +94,7 @@ class TopModel:
             for name, parameter in named(module, "parameters")
             if not is_uninitialized(parameter) and not is_named(parameter)
         ]
-        self.unowned: list[weakref.ref[torch.Tensor]] = []
+        self.unowned: list[TensorRef] = []
         """Parameters that no optimizer held when there were so many models and trained parameters:"""
         self.unowned_at = (-1, -1)
         self.mark: Any = None
@@ -146,7 +147,7 @@ class TopModels:
         self._known: dict[int, TopModel] = {}
         self._all: list[TopModel] = []
         self._labels: dict[str, int] = {}
-        self._names: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
+        self._names: dict[int, tuple[TensorRef, str]] = {}
         self._tree = ModuleTree()
         self._reserved: dict[int, tuple[weakref.ref[torch.nn.Module], str]] = {}
         """Labels of models whose parameters were met in an optimizer, before anybody called them."""
@@ -197,7 +198,7 @@ class TopModels:
 
     def name(self, parameter: torch.Tensor, name: str) -> None:
         """Give a parameter its name for good."""
-        self._names[id(parameter)] = (weakref.ref(parameter), name)
+        self._names[id(parameter)] = (TensorRef(parameter), name)
 
     def record_initial(self, stage: str, extra: list[tuple[str, torch.Tensor]]) -> None:
         """Write the initial state of every root that is not yet written, then of parameters outside any root."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 
 import torch
 
+from reprocheck.worker.fingerprint.tensor_refs import TensorRef
 from reprocheck.worker.observe.top_models import is_uninitialized
 
 Named = list[tuple[str, torch.Tensor]]
@@ -19,7 +19,7 @@ class Owned:
 
     def __init__(self, on_gone: Callable[[int], None]) -> None:
         """`on_gone`: hears the number of each that is no more."""
-        self._held: dict[int, weakref.ref[torch.Tensor]] = {}
+        self._held: dict[int, TensorRef] = {}
         self._on_gone = on_gone
 
     def __len__(self) -> int:
@@ -34,13 +34,13 @@ class Owned:
         """It is held from now on."""
         number = id(parameter)
 
-        def gone(reference: weakref.ref[torch.Tensor]) -> None:
+        def gone(reference: TensorRef) -> None:
             if self._held.get(number) is reference:
                 del self._held[number]
                 self._on_gone(number)
 
         if not self.has(parameter):
-            self._held[number] = weakref.ref(parameter, gone)
+            self._held[number] = TensorRef(parameter, gone)
 
 
 def form_of(tensor: torch.Tensor) -> tuple[int, int, int]:

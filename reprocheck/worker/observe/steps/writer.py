@@ -12,6 +12,7 @@ import torch
 
 from reprocheck.protocol import EMPTY_DIGEST, FLAG_BACKWARD, FLAG_TAIL, THREAD_MARK
 from reprocheck.worker.fingerprint.digest import DeferredDigest, DigestBuilder, Item, bytes_digest
+from reprocheck.worker.fingerprint.tensor_refs import TensorRef
 from reprocheck.worker.observe.endings import Endings
 from reprocheck.worker.observe.steps.by_hand import ByHand
 from reprocheck.worker.observe.steps.optimizer_state import (
@@ -304,7 +305,7 @@ class StepWriter:
             root.forget_layout()
             module = root.module()
             found = {id(p): p for p in (module.parameters() if module is not None else ())}.values()
-            root.unowned = [weakref.ref(p) for p in found if not self.is_owned(p) and not is_uninitialized(p)]
+            root.unowned = [TensorRef(p) for p in found if not self.is_owned(p) and not is_uninitialized(p)]
             root.unowned_at = signature
         alive = (reference() for reference in root.unowned)
         return [parameter for parameter in alive if parameter is not None]
