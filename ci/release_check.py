@@ -84,7 +84,7 @@ def main() -> int:
 
 def needs_sdist(wheel: Path, python: str, rows: list[Row]) -> bool:
     """The first environment gets the sdist, and so does one that the wheel is not made for."""
-    fits = wheel.name.endswith("-none-any.whl") or f"-cp{python.replace('.', '')}-" in wheel.name
+    fits = any(f"-{tag}-" in wheel.name for tag in ("py3-none", "cp" + python.replace(".", "")))
     return not any(row.passed for row in rows) or not fits
 
 

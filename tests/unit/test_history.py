@@ -6,6 +6,7 @@ import datetime
 import json
 import multiprocessing
 import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,7 +73,7 @@ class TestFolder:
         (file,) = (tmp_path / "h").glob("*.jsonl")
         assert file.name == "2026-01.jsonl"
         assert len(file.read_text().splitlines()) == 3
-        assert (tmp_path / "h" / ".gitattributes").read_text() == "*.jsonl merge=union\n"
+        assert (tmp_path / "h" / ".gitattributes").read_text() == "[0-9][0-9][0-9][0-9]-[0-9][0-9]*.jsonl merge=union\n"
 
     def test_audits_at_the_same_time_do_not_harm_each_other(self, tmp_path: Path) -> None:
         context = multiprocessing.get_context("fork")
@@ -117,6 +118,33 @@ class TestFolder:
         history(tmp_path / "job1", record(1, audit()), record(2, explained()))
         history(tmp_path / "job2", record(2, explained()), record(3, audit()))
         assert [one.name for one in read_ledger(tmp_path).records] == ["audit-1", "audit-2", "audit-3"]
+
+    def test_other_json_lines_are_none_of_the_history(self, tmp_path: Path) -> None:
+        history(tmp_path, record(1, audit()))
+        (tmp_path / "train.jsonl").write_text("{}\n")
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "train.jsonl").write_text("{}\n")
+        ledger = read_ledger(tmp_path)
+        assert (len(ledger.records), ledger.unreadable) == (1, ())
+
+    def test_git_merges_the_lines_of_two_branches(self, tmp_path: Path) -> None:
+        def git(*words: str) -> None:
+            own = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main")
+            subprocess.run(["git", *own, *words], cwd=tmp_path, check=True, capture_output=True)
+
+        git("init")
+        history(tmp_path / "h", record(1, audit()))
+        git("add", ".")
+        git("commit", "-m", "a")
+        git("checkout", "-b", "other")
+        history(tmp_path / "h", record(2, explained()))
+        git("commit", "-am", "b")
+        git("checkout", "main")
+        history(tmp_path / "h", record(3, audit()))
+        git("commit", "-am", "c")
+        git("merge", "other")
+        ledger = read_ledger(tmp_path / "h")
+        assert ([one.name for one in ledger.records], ledger.unreadable) == (["audit-1", "audit-2", "audit-3"], ())
 
     def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_run(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")

@@ -63,4 +63,5 @@ def test_a_wheel_of_another_python_is_not_tried(release: ModuleType) -> None:
     passed = rows(release, ("3.10", release.NONE))
     pure, own = Path("x-1-py3-none-any.whl"), Path("x-1-cp311-cp311-linux_x86_64.whl")
     assert [release.needs_sdist(pure, "3.12", found) for found in ([], passed)] == [True, False]
+    assert not release.needs_sdist(Path("x-1-py3-none-linux_x86_64.whl"), "3.12", passed)
     assert [release.needs_sdist(own, python, passed) for python in ("3.11", "3.12")] == [False, True]

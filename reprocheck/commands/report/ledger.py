@@ -12,6 +12,7 @@ import fcntl
 import itertools
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -34,6 +35,9 @@ MOST_LINE = 64 * 2**10
 MOST_FILE = 8 * 2**20
 """Bytes after which another file is begun."""
 _SUFFIX = ".jsonl"
+_NAME = re.compile(r"\d{4}-\d\d(-\d+)?\.jsonl", re.ASCII)
+"""A folder may hold other JSON lines: data, for one."""
+_MERGED = "[0-9][0-9][0-9][0-9]-[0-9][0-9]*.jsonl merge=union\n"
 _PATIENCE = 10.0
 """Seconds that the lock is waited for; without it a line is appended all the same."""
 _MOST_TOLD = 20
@@ -75,7 +79,7 @@ def append(folder: Path, record: Record) -> None:
     line = _line(record)
     folder.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError), open(folder / ".gitattributes", "x", encoding="utf-8") as file:
-        file.write(f"*{_SUFFIX} merge=union\n")
+        file.write(_MERGED)
     for number in itertools.count(1):
         path = folder / f"{_month(record)}{'' if number == 1 else f'-{number}'}{_SUFFIX}"
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -97,7 +101,8 @@ def append(folder: Path, record: Record) -> None:
 def read_ledger(folder: Path) -> Ledger:
     """Every audit once, also where a file lies there twice. Raises UsageError for a folder that cannot be read."""
     try:
-        files = sorted((*folder.glob(f"*{_SUFFIX}"), *folder.glob(f"*/*{_SUFFIX}")), key=lambda path: path.name)
+        found_files = (*folder.glob(f"*{_SUFFIX}"), *folder.glob(f"*/*{_SUFFIX}"))
+        files = sorted((path for path in found_files if _NAME.fullmatch(path.name)), key=lambda path: path.name)
         if not folder.is_dir():
             raise NotADirectoryError(0, "there is no such folder")
     except (OSError, ValueError) as error:
