@@ -30,7 +30,8 @@ class Leftover:
     location: Location | None
     """The first line that looks at it, where a ledger says."""
     is_outside: bool
-    """It does not lie in the folder of the runs: a copy of the folder does not keep it away."""
+    """It does not lie in the folder of the runs, or in a home folder there: a copy of the folder does not keep it
+    away."""
 
 
 def leftovers(entries: Iterable[LedgerEntry], *runs: Evidence) -> tuple[Leftover, ...]:
@@ -57,9 +58,14 @@ def leftovers(entries: Iterable[LedgerEntry], *runs: Evidence) -> tuple[Leftover
     own = _own_folders(runs)
     found = {path: place for path, place in found.items() if not path.startswith(own)}
     inside = os.path.realpath(cwd) + os.sep
-    return tuple(
-        Leftover(path=path, location=place, is_outside=not path.startswith(inside)) for path, place in found.items()
+    home = (
+        os.path.realpath(runs[0].spec.environment.get("HOME") or os.path.expanduser("~")) + os.sep if runs else inside
     )
+
+    def is_outside(path: str) -> bool:
+        return not path.startswith(inside) or (home != inside and home.startswith(inside) and path.startswith(home))
+
+    return tuple(Leftover(path=path, location=place, is_outside=is_outside(path)) for path, place in found.items())
 
 
 def _own_folders(runs: Iterable[Evidence]) -> tuple[str, ...]:

@@ -40,6 +40,13 @@ def test_a_path_outside_of_the_folder_is_the_same_in_every_spelling(tmp_path: Pa
         assert (found.path, found.location, found.is_outside) == (str(home / "cache.pt"), LINE, True)
 
 
+def test_a_home_in_the_folder_is_not_kept_away_by_a_copy_of_the_folder(tmp_path: Path) -> None:
+    one = run(tmp_path, "home/.cache/a.pt", "b.pt")
+    one.spec.environment["HOME"] = str(tmp_path / "home")  # type: ignore[index]
+    found = leftovers([entry("read", str(tmp_path / "home/.cache/a.pt")), entry("read", "b.pt")], one)
+    assert [(Path(each.path).name, each.is_outside) for each in found] == [("a.pt", True), ("b.pt", False)]
+
+
 @pytest.mark.parametrize(
     ("entries", "expected"),
     [
