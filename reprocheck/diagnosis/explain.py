@@ -284,6 +284,7 @@ def _behind(
     was shown, and that a difference of another one hid; a difference between equal runs that no known cause makes.
     The causes and the trials after that, and what is still unexplained."""
     working = next((trial for trial in trials if trial.works), None)
+    failing = next((one for one in trials if working is None and one.remedies[0].edits and not one.failed), None)
     unnamed = next((one for one in rounds if len(rounds) > 1 and not _is_shown(one)), None)
     if unnamed is not None:
         why = "the line of one cause was not found"
@@ -294,9 +295,12 @@ def _behind(
     elif _differs_unexplained(rounds):
         why = "runs with everything equal differed, which the causes that are known do not explain"
         kept = () if working is None else working.remedies
+    elif failing is not None:
+        why = f"with {failing.remedies[0].text} tried, runs still differ"
+        kept = failing.remedies
     else:
         return list(rounds), list(trials), ""
-    hold = sum(map(hold_of, kept), Hold()) if working is not None else runner.hold
+    hold = sum(map(hold_of, kept), Hold()) if kept else runner.hold
     pair, made = _pair_that_differs(runner, hold, a)
     if unnamed is None and working is not None:
         agreed = working.agreed + made - (pair is not None)

@@ -161,6 +161,17 @@ def test_a_hash_seed_without_a_line_takes_the_line_of_the_origin() -> None:
     assert (finding.cause, finding.confidence, finding.location) == ("str-set-order", "low", at(33))
 
 
+def test_values_that_python_made_are_no_memory_that_torch_left_unwritten() -> None:
+    """Where no line leaves any unwritten: a race happened to agree with memory filled."""
+    listed = case(attribution=HEAP, origin=origin("aten::lift_fresh", 33, kind="outside"))
+    assert causes(listed) == []
+    assert causes(replace(listed, hits=(hit("np-empty"),))) == ["np-empty", "fill-masks-cause"]
+    assert causes(replace(listed, origin=origin("aten::add", 33, kind="outside"))) == [
+        "empty-buffer",
+        "fill-masks-cause",
+    ]
+
+
 def texts(of: Case) -> list[str]:
     return [remedy.text for remedy in remedies(of)]
 

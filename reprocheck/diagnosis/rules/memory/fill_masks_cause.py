@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reprocheck.diagnosis.rules.candidate_lines import entries, walks
+from reprocheck.diagnosis.rules.memory.heap_contents import is_of_python
 from reprocheck.diagnosis.rules.model import HIGH, NOTE, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import Support, experiment_notes, support_of
 from reprocheck.model.explanation import Case
@@ -25,7 +26,7 @@ PAGE = Page(
 def match(case: Case) -> Match | None:
     if support_of(case, "heap contents") is not Support.SHOWN:
         return None
-    if walks(case, of_addresses=True) or entries(case, SourceKind.THREAD, SourceKind.POOL):
+    if is_of_python(case) or walks(case, of_addresses=True) or entries(case, SourceKind.THREAD, SourceKind.POOL):
         return None  # what is in memory also moves addresses, and a race may agree by luck
     return Match(confidence=HIGH, evidence=experiment_notes(case))
 

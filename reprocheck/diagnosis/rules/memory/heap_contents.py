@@ -6,7 +6,7 @@ from reprocheck.diagnosis.rules.candidate_lines import find, hits, origin_place,
 from reprocheck.diagnosis.rules.model import Match
 from reprocheck.model import Deterministic
 from reprocheck.model.explanation import Case, Remedy
-from reprocheck.model.kinds import Confidence
+from reprocheck.model.kinds import Confidence, OriginKind
 
 FILLED = Remedy(
     text="--deterministic warn (memory filled)",
@@ -31,10 +31,18 @@ def by_heap(case: Case, pattern: str, *, fits: bool) -> Match | None:
         case,
         sources=_SOURCES,
         hits=own,
-        fallback=fits and not rivals and origin_place(case)[0] is not None,
+        fallback=fits and not rivals and origin_place(case)[0] is not None and not is_of_python(case),
         evidence=("fresh memory is read before anybody wrote to it",),
         remedies=(FILLED,),
     )
+
+
+def is_of_python(case: Case) -> bool:
+    """Values that Python made parted first, and no line leaves memory unwritten: a race may agree where memory is
+    filled, by luck."""
+    origin = case.origin
+    is_outside = origin is not None and origin.kind == OriginKind.OUTSIDE and origin.call.op == "aten::lift_fresh"
+    return is_outside and not hits(case, *PATTERNS)
 
 
 _SOURCES = ("heap contents",)
