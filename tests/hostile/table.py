@@ -69,6 +69,9 @@ EVIDENCE = {
         "open(evidence('evidence.jsonl'), 'a').write("
         '\'{"record": "end", "status": "finished", "records": NaN, "steps": -1}\\n\'); os.kill(os.getpid(), 9)'
     ),
+    "evidence-link": (
+        "os.rename('.reprocheck/audits', 'moved'); os.symlink(os.path.abspath('moved'), '.reprocheck/audits')"
+    ),
     "evidence-no-rights": "os.chmod(os.path.dirname(evidence('spec.json')), 0)",
     "removes-temporary-folder": "import shutil, tempfile; shutil.rmtree(os.path.dirname(tempfile.gettempdir()))",
 }

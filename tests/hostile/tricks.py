@@ -81,6 +81,7 @@ AFTER_ITS_LAST_STEP = {
         "from torch.overrides import TorchFunctionMode as M; "
         "type('B', (M,), {'__torch_function__': lambda *a, **k: None})().__enter__()"
     ),
+    "tensors-swapped": "torch.utils.swap_tensors(value[0].weight, nn.Linear(4, 2).weight)",
     "default-device": "torch.set_default_device('meta')",
     "default-dtype": "torch.set_default_dtype(torch.float16)",
     "inference": "torch.inference_mode().__enter__()",
