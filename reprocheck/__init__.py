@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reprocheck.api import audit, render, seed_everything
+    from reprocheck.commands.report.tracking import log_audit
     from reprocheck.errors import Interrupted, NoVerdictError, ReprocheckError, UsageError
     from reprocheck.model import Audit, Verdict
     from reprocheck.worker.fingerprint.public import fingerprint
     from reprocheck.worker.observe.checkpoints import checkpoint
+    from reprocheck.worker.parts.callbacks import lightning_callback, transformers_callback
+    from reprocheck.worker.parts.parts import part
 
 __version__ = "0.2.0"
 
@@ -29,8 +32,12 @@ __all__ = [
     "audit",
     "checkpoint",
     "fingerprint",
+    "lightning_callback",
+    "log_audit",
+    "part",
     "render",
     "seed_everything",
+    "transformers_callback",
 ]
 
 _HOMES = {
@@ -43,8 +50,12 @@ _HOMES = {
     "audit": "reprocheck.api",
     "checkpoint": "reprocheck.worker.observe.checkpoints",
     "fingerprint": "reprocheck.worker.fingerprint.public",
+    "lightning_callback": "reprocheck.worker.parts.callbacks",
+    "log_audit": "reprocheck.commands.report.tracking",
+    "part": "reprocheck.worker.parts.parts",
     "render": "reprocheck.api",
     "seed_everything": "reprocheck.api",
+    "transformers_callback": "reprocheck.worker.parts.callbacks",
 }
 """Public name → the module that it lives in."""
 

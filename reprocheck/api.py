@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from reprocheck.errors import UsageError
+from reprocheck.errors import NestedAudit, UsageError
+from reprocheck.model.answer import as_html
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -96,7 +97,7 @@ def audit(
     argv: Sequence[str] = (),
     module: str | None = None,
     config: str | os.PathLike[str] | None = None,
-    progress: bool = False,
+    progress: bool | None = None,
     **options: Unpack[Options],
 ) -> Audit:
     """Run a training several times in fresh processes and say whether it reproduces, as `reprocheck run` does.
@@ -104,21 +105,39 @@ def audit(
     `target` is written as on the command line (`train.py:train`, `train.py`, `package.module:train`), or is a function
     that another process can import. `module` is what stands after -m, `argv` the target's own arguments, with `{seed}`
     for the seed of the run. `config` is a pyproject.toml whose [tool.reprocheck] fills in options that are not given;
-    without it no file is read. `progress` says on standard error how the runs go.
+    without it no file is read. `progress` says on standard error how the runs go; None: in a notebook
+    only. There a function of the notebook is a target, too: the cells so far are run, in the order in which they were.
 
     A difference, or a run that failed, is a value: look at `verdict` and `exit_code`. Raises UsageError when the
     request cannot be carried out as written, NoVerdictError when no audit could be made, Interrupted on Ctrl-C.
     """
+    from reprocheck.config.notebook_session import is_kernel, is_of_session, running_shell, session_target
     from reprocheck.engine.progress import SilentProgress, choose_progress
     from reprocheck.report.write import write_outputs
 
     _refuse_nesting()
     refuse_unknown("audit()", options)
-    text = target_text(target) if callable(target) else None if target is None else os.fspath(target)
+    shell = running_shell()
+    if callable(target) and is_of_session(target, shell):
+        text: str | None = session_target(target, shell, sys._getframe(1))
+    else:
+        text = target_text(target) if callable(target) else None if target is None else os.fspath(target)
     order = make_order(text, module, argv, options, None if config is None else Path(config))
-    answer = carry_out(order, choose_progress(0, False) if progress else SilentProgress())
+    listens = is_kernel(shell) if progress is None else progress
+    answer = carry_out(order, choose_progress(0, False, in_browser=is_kernel(shell)) if listens else SilentProgress())
     write_outputs(answer, order.options["output"], _style())
     return answer
+
+
+def _page(audit: Audit) -> str:
+    """The report as a notebook shows it: a page in a frame of its own, so that neither disturbs the other."""
+    from html import escape
+
+    page = escape(render(audit, "html"), quote=True)
+    return f'<iframe srcdoc="{page}" title="reprocheck" width="100%" height="600" style="border: 0"></iframe>'
+
+
+as_html.append(_page)
 
 
 def render(audit: Audit, format: str = "text") -> str:
@@ -235,7 +254,7 @@ def _refuse_nesting() -> None:
 
     if RUN_VARIABLE in os.environ:
         hint = 'call it under `if __name__ == "__main__":`, or from another file'
-        raise UsageError("audit() was called inside an audited run", hint)
+        raise NestedAudit("audit() was called inside an audited run", hint)
 
 
 def _shown(value: object) -> str:

@@ -2,6 +2,7 @@
 
 ReprocheckError          carries a message, a hint and an exit code
 ├── UsageError           2: bad arguments, configuration or target; nothing was run
+│   └── NestedAudit         an audit that is asked for inside an audited run
 ├── NoVerdictError       3: the audit could not be made
 └── Interrupted          130: Ctrl-C, SIGTERM or SIGHUP
 
@@ -44,11 +45,19 @@ class ReprocheckError(Exception):
         self.message = message
         self.hint = hint
 
+    def __str__(self) -> str:
+        """Both, for who sees no more than the error itself."""
+        return self.message + (f"\nhelp: {self.hint}" if self.hint else "")
+
 
 class UsageError(ReprocheckError):
     """The request cannot be carried out as written."""
 
     exit_code = ExitCode.USAGE
+
+
+class NestedAudit(UsageError):
+    """A notebook goes on with its next cell."""
 
 
 class NoVerdictError(ReprocheckError):

@@ -13,7 +13,7 @@ UNTOUCHED = ("found", "absent")
 SHARED = "shared"
 MOST_NAMED = 5
 
-_VOLATILE_IN_NAMES = re.compile(
+VOLATILE_IN_NAMES = re.compile(
     r"tfevents\.\d+\.[^/]*"
     r"|(?<!\d)(?:19|20)\d\d([-_.]?)[01]\d\1[0-3]\d"
     r"(?:[-_T. @/]{0,2}[0-2]\d[-_:.h]?[0-5]\d(?:[-_:.m]?[0-5]\d(?:[.,]?\d+)?)?)?(?!\d)"
@@ -133,7 +133,7 @@ def _matched(
 
 
 def _steady_name(path: str, pid: int) -> str:
-    name = _VOLATILE_IN_NAMES.sub("*", path)
+    name = VOLATILE_IN_NAMES.sub("*", path)
     for word in (str(pid) if pid else "", _HOST):
         if word:
             name = re.sub(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", "*", name)

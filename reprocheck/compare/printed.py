@@ -76,6 +76,11 @@ _TIME_COLUMN = re.compile(rb"(?i)dur|duration|time|seconds|secs?|elapsed|fps|spe
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
 
 
+def steady_line(line: bytes) -> bytes:
+    """A line of a log without its times, rates, dates and addresses."""
+    return _steady(line, 0, {})
+
+
 def _plain(line: bytes) -> bytes:
     return _COLOUR.sub(b"", line)
 

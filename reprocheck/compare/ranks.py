@@ -1,15 +1,20 @@
-"""The ranks of two runs: each is compared with the same rank of the other run. Between ranks there is no order."""
+"""The ranks of two runs: each is compared with the same rank of the other run. Between ranks there is no order.
+
+And their named parts (cells of a notebook, epochs): in which of them a difference begins. That decides nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from reprocheck.model import Comparison, Divergence, Evidence, NotCompared, RankEvidence, Request
+from reprocheck.model import Comparison, Divergence, Evidence, NotCompared, PartRecord, RankEvidence, Request
 from reprocheck.model.kinds import Stage
-from reprocheck.protocol import STEP_KINDS
+from reprocheck.protocol import STEP_KINDS, count_steps
 
 SAME_START = "two processes of one run were this rank at the same time: which is which is chance"
+_MOST_NAMES = 3
+_HAS_A_STEP = (Stage.INIT, Stage.DATA, Stage.STEP)
 
 
 def compare_ranks(
@@ -63,3 +68,39 @@ def when(divergence: Divergence) -> tuple[int, int, int]:
     kinds = STEP_KINDS
     kind = kinds.index(divergence.kind) if divergence.kind in kinds else len(kinds)
     return divergence.step or 0, -1 if divergence.stage == Stage.INIT else kind, rank
+
+
+def in_part(divergence: Divergence | None, a: Evidence, b: Evidence) -> Divergence | None:
+    """The divergence with its part; and with the first part whose values differ, which may come before it."""
+    if divergence is None or not a.parts or divergence.rank is not None:
+        return divergence
+    if divergence.stage in _HAS_A_STEP:
+        step = divergence.step or 0
+        # Behind the last step, or without any, parts are not told apart by steps.
+        name = _at(a.parts, step) if step < max(count_steps(a.steps), count_steps(b.steps)) else ""
+    else:
+        name = ""
+    found = first_differing(a.parts, b.parts)
+    if found is None:
+        return replace(divergence, part=name)
+    first, names = found
+    shown = ", ".join(f"`{one}`" for one in names[:_MOST_NAMES]) + (", ..." if names[_MOST_NAMES:] else "")
+    note = f"the first values that differ are those of {first}: {shown}" if first != name else ""
+    return replace(divergence, part=name or first, note="; ".join(filter(None, (divergence.note, note))))
+
+
+def first_differing(a: tuple[PartRecord, ...], b: tuple[PartRecord, ...]) -> tuple[str, tuple[str, ...]] | None:
+    """The first part that left other values in both runs, and their names."""
+    for one, other in zip(a, b, strict=False):
+        if one.name != other.name:
+            return None
+        digests = {record.name: record.digest for record in other.values}
+        names = tuple(x.name for x in one.values if x.name in digests and digests[x.name] != x.digest)
+        if names:
+            return one.name, names
+    return None
+
+
+def _at(parts: tuple[PartRecord, ...], step: int) -> str:
+    """The last part that had begun by then."""
+    return next((part.name for part in reversed(parts) if part.step <= step), "")

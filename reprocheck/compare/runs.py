@@ -10,7 +10,7 @@ from reprocheck.compare.checkpoints import AT_END, compare_checkpoints, ended_be
 from reprocheck.compare.grid import step_grid
 from reprocheck.compare.informational import compare_informational, informational_divergence
 from reprocheck.compare.pairs import Parts, more
-from reprocheck.compare.ranks import compare_ranks, first_of
+from reprocheck.compare.ranks import compare_ranks, first_of, in_part
 from reprocheck.compare.steps import StepDifference, compare_steps, has_observations, hashed_elsewhere
 from reprocheck.compare.tensors import compare_initial, compare_outputs
 from reprocheck.model import (
@@ -62,7 +62,7 @@ def compare(a: Evidence, b: Evidence, request: Request) -> Comparison:
         parts.compared += (what for what in compared_in_ranks if what not in parts.compared)
     parts.missing += missing_in_ranks
     return Comparison(
-        divergence=first_of([*([] if own is None else [own]), *of_ranks]),
+        divergence=in_part(first_of([*([] if own is None else [own]), *of_ranks]), a, b),
         compared=tuple(parts.compared),
         not_compared=tuple(parts.missing),
         informational=tuple(informational),

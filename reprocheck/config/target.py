@@ -8,9 +8,11 @@ from typing import Any
 
 from reprocheck.errors import UsageError
 from reprocheck.model import Target, TargetKind
+from reprocheck.model.places import NOTEBOOK, is_notebook
+from reprocheck.protocol.notebook.cells import NotebookError, check_syntax, read_cells
 from reprocheck.protocol.reading import read_source
 
-_FORMS = "write script.py:function, script.py, package.module:function, or -m package.module"
+_FORMS = "write script.py:function, script.py, notebook.ipynb, package.module:function, or -m package.module"
 
 
 def parse_target(
@@ -47,7 +49,7 @@ def _module_target(name: str, argv: tuple[str, ...], arguments: tuple[tuple[str,
 def _function_target(
     text: str, head: str, function: str, argv: tuple[str, ...], arguments: tuple[tuple[str, Any], ...]
 ) -> Target:
-    if head.endswith(".py") or "/" in head or _is_file(head):
+    if head.endswith((".py", NOTEBOOK)) or "/" in head or _is_file(head):
         path = _existing_file(head)
         _check_syntax(path, head)
         kind = TargetKind.FILE_FUNCTION
@@ -80,7 +82,7 @@ def _existing_file(text: str) -> Path:
         raise UsageError(f"cannot read {shown}: {getattr(error, 'strerror', None) or error}") from error
     if _is_dir(path):
         raise UsageError(f"{text} is a folder", _FORMS)
-    hint = _FORMS if path.suffix == ".py" or "/" in text else f"for a module: -m {text}; else {_FORMS}"
+    hint = _FORMS if path.suffix in (".py", NOTEBOOK) or "/" in text else f"for a module: -m {text}; else {_FORMS}"
     raise UsageError(f"there is no file {text}", hint)
 
 
@@ -93,7 +95,12 @@ def _is_dir(path: Path) -> bool:
 
 def _check_syntax(path: Path, text: str) -> None:
     try:
-        ast.parse(read_source(path))
+        if is_notebook(path):
+            check_syntax(read_cells(path), text)
+        else:
+            ast.parse(read_source(path))
+    except NotebookError as error:
+        raise UsageError(f"{text} cannot be run: {error}", error.help or None) from error
     except OSError as error:
         raise UsageError(f"cannot read {text}: {error.strerror or error}") from error
     except SyntaxError as error:

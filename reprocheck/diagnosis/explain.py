@@ -28,6 +28,7 @@ from reprocheck.model import Divergence, Edit, Evidence, Finding, NotCompared, W
 from reprocheck.model.drift import DriftAnswer
 from reprocheck.model.explanation import Attribution, Case, Explanation, Hold, SourceHit, Trial
 from reprocheck.model.kinds import AttributionKind, Confidence, OriginKind, Severity
+from reprocheck.model.places import place_text
 
 MOST_CAUSES = 4
 """Rounds of looking for what else there is."""
@@ -191,7 +192,7 @@ def _race_of(one: _Round) -> object:
 def _in_short(finding: Finding) -> str:
     """A cause that is sure before fixes are tried."""
     place = finding.location
-    at = "" if place is None else f" at {os.path.relpath(place.path)}:{place.line}"
+    at = "" if place is None else f" at {place_text(os.path.relpath(place.path), place.line)}"
     return f"{finding.code}: {finding.message}{at}"
 
 

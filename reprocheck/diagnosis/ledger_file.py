@@ -26,6 +26,7 @@ from reprocheck.evidence.run import Ran
 from reprocheck.model import Evidence, Location
 from reprocheck.model.explanation import LedgerEntry, SourceHit
 from reprocheck.model.kinds import SourceKind
+from reprocheck.model.places import NOTEBOOK, is_notebook
 from reprocheck.protocol import LEDGER_FILE
 from reprocheck.protocol.reading import parse_json, read_some
 
@@ -118,10 +119,15 @@ def source_line(location: Location) -> str:
     """The line at a place, stripped; empty when there is none to read."""
     path = Path(location.path)
     try:
-        if path.suffix not in ("", ".py") or not path.is_file() or path.stat().st_size > LARGEST_SOURCE:
+        if path.suffix not in ("", ".py", NOTEBOOK) or not path.is_file():
+            return ""
+        if not is_notebook(path) and path.stat().st_size > LARGEST_SOURCE:
             return ""
     except (OSError, ValueError):
         return ""
+    if is_notebook(location.path):
+        source = source_at(location.path)
+        return "" if source is None else source.line(location.line).strip()[:MOST_CHARACTERS]
     linecache.checkcache(location.path)
     return linecache.getline(location.path, location.line).strip()[:MOST_CHARACTERS]
 

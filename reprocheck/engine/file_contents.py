@@ -23,6 +23,8 @@ from typing import Any
 
 from xxhash import xxh3_128
 
+from reprocheck.compare.files import VOLATILE_IN_NAMES
+from reprocheck.compare.printed import steady_line
 from reprocheck.protocol.safetensors import METADATA, read_header
 
 BLOCK = 1 << 20
@@ -142,6 +144,18 @@ def _text(path: str) -> str:
     if os.path.getsize(path) > LARGEST_TEXT:
         raise ValueError("too long")
     return Path(path).read_bytes().decode("utf-8")
+
+
+def _log(path: str, state: Any) -> None:
+    """Lines without their times, as standard output is compared."""
+    for line in _text(path).split("\n"):
+        _part(state, steady_line(line.encode()))
+
+
+def _hydra(path: str, state: Any) -> None:
+    """What Hydra notes beside a job names its output folder, which has the time of the start in its name."""
+    for line in _text(path).split("\n"):
+        _part(state, steady_line(VOLATILE_IN_NAMES.sub("*", line).encode()))
 
 
 def _gzip(path: str, state: Any) -> None:
@@ -274,5 +288,7 @@ _FORMATS: tuple[tuple[str, Callable[[str, bytes], bool], Callable[[str, Any], No
     ("json", _ends(".json"), _json),
     ("json lines", _ends(".jsonl", ".ndjson"), _json_lines),
     ("csv", _ends(".csv", ".tsv"), _csv),
+    ("log", _ends(".log"), _log),
+    ("hydra", lambda path, start: os.path.basename(os.path.dirname(path)) == ".hydra", _hydra),
     ("events", lambda path, start: ".tfevents." in os.path.basename(path), _tensorboard),
 )

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 from reprocheck.engine.console import escape, is_terminal, print_message
@@ -132,7 +133,8 @@ class PlainProgress:
 class LiveProgress:
     """A display that moves: the runs under way, their step, the time. Only for a real terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_browser: bool = False) -> None:
+        self._in_browser = in_browser
         self._bars: Bars | None = None
         self._all: TaskID | None = None
         self._tasks: dict[str, TaskID] = {}
@@ -159,7 +161,7 @@ class LiveProgress:
                 SpinnerColumn("line"),
                 label,
                 TimeElapsedColumn(),
-                console=_live_console(),
+                console=_live_console(self._in_browser),
                 transient=True,
                 redirect_stdout=False,
                 redirect_stderr=True,
@@ -236,19 +238,23 @@ class LiveProgress:
         return f"{done}, {_about(seconds)} left{then}"
 
 
-def choose_progress(quiet: int, verbose: bool) -> Progress:
-    """Nobody with -q; a live display on a real terminal; else one line a run."""
+def choose_progress(quiet: int, verbose: bool, *, in_browser: bool = False) -> Progress:
+    """Nobody with -q; a live display on a real terminal, or in a notebook that can show one; else one line a run."""
     if quiet > 0:
         return SilentProgress()
+    if in_browser and not verbose and find_spec("ipywidgets") is not None:  # without it rich shows nothing there
+        return LiveProgress(in_browser=True)
     # NOTE: not FORCE_COLOR, which makes rich believe that a file is a terminal.
     if verbose or not is_terminal(sys.stderr) or os.environ.get("TERM") in (None, "", "dumb"):
         return PlainProgress(verbose)
     return LiveProgress()
 
 
-def _live_console() -> Console:
+def _live_console(in_browser: bool = False) -> Console:
     from rich.console import Console
 
+    if in_browser:
+        return Console(force_jupyter=True, markup=False, emoji=False, highlight=False)
     return Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
 
 

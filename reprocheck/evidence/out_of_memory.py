@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from reprocheck.model import OutOfMemory
+from reprocheck.model.places import short_place
 
 _DURING = {
     "forward": " in a forward pass",
@@ -17,7 +17,7 @@ _DURING = {
 
 def reason(memory: OutOfMemory) -> str:
     """One line: where and when."""
-    place = f", {Path(memory.location.path).name}:{memory.location.line}" if memory.location is not None else ""
+    place = f", {short_place(memory.location.path, memory.location.line)}" if memory.location is not None else ""
     steps = f"after {memory.step} optimizer step{'' if memory.step == 1 else 's'}"
     return f"out of memory on {memory.device}{_DURING.get(memory.during, '')}, {steps}{place}"
 

@@ -23,6 +23,7 @@ from reprocheck.model import (
     NotCompared,
     Outcome,
     OutOfMemory,
+    PartRecord,
     Status,
     TensorRecord,
 )
@@ -41,6 +42,7 @@ from reprocheck.protocol import (
     seal,
 )
 from reprocheck.protocol.chain import check_chain
+from reprocheck.protocol.names import PART_RECORD, PART_VALUES_RECORD
 from reprocheck.protocol.rank_folders import all_over
 
 TAIL_BYTES = 8192
@@ -212,6 +214,7 @@ def _load(outcome: Outcome, ranks: Collection[int] = ()) -> Evidence:
         checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
         sources=tuple(map(reading.text, reading.items(one.get("sources", {}).get("paths", [])))),
         facts=tuple(_fact(fact) for fact in reading.items(one.get(FACT_RECORD, {}).get("facts", []))),
+        parts=tuple(_parts(lines)),
         unobserved=(*(_unobserved(line) for line in (*unobserved, *not_compared)), *children_of(folder, ranks)),
         reads=_reads(one.get("inputs", {})),
     )
@@ -336,6 +339,17 @@ def _fact(plain: Any) -> Fact:
         count=reading.whole(line["count"]),
         step=reading.whole(line["step"]),
     )
+
+
+def _parts(lines: list[dict[str, Any]]) -> list[PartRecord]:
+    found: list[PartRecord] = []
+    for line in lines:
+        if line["record"] == PART_RECORD:
+            found.append(PartRecord(name=reading.text(line["name"]), step=reading.whole(line["step"])))
+        elif line["record"] == PART_VALUES_RECORD and found:
+            values = tuple(tensor_record(leaf) for leaf in reading.items(line["leaves"]))
+            found[-1] = replace(found[-1], values=values)
+    return found
 
 
 def _location(line: Mapping[str, Any]) -> Location:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -241,7 +241,11 @@ class SummaryPart:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+as_html: list[Callable[[Audit], str]] = []
+"""How a notebook shows an audit: the API says it, which knows of reports."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Audit:
     """The whole answer: what reports are made of."""
 
@@ -283,3 +287,12 @@ class Audit:
     def summary(self) -> str:
         """One sentence."""
         return "; ".join(part.text for part in self.summary_parts)
+
+    def __repr__(self) -> str:
+        """In one line; `reprocheck.render` gives the report."""
+        word = self.verdict.value.replace("_", " ").upper()
+        return f"<Audit {word}: {self.summary}>"
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows: the page of `--format html`."""
+        return as_html[0](self) if as_html else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reprocheck.model.kinds import Stage
+from reprocheck.model.places import place_text
 from reprocheck.model.values import ValueDifference
 
 
@@ -14,6 +15,10 @@ class Location:
 
     path: str
     line: int
+    """Of a notebook: over all cells (model.places)."""
+
+    def __str__(self) -> str:
+        return place_text(self.path, self.line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,8 @@ class Divergence:
     """One sentence that a reader needs with it."""
     op: str | None = None
     location: Location | None = None
+    part: str = ""
+    """The named part of the run that it is in: `cell 7`, `epoch 3`. Empty where there are none, or it is not known."""
     rank: int | None = None
     """The rank of a distributed training that it was seen in; None: the process of the run."""
 

@@ -153,6 +153,17 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartRecord:
+    """A named part of a run: a cell of a notebook, an epoch."""
+
+    name: str
+    step: int
+    """Optimizer steps taken before it."""
+    values: tuple[TensorRecord, ...] = ()
+    """Numbers, arrays and tensors in the globals that a cell mentions, at its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """Something about how a training treats its models, gradients and optimizers."""
 
@@ -214,6 +225,8 @@ class Evidence:
     sources: tuple[str, ...] = ()
     """The files of the user's code that it imported or ran."""
     facts: tuple[Fact, ...] = ()
+    parts: tuple[PartRecord, ...] = ()
+    """In the order in which they began."""
     unobserved: tuple[NotCompared, ...] = ()
     """What the target made and the worker could not see."""
     reads: tuple[str, ...] = ()

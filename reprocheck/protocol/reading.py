@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from reprocheck.model.places import is_notebook
+
 BLOCK = 1 << 20
 IN_MEMORY = 32 * 2**20
 """A larger file is copied to a file that nobody else knows, and mapped there."""
@@ -66,7 +68,13 @@ def read_whole(path: Path | str, limit: int, *, follow: bool = False) -> bytes:
 
 
 def read_source(path: Path | str) -> bytes:
-    """A file of source text that a user wrote, or that a run left in its place. Raises OSError."""
+    """A file of source text that a user wrote, or that a run left in its place; of a notebook the code of its cells,
+    numbered as model.places has it. Raises OSError.
+    """
+    if is_notebook(path):
+        from reprocheck.protocol.notebook.cells import notebook_source
+
+        return notebook_source(path)
     return read_whole(path, MOST_SOURCE, follow=True)
 
 

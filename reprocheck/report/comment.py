@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from reprocheck.engine.console import LONGEST, clip
 from reprocheck.model import Audit, NotCompared, RunSummary, SeedAudit, Status
 from reprocheck.model.explanation import Explanation
+from reprocheck.model.places import place_text
 from reprocheck.report.document import (
     Block,
     Change,
@@ -96,7 +97,7 @@ def _findings(audit: Audit) -> Iterator[list[Block]]:
 
 def _finding(one: FindingText) -> list[Block]:
     finding, place = one.finding, one.location
-    at = () if place is None else (" at ", _code(f"{shown_path(place.path)}:{place.line}"))
+    at = () if place is None else (" at ", _code(place_text(shown_path(place.path), place.line)))
     head = (Span(f"{clip(finding.severity)} {clip(finding.code)}", Role.STRONG), f": {one.head}", *at)
     return [head, *([_code(one.source)] if one.source else []), *indented(one.lines)]
 

@@ -9,6 +9,7 @@ from reprocheck.compare import verdict as judge
 from reprocheck.engine.console import clip, escape, harmless
 from reprocheck.errors import ExitCode
 from reprocheck.model import Audit, Divergence, Finding, Location, Verdict
+from reprocheck.model.places import line_text
 from reprocheck.report.identity import has_first_difference
 from reprocheck.report.sections.difference import where
 from reprocheck.report.sections.explanation import why_notes
@@ -77,7 +78,9 @@ def _finding_text(audit: Audit, index: int, finding: Finding) -> FindingText:
         lines.append(f"cause: {clip(finding.cause)}, confidence: {clip(finding.confidence)}")
     lines += [f"help: {clip(line)}" for line in finding.help.splitlines() if line.strip()]
     if finding.edit is not None:
-        lines.append(f"suggestion for line {finding.edit.line}: {clip(finding.edit.after.strip())}")
+        lines.append(
+            f"suggestion for {line_text(finding.edit.path, finding.edit.line)}: {clip(finding.edit.after.strip())}"
+        )
     if divergence is not None:
         lines += working_fixes(audit)
     return FindingText(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from reprocheck.compare.verdict import open_questions
 from reprocheck.engine.console import Style, escape, harmless
 from reprocheck.model import Audit
+from reprocheck.report.file_lines import line_of_file
 from reprocheck.report.finding_text import FindingText, finding_texts, unjudged
 from reprocheck.report.headline import headline, qualification
 from reprocheck.report.identity import repository_path
@@ -61,7 +62,7 @@ def _of_finding(audit: Audit, one: FindingText) -> _Annotation:
     finding, target = one.finding, audit.request.target
     path, line = None if target.path is None else str(target.path), None
     if one.location is not None:
-        path, line = one.location.path, max(1, one.location.line)
+        path, line = one.location.path, line_of_file(one.location.path, one.location.line)
     source = [f"  {one.source}"] if one.source else []
     return _Annotation(
         kind=finding.severity,

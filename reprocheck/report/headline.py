@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from reprocheck.compare.verdict import differ_and_do_not_count, results_not_compared, seeding_is_unknown, undecided
 from reprocheck.model import Audit, UnseededGenerator, Verdict
+from reprocheck.model.places import place_text
 from reprocheck.report.wording import first_of, shown_path
 
 _MOST = 3
@@ -42,5 +43,5 @@ def qualification(audit: Audit) -> str:
 
 def _unseeded(one: UnseededGenerator) -> str:
     how = "is seeded only after its first draw" if one.late else "is never seeded"
-    where = "" if one.location is None else f", {shown_path(one.location.path)}:{one.location.line}"
+    where = "" if one.location is None else f", {place_text(shown_path(one.location.path), one.location.line)}"
     return f"{one.name} {how}{where}"

@@ -18,7 +18,9 @@ from reprocheck.engine.console import Style, harmless
 from reprocheck.errors import EXIT_CODE_MEANINGS, ExitCode
 from reprocheck.model import Audit, Edit, Finding, Location, NotCompared
 from reprocheck.model.kinds import Severity
+from reprocheck.model.places import is_notebook
 from reprocheck.protocol.plain_json import Scrub, plain
+from reprocheck.report.file_lines import line_of_file
 from reprocheck.report.finding_text import FindingText, finding_texts, unjudged
 from reprocheck.report.headline import headline, qualification
 from reprocheck.report.identity import identify, repository_path
@@ -114,7 +116,7 @@ def _result(audit: Audit, one: FindingText, rule: int, identity: str) -> Plain:
     related = _related(audit, one)
     if related:
         result["relatedLocations"] = related
-    if finding.edit is not None:
+    if finding.edit is not None and not is_notebook(finding.edit.path):  # there a line is no line of the file
         result["fixes"] = [_fix(finding.edit)]
     return result
 
@@ -132,7 +134,7 @@ def _locations(audit: Audit, one: FindingText) -> list[Plain]:
 
 
 def _location(location: Location, source: str) -> Plain:
-    region: Plain = {"startLine": max(1, location.line)}
+    region: Plain = {"startLine": line_of_file(location.path, location.line)}
     if source:
         region["snippet"] = {"text": source}
     return {"physicalLocation": {"artifactLocation": _artifact(location.path), "region": region}}

@@ -11,6 +11,7 @@ from typing import Any
 
 from reprocheck.engine.console import clip
 from reprocheck.model import Outcome, Status, Target
+from reprocheck.model.places import is_session
 
 PREFIX = 8
 _DIGEST = re.compile(r"[0-9a-f]{32}")
@@ -30,6 +31,8 @@ def shown_path(path: str | Path) -> str:
 
 def shown_target(target: Target) -> str:
     """As the user wrote it, with a path relative to the current directory when below it."""
+    if target.path is not None and is_session(target.path):
+        return target.path.name + (f":{target.function}" if target.function else "")
     if target.path is None or not os.path.isabs(target.text):
         return target.text
     return shown_path(target.path) + (f":{target.function}" if target.function else "")

@@ -32,6 +32,8 @@ from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe import peaks
 from reprocheck.worker.observe.checkpoints import Checkpoints
 from reprocheck.worker.observe.children import follow_children
+from reprocheck.worker.parts.notebook import Listener
+from reprocheck.worker.parts.parts import Parts
 from reprocheck.worker.private import error_text, text_of
 from reprocheck.worker.recorder import Recorder
 
@@ -76,6 +78,7 @@ class _Run:
         self.ledger: Ledger | None = None
         self.own_tmpdir = spec.environment.get("TMPDIR", "") if spec.ambient.own_tmpdir else ""
         self.inputs = Inputs(folder, self.own_tmpdir, self.sites) if spec.is_plain else None
+        self.parts = Parts(self.recorder, self._steps)
         self.checkpoints = Checkpoints(self.recorder, self._steps, self._seen_in_step, self.own_tmpdir)
 
     def go(self) -> None:
@@ -130,6 +133,7 @@ class _Run:
 
     def _observe(self) -> None:
         self.checkpoints.open()
+        self.parts.open()
         after_import("torch", self._observe_torch)
 
     def _observe_torch(self) -> None:
@@ -181,7 +185,7 @@ class _Run:
 
     def _run_target(self) -> None:
         try:
-            returned, value = execute(self.spec, self._call_again)
+            returned, value = execute(self.spec, self._call_again, _Cells(self.parts, self.recorder))
         except TargetUnusable as error:
             self._unusable(error)
         except SystemExit as stop:
@@ -310,6 +314,27 @@ class _Run:
                 help="see what the target leaves behind: limits, audit hooks, timers, patched modules",
             )
             return None
+
+
+class _Cells(Listener):
+    """Writes down how far a notebook is."""
+
+    def __init__(self, parts: Parts, recorder: Recorder) -> None:
+        self._parts = parts
+        self._recorder = recorder
+
+    def begin(self, name: str) -> None:
+        """A cell begins."""
+        self._parts.begin(name)
+
+    def values(self, names: frozenset[str]) -> None:
+        """A cell has ended. What it left may be anything, and must not end the run."""
+        with contextlib.suppress(Exception):
+            self._parts.values(names)
+
+    def note(self, text: str) -> None:
+        """Something of the notebook is not run."""
+        self._recorder.line("note", text=text)
 
 
 class _RankRun(_Run):

@@ -434,3 +434,22 @@ def test_what_is_written_to_the_system_is_no_file(tmp_path: Path) -> None:
     found = written.found(tmp_path, read_checkpoints=False)
     assert [file["path"] for file in found["files"]] == ["a"]
     assert not found["not_compared"]
+
+
+def test_logs_and_the_notes_of_hydra_count_without_their_times(tmp_path: Path) -> None:
+    folder = tmp_path / ".hydra"
+    folder.mkdir()
+    texts = [
+        ("a.log", "[2026-11-29 00:02:08,712][__main__][INFO] - loss 0.25\n"),
+        ("b.log", "[2026-11-30 10:12:58,002][__main__][INFO] - loss 0.25\n"),
+        ("c.log", "[2026-11-30 10:12:58,002][__main__][INFO] - loss 0.26\n"),
+        (".hydra/a.yaml", "output_dir: /x/outputs/2026-11-29/00-02-08\n"),
+        (".hydra/b.yaml", "output_dir: /x/outputs/2026-11-30/10-12-58\n"),
+        (".hydra/c.yaml", "output_dir: /x/outputs/2026-11-30/10-12-58\nlr: 0.1\n"),
+    ]
+    found = {}
+    for name, text in texts:
+        (tmp_path / name).write_text(text)
+        found[name] = contents(str(tmp_path / name))
+    assert found["a.log"] == found["b.log"] != found["c.log"]
+    assert found[".hydra/a.yaml"] == found[".hydra/b.yaml"] != found[".hydra/c.yaml"]

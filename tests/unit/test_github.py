@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from reprocheck.model import Audit, Location
-from reprocheck.report import render_markdown, write
+from reprocheck.report import render_markdown, render_text, write
 from reprocheck.report.github import render_github
 from tests.support.audits import PLAIN, audit, cause, explained
 from tests.support.formats import hostile, no_verdict, unjudged
@@ -113,3 +115,16 @@ class TestStepSummary:
         monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "none" / "summary"))
         write.append_step_summary(audit(), ["github"])
         assert "cannot write the step summary" in capsys.readouterr().err
+
+
+def test_the_problem_matcher_reads_the_text_report() -> None:
+    file = Path(__file__).parents[2] / "ci" / "problem-matcher.json"
+    [matcher] = json.loads(file.read_text())["problemMatcher"]
+    head, place = (re.compile(one["regexp"]) for one in matcher["pattern"])
+    lines = render_text(explained(), PLAIN).splitlines()
+    found = [
+        (head.match(a)[2], head.match(a)[3], place.match(b)[1], int(place.match(b)[2]))  # type: ignore[index]
+        for a, b in pairwise(lines)
+        if head.match(a) and place.match(b)
+    ]
+    assert ("RC541", "the backward of indexing adds gradients in the order of threads", "gcn.py", 41) in found

@@ -18,8 +18,10 @@ from reprocheck.config.checks import FORMATS as NAMES
 from reprocheck.engine.console import Style
 from reprocheck.engine.store import AUDITS, REPORT_FILE
 from reprocheck.errors import UsageError
-from reprocheck.model import Audit, Informational, SelfSeeding, UnseededGenerator, Verdict
+from reprocheck.model import Audit, Informational, Location, SelfSeeding, UnseededGenerator, Verdict
 from reprocheck.model.drift import DriftAnswer, Floor, Jump
+from reprocheck.model.places import line_in_notebook
+from reprocheck.model.values import ValueDifference
 from reprocheck.report import FORMATS
 from reprocheck.report.json.reading import read_audit
 from reprocheck.report.json.v1 import render_json
@@ -45,6 +47,15 @@ from tests.unit.test_drift_report import ANSWER, DRIFT, GROWS
 from tests.unit.test_drift_report import audit as drifting
 
 JUMP = Jump(step=9, before=1e-8, after=1e-3, rates=1.0, touched=0.1, signs=True)
+IN_CELL = Location(path="nb.ipynb", line=line_in_notebook(7, 3))
+FAR_APART: dict[str, Any] = {
+    "different": 1,
+    "total": 1,
+    "max_abs": 2e300,
+    "max_ulp": 2**64 - 2**53,
+    "index": (0,),
+    "samples": (),
+}
 ARMS = (arm("control", 2, 0), arm("hash seed", 0, 2))
 AUDITS_OF_ALL_KINDS = {
     "reproducible": audit(),
@@ -56,6 +67,11 @@ AUDITS_OF_ALL_KINDS = {
             origin=origin(kind="outside", argument="argument 1", is_batch=True),
             trials=(trial("--threads 1", "--seeding all", settings=(("threads", 1),), edits=(edit(),)),),
         ),
+    ),
+    "of a notebook": explained(
+        divergence=divergence(part="cell 7", location=IN_CELL),
+        findings=(cause(location=IN_CELL, edit=edit(path="nb.ipynb", line=IN_CELL.line)),),
+        explanation=explanation(origin=origin(values=ValueDifference(**FAR_APART))),
     ),
     "no verdict": no_verdict(),
     "a drift": drifting(replace(ANSWER, growth=replace(GROWS, jump=JUMP), drift=replace(DRIFT, full=40))),

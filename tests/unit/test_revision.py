@@ -164,7 +164,7 @@ class TestPaths:
     def test_what_the_revision_has_not(self, revision: Revision) -> None:
         revision.worktree.mkdir()
         target = Target(text="train.py", kind=TargetKind.SCRIPT, path=revision.top / "train.py")
-        with pytest.raises(UsageError, match=r"^train.py does not exist at v1 \(ccccccccc\)$"):
+        with pytest.raises(UsageError, match=r"^train.py does not exist at v1 \(ccccccccc\)\n"):
             refuse_missing(revision, target, revision.top)
         with pytest.raises(UsageError, match=r"^the folder new does not exist at v1"):
             refuse_missing(revision, target, revision.top / "new")

@@ -11,6 +11,7 @@ from reprocheck.commands.params.document import tensor_table
 from reprocheck.commands.params.model import WARNING
 from reprocheck.engine.console import clip
 from reprocheck.errors import ExitCode
+from reprocheck.model.places import place_text
 from reprocheck.report.document import (
     Across,
     Block,
@@ -127,7 +128,7 @@ def _use(use: Use, *, value: bool = False) -> str:
     given = f"({clip(use.value)})" if value and use.value else ""
     where = f" in {clip(use.library)}" if use.library else ""
     if use.location is not None:
-        where += f" at {clip(shown_path(use.location.path))}:{use.location.line}"
+        where += f" at {place_text(clip(shown_path(use.location.path)), use.location.line)}"
     return f"{clip(use.call)}{given}{where}"
 
 

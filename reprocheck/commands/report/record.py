@@ -15,6 +15,7 @@ from reprocheck.diagnosis.rules.difference_pages import MOVED
 from reprocheck.engine.console import clip
 from reprocheck.model import Audit, Finding, SeedAudit, Target, Verdict
 from reprocheck.model.kinds import Severity
+from reprocheck.model.places import place_text
 from reprocheck.protocol.plain_json import plain
 from reprocheck.protocol.secrets import mask_arguments, mask_argv
 from reprocheck.report.headline import headline
@@ -123,4 +124,4 @@ def _causes(audit: Audit) -> Iterator[str]:
 
 def _at(finding: Finding) -> str:
     place = finding.location
-    return "" if place is None else f" at {shown_path(place.path)}:{place.line}"
+    return "" if place is None else f" at {place_text(shown_path(place.path), place.line)}"

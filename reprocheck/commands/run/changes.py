@@ -14,6 +14,7 @@ from pathlib import Path
 
 from reprocheck.engine.revision import Revision, changed_files
 from reprocheck.model import Against, Change, Evidence, Location
+from reprocheck.model.places import is_notebook
 from reprocheck.protocol.reading import read_source
 
 MOST_CHANGES = 200
@@ -83,17 +84,29 @@ def _in_file(revision: Revision, name: str) -> Iterator[Change]:
     before, after = _text(revision.worktree / name), _text(revision.top / name)
     if _parsed(before) == _parsed(after):
         return
-    old, new = before.splitlines(), after.splitlines()
+    places, old = _numbered(before, name)
+    places_new, new = _numbered(after, name)
     for tag, i, i_end, j, j_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal" or not any(map(_has_content, [*old[i:i_end], *new[j:j_end]])):
             continue
         i, j = i + _silent(old[i:i_end]), j + _silent(new[j:j_end])
         yield Change(
-            here=Location(path=str(revision.top / name), line=max(1, min(j + 1, len(new)))),
-            base=Location(path=f"{revision.text}:{name}", line=max(1, min(i + 1, len(old)))),
+            here=Location(path=str(revision.top / name), line=_number(places_new, j)),
+            base=Location(path=f"{revision.text}:{name}", line=_number(places, i)),
             before=tuple(line.strip() for line in old[i:i_end][:MOST_LINES]),
             after=tuple(line.strip() for line in new[j:j_end][:MOST_LINES]),
         )
+
+
+def _numbered(text: str, name: str) -> tuple[list[int], list[str]]:
+    """The lines and their numbers; of a notebook those that are not empty: there is much room between cells."""
+    lines = text.splitlines()
+    kept = [number for number, line in enumerate(lines, 1) if not is_notebook(name) or line.strip()]
+    return kept, [lines[number - 1] for number in kept]
+
+
+def _number(places: Sequence[int], place: int) -> int:
+    return places[max(0, min(place, len(places) - 1))] if places else 1
 
 
 def _has_content(line: str) -> bool:
@@ -109,7 +122,7 @@ def _text(path: Path) -> str:
     """Empty for a file that is not there, is too large or cannot be read."""
     try:
         data = read_source(path)
-        return data.decode("utf-8", "replace") if len(data) <= _LARGEST else ""
+        return data.decode("utf-8", "replace") if len(data) - data.count(b"\n") <= _LARGEST else ""
     except OSError:
         return ""
 

@@ -7,6 +7,7 @@ from reprocheck.commands.vary.variations import VARIATIONS
 from reprocheck.engine.console import clip
 from reprocheck.errors import ExitCode
 from reprocheck.model import Divergence
+from reprocheck.model.places import place_text
 from reprocheck.report.document import (
     Block,
     Document,
@@ -109,7 +110,7 @@ def _place(divergence: Divergence) -> str:
     if divergence.op:
         text += f", `{divergence.op}`"
     if divergence.location is not None:
-        text += f" ({shown_path(divergence.location.path)}:{divergence.location.line})"
+        text += f" ({place_text(shown_path(divergence.location.path), divergence.location.line)})"
     return clip(text)
 
 

@@ -9,6 +9,7 @@ from reprocheck.diagnosis.experiments import why_failed
 from reprocheck.evidence.run import Ran
 from reprocheck.model import Location
 from reprocheck.model.explanation import Hold
+from reprocheck.model.places import place_text
 
 _TEXT = {
     "clock": "the clock",
@@ -72,4 +73,4 @@ def _agrees(log: ExperimentLog, frozen: Ran, places: Sequence[_Place], text: str
 
 
 def _named(place: _Place) -> str:
-    return "" if place[1] is None else f"{place[1].path}:{place[1].line}"
+    return "" if place[1] is None else place_text(place[1].path, place[1].line)

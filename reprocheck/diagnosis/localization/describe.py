@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reprocheck.diagnosis.localization.candidates import TAKES_MEMORY, Candidate, is_collective
@@ -16,6 +15,7 @@ from reprocheck.evidence.trace_file import Event, Form, Trace
 from reprocheck.model import Location
 from reprocheck.model.explanation import Frame, OpCall, Origin
 from reprocheck.model.kinds import OriginKind
+from reprocheck.model.places import short_place
 from reprocheck.model.values import ValueDifference, compare_values
 from reprocheck.protocol.trace_format import (
     BLANK,
@@ -283,7 +283,7 @@ class OriginDescriber:
 
 
 def _place(event: Event) -> str:
-    return f" at {Path(event.frames[0][0]).name}:{event.frames[0][1]}" if event.frames else ""
+    return f" at {short_place(*event.frames[0][:2])}" if event.frames else ""
 
 
 def _argument_name(event: Event, entry: Entry) -> str:

@@ -7,7 +7,6 @@ import tokenize
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from reprocheck.diagnosis.generators import ENTROPY
 from reprocheck.diagnosis.rules.model import HIGH, LOW, MEDIUM, Match
@@ -16,6 +15,7 @@ from reprocheck.diagnosis.source.order_place import ADDRESSES
 from reprocheck.model import Edit, Location
 from reprocheck.model.explanation import Case, LedgerEntry, Remedy, SeedPlace, SourceHit
 from reprocheck.model.kinds import Confidence, SourceKind, Stage
+from reprocheck.model.places import line_text, short_place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,14 +196,16 @@ def _way(entry: LedgerEntry, to: Location) -> tuple[str, ...]:
         return ()
     places = [frame.location for frame in entry.frames]
     between = places[: places.index(to)] if to in places else places[:1]
-    shown = ", called from ".join(f"{Path(place.path).name}:{place.line}" for place in (*between, to))
+    shown = ", called from ".join(short_place(place.path, place.line) for place in (*between, to))
     return (f"`{entry.name}` gets no seed at {shown}",)
 
 
 def _give(edit: Edit | None, location: Location) -> str:
     if edit is None:
         return "pass the run's seed here: what is called takes one, and None means a different seed in every run"
-    where = "" if edit.line == location.line and edit.path == location.path else f" in line {edit.line}"
+    where = (
+        "" if edit.line == location.line and edit.path == location.path else f" in {line_text(edit.path, edit.line)}"
+    )
     return f"give it the run's seed{where}: `{without_comment(edit.after)}`"
 
 
@@ -218,7 +220,7 @@ def without_comment(line: str) -> str:
 
 def changed_line(edit: Edit) -> Remedy:
     """The remedy of changing one source line."""
-    return Remedy(text=f"{without_comment(edit.after)}  # line {edit.line}", edits=(edit,))
+    return Remedy(text=f"{without_comment(edit.after)}  # {line_text(edit.path, edit.line)}", edits=(edit,))
 
 
 def origin_place(case: Case) -> tuple[Location | None, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from reprocheck.diagnosis.rules.candidate_lines import changed_line, entries, on_cuda, with_hits
 from reprocheck.diagnosis.rules.kernels.cuda import CONVOLUTIONS, CUDNN_DETERMINISTIC, CUDNN_NO_BENCHMARK, RNNS
@@ -17,6 +16,7 @@ from reprocheck.diagnosis.rules.seeds.worker_init_entropy import NO_WORKERS
 from reprocheck.diagnosis.rules.support import RACE, Support, support_of
 from reprocheck.model.explanation import Case, Remedy
 from reprocheck.model.kinds import AttributionKind, OriginKind, SourceKind
+from reprocheck.model.places import short_place
 
 _BY_SOURCE = {
     "hash seed": (FIXED_HASHES,),
@@ -50,7 +50,7 @@ def _constant(case: Case) -> list[Remedy]:
         text = " and ".join(_CONSTANT[factor] for factor in attribution.factors)
         return [Remedy(text=text, overrides=(("frozen", attribution.factors),), cost=6)]
     kind = attribution.factors[0]
-    places = " and ".join(f"{Path(line.path).name}:{line.line}" for line in attribution.lines)
+    places = " and ".join(short_place(line.path, line.line) for line in attribution.lines)
     items = tuple(f"{kind}@{line.path}:{line.line}" for line in attribution.lines)
     return [Remedy(text=f"{_CONSTANT[kind]} at {places}", overrides=(("frozen", items),), cost=5)]
 

@@ -18,6 +18,7 @@ from reprocheck.diagnosis.source.edit import add_argument, replace, seed_in_scop
 from reprocheck.diagnosis.source.parse import Source, is_none, keyword, last_name, parse
 from reprocheck.model import Edit, Location
 from reprocheck.model.explanation import Frame, SeedPlace
+from reprocheck.model.places import NOTEBOOK, is_notebook, short_place
 from reprocheck.protocol.reading import read_source
 
 MOST_FRAMES = 24
@@ -332,7 +333,7 @@ def _is_name(node: ast.expr, name: str) -> bool:
 
 
 def _where(source: Source, node: ast.AST) -> str:
-    return f"{Path(source.path).name}:{getattr(node, 'lineno', 0)}"
+    return short_place(source.path, getattr(node, "lineno", 0))
 
 
 def _place(source: Source, node: ast.expr, edit: Edit | None, message: str) -> SeedPlace:
@@ -360,7 +361,9 @@ def source_at(path: str) -> Source | None:
     file = Path(path)
     try:
         status = file.stat()
-        if file.suffix not in ("", ".py") or not file.is_file() or status.st_size > MOST_BYTES:
+        if file.suffix not in ("", ".py", NOTEBOOK) or not file.is_file():
+            return None
+        if status.st_size > MOST_BYTES and not is_notebook(path):  # a notebook has pictures, too
             return None
         return _parsed(path, status.st_mtime_ns)
     except (OSError, ValueError):

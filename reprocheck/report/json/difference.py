@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reprocheck.model import Divergence, Edit, Finding, Location, NotCompared, TensorDifference
+from reprocheck.model.places import cell_of
 from reprocheck.model.values import ValueDifference
 from reprocheck.report.wording import shown_path
 
@@ -24,6 +25,7 @@ def plain_divergence(divergence: Divergence | None) -> Plain | None:
         "runs": divergence.runs,
         "note": divergence.note,
         "rank": divergence.rank,
+        "part": divergence.part or None,
         "tensors": [_tensor(tensor) for tensor in divergence.tensors],
     }
 
@@ -55,7 +57,13 @@ def plain_values(values: ValueDifference | None) -> Plain | None:
 
 
 def plain_location(location: Location | None) -> Plain | None:
-    return None if location is None else {"path": shown_path(location.path), "line": location.line}
+    return None if location is None else {"path": shown_path(location.path), **plain_line(location.path, location.line)}
+
+
+def plain_line(path: str, line: int) -> Plain:
+    """The number of a line; of a notebook that in its cell, and the cell."""
+    cell = cell_of(path, line)
+    return {"line": line} if cell is None else {"cell": cell[0], "line": cell[1]}
 
 
 def plain_finding(finding: Finding) -> Plain:
@@ -80,4 +88,9 @@ def plain_not_compared(item: NotCompared) -> Plain:
 
 def plain_edit(edit: Edit) -> Plain:
     """A suggested or tried change of one line."""
-    return {"path": shown_path(edit.path), "line": edit.line, "before": edit.before, "after": edit.after}
+    return {
+        "path": shown_path(edit.path),
+        **plain_line(edit.path, edit.line),
+        "before": edit.before,
+        "after": edit.after,
+    }

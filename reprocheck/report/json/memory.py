@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from reprocheck.evidence.out_of_memory import advice
 from reprocheck.model import OutOfMemory
-from reprocheck.report.json.difference import Plain
-from reprocheck.report.wording import shown_path
+from reprocheck.report.json.difference import Plain, plain_location
 
 
 def plain_out_of_memory(memory: OutOfMemory) -> Plain:
@@ -21,7 +20,7 @@ def plain_out_of_memory(memory: OutOfMemory) -> Plain:
         "step": memory.step,
         "during": memory.during or None,
         "module": memory.module or None,
-        "location": None if place is None else {"path": shown_path(place.path), "line": place.line},
+        "location": None if place is None else plain_location(place),
         "tensors": [
             {"name": one.name or None, "shape": one.shape, "dtype": one.dtype, "bytes": one.bytes}
             for one in memory.tensors

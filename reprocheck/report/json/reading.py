@@ -21,6 +21,8 @@ from reprocheck.compare.baseline.reading import Malformed, number, part, table, 
 from reprocheck.errors import ExitCode
 from reprocheck.model import (
     Audit,
+    Edit,
+    Location,
     MetricSummary,
     RunSummary,
     SeedAudit,
@@ -39,11 +41,13 @@ from reprocheck.model.baseline import BaselineAnswer, First, MetricPair
 from reprocheck.model.drift import Curve, DriftAnswer, Floor, Growth, Jump, LayerDrift
 from reprocheck.model.explanation import Attribution, Explanation, Frame, Remedy
 from reprocheck.model.kinds import SummaryKind
+from reprocheck.model.places import line_in_notebook
 from reprocheck.model.values import ValueDifference
 from reprocheck.report.json.v1 import VERSION
 
 Plain = Mapping[str, Any]
-_MOST = 2**63
+_MOST = 2**65
+"""Two float64 of opposite signs may be almost 2**64 ULP apart."""
 _NAMES = {
     name: thing
     for module in (values, tolerance, baseline, classes, drift, explanation, model)
@@ -262,6 +266,14 @@ def _baseline(found: Plain) -> Plain:
     }
 
 
+def _with_cell(found: Plain) -> Plain:
+    """Of a notebook, the line over all cells."""
+    if "cell" not in found:
+        return found
+    cell, line = whole(found["cell"], "cell"), whole(found.get("line"), "line")
+    return {**found, "line": line_in_notebook(cell, line)}
+
+
 _ADAPTED: Mapping[Any, Callable[[Plain], Plain]] = {
     Target: _target,
     Settings: lambda found: {**found, "env": [[name, ""] for name in _list(found.get("env"), "env")]},
@@ -280,6 +292,8 @@ _ADAPTED: Mapping[Any, Callable[[Plain], Plain]] = {
     Explanation: lambda found: {**found, "replays": _two(found, "replays", "diverged", "pairs")},
     Attribution: lambda found: {**found, "rate": _two(found, "rate", "differed", "comparisons")},
     Remedy: _remedy,
+    Location: _with_cell,
+    Edit: _with_cell,
     ValueDifference: _values,
     BaselineAnswer: _baseline,
     First: lambda found: {**found, "low": found.get("from_step"), "high": found.get("to_step")},

@@ -8,8 +8,9 @@ from reprocheck.diagnosis.rules.difference_pages import MOVED
 from reprocheck.engine.console import clip
 from reprocheck.model import Against, Audit, Change, Divergence, Location, SeedAudit, Verdict
 from reprocheck.model.explanation import Frame
+from reprocheck.model.places import place_text
 from reprocheck.report.document import Block, Diagnostic, Evidence, Note, Place, evidence, indented
-from reprocheck.report.sections.diagnostics import head, helps, place, source
+from reprocheck.report.sections.diagnostics import gutter, head, helps, place, source
 from reprocheck.report.sections.difference import MOST_TENSORS, origin_notes, origin_rows, tensor_blocks, where
 from reprocheck.report.wording import count, first_of
 
@@ -78,13 +79,13 @@ def _both_lines(against: Against, divergence: Divergence) -> list[Block]:
     absent = {change.base for change in against.changes if not change.before}
     blocks: list[Block] = [Place(found)]
     if against.here is not None:
-        line = against.here.location.line
+        line = gutter(against.here.location)
         blocks = [Place(f"{place(against.here.location)}, {found}", line), *_source(against.here, gone)]
     if against.base is not None:
         # The path is shown as git writes it, so that it can be handed to `git show`.
-        line = against.base.location.line
+        base = against.base.location
         blocks += [
-            Place(f"{clip(against.base.location.path)}:{line}", line, mark=":::"),
+            Place(place_text(clip(base.path), base.line), gutter(base), mark=":::"),
             *_source(against.base, absent),
         ]
     return blocks
@@ -94,7 +95,7 @@ def _source(frame: Frame, nothing: Collection[Location]) -> list[Block]:
     """The line, or that there is none: it was added, or it is gone."""
     if not frame.code and frame.location in nothing:
         return [Evidence(("", "(nothing there)", ""))]
-    return source(frame.location.line, frame.code)
+    return source(gutter(frame.location), frame.code)
 
 
 def _difference(audit: Audit, divergence: Divergence) -> list[Block]:
@@ -126,4 +127,4 @@ def _changes(against: Against) -> list[str]:
 
 def _change_text(change: Change) -> str:
     name = change.base.path.split(":", 1)[-1]
-    return f"{name}:{change.here.line}"
+    return place_text(name, change.here.line)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from reprocheck.engine.console import clip
 from reprocheck.model import Edit, Finding, Location
 from reprocheck.model.explanation import Trial
+from reprocheck.model.places import place_text, shown_line
 from reprocheck.report.document import Block, Change, Diagnostic, Note, Place, Role, Source, Span, evidence
 from reprocheck.report.wording import count, shown_path
 
@@ -20,8 +21,13 @@ def head(severity: str, code: str) -> Span:
 
 
 def place(location: Location) -> str:
-    """`train.py:41`."""
-    return f"{clip(shown_path(location.path))}:{location.line}"
+    """`train.py:41`, `analysis.ipynb cell 7, line 3`."""
+    return place_text(clip(shown_path(location.path)), location.line)
+
+
+def gutter(location: Location) -> int:
+    """The number that stands beside its source line."""
+    return shown_line(location.path, location.line)
 
 
 def source(line: int, code: str) -> list[Block]:
@@ -39,9 +45,9 @@ def finding_blocks(finding: Finding, *, notes: Iterable[str] = (), trials: Seque
     edit, location = finding.edit, finding.location
     blocks: list[Block] = [(head(finding.severity, finding.code), f": {clip(finding.message)}")]
     if location is not None:
-        blocks.append(Place(place(location), location.line))
+        blocks.append(Place(place(location), gutter(location)))
         if edit is None or (edit.path, edit.line) != (location.path, location.line):
-            blocks += source(location.line, finding.source)
+            blocks += source(gutter(location), finding.source)
     shown = [clip(item) for item in finding.evidence[:MOST_EVIDENCE]]
     left_out = len(finding.evidence) - MOST_EVIDENCE
     blocks += evidence([*shown, *([f"and {left_out} more"] if left_out > 0 else [])])
@@ -56,7 +62,10 @@ def suggestion(edit: Edit, trials: Sequence[Trial]) -> list[Block]:
     """A changed line that is in no file, and what became of it when it was tried."""
     where = place(Location(path=edit.path, line=edit.line))
     before, after = (clip(line) for line in _outdented(edit.before, edit.after))
-    return [Note("help", f"suggestion for {where}, {_tried(edit, trials)}"), Change(edit.line, before, after)]
+    return [
+        Note("help", f"suggestion for {where}, {_tried(edit, trials)}"),
+        Change(shown_line(edit.path, edit.line), before, after),
+    ]
 
 
 def _tried(edit: Edit, trials: Sequence[Trial]) -> str:

@@ -13,7 +13,7 @@ from reprocheck.model.kinds import OriginKind, Stage
 from reprocheck.model.values import ValueDifference
 from reprocheck.protocol import TRAINED_ELSEWHERE
 from reprocheck.report.document import Block, Diagnostic, KeyValues, Note, Place, Role, Span, Table, Text, evidence
-from reprocheck.report.sections.diagnostics import head, helps, place, source
+from reprocheck.report.sections.diagnostics import gutter, head, helps, place, source
 from reprocheck.report.wording import count, first_of, percent, prefix_length, short
 
 DIVERGENCE_CODES = {code for code, _, _ in DIVERGENCES.values()}
@@ -49,7 +49,7 @@ def difference_blocks(
     first, origin, finding = located
     location, code = _line(audit, first, origin)
     blocks = _head(first, location, origin)
-    blocks += [] if location is None or location in shown else source(location.line, code)
+    blocks += [] if location is None or location in shown else source(gutter(location), code)
     names = first_of([f"`{clip(name)}`" for name in first.names], MOST_TENSORS) if not first.tensors else ""
     seen: list[Block] = [names] if names and origin is None else []
     if origin is not None:
@@ -68,8 +68,9 @@ def difference_blocks(
 
 
 def where(divergence: Divergence) -> str:
-    """`at step 3 in gradients`, `in rank 1 before the first step in the initial parameters`."""
-    return ("" if divergence.rank is None else f"in rank {divergence.rank} ") + at(divergence)
+    """`at step 3 in gradients`, `in cell 7, at step 3 in gradients`, `in rank 1 at step 3 in gradients`."""
+    part = f"in {divergence.part}, " if divergence.part else ""
+    return part + ("" if divergence.rank is None else f"in rank {divergence.rank} ") + at(divergence)
 
 
 def at(divergence: Divergence) -> str:
@@ -116,7 +117,7 @@ def _head(divergence: Divergence, location: Location | None, origin: Origin | No
         found += f", op `{clip(divergence.op)}`"
     return [
         (head("error", code), f": {clip(what)} {differ} between run {one} and run {other}"),
-        Place(found, 0 if location is None else location.line),
+        Place(found, 0 if location is None else gutter(location)),
     ]
 
 

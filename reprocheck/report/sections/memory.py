@@ -5,6 +5,7 @@ from __future__ import annotations
 from reprocheck.engine.console import clip
 from reprocheck.evidence.out_of_memory import advice
 from reprocheck.model import OutOfMemory
+from reprocheck.model.places import place_text
 from reprocheck.report.document import Block, Indented, Note, Table
 from reprocheck.report.wording import shown_path, size
 
@@ -25,7 +26,7 @@ def out_of_memory(memory: OutOfMemory) -> list[Block]:
     if memory.module:
         blocks.append(Note("module", clip(memory.module)))
     if place is not None:
-        blocks.append(Note("asked at", f"{clip(shown_path(place.path))}:{place.line}"))
+        blocks.append(Note("asked at", place_text(clip(shown_path(place.path)), place.line)))
     if memory.tensors:
         rows = tuple(
             (

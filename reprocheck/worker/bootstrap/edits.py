@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import os
 import tokenize
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
 from reprocheck.model import Edit
+from reprocheck.model.places import place_text
+from reprocheck.protocol.reading import read_source
 
 _INTERCEPTS = "get_code_with_changes"
 _edited: dict[str, bytes] = {}
 """Real path → its source with the changes."""
-_compilers: list[tuple[Callable[[str], bool], Callable[[bytes, str], CodeType]]] = []
-"""Which files are compiled otherwise, and how."""
+_rewriters: list[tuple[Callable[[str], bool], Callable[[ast.Module], ast.Module]]] = []
+"""The trees of which files are changed before they are compiled, and how."""
 
 
 class EditMismatch(Exception):
@@ -35,26 +39,47 @@ def apply(edits: Iterable[Edit]) -> None:
         _intercept_imports()
 
 
-def compile_with(applies: Callable[[str], bool], compiled: Callable[[bytes, str], CodeType]) -> None:
-    """From now on, source and path of these files go to `compiled`, with their changes."""
-    _compilers.append((applies, compiled))
+def rewrite_with(applies: Callable[[str], bool], rewritten: Callable[[ast.Module], ast.Module]) -> None:
+    """From now on, the syntax trees of these files are compiled as `rewritten` gives them, with their changes."""
+    _rewriters.append((applies, rewritten))
     _intercept_imports()
 
 
 def code_of(path: Path, shown: str) -> CodeType:
     """The code of a file, with its changes. Raises SyntaxError, ValueError."""
     edited = _edited.get(os.path.realpath(path))
-    data = path.read_bytes() if edited is None else edited
-    for applies, compiled in _compilers:
-        if applies(str(path)):
-            return compiled(data, shown)
+    return _compiled(path.read_bytes() if edited is None else edited, str(path), shown)
+
+
+def changed_source(path: Path) -> bytes | None:
+    """The source of a file with its changes; None where it has none."""
+    return _edited.get(os.path.realpath(path))
+
+
+def tree_of(data: bytes | str, path: str) -> ast.Module:
+    """The syntax tree of a source as it is to be compiled. Raises SyntaxError, ValueError."""
+    for applies, rewritten in _rewriters:
+        if applies(path):
+            with suppress(ValueError, TypeError, RecursionError, MemoryError):
+                tree = rewritten(ast.parse(data, path))
+                compile(tree, path, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+                return tree
+    return ast.parse(data, path)
+
+
+def _compiled(data: bytes, path: str, shown: str) -> CodeType:
+    for applies, rewritten in _rewriters:
+        if applies(path):
+            with suppress(ValueError, TypeError, RecursionError, MemoryError):
+                changed: CodeType = compile(rewritten(ast.parse(data, shown)), shown, "exec", dont_inherit=True)
+                return changed
     code: CodeType = compile(data, shown, "exec", dont_inherit=True)
     return code
 
 
 def _changed(path: str, edits: list[Edit]) -> bytes:
     try:
-        data = Path(path).read_bytes()
+        data = read_source(path)
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         lines = data.decode(encoding).splitlines(keepends=True) if _has_plain_lines(data) else None
     except (OSError, SyntaxError, UnicodeDecodeError) as error:
@@ -65,7 +90,8 @@ def _changed(path: str, edits: list[Edit]) -> bytes:
         found = lines[edit.line - 1] if 0 < edit.line <= len(lines) else ""
         line = found.rstrip("\r\n")
         if not found or line != edit.before.rstrip("\r\n"):
-            raise EditMismatch(f"{path}:{edit.line} reads {line!r}, not {edit.before!r}: it was not changed")
+            place = place_text(path, edit.line)
+            raise EditMismatch(f"{place} reads {line!r}, not {edit.before!r}: it was not changed")
         lines[edit.line - 1] = edit.after + found[len(line) :]
     return "".join(lines).encode(encoding)
 
@@ -83,13 +109,12 @@ def _intercept_imports() -> None:
         path = self.get_filename(fullname)
         edited = _edited.get(os.path.realpath(path))
         # Past the bytecode caches: nothing is read from or written to them.
-        if edited is None and not any(applies(path) for applies, _ in _compilers):
+        if edited is None and not any(applies(path) for applies, _ in _rewriters):
             code: CodeType | None = original(self, fullname)
             return code
         data = self.get_data(path) if edited is None else edited
-        for applies, compiled in _compilers:
-            if applies(path):
-                return compiled(data, path)
+        if any(applies(path) for applies, _ in _rewriters):
+            return _compiled(data, path, path)
         return self.source_to_code(data, path)
 
     if original.__name__ != _INTERCEPTS or getattr(original, "__module__", "") != __name__:

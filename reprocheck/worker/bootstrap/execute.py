@@ -15,31 +15,40 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from reprocheck.model import RunSpec, TargetKind
+from reprocheck.model.places import is_notebook
+from reprocheck.protocol.notebook.cells import NotebookError
 from reprocheck.worker import AT_START
 from reprocheck.worker.bootstrap import edits
 from reprocheck.worker.bootstrap.leaving import command_line, show_command_line
+from reprocheck.worker.parts.notebook import Listener, run_notebook
 
 
 class TargetUnusable(Exception):
     """The target as named cannot be run at all: a usage error of whoever named it."""
 
 
-def execute(spec: RunSpec, again: Callable[[bool], None]) -> tuple[bool, Any]:
+def execute(spec: RunSpec, again: Callable[[bool], None], listener: Listener) -> tuple[bool, Any]:
     """Run it; whether it returned a value (functions do, scripts do not), and the value.
 
-    `again` is called between calls of one function, where several are asked for: with True before the last.
+    `again` is called between calls of one function, where several are asked for: with True before the last. `listener`
+    is told of the cells of a notebook.
     """
     target = spec.target
     calls = spec.interventions.calls
+    is_cells = target.path is not None and is_notebook(target.path)
     if target.kind in (TargetKind.SCRIPT, TargetKind.MODULE):
         if calls > 1:
             raise TargetUnusable(f"{target.text}: only a function can be called {calls} times in one process")
         show_command_line(spec)
         argv = command_line(spec)[1 if target.kind is TargetKind.SCRIPT else 2 :]
+        if is_cells:
+            sys.argv = [target.text, *argv]
+            _run_cells(target.path, listener)
+            return False, None
         _run_main(*(_script(spec) if target.kind is TargetKind.SCRIPT else _module(str(target.module))), argv)
         return False, None
     sys.argv = [str(target.path or target.module), *command_line(spec)[1:]]
-    function = _find_function(spec)
+    function = _find_function(spec, listener)
     arguments = dict(target.arguments)
     _check_arguments(function, arguments, spec)
     for left in range(calls - 1, 0, -1):
@@ -114,11 +123,30 @@ def _module(name: str) -> tuple[CodeType, ModuleType, str, str]:
     return code, main, os.getcwd(), spec.origin
 
 
-def _find_function(spec: RunSpec) -> Callable[..., Any]:
+def _run_cells(path: Any, listener: Listener) -> ModuleType:
+    """All cells, in a main module that is no file, as it is in a kernel."""
+    main = ModuleType("__main__")
+    main.__dict__.update(__builtins__=builtins)
+    _lead_path(os.getcwd())
+    _lead_path(os.path.dirname(os.path.realpath(path)))
+    if sys.version_info < (3, 14):
+        main.__dict__.setdefault("__annotations__", {})
+    sys.modules["__main__"] = main
+    try:
+        run_notebook(path, main, listener)
+    except NotebookError as error:
+        raise TargetUnusable(f"{path} cannot be run: {error}") from error
+    return main
+
+
+def _find_function(spec: RunSpec, listener: Listener) -> Callable[..., Any]:
     # Children that are spawned must not take our entry for the target's main module.
     sys.modules["__main__"] = ModuleType("__main__")
     target = spec.target
-    if target.kind is TargetKind.FILE_FUNCTION:
+    if target.path is not None and is_notebook(target.path):
+        module = _run_cells(target.path, listener)
+        listener.begin(f"the call of {target.function}")
+    elif target.kind is TargetKind.FILE_FUNCTION:
         assert target.path is not None
         _lead_path(os.path.dirname(os.path.realpath(target.path)))
         module = _import_file(target.path)

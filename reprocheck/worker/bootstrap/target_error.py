@@ -5,11 +5,13 @@ from __future__ import annotations
 import builtins
 import contextlib
 import os
+import re
 import sys
 import traceback
 from types import TracebackType
 from typing import Any
 
+from reprocheck.model.places import NOTEBOOK, line_text, place_text
 from reprocheck.protocol.package import WORKER_FILE
 from reprocheck.worker.private import error_text
 
@@ -26,7 +28,7 @@ def describe(error: BaseException) -> str:
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename
         if os.sep + "reprocheck" + os.sep not in path:
-            place = f" at {path}:{trace.tb_lineno}"
+            place = f" at {place_text(path, trace.tb_lineno)}"
             own = own if _is_of_library(path) else place
         trace = trace.tb_next
     return error_text(error) + (own or place)
@@ -41,10 +43,18 @@ def print_traceback(error: BaseException) -> None:
     with contextlib.suppress(BaseException):
         _hide_own_frames(error, set())
     try:
-        traceback.print_exception(type(error), error, error.__traceback__)
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        print(_IN_CELL.sub(_named, text), end="", file=sys.stderr)
     except BaseException:  # the target closed its standard error, or replaced what this needs
         with contextlib.suppress(BaseException):
             sys.__excepthook__(type(error), error, error.__traceback__)
+
+
+_IN_CELL = re.compile(rf'File "([^"\n]*{re.escape(NOTEBOOK)})", line (\d+)')
+
+
+def _named(found: re.Match[str]) -> str:
+    return f'File "{found[1]}", {line_text(found[1], int(found[2]))}'
 
 
 def _hide_own_frames(error: BaseException | None, met: set[int]) -> None:

@@ -13,6 +13,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from reprocheck.model import RunSpec, TargetKind
+from reprocheck.model.places import is_notebook
 from reprocheck.protocol.package import PACKAGE_FOLDER
 
 MOST_FRAMES = 3
@@ -34,6 +35,8 @@ class Sites:
         self._library = tuple(root + os.sep for root in top_models)
         self._own = PACKAGE_FOLDER + os.sep
         self._target = target_folder(spec)
+        path = spec.target.path
+        self._notebook = str(path) if path is not None and is_notebook(path) else ""
         # NOTE: by identity: to hash a code object is to hash all that it holds, which takes longer than the walk.
         self._known: dict[int, tuple[CodeType, bool]] = {}
         self._numbers: dict[tuple[int, ...], int] = {}
@@ -79,7 +82,7 @@ class Sites:
 
     def user_files(self) -> list[str]:
         """The files of the user's code that are imported now."""
-        found = set()
+        found = {self._notebook} if self._notebook else set()
         for module in list(sys.modules.values()):
             name = getattr(module, "__file__", None)
             # torch.ops and torch.classes call themselves "_ops.py", which is in no folder at all.

@@ -47,7 +47,7 @@ def install(spec: RunSpec, sites: Sites, steps: Callable[[], int], trouble: Call
     thread_calls.install(replacer)
     if ledger.writes:
         orders.install(ledger)
-        edits.compile_with(sites.is_user_file, orders.compiled)
+        edits.rewrite_with(sites.is_user_file, orders.rewritten)
     # numba compiles these functions by what they are: it must find the originals.
     before_import("numba", lambda: replacer.take_away(*_COMPILED_BY_NUMBA))
     installed.ledger = ledger

@@ -19,7 +19,6 @@ import sys
 from collections.abc import Iterable
 from hashlib import blake2b
 from itertools import islice
-from types import CodeType
 from typing import Any
 from weakref import WeakSet
 
@@ -139,15 +138,10 @@ def _text(value: Any, depth: int) -> str:
     raise TypeError(type(value))
 
 
-def compiled(source: bytes, path: str) -> CodeType:
-    """The code of a source whose walks are looked at; as it is where that cannot be done."""
-    try:
-        tree: ast.Module = _Walks().visit(ast.parse(source, path))
-        code: CodeType = compile(tree, path, "exec", dont_inherit=True)
-        return code
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        found: CodeType = compile(source, path, "exec", dont_inherit=True)
-        return found
+def rewritten(tree: ast.Module) -> ast.Module:
+    """A source whose walks are looked at."""
+    found: ast.Module = _Walks().visit(tree)
+    return found
 
 
 class _Walks(ast.NodeTransformer):

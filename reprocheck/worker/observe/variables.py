@@ -10,7 +10,7 @@ import random
 import re
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from xxhash import xxh3_128
@@ -47,11 +47,14 @@ def globals_of_target() -> Iterator[tuple[str, dict[str, Any]]]:
         yield name, dict(vars(module))
 
 
-def variables() -> list[Leaf]:
-    """The leaves of all, by name; those of the script itself without the name of its module."""
+def variables(chosen: Collection[str] | None = None) -> list[Leaf]:
+    """The leaves of all, by name; those of the script itself without the name of its module. `chosen`: of these globals
+    of the script alone."""
     leaves: list[Leaf] = []
     rest, more = xxh3_128(), 0
     for module, found in globals_of_target():
+        if chosen is not None:
+            found = {name: item for name, item in found.items() if module == "__main__" and name in chosen}
         prefix = "" if module == "__main__" else f"{module}."
         named = sorted((name, item) for name, item in found.items() if not name.startswith("__"))
         for name, item in named[:MOST_VARIABLES]:

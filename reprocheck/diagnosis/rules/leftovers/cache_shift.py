@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from reprocheck.diagnosis.rules.candidate_lines import find, hits, on_lines
 from reprocheck.diagnosis.rules.leftovers.written_files import SOURCES, first_write, reads_of_written, writers_of
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.support import experiment_notes
 from reprocheck.model.explanation import Case
+from reprocheck.model.places import short_place
 
 PAGE = Page(
     code="RC552",
@@ -35,7 +35,7 @@ def match(case: Case) -> Match | None:
     if found is None or found.location is None or written is None:
         return found
     # The arrow is on the end of the work that later runs skip.
-    guard = f"{Path(found.location.path).name}:{found.location.line}"
+    guard = short_place(found.location.path, found.location.line)
     shown = f"the first run writes `{looks[0].value}` here; later ones find it at {guard} and skip the work between"
     return replace(found, location=written.location, source=written.code, evidence=(*experiment_notes(case), shown))
 

@@ -8,6 +8,7 @@ from reprocheck.diagnosis.leftovers import OWN, real_path
 from reprocheck.diagnosis.rules.candidate_lines import entries
 from reprocheck.model.explanation import Case, LedgerEntry
 from reprocheck.model.kinds import SourceKind
+from reprocheck.model.places import line_text
 
 SOURCES = ("leftover",)
 
@@ -49,8 +50,8 @@ def writers_of(found: tuple[LedgerEntry, ...], case: Case) -> tuple[str, ...]:
         for entry in (*case.entries, *case.other_entries)
         if entry.kind == SourceKind.WRITE and _real(entry, case) == path
     )
-    by_entry = next((entry.location.line for entry in writes if entry.location is not None), None)
-    where = f" (line {by_entry})" if by_entry is not None else ""
+    by_entry = next((entry.location for entry in writes if entry.location is not None), None)
+    where = f" ({line_text(by_entry.path, by_entry.line)})" if by_entry is not None else ""
     return (f"`{found[0].value}` is read, and written by the same training{where}",)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from reprocheck.diagnosis.generators import ENTROPY, GLOBAL, drawn_before_seeded
 from reprocheck.diagnosis.rules.candidate_lines import entries
 from reprocheck.model import Seeding
 from reprocheck.model.explanation import Case, LedgerEntry, Remedy
 from reprocheck.model.kinds import AttributionKind, SourceKind
+from reprocheck.model.places import short_place
 
 PUT_BACK = "state"
 """Value of a seed that is a state put back."""
@@ -47,7 +46,7 @@ def also_unseeded(case: Case, shown: LedgerEntry) -> tuple[str, ...]:
 def _at(entry: LedgerEntry) -> str:
     if entry.location is None:
         return " by a library"
-    return f" at {Path(entry.location.path).name}:{entry.location.line}"
+    return f" at {short_place(entry.location.path, entry.location.line)}"
 
 
 def seeds_of(case: Case, generator: str) -> tuple[LedgerEntry, ...]:

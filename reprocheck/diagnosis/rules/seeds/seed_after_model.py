@@ -7,6 +7,7 @@ from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.seeds import seed_drawn
 from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, left_to_chance, seeds_of
 from reprocheck.model.explanation import Case
+from reprocheck.model.places import line_text
 
 PAGE = Page(
     code="RC631",
@@ -34,7 +35,7 @@ def match(case: Case) -> Match | None:
     if not late:
         return None
     draw, seed = min(late, key=lambda pair: pair[0].order)
-    where = f", at line {seed.location.line}" if seed.location is not None else ""
+    where = f", at {line_text(seed.location.path, seed.location.line)}" if seed.location is not None else ""
     evidence = (f"`{seed.name}` comes after this draw{where}",)
     return find(case, sources=("seeding",), entries=(draw,), evidence=evidence, remedies=(SEED_EVERYTHING,))
 

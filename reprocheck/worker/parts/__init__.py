@@ -1,0 +1,1 @@
+"""Named parts of a run: the cells of a notebook, epochs that callbacks name."""
