@@ -87,6 +87,7 @@ def compare_sketches(a: Sketch, b: Sketch) -> Drift:
         epsilon=_epsilon(trained),
         precision=max((_EPSILONS.get(name, 0.0) for one in (a, b) for name in one.precisions), default=0.0),
         normalizes=any(row.kind == RATE and _NORMALIZES.search(row.name) for row in a.rows),
+        unmatched=_unmatched(a, b),
         full=min((full for full in (a.full, b.full) if full is not None), default=None),
         largest_step=tuple(moved.get(step, (0.0, 0.0))[0] for step in parameters.steps) if moved else (),
         touched=tuple(moved.get(step, (0.0, 0.0))[1] for step in parameters.steps) if moved else (),
@@ -107,6 +108,11 @@ def _series(a: Sketch, b: Sketch) -> Iterator[_Series]:
         if both:
             x, y = (np.stack([one.steps[step][n] for step in both]) for one, n in ((a, number), (b, other)))
             yield _Series(row, both, x, y)
+
+
+def _unmatched(a: Sketch, b: Sketch) -> tuple[int, int]:
+    one, other = ({row for row in sketch.rows if row.kind == PARAMETERS} for sketch in (a, b))
+    return len(one - other), len(other - one)
 
 
 def _rates(sketch: Sketch) -> dict[int, float]:

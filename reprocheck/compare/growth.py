@@ -113,7 +113,7 @@ def growth_of(drift: Drift) -> Growth:
     saturated = window[-1][0] < finite[-1][0]
     if rated.law is not None and rated.low > 0:
         return replace(rated, trend=Trend.GROWS, saturated=saturated)
-    is_dead = end <= DEAD * peak or end <= 2 * level < peak
+    is_dead = end <= DEAD * peak
     if rated.law is not None and rated.high < 0:
         return replace(_rated(base, window, level, down=True), trend=Trend.DIES_OUT if is_dead else Trend.SHRINKS)
     if is_dead:

@@ -7,6 +7,7 @@ from itertools import islice
 
 from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.explain import not_done
+from reprocheck.diagnosis.follow import follow_drift
 from reprocheck.diagnosis.replay import replay
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
@@ -42,12 +43,15 @@ def explain_revisions(
         if earlier.origin is not None:
             note = f"from step {drawn} on, PyTorch's generator is in a different state"
             seen = replace(earlier, origin=replace(earlier.origin, note=note))
+    asked = runner.request.drift
+    drift = None if asked is False else follow_drift(runner, *pair, divergence, None, asked=asked is True)
     return Explanation(
         seed=pair[1].spec.seed,
         attribution=None,
         origin=None if seen.origin is None else _by_side(seen.origin, revision),
         replays=(seen.diverged, seen.pairs),
         runs=runner.spent,
+        drift=drift,
         not_done=(*seen.not_done, *not_done(seen, runner)),
     )
 

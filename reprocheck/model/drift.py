@@ -96,6 +96,8 @@ class Drift:
     """An optimizer divides gradients by their size: steps are of the learning rate, however small a gradient is."""
     full: int | None = None
     """The step from which on there was no room for more."""
+    unmatched: tuple[int, int] = (0, 0)
+    """How many parameters of each run have another name, shape or dtype in the other one: they are not compared."""
     largest_step: tuple[float, ...] = ()
     """For each step of `parameters`, the greatest distance of two elements as far as samples show it, in learning
     rates; empty without an optimizer that has one."""

@@ -27,6 +27,8 @@ def drift_sentence(audit: Audit) -> str:
 
 def _without_parameters(drift: Drift) -> str:
     curves = {"loss": drift.loss, "gradients": drift.gradients}
+    if not drift.parameters.steps and any(drift.unmatched):
+        return "not known: no parameter has the same name, shape and dtype in both runs"
     found = [f"{name} by at most {max(curve.distances):.2g}" for name, curve in curves.items() if any(curve.distances)]
     return f"no parameter differs after any step that was compared, only the {' and the '.join(found) or 'rest'}"
 
@@ -124,6 +126,10 @@ def drift_notes(answer: DriftAnswer) -> list[str]:
     notes = [] if answer.growth.jump is None else [jump_text(answer.growth.jump)]
     if answer.drift is not None and not answer.reproduces:
         notes.append("runs with everything equal differ, too: those compared by value are others than the audit's own")
+    if answer.drift is not None and any(answer.drift.unmatched):
+        one, other = answer.drift.unmatched
+        text = f"{count(one, 'parameter')} of one run and {other} of the other"
+        notes.append(f"{text} have no counterpart of the same name, shape and dtype: they were not compared by value")
     if answer.drift is not None and answer.drift.full is not None:
         notes.append(f"there was no room for values from step {answer.drift.full} on")
     return [note for note in notes if note]

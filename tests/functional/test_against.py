@@ -80,7 +80,7 @@ def test_gates_right_on_each_commit_with_the_true_line(
         revision = "HEAD"
         project.write(files)  # not committed: the current side is what stands there
     ran = reprocheck(
-        "run", "train.py:train", "--against", revision, "--threads", "1", "--jobs", "2", "--format", "json",
+        "run", "train.py:train", "--against", revision, "--threads", "1", "--jobs", "2", "--drift", "--format", "json",
         cwd=project.folder,
     )  # fmt: skip
     assert ran.code == (0 if line is None else 1), ran.out + ran.err
@@ -96,6 +96,8 @@ def test_gates_right_on_each_commit_with_the_true_line(
     assert answer["explanation"]["origin"] is not None, answer["not_compared"]
     assert answer["explanation"]["origin"]["runs"] == ["HEAD", "current state"]
     assert [finding["code"] for finding in answer["findings"]] == ["RC310"]
+    of_rounding = files.get("pipeline/model.py") == REORDERED
+    assert answer["drift"]["floor"]["size"] == ("within" if of_rounding else "beyond"), answer["drift"]["sentence"]
     if line["path"] == "pipeline/data.py":
         assert answer["explanation"]["origin"]["kind"] == "extra"
         assert answer["explanation"]["origin"]["note"] == "from step 0 on, PyTorch's generator is in a different state"

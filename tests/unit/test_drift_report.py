@@ -175,3 +175,10 @@ def test_a_drawing_is_for_those_who_look() -> None:
     seen = FORMATS["text"](audit(), Style(plots=True, width=80))
     assert "o difference, . one ULP" in seen
     assert "o difference" not in FORMATS["text"](audit(), Style())
+
+
+def test_parameters_without_a_counterpart_are_counted() -> None:
+    some = replace(ANSWER, drift=replace(DRIFT, unmatched=(2, 1)))
+    assert "2 parameters of one run and 1 of the other have no counterpart" in FORMATS["text"](audit(some), Style())
+    none = replace(ANSWER, drift=replace(DRIFT, unmatched=(2, 2), parameters=Curve()), growth=Growth(trend=Trend.NONE))
+    assert drift_sentence(audit(none)).startswith("not known: no parameter has the same name")

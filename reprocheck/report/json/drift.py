@@ -28,6 +28,7 @@ def plain_drift(audit: Audit) -> Plain | None:
         "first_step": None if answer.drift is None else answer.drift.first,
         "compared_runs": None if answer.drift is None else answer.drift.runs,
         "no_room_from_step": None if answer.drift is None else answer.drift.full,
+        "without_counterpart": None if answer.drift is None else answer.drift.unmatched,
         "growth": _growth(answer),
         "floor": _floor(answer.floor),
         "metrics": [_metric(end) for end in metric_ends(audit.seeds, answer.seed)],

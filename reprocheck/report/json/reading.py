@@ -205,6 +205,7 @@ def _drift(found: Plain) -> Plain:
             "runs": found.get("compared_runs") or ["", ""],
             "first": found.get("first_step"),
             "full": found.get("no_room_from_step"),
+            "unmatched": found.get("without_counterpart") or [0, 0],
             "layers": found.get("layers"),
         }
         twins = {"middle": "one_ulp", "low": "one_ulp_low", "high": "one_ulp_high"}
