@@ -43,13 +43,13 @@ spec:
       containers:
         - name: worker
           image: YOUR-IMAGE-WITH-REPROCHECK
-          workingDir: /work/PLAN
+          workingDir: /plans/PLAN
           command: ["sh", "-c", "exec reprocheck worker run-$JOB_COMPLETION_INDEX"]
           volumeMounts:
-            - name: work
-              mountPath: /work
+            - name: plans
+              mountPath: /plans
       volumes:
-        - name: work
+        - name: plans
           persistentVolumeClaim:
             claimName: YOUR-CLAIM
 """
