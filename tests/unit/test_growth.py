@@ -206,7 +206,7 @@ def drift_of(steps: tuple[int, ...], distances: tuple[float, ...], gradients: tu
 
 def test_a_difference_that_stays_about_one_ulp_does_not_die_out() -> None:
     """Its greatest value is just above two ULP, its last one just below."""
-    distances = tuple(1e-8 + 2.5e-7 * math.sin(step / 20 * 2.6) for step in range(20))
+    distances = tuple(1e-8 + 2.5e-7 * math.sin(step / 20 * 2.8) for step in range(20))
     assert distances[-1] < 2 * 0.6 * 2.0**-23 < max(distances)
     assert growth_of(drift_of(tuple(range(20)), distances)).trend is not Trend.DIES_OUT
 
