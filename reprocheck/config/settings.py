@@ -104,7 +104,7 @@ def launched(target: Target, ranks: int) -> Target:
     words = ["--standalone", "--nproc_per_node", str(ranks)]
     words += ["-m", str(target.module)] if target.path is None else [target.text]
     return Target(
-        text="-m torch.distributed.run",
+        text=f"{target.text} ({ranks} rank{'s' if ranks > 1 else ''})",
         kind=TargetKind.MODULE,
         module="torch.distributed.run",
         argv=(*words, *target.argv),

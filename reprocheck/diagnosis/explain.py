@@ -118,6 +118,7 @@ def explain_difference(
         seed=a.spec.seed,
         attribution=rounds[0].attribution,
         origin=rounds[0].seen.origin,
+        spread=rounds[0].seen.spread,
         trials=tuple(trials),
         replays=(rounds[0].seen.diverged, rounds[0].seen.pairs),
         runs=runner.spent,

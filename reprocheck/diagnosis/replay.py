@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from reprocheck.diagnosis.agree import first_difference, has_step, limit_of
 from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
 from reprocheck.diagnosis.ledger_file import load_entries
 from reprocheck.diagnosis.leftovers import reads_what_was_written
+from reprocheck.diagnosis.localization.communication import find_spread
 from reprocheck.diagnosis.localization.localize import locate
 from reprocheck.diagnosis.localization.watch import TraceWatch
 from reprocheck.evidence.run import EvidenceUnreadable, Ran
 from reprocheck.model import Divergence, Evidence, Instruments, NotCompared, Outcome, Status, TraceWindow
-from reprocheck.model.explanation import LedgerEntry, Origin
+from reprocheck.model.explanation import LedgerEntry, Origin, Spread
 from reprocheck.model.kinds import SourceKind, Stage
 from reprocheck.protocol import TRACE_FILE, count_steps
+from reprocheck.protocol.rank_folders import folder_of_rank
 
 MOST_PAIRS = 3
 """Traced pairs at most: a race may not come back at once."""
@@ -38,6 +41,8 @@ class Replay:
     pairs: int = 0
     """Traced pairs that diverged, of how many."""
     not_done: tuple[NotCompared, ...] = ()
+    spread: Spread | None = None
+    """Of ranks: the collective through which it went from one to the others."""
 
 
 def replay(runner: ExperimentRunner, a: Evidence, b: Evidence, divergence: Divergence, across: bool = False) -> Replay:
@@ -67,11 +72,14 @@ def replay(runner: ExperimentRunner, a: Evidence, b: Evidence, divergence: Diver
             continue
         one, other = (run if isinstance(run, Evidence) else None for run in (first, second))
         difference = first_difference(one, other, runner.request, limit_of(divergence)) if one and other else None
-        origin, unread = _origin(first, second, across) if window is not None else (answer.origin, ())
+        spread = _spread(runner.rank, first, second) if window is not None else None
+        folders = [_folder(run, spread) for run in (first, second)]
+        origin, unread = _origin(first, second, across, spread) if window is not None else (answer.origin, ())
         answer = Replay(
             origin=origin,
-            entries=load_entries(first.spec.directory),
-            other_entries=load_entries(second.spec.directory),
+            spread=spread,
+            entries=load_entries(folders[0]),
+            other_entries=load_entries(folders[1]),
             first=one,
             second=other,
             diverged=answer.diverged + (difference is not None or origin is not None),
@@ -137,11 +145,34 @@ def _is_stopped(run: Ran) -> bool:
     return isinstance(run, Outcome) and run.status is Status.STOPPED
 
 
-def _origin(first: Ran, second: Ran, across: bool) -> tuple[Origin | None, tuple[NotCompared, ...]]:
-    if not any((run.spec.directory / TRACE_FILE).exists() for run in (first, second)):
+def _spread(rank: int | None, first: Ran, second: Ran) -> Spread | None:
+    """Between the ranks of both runs, and the one of them to look at: that which differs first in its own compute."""
+    if rank is None:
+        return None
+    try:
+        found = find_spread(*(run.spec.directory.parent.parent for run in (first, second)))
+    except EvidenceUnreadable:
+        return None
+    if found is None:
+        return None
+    own = found.gave if len(found.gave) < len(found.ranks) else ()
+    return replace(found, origin_in=rank if rank in own or not own else own[0])
+
+
+def _folder(run: Ran, spread: Spread | None) -> Path:
+    """Of the rank to look at."""
+    if spread is None or spread.origin_in is None:
+        return run.spec.directory
+    return folder_of_rank(run.spec.directory.parent.parent, spread.origin_in)
+
+
+def _origin(
+    first: Ran, second: Ran, across: bool, spread: Spread | None = None
+) -> tuple[Origin | None, tuple[NotCompared, ...]]:
+    a, b = _folder(first, spread), _folder(second, spread)
+    if not (a / TRACE_FILE).exists() and not (b / TRACE_FILE).exists():
         return None, (NotCompared(what="operations", reason="the runs did none in PyTorch"),)
     try:
-        runs = first.spec.id, second.spec.id
-        return locate(first.spec.directory, second.spec.directory, runs, across), ()
+        return locate(a, b, (first.spec.id, second.spec.id), across), ()
     except EvidenceUnreadable as error:
         return None, (NotCompared(what="operations", reason=error.message),)

@@ -143,6 +143,30 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """The collective through which a difference between two runs went from rank to rank."""
+
+    op: str
+    """all_reduce, ..."""
+    group: str
+    sequence: int
+    """Of the collective in its group."""
+    step: int
+    forms: tuple[str, ...]
+    """Type and shape of what goes in."""
+    path: str
+    line: int
+    ranks: tuple[int, ...]
+    """The group's."""
+    gave: tuple[int, ...]
+    """Those that put something else into it than in the other run. None: the collective itself gave another result."""
+    got: tuple[int, ...]
+    """Those that it gave something else."""
+    origin_in: int | None = None
+    """The rank in which the operation was found that differs first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
     """One experiment: runs that differ from the reference in a named way only."""
 
@@ -329,3 +353,5 @@ class Explanation:
     not_done: tuple[NotCompared, ...] = ()
     drift: DriftAnswer | None = None
     """Whether the difference matters; None where it was not asked."""
+    spread: Spread | None = None
+    """Of ranks: how it went from one to the others."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import environment, reprocheck
-from tests.support.ranks import DDP, SPAWN
+from tests.support.ranks import BY_HAND, DDP, SPAWN
 
 TORCHRUN = ("-m", "torch.distributed.run", "--", "--standalone", "--nproc_per_node", "2", "ddp.py")
 
@@ -103,6 +103,29 @@ def test_what_ranks_must_and_must_not_share(mode: str, code: str, line: str, tmp
     for finding in answer["findings"]:
         assert line in finding["source"]
         assert ("rank 1" in finding["evidence"][0], finding["severity"]) == (True, "warning")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mode", "code", "line", "evidence"),
+    [
+        ("not averaged", "RC717", "optimizer.step()", "first at step 0, in `rank 1`"),
+        ("averaged later", "", "", ""),
+        ("other start", "RC718", "optimizer.step()", "from the start, in `rank 0`, `rank 1`"),
+        ("clean", "", "", ""),
+        ("same masks", "RC719", "net(torch.randn", "`module.1` of rank 0, rank 1"),
+        ("own masks", "", "", ""),
+    ],
+)
+def test_ranks_that_average_by_hand_or_draw_alike(
+    mode: str, code: str, line: str, evidence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "hand.py").write_text(BY_HAND)
+    answer = audit(tmp_path, "--nproc", "2", "hand.py", "--", mode, code=0)
+    assert [finding["code"] for finding in answer["findings"]] == [code] * bool(code)
+    for finding in answer["findings"]:
+        assert line in finding["source"]
+        assert finding["evidence"] == [evidence]
 
 
 @pytest.mark.slow

@@ -35,6 +35,7 @@ from reprocheck.compare.runs import compare
 from reprocheck.compare.verdict import SeedRuns, judge_seed
 from reprocheck.config.settings import load_config, merge
 from reprocheck.diagnosis.ledger_file import load_entries
+from reprocheck.diagnosis.localization.communication import find_spread
 from reprocheck.engine import cache
 from reprocheck.engine.console import Style
 from reprocheck.engine.folders import files_seen
@@ -42,6 +43,7 @@ from reprocheck.engine.progress import SilentProgress
 from reprocheck.engine.store import AUDITS, REPORT_FILE
 from reprocheck.engine.templates import Template
 from reprocheck.evidence.run import load_evidence, out_of_memory, read_end
+from reprocheck.evidence.silent import standings, told, told_of_failure
 from reprocheck.evidence.sketch_file import load_sketch
 from reprocheck.evidence.trace_file import load_trace
 from reprocheck.model import Compare, Outcome, Request, Target, TargetKind
@@ -63,6 +65,7 @@ from reprocheck.protocol import (
     TRACE_TABLE_FILE,
     VALUES_FILE,
 )
+from reprocheck.protocol.collective_format import COLLECTIVES_FILE
 from reprocheck.protocol.plan_files import (
     ORDER_FILE,
     PLAN_FILE,
@@ -73,6 +76,7 @@ from reprocheck.protocol.plan_files import (
     read_plan,
     result_digest,
 )
+from reprocheck.protocol.rank_places import PLACE_FILE
 from reprocheck.protocol.seal import digest_state
 from reprocheck.protocol.sketch_format import BLOCK, SKETCH_VERSION, VALUES
 from reprocheck.protocol.trace_format import OUTPUT, RECORD, ROLE_SHIFT, START, TRACE_VERSION
@@ -83,6 +87,7 @@ from tests.support.audits import audit, explained, explanation, metric_over_seed
 from tests.support.baselines import CLASS
 from tests.support.evidence import make_run
 from tests.support.plans import make_result
+from tests.support.ranks import make_rank
 from tests.unit.test_drift_report import ANSWER
 
 Change = Callable[[bytes, Random], bytes]
@@ -105,6 +110,7 @@ def make_readers(folder: Path) -> list[Reader]:
     """All of them, with their files in `folder`."""
     return [
         *_of_evidence(folder),
+        *_of_ranks(folder),
         *_of_records(folder),
         *_of_explanations(folder),
         *_of_reports(folder),
@@ -163,6 +169,58 @@ def _of_evidence(folder: Path) -> list[Reader]:
     path = shown.spec.directory / FILES_FILE
     readers.append(Reader(name="files", path=path, read=lambda: use(shown), changes=(damage, distort_json)))
     return readers
+
+
+def _of_ranks(folder: Path) -> list[Reader]:
+    run = make_run(folder / "launcher")
+    first, second = (make_rank(run.spec.directory, rank, copy=True, steps=4) for rank in (0, 1))
+    whole = load_evidence(replace(run, digests={}))
+    request = Request(target=run.spec.target)
+    place = {"rank": 0, "groups": {"0": 3}, "path": "/x/t.py", "line": 4, "within": "f"}
+    call = {"group": "0", "number": 3, "kind": "all_reduce", "inputs": "float[4]"}
+    (first / PLACE_FILE).write_text(json.dumps({**place, "calls": [call]}))
+    tensor = {"dtype": "float32", "shape": [4], "digest": "a"}
+    begun = {
+        "begun": 1,
+        "op": "allreduce",
+        "group": "0",
+        "sequence": 1,
+        "size": 2,
+        "step": 0,
+        "path": "t.py",
+        "line": 4,
+    }
+    other = make_run(folder / "other-launcher")
+    for one, word in ((run, "b"), (other, "c")):
+        for rank in (0, 1):
+            lines = [{**begun, "inputs": [tensor]}, {"done": 1, "outputs": [{**tensor, "digest": word}]}]
+            own = one.spec.directory / "ranks" / f"{rank}-0"
+            own.mkdir(parents=True, exist_ok=True)
+            (own / COLLECTIVES_FILE).write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def use() -> None:
+        evidence = load_evidence(replace(run, digests={}))
+        compare(whole, evidence, request)
+
+    def still() -> None:
+        found = standings(run.spec.directory, lambda pid: False)
+        if found:
+            told(found, folder)
+        told_of_failure(run.spec.directory, "")
+
+    changes = (damage, distort_lines)
+    return [
+        Reader(name="rank", path=second / EVIDENCE_FILE, read=use, changes=changes),
+        Reader(name="steps of a rank", path=second / STEPS_FILE, read=use),
+        Reader(name="rank that stands still", path=second / EVIDENCE_FILE, read=still, changes=changes),
+        Reader(name="place of a rank", path=first / PLACE_FILE, read=still, changes=(damage, distort_json)),
+        Reader(
+            name="collectives",
+            path=second / COLLECTIVES_FILE,
+            read=lambda: find_spread(run.spec.directory, other.spec.directory),
+            changes=changes,
+        ),
+    ]
 
 
 def _forge(data: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from xxhash import xxh3_128_digest
@@ -10,6 +11,7 @@ from reprocheck.model import EnvironmentFactors, Outcome, RunSpec, Settings, Sta
 from reprocheck.protocol import (
     DECIDING_KINDS,
     EMPTY_DIGEST,
+    FLAG_TAIL,
     SPEC_FILE,
     STDERR_FILE,
     STDOUT_FILE,
@@ -23,14 +25,17 @@ from reprocheck.worker.recorder import Recorder
 FIVE_FLOATS = bytes(range(20))
 
 
-def step_records(count: int, word: str = "") -> list[bytes]:
-    """Records of so many steps, chained as a run does it."""
+def step_records(count: int, word: str = "", words: Mapping[str, str] = {}, tail: str = "") -> list[bytes]:
+    """Records of so many steps, chained as a run does it. `words`: other ones by kind. `tail`: for what is left at the
+    end."""
     chain, found = EMPTY_DIGEST, []
-    for number in range(count):
-        digests = [xxh3_128_digest(f"{word} {kind} {number}".encode()) for kind in STEP_KINDS]
+    for number in range(count + bool(tail)):
+        is_tail = number == count
+        own = {kind: tail if is_tail else words.get(kind, word) for kind in STEP_KINDS}
+        digests = [xxh3_128_digest(f"{own[kind]} {kind} {number}".encode()) for kind in STEP_KINDS]
         deciding = b"".join(d for kind, d in zip(STEP_KINDS, digests, strict=True) if kind in DECIDING_KINDS)
         chain = xxh3_128_digest(chain + (0).to_bytes(4, "little") + deciding)
-        found.append(STEP_HEADER.pack(number, 0, 0, 0) + b"".join(digests) + chain)
+        found.append(STEP_HEADER.pack(number, 0, FLAG_TAIL * is_tail, 0) + b"".join(digests) + chain)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,43 @@ def main():
                 continue
             (model(x) - y).pow(2).mean().backward()
             optimizer.step()
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
+"""
+BY_HAND = """\
+import sys, time
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+MODE = sys.argv[1]
+
+
+def main():
+    dist.init_process_group("gloo")
+    rank = dist.get_rank()
+    torch.manual_seed(11 + rank if MODE == "other start" else 11)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Dropout(0.5), torch.nn.Linear(16, 1))
+    data = torch.Generator().manual_seed(rank)
+    if MODE != "same masks":
+        torch.manual_seed(100 + rank)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    net = DistributedDataParallel(model) if "masks" in MODE else model
+    for step in range(4):
+        optimizer.zero_grad()
+        net(torch.randn(4, 8, generator=data)).pow(2).mean().backward()
+        for p in model.parameters() if MODE in ("clean", "other start") else ():
+            dist.all_reduce(p.grad)
+            p.grad /= dist.get_world_size()
+        optimizer.step()
+    if MODE == "averaged later":
+        for p in model.parameters():
+            dist.all_reduce(p.data)
+            p.data /= dist.get_world_size()
+    time.sleep(0.3)
     dist.destroy_process_group()
 
 
@@ -100,22 +138,29 @@ def make_rank(
     steps: int = 3,
     close: bool = True,
     copy: bool = False,
+    facts: Mapping[str, tuple[str, ...]] | None = None,
+    weight: str = "0",
+    words: Mapping[str, str] = {},
+    tail: str = "",
     key: str = "1" * 32,
     **changed: Any,
 ) -> Path:
-    """Evidence of a rank in the folder of a made-up run. `name`: of its folder."""
+    """Evidence of a rank in the folder of a made-up run. `name`: of its folder. `facts`: names by kind."""
     folder = run / "ranks" / (name or f"{rank}-0")
     folder.mkdir(mode=0o700, parents=True)
     recorder = Recorder(folder)
     recorder.line("start", run="s0r0", seed=0, pid=1000 + rank, python="3.12.0")
     recorder.line(RANK_RECORD, **identity(rank, **changed))
-    weight = {"name": "fc.weight", "kind": "parameter", "dtype": "float32", "shape": [5], "digest": "0" * 32}
+    weight = {"name": "fc.weight", "kind": "parameter", "dtype": "float32", "shape": [5], "digest": weight * 32}
     recorder.line("initial", stage="step", step=0, root="Net", tensors=[weight])
     recorder.line("optimizer", index=0, key=key, type="SGD")
-    if copy:
-        place = {"path": "a.py", "line": 3, "names": [], "named": 0, "count": 1, "step": 0}
-        recorder.line("conduct", facts=[{"kind": kind, **place} for kind in ("replica-called", "replica-stepped")])
-    for record in step_records(steps, word):
+    if copy and facts is None:
+        facts = {"replica-called": (), "replica-stepped": ()}
+    if facts is not None:
+        place = {"path": "a.py", "line": 3, "count": 1, "step": 0}
+        noted = [{"kind": kind, **place, "names": names, "named": len(names)} for kind, names in facts.items()]
+        recorder.line("conduct", facts=noted)
+    for record in step_records(steps, word, words, tail):
         recorder.step(record)
     recorder.line("rng at end", torch="4" * 32)
     recorder.line("files", files=[])

@@ -602,5 +602,8 @@ CASES: dict[str, tuple[Make, Make]] = {
     "nothing-is-trained": with_fact("nothing-is-trained", "parameters-without-gradient"),
     "replicas-differ": with_fact("replicas-differ", "ranks-same-batches"),
     "ranks-same-batches": with_fact("ranks-same-batches", "replicas-differ"),
+    "gradients-not-averaged": with_fact("gradients-not-averaged", "replicas-differ"),
+    "ranks-other-start": with_fact("ranks-other-start", "gradients-not-averaged"),
+    "ranks-same-masks": with_fact("ranks-same-masks", "ranks-same-batches"),
     "gradient-without-optimizer": with_fact("gradient-without-optimizer", "parameters-without-gradient"),
 }

@@ -20,6 +20,7 @@ from reprocheck.engine.store import AUDITS, REPORT_FILE
 from reprocheck.errors import UsageError
 from reprocheck.model import Audit, Informational, Location, SelfSeeding, UnseededGenerator, Verdict
 from reprocheck.model.drift import DriftAnswer, Floor, Jump
+from reprocheck.model.explanation import Spread
 from reprocheck.model.places import line_in_notebook
 from reprocheck.model.values import ValueDifference
 from reprocheck.report import FORMATS
@@ -57,6 +58,19 @@ FAR_APART: dict[str, Any] = {
     "samples": (),
 }
 ARMS = (arm("control", 2, 0), arm("hash seed", 0, 2))
+SPREAD = Spread(
+    op="allreduce",
+    group="0",
+    sequence=14,
+    step=3,
+    forms=("float32[20]",),
+    path="train.py",
+    line=88,
+    ranks=(0, 1),
+    gave=(1,),
+    got=(0, 1),
+    origin_in=1,
+)
 AUDITS_OF_ALL_KINDS = {
     "reproducible": audit(),
     "explained": explained(),
@@ -65,6 +79,7 @@ AUDITS_OF_ALL_KINDS = {
         explanation=explanation(
             attribution=attribution(kind="ambient", factors=("hash seed",), arms=ARMS, sets=(("hash seed",),)),
             origin=origin(kind="outside", argument="argument 1", is_batch=True),
+            spread=SPREAD,
             trials=(trial("--threads 1", "--seeding all", settings=(("threads", 1),), edits=(edit(),)),),
         ),
     ),

@@ -209,15 +209,19 @@ def test_ranks_are_named_in_short(ranks: list[int], text: str) -> None:
     assert named(ranks) == text
 
 
+BETWEEN = (
+    *("replicas-differ", "ranks-same-batches", "gradients-not-averaged", "ranks-other-start", "ranks-same-masks"),
+)
+
+
 def replicas(folder: Path, **ranks: dict[str, object]) -> list[tuple[str, tuple[str, ...], int]]:
     """What is said of two ranks that train copies of one model; by rank, how their evidence is otherwise."""
     outcome = make_run(folder)
     for rank in (0, 1):
         make_rank(folder, rank, **{"copy": True, "steps": 4, **ranks.get(f"rank{rank}", {})})  # type: ignore[arg-type]
     run = load_evidence(replace(outcome, digests=seal(folder)))
-    kinds = ("replicas-differ", "ranks-same-batches")
     assert as_rank(run, 1).facts == run.facts
-    return [(fact.kind, fact.names, fact.step) for fact in run.facts if fact.kind in kinds]
+    return [(fact.kind, fact.names, fact.step) for fact in run.facts if fact.kind in BETWEEN]
 
 
 def test_copies_of_one_model(tmp_path: Path) -> None:
@@ -227,3 +231,59 @@ def test_copies_of_one_model(tmp_path: Path) -> None:
     assert replicas(tmp_path / "d", rank1={"copy": False}) == []
     assert replicas(tmp_path / "e", rank1={"world_size": 4}) == []
     assert replicas(tmp_path / "f", rank1={"word": "other", "key": "2" * 32}) == []  # each steps a part of its own
+
+
+ALONE: dict[str, tuple[str, ...]] = {"rank-called": (), "replica-stepped": ()}
+OTHER = dict.fromkeys(("batch", "forward", "loss", "gradients", "parameters"), "other")
+
+
+def test_equal_models_without_data_parallel(tmp_path: Path) -> None:
+    def said(name: str, **one: object) -> list[tuple[str, tuple[str, ...], int]]:
+        return replicas(tmp_path / name, rank0={"facts": ALONE}, rank1={"facts": ALONE, **one})
+
+    apart = [("gradients-not-averaged", ("rank 1",), 0)]
+    assert said("equal") == []
+    assert (
+        replicas(
+            tmp_path / "apart", rank0={"facts": ALONE, "tail": "x"}, rank1={"facts": ALONE, "words": OTHER, "tail": "y"}
+        )
+        == apart
+    )
+    # they are averaged themselves, or nobody knows how they end
+    assert (
+        replicas(
+            tmp_path / "joined",
+            rank0={"facts": ALONE, "tail": "x"},
+            rank1={"facts": ALONE, "words": OTHER, "tail": "x"},
+        )
+        == []
+    )
+    assert said("cut", words=OTHER) == []
+    assert said("same gradients", words={**OTHER, "gradients": ""}, tail="y") == []
+    assert said("shards", facts={"rank-called": (), "shards-stepped": ()}, words=OTHER, tail="y") == []
+
+
+def test_averaged_gradients_on_different_weights(tmp_path: Path) -> None:
+    def said(name: str, **one: object) -> list[tuple[str, tuple[str, ...], int]]:
+        other = {"facts": ALONE, "weight": "1", "words": {**OTHER, "gradients": ""}, "key": "2" * 32}
+        return replicas(tmp_path / name, rank0={"facts": ALONE}, rank1={**other, **one})
+
+    assert said("start") == [("ranks-other-start", ("rank 0", "rank 1"), 0)]
+    assert said("independent", words=OTHER) == []
+    assert (
+        replicas(
+            tmp_path / "short", rank0={"facts": ALONE, "steps": 2}, rank1={"facts": ALONE, "steps": 2, "weight": "1"}
+        )
+        == []
+    )
+
+
+def test_equal_masks(tmp_path: Path) -> None:
+    def said(name: str, seed: str, **words: str) -> list[tuple[str, tuple[str, ...], int]]:
+        facts = {"replica-called": (), "replica-stepped": (), "replica-drops": ("drop", seed)}
+        one = {"batch": "other", "forward": "other", "loss": "other", **words}
+        return replicas(tmp_path / name, rank0={"facts": facts}, rank1={"facts": facts, "words": one})
+
+    assert said("masks", "42") == [("ranks-same-masks", ("drop", "rank 0", "rank 1"), 0)]
+    assert said("ours", "0") == []  # it may be the seed that we gave
+    assert said("own generators", "42", **{"rng torch": "other"}) == []

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 MOST_RECORDS = 4096
 """Of one memory that are looked at."""
 OF_OTHER_PROCESSES = "what other processes gave to this collective"
-THROUGH_A_COLLECTIVE = "it arrived from another process, whose steps are not observed: look at what that one computes"
+THROUGH_A_COLLECTIVE = "it arrived from another process: look at what that one computes"
 UNSURE = "?"
 """In the name of a thread whose place in the order depends on scheduling."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from reprocheck.model.explanation import Arm, Attribution, Explanation, Frame, OpCall, Origin, Remedy, Trial
 from reprocheck.report.json.difference import Plain, plain_edit, plain_location, plain_not_compared, plain_values
 
@@ -21,6 +23,7 @@ def plain_explanation(explanation: Explanation | None) -> Plain | None:
         "excluded": explanation.excluded,
         "further": [_attribution(one) for one in explanation.further],
         "not_done": [plain_not_compared(item) for item in explanation.not_done],
+        "spread": None if explanation.spread is None else asdict(explanation.spread),
     }
 
 

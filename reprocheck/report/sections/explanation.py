@@ -17,6 +17,7 @@ from reprocheck.model.explanation import (
 from reprocheck.model.kinds import AttributionKind
 from reprocheck.report.document import Across, Block, Diagnostic, Heading, Role, Span, Table, Text, indented
 from reprocheck.report.sections.diagnostics import place, suggestion
+from reprocheck.report.sections.spread import spread_text
 from reprocheck.report.wording import count
 
 _MOST = 10
@@ -38,6 +39,7 @@ def why_notes(explanation: Explanation) -> list[str]:
     """What the experiments showed and ruled out, each a sentence."""
     attribution = explanation.attribution
     notes = [] if attribution is None else [*_shown(attribution), clip(attribution.note)]
+    notes += [] if explanation.spread is None else [spread_text(explanation.spread, explanation.origin)]
     for one in explanation.further:
         still = "" if _is_additional(one) else "it still differs; "
         notes += [f"with that held constant, {still}{why}" for why in _shown(one)[-1:]]

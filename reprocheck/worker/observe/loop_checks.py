@@ -28,7 +28,7 @@ SAMPLES = 3
 MOST_LINES = 64
 """Calls of one kind whose lines are looked up; further ones are only counted."""
 MOST_NAMES = 20
-DATA_PARALLEL = "DistributedDataParallel"
+DATA_PARALLEL, SHARDED = "DistributedDataParallel", "FullyShardedDataParallel"
 _NORMS = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.instancenorm._InstanceNorm)
 
 _WeakReference: Any = vars(torch._C)["_WeakTensorRef"]
@@ -93,7 +93,7 @@ class LoopChecks(Listener):
         """Parameters that had a gradient when they were looked at."""
         self._in_backward = False
         self._replicas: set[TopModel] = set()
-        """Models whose ranks train copies of one model (DistributedDataParallel), once they were called."""
+        """Models of a process that is a rank, once they were called."""
         self._watch_schedulers()
 
     # What the observer reports
@@ -112,9 +112,13 @@ class LoopChecks(Listener):
             if matters and (names := model.in_train_mode()) and not _is_called_from("swa_utils.py"):
                 self._add("train-mode-without-grad", names)
             return
-        if type(module).__name__ == DATA_PARALLEL and root not in self._replicas:
+        kind = type(module).__name__
+        if root not in self._replicas and (kind == DATA_PARALLEL or (kind != SHARDED and _is_of_group())):
             self._replicas.add(root)
-            self._add("replica-called", [root.label])
+            self._add("replica-called" if kind == DATA_PARALLEL else "rank-called", [root.label])
+            dropping = next((name for name, part in _changing(module) if part.training and not _is_norm(part)), None)
+            if dropping is not None:
+                self._add("replica-drops", [dropping, str(torch.initial_seed())])
         mode = module.training
         if mode and model.unused and not model.unused[-1][1] and model.trained:
             self._add_at("graph-in-evaluation", model.unused[-1][0], [root.label])
@@ -162,7 +166,8 @@ class LoopChecks(Listener):
         if steps.count and steps.followed and not steps.backwards and all(map(_is_old, steps.followed)):
             self._add("step-on-old-gradients", [type(optimizer).__name__])
         if self._replicas and not self._steps:
-            self._add("replica-stepped", [type(optimizer).__name__])
+            shards = any(hasattr(p, "placements") or type(p).__name__ == "FlatParameter" for p in _held(optimizer))
+            self._add("shards-stepped" if shards else "replica-stepped", [type(optimizer).__name__])
         if not steps.backwards and not any(p.grad is not None for p in _held(optimizer)):
             self._add("step-without-gradients", [type(optimizer).__name__])
 
@@ -334,6 +339,21 @@ def _changing(module: torch.nn.Module) -> Iterable[tuple[str, torch.nn.Module]]:
                 yield name, part
         elif isinstance(part, _NORMS) and part.track_running_stats:
             yield name, part
+
+
+def _is_norm(part: torch.nn.Module) -> bool:
+    return isinstance(part, _NORMS)
+
+
+def _is_of_group() -> bool:
+    """Whether this process is one of several ranks."""
+    distributed: Any = sys.modules.get("torch.distributed")
+    return bool(
+        distributed is not None
+        and distributed.is_available()
+        and distributed.is_initialized()
+        and distributed.get_world_size() > 1
+    )
 
 
 def _held(optimizer: torch.optim.Optimizer) -> Iterable[torch.Tensor]:

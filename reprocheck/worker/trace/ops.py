@@ -40,6 +40,7 @@ _OVERWRITES = frozenset(
 _RATES = frozenset({"p", "dropout_p", "dropout"})
 _SWITCHES = frozenset({"train", "training"})
 _NAMESPACES_PASSED_BY = frozenset({"profiler", "debug", "_c10d_functional_autograd"})
+_COLLECTIVES = ("c10d::", "_c10d_functional::")
 _REPORTED_TAGS = ("nondeterministic_seeded", "nondeterministic_bitwise")
 _TENSOR_TYPES = frozenset({"Tensor", "Optional[Tensor]", "List[Tensor]", "List[Optional[Tensor]]"})
 _NO_ARGUMENT = object()
@@ -71,6 +72,8 @@ class Plan(NamedTuple):
     """Something is to be recorded of what goes in."""
     gives: bool = True
     """Something is to be recorded of what comes out."""
+    is_collective: bool = False
+    """Processes exchange tensors in it."""
 
 
 _plans: dict[Any, Plan | None] = {}
@@ -132,6 +135,7 @@ def _make_plan(operation: Any) -> Plan | None:
         switches=tuple(place for place in scalars if place[1] in _SWITCHES),
         takes=bool(read or scalars),
         gives=makes or bool(written),
+        is_collective=schema.name.startswith(_COLLECTIVES),
     )
 
 

@@ -21,6 +21,7 @@ from reprocheck.protocol.trace_format import ENGINE, ROLE_SHIFT, START, STEP, ST
 from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe.listening import Listener
 from reprocheck.worker.recorder import Recorder
+from reprocheck.worker.trace.collectives import Begun, Collectives
 from reprocheck.worker.trace.modules import Modules
 from reprocheck.worker.trace.ops import Plan, plan_of
 from reprocheck.worker.trace.records import Records
@@ -79,6 +80,10 @@ class Tracer(Listener):
         """A model was called, a backward or a step was taken: what came before is `init`."""
         self._flushed = time.monotonic()
         self._failures = 0
+        self._collectives: Collectives | None = None
+        """From the first one on."""
+        self._folder = spec.directory
+        self._finished = 0
         self.modules = Modules(self)
 
     def install(self) -> None:
@@ -149,6 +154,7 @@ class Tracer(Listener):
         """So many steps are finished, counting this one."""
         stream = self.stream
         stream.optimizers = max(0, stream.optimizers - 1)
+        self._finished = count
         if self._on:
             self.guarded(self._mark_step, count - 1)
         if not self._in_window and count >= (self._window.first or 0):
@@ -169,6 +175,8 @@ class Tracer(Listener):
         """The end of the trace: all of it is on disk."""
         if self._on:
             self._on = False
+            if self._collectives is not None:
+                self.guarded(self._collectives.settle)
             self.guarded(self._writer.close)
         self.leave_thread()
 
@@ -199,13 +207,25 @@ class Tracer(Listener):
         except Exception as error:
             self._fail(error)
             event = 0
+        collectives = self._collectives
+        if collectives is not None and collectives.pending:
+            self.guarded(collectives.settle)
+        begun = self.guarded(self._collective_begins, operation, args, kwargs) if plan.is_collective else None
         result = operation(*args, **kwargs)
+        if begun is not None and self._collectives is not None:
+            self.guarded(self._collectives.after, begun, result)
         if event:
             try:
                 self.records.after(plan, event, start, args, kwargs, result)
             except Exception as error:
                 self._fail(error)
         return result
+
+    def _collective_begins(self, operation: Any, args: Any, kwargs: Any) -> Begun | None:
+        if self._collectives is None:
+            self._collectives = Collectives(self._folder, self._sites)
+        self._collectives.step = self._finished
+        return self._collectives.before(operation._schema, args, kwargs)
 
     def _place(self, stream: Stream) -> tuple[int, int, str]:
         """Site, module and phase of the operation at hand; remembers them for its backward."""
