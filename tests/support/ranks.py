@@ -24,6 +24,10 @@ SECOND = os.environ["REPROCHECK_RUN"].endswith("r1")
 def main():
     dist.init_process_group("gloo")
     rank = dist.get_rank()
+    if MODE == "hash":
+        seeds = [None, None]
+        dist.all_gather_object(seeds, hash("a"))
+        assert seeds[0] != seeds[1], "one hash seed for all ranks"
     if MODE != "unseeded":
         torch.manual_seed(0)
     data = TensorDataset(torch.randn(32, 8), torch.randn(32, 1))

@@ -26,6 +26,7 @@ from reprocheck.protocol.rank_folders import (
 )
 from reprocheck.protocol.seal import seal
 from reprocheck.report.sections.ranks import named
+from reprocheck.worker.ranks.hash_seeds import with_own_seeds
 from tests.support.evidence import make_run
 from tests.support.ranks import make_rank
 
@@ -287,3 +288,9 @@ def test_equal_masks(tmp_path: Path) -> None:
     assert said("masks", "42") == [("ranks-same-masks", ("drop", "rank 0", "rank 1"), 0)]
     assert said("ours", "0") == []  # it may be the seed that we gave
     assert said("own generators", "42", **{"rng torch": "other"}) == []
+
+
+def test_each_rank_has_a_hash_seed_of_its_own() -> None:
+    found = with_own_seeds({0: {"RANK": "2", "A": "b"}, 1: {"RANK": "3"}, 2: {}}, 2**32 - 7919)
+    assert [env["PYTHONHASHSEED"] for env in found.values()] == ["7919", str(2 * 7919), "7919"]
+    assert found[0]["A"] == "b"

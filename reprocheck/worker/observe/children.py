@@ -21,6 +21,7 @@ from reprocheck.protocol.package import PACKAGE_FOLDER
 from reprocheck.protocol.rank_folders import FOLDER_VARIABLE
 from reprocheck.worker.bootstrap.importing import after_import, before_import
 from reprocheck.worker.ranks.groups import GROUPS, watch_groups
+from reprocheck.worker.ranks.hash_seeds import watch_agent
 
 _ENTRY = os.path.join(PACKAGE_FOLDER, "worker", "ranks", "entry")
 _MOST_READ = 1 << 20
@@ -88,6 +89,7 @@ def follow_children(folder: Path) -> None:
         os.environ["PYTHONPATH"] = _ENTRY if not path else _ENTRY + os.pathsep + path
     os.environ[FOLDER_VARIABLE] = os.path.abspath(folder)
     before_import(LAUNCHER, give_port)
+    watch_agent(folder)
     own = os.getpid()
     after_import(GROUPS, lambda: watch_groups(folder, lambda: os.getpid() == own))
 

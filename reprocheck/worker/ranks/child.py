@@ -16,6 +16,7 @@ from reprocheck.protocol.child_marks import CHILDREN_FILE, FOLLOWED, mark
 from reprocheck.protocol.rank_folders import FOLDER_VARIABLE, RANK_VARIABLE, rank_by_launcher
 from reprocheck.worker.bootstrap.importing import after_import, before_import
 from reprocheck.worker.ranks.groups import GROUPS, watch_groups
+from reprocheck.worker.ranks.hash_seeds import watch_agent
 
 _STARTED = ("--multiprocessing-fork", "multiprocessing.forkserver", "loky.backend")
 """What stands in the command lines of what multiprocessing and its like start."""
@@ -35,6 +36,7 @@ def enter() -> None:
     from reprocheck.worker.observe.children import LAUNCHER, give_port
 
     before_import(LAUNCHER, give_port)
+    watch_agent(folder)
     after_import(GROUPS, functools.partial(watch_groups, folder))
 
 
