@@ -33,9 +33,10 @@ def main(mode):
     torch.manual_seed(rank)
     for step in range(2):
         x = torch.randn(8, 4)
+        memory = x.numpy()
         dist.all_reduce(x)
         if mode == "on the way":
-            x.numpy()[0, 0] += SCALE  # no operation of PyTorch: as if it had arrived so
+            memory[0, 0] += SCALE  # no operation of PyTorch: as if it had arrived so
         optimizer.zero_grad()
         model(x).pow(2).mean().backward()
         optimizer.step()
