@@ -534,7 +534,7 @@ class TestJson:
         plain = json.loads(render_json(set_order(), PLAIN))
         reported = plain["explanation"]
         assert reported.keys() == {"seed", "attribution", "origin", "trials", "replays", "runs", "excluded", "further",
-                               "not_done"}  # fmt: skip
+                               "not_done", "spread"}  # fmt: skip
         assert reported["replays"] == {"diverged": 2, "pairs": 2}
         assert reported["attribution"] == {
             "kind": "ambient",
