@@ -50,6 +50,7 @@ def train(*args, **kwargs):
 
 FIRST_TIER = {"gan_two_optimizers"}
 UNORDERED = {
+    "stack_of_threads",
     "thread_outlives_main",
     "thread_pool_trains_models",
     "threads_train_separate_models",
