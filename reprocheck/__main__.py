@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 _OTHER = "reprocheck-cli"
@@ -12,6 +13,9 @@ def main() -> None:
     """The command line. A signal that comes while it is imported ends it in the same way as later."""
     if sys.platform == "win32":  # processes are forked, signalled and limited as POSIX has it
         print("error: reprocheck does not support Windows; it runs in WSL (https://aka.ms/wsl)", file=sys.stderr)
+        sys.exit(2)
+    if not has_folder():
+        print("error: the current folder is gone\n  help: change into a folder that exists", file=sys.stderr)
         sys.exit(2)
     from reprocheck.engine.interrupts import StopRequested, install
 
@@ -25,6 +29,15 @@ def main() -> None:
         print("reprocheck: interrupted", file=sys.stderr)
         sys.exit(130)
     run()
+
+
+def has_folder() -> bool:
+    """Whether the current folder is still there."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def name_clash() -> str:

@@ -36,3 +36,19 @@ def test_a_package_of_the_same_name_is_told_in_one_line(tmp_path: Path) -> None:
         )
         assert (ran.returncode, ran.stdout.startswith("reprocheck "), ran.stderr.count("\n")) == (0, True, lines)
         assert ("pip uninstall reprocheck-cli" in ran.stderr) == bool(lines)
+
+
+@pytest.mark.parametrize("command", ["selftest", "gpu-info", "run train.py", "report latest", "diff a b"])
+def test_a_folder_that_is_gone_is_said_in_one_line(command: str, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"cd '{gone}' && rmdir '{gone}' && exec '{sys.executable}' -m reprocheck {command}"
+    done = subprocess.run(
+        ["sh", "-c", script],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: the current folder is gone\n  help: change into a folder that exists\n"
