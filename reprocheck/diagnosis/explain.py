@@ -94,7 +94,7 @@ def explain_difference(
         if pair is not None:
             continue
         tried = _try_fixes(runner, rounds, a, b)
-        trials = [*(trial for trial in trials if trial not in tried.trials), *tried.trials]
+        trials = _with(trials, tried)
         done = any(trial.works for trial in trials)
         if not done:
             pair, done = _what_remains(runner, one, tried, a, b)
@@ -102,7 +102,7 @@ def explain_difference(
     if unseen:
         rounds = [*(one for one in rounds if one is rounds[0] or _is_shown(one)), *unseen]
         tried = _try_fixes(runner, rounds, a, b)
-        trials = [*(trial for trial in trials if trial not in tried.trials), *tried.trials]
+        trials = _with(trials, tried)
         done = any(trial.works for trial in trials)
     if _is_refuted(rounds, trials):
         rounds[0], done = _without_lines(rounds[0]), False
@@ -114,30 +114,42 @@ def explain_difference(
     further = _further_causes(runner, rounds, trials, hits, a, b) if done else ()
     rounds += [_further(rounds[0], one) for one in further if one.attribution is not None]
     hidden = _hidden(planner, runner, rounds, _constant(runner, trials) if done else None, (a, b))
-    explanation = Explanation(
-        seed=a.spec.seed,
-        attribution=rounds[0].attribution,
-        origin=rounds[0].seen.origin,
-        spread=rounds[0].seen.spread,
-        trials=tuple(trials),
-        replays=(rounds[0].seen.diverged, rounds[0].seen.pairs),
-        runs=runner.spent,
-        excluded=_excluded(rounds[0].attribution),
-        further=tuple(one.attribution for one in rounds[1:]),
-        not_done=(
-            *rounds[0].seen.not_done,
-            *not_done(rounds[0].seen, runner),
-            *_may_remain(runner, rounds, done, further, unexplained),
-        ),
-    )
+    not_shown = _may_remain(runner, rounds, done, further, unexplained)
     found = _settled(_found(rounds, _edits(trials)), trials)
-    causes = tuple(one for one in found if one.severity == Severity.ERROR)
+    explanation = _explanation(runner, rounds, trials, not_shown, a.spec.seed)
     answer = _does_it_matter(runner, rounds, trials, a, b, divergence)
     return Explained(
         explanation=replace(explanation, drift=answer, runs=runner.spent),
-        causes=causes,
+        causes=tuple(one for one in found if one.severity == Severity.ERROR),
         others=_others(found, hidden),
     )
+
+
+def _explanation(
+    runner: ExperimentRunner,
+    rounds: Sequence[_Round],
+    trials: Sequence[Trial],
+    not_shown: tuple[NotCompared, ...],
+    seed: int,
+) -> Explanation:
+    first, *others = rounds
+    return Explanation(
+        seed=seed,
+        attribution=first.attribution,
+        origin=first.seen.origin,
+        spread=first.seen.spread,
+        trials=tuple(trials),
+        replays=(first.seen.diverged, first.seen.pairs),
+        runs=runner.spent,
+        excluded=_excluded(first.attribution),
+        further=tuple(one.attribution for one in others),
+        not_done=(*first.seen.not_done, *not_done(first.seen, runner), *not_shown),
+    )
+
+
+def _with(trials: Sequence[Trial], tried: Tried) -> list[Trial]:
+    """Those known, and the new ones last, each once."""
+    return [*(trial for trial in trials if trial not in tried.trials), *tried.trials]
 
 
 def _does_it_matter(
@@ -318,7 +330,7 @@ def _behind(
     rounds = [*(one for one in rounds if one is not unnamed), found]
     if unnamed is None:
         tried = _try_fixes(runner, rounds, a, b)
-        trials = [*(trial for trial in trials if trial not in tried.trials), *tried.trials]
+        trials = _with(trials, tried)
     return rounds, list(trials), ""
 
 
