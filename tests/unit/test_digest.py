@@ -17,17 +17,11 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reprocheck.worker.fingerprint import digest
-from reprocheck.worker.fingerprint.digest import (
-    DigestBuilder,
-    UnsupportedTensor,
-    array_digest,
-    bytes_digest,
-    dtype_name,
-    raw_bytes,
-    tensor_digest,
-)
+from reprocheck.worker.fingerprint.arrays import array_digest
+from reprocheck.worker.fingerprint.digest import DigestBuilder, bytes_digest, dtype_name, raw_bytes, tensor_digest
 from reprocheck.worker.fingerprint.leaves import leaves_of
 from reprocheck.worker.fingerprint.native import helper
+from reprocheck.worker.fingerprint.plain import UnsupportedTensor
 from reprocheck.worker.fingerprint.unobserved import Unobserved
 
 QUANTIZED = {torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4}
@@ -1043,9 +1037,9 @@ def test_builder_counts_what_it_skips() -> None:
 
 def test_forms_are_not_kept_without_bound() -> None:
     """Sequence lengths vary without end in some trainings."""
-    from reprocheck.worker.fingerprint import digest
+    from reprocheck.worker.fingerprint import plain
 
-    limit = digest._form.cache_info().maxsize
+    limit = plain.form_of.cache_info().maxsize
     assert limit is not None
     assert limit <= 10_000
 

@@ -21,8 +21,9 @@ from xxhash import xxh3_128
 
 import reprocheck
 from reprocheck.worker.fingerprint import digest as digests
-from reprocheck.worker.fingerprint.digest import DigestBuilder, Item, UnsupportedTensor
+from reprocheck.worker.fingerprint.digest import DigestBuilder, Item
 from reprocheck.worker.fingerprint.native import LIBRARY, Unavailable, helper, load
+from reprocheck.worker.fingerprint.plain import UnsupportedTensor
 
 ROOT = Path(reprocheck.__file__).parent.parent
 needs_helper = pytest.mark.skipif(helper.feed is None, reason=helper.why_not or "in use")

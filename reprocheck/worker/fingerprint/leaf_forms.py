@@ -123,7 +123,7 @@ def packed_numbers(path: str, values: Any) -> Leaf | None:
 
 
 def _guarded(read: Callable[[], Leaf], path: str, kind: str) -> Leaf:
-    from reprocheck.worker.fingerprint.digest import UnsupportedTensor
+    from reprocheck.worker.fingerprint.plain import UnsupportedTensor
 
     try:
         return read()
@@ -198,7 +198,8 @@ def _array_leaf(path: str, value: Any) -> Leaf | None:
 
 
 def _read_array(path: str, value: Any) -> Leaf:
-    from reprocheck.worker.fingerprint.digest import LARGEST_REPEATED, array_digest, repeats
+    from reprocheck.worker.fingerprint.arrays import array_digest
+    from reprocheck.worker.fingerprint.plain import LARGEST_REPEATED, repeats
 
     digest = array_digest(value).hex()
     is_masked = hasattr(value, "_mask")  # what lies under a mask is noise

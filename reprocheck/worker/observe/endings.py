@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
-from reprocheck.worker.fingerprint.digest import UnsupportedTensor, tensor_digest
+from reprocheck.worker.fingerprint.digest import tensor_digest
 from reprocheck.worker.fingerprint.leaf_objects import attributes_of, is_library, is_of_library
+from reprocheck.worker.fingerprint.plain import UnsupportedTensor
 from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.observe.top_models import is_main_thread, is_uninitialized
 from reprocheck.worker.observe.variables import globals_of_target

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from reprocheck.protocol import THREAD_MARK, TRAINED_ELSEWHERE
-from reprocheck.worker.fingerprint.digest import UnsupportedTensor, dtype_name, raw_bytes, tensor_digest
+from reprocheck.worker.fingerprint.digest import dtype_name, raw_bytes, tensor_digest
+from reprocheck.worker.fingerprint.plain import UnsupportedTensor
 from reprocheck.worker.fingerprint.tensor_refs import TensorRef
 from reprocheck.worker.observe.module_tree import ModuleTree
 from reprocheck.worker.recorder import Recorder

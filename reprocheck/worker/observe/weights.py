@@ -15,7 +15,8 @@ import torch
 
 from reprocheck.model.initializers import Place
 from reprocheck.protocol import WEIGHTS_RECORD
-from reprocheck.worker.fingerprint.digest import UnsupportedTensor, dtype_name, tensor_digest
+from reprocheck.worker.fingerprint.digest import dtype_name, tensor_digest
+from reprocheck.worker.fingerprint.plain import UnsupportedTensor
 from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.initializers.recognise import recognise
 from reprocheck.worker.initializers.schemes import NORMS, RNN, fans

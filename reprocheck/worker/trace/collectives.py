@@ -26,7 +26,8 @@ from reprocheck.protocol.collective_format import (
     MOST_TENSORS,
     UNREAD,
 )
-from reprocheck.worker.fingerprint.digest import UnsupportedTensor, dtype_name, tensor_digest
+from reprocheck.worker.fingerprint.digest import dtype_name, tensor_digest
+from reprocheck.worker.fingerprint.plain import UnsupportedTensor
 from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.inputs.own_file import OwnFile
 from reprocheck.worker.inputs.sites import Sites

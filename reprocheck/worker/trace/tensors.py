@@ -16,15 +16,14 @@ import torch
 from xxhash import xxh3_64_intdigest
 
 from reprocheck.protocol.trace_format import LARGEST_VALUE, seed_of
-from reprocheck.worker.fingerprint.digest import (
-    _ORDINARY,
-    _ORDINARY_TYPES,
+from reprocheck.worker.fingerprint.digest import raw_bytes, tensor_digest
+from reprocheck.worker.fingerprint.plain import (
+    ORDINARY,
+    ORDINARY_TYPES,
     UnsupportedTensor,
-    _address,
-    _keys_of,
+    address_of,
     is_repeated,
-    raw_bytes,
-    tensor_digest,
+    keys_of,
 )
 from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.trace.writer import TraceWriter
@@ -73,7 +72,7 @@ class Tensors:
         return self._look(tensor, fresh)
 
     def _look(self, tensor: torch.Tensor, fresh: bool) -> Seen:
-        if type(tensor) not in _ORDINARY_TYPES or _keys_of(tensor).raw_repr() & _ORDINARY:
+        if type(tensor) not in ORDINARY_TYPES or keys_of(tensor).raw_repr() & ORDINARY:
             return self._special(tensor)
         key = (tensor.dtype, tensor.shape) if tensor.is_contiguous() else (tensor.dtype, tensor.shape, tensor.stride())
         try:
@@ -84,7 +83,7 @@ class Tensors:
             return self._special(tensor)
         form, seed, size, itemsize, buffer_at = layout
         if fresh and not self._with_memory:
-            data = buffer_at(_address(tensor)) if size else b""
+            data = buffer_at(address_of(tensor)) if size else b""
             digest = xxh3_64_intdigest(data, seed) if size else seed
             return 0, digest, form, self._writer.keep(digest, memoryview(data)) if self._keeps else 0
         storage = tensor.untyped_storage()
@@ -93,7 +92,7 @@ class Tensors:
             return serial, seed, form, 0
         if not fresh and tensor.storage_offset() * itemsize + size > storage.nbytes():
             return self._unread(tensor, "there is no data behind it", serial)
-        data = buffer_at(_address(tensor))
+        data = buffer_at(address_of(tensor))
         digest = xxh3_64_intdigest(data, seed)
         return serial, digest, form, self._writer.keep(digest, memoryview(data)) if self._keeps else 0
 
@@ -109,7 +108,7 @@ class Tensors:
 
     def viewed(self, args: tuple[Any, ...]) -> int:
         """Number of the memory that a view of the first argument looks into."""
-        if not args or type(args[0]) not in _ORDINARY_TYPES or _has_function_modes():
+        if not args or type(args[0]) not in ORDINARY_TYPES or _has_function_modes():
             return 0
         return self._serial_of(args[0])
 
@@ -212,7 +211,7 @@ def _is_strided(tensor: torch.Tensor) -> bool:
 
 def _is_plain(tensor: torch.Tensor) -> bool:
     """Not a subclass that holds its values in other tensors."""
-    return type(tensor) in _ORDINARY_TYPES or not hasattr(tensor, "__tensor_flatten__")
+    return type(tensor) in ORDINARY_TYPES or not hasattr(tensor, "__tensor_flatten__")
 
 
 def _kind_of(tensor: torch.Tensor) -> str:
