@@ -146,6 +146,30 @@ def test_what_nobody_seeds_is_a_warning_where_nothing_differed() -> None:
     assert not diagnose(case(divergence=None, settings=Settings(seeding=Seeding.ALL), entries=drawn))
 
 
+@pytest.mark.parametrize(
+    ("drawn", "calls"),
+    [
+        (["torch"], "`torch.manual_seed(seed)`"),
+        (["torch", "cuda"], "`torch.manual_seed(seed)`"),
+        (["numpy", "torch"], "`np.random.seed(seed)` and `torch.manual_seed(seed)`"),
+        (["torch", "numpy", "python"], "`random.seed(seed)`, `np.random.seed(seed)` and `torch.manual_seed(seed)`"),
+    ],
+)
+def test_the_help_names_the_generators_that_are_drawn_from(drawn: list[str], calls: str) -> None:
+    draws = tuple(entry("draw", "normal", 10 + n, generator=name, order=n) for n, name in enumerate(drawn))
+    for attribution in (None, seeding(*drawn)):
+        (finding,) = diagnose(case(divergence=None, settings=UNSEEDED, attribution=attribution, entries=draws))
+        assert (finding.cause, finding.help) == ("no-seed", f"call {calls} at the start, before anything is drawn")
+
+
+def test_the_help_names_the_generator_that_is_not_seeded_yet() -> None:
+    seeds = entry("seed", "torch.manual_seed", 5, generator="torch", value="1", order=1)
+    draws = entry("draw", "normal", 10, generator="numpy", order=2)
+    (finding,) = diagnose(case(divergence=None, settings=UNSEEDED, entries=(seeds, draws)))
+    assert finding.cause == "partial-seed"
+    assert finding.help == "also call `np.random.seed(seed)` where the target seeds the others"
+
+
 def test_a_file_that_one_run_alone_has_is_not_left_over_to_the_other() -> None:
     def of(other: str) -> Case:
         own = (entry("write", "open", value="/tmp/a/best.pt"), entry("read", "torch.load", value="/tmp/a/best.pt"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from reprocheck.diagnosis.generators import ENTROPY, GLOBAL, drawn_before_seeded
 from reprocheck.diagnosis.rules.candidate_lines import entries
 from reprocheck.model import Seeding
@@ -17,6 +19,21 @@ SEED_EVERYTHING = Remedy(
     hides="reprocheck seeds in the place of the script: run alone, the script still differs",
     cost=8,
 )
+
+
+_CALLS = (
+    ("python", "random.seed(seed)"),
+    ("numpy", "np.random.seed(seed)"),
+    ("torch", "torch.manual_seed(seed)"),
+    ("cuda", "torch.manual_seed(seed)"),
+)
+
+
+def calls_that_seed(generators: Iterable[str]) -> str:
+    """The calls that seed these generators, as a sentence names them; all where it is not known which are drawn from."""
+    wanted = set(generators) or set(GLOBAL)
+    *rest, last = dict.fromkeys(f"`{call}`" for name, call in _CALLS if name in wanted)
+    return f"{', '.join(rest)} and {last}" if rest else last
 
 
 def left_to_chance(case: Case) -> dict[str, LedgerEntry]:

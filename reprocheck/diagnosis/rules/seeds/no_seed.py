@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reprocheck.diagnosis.generators import GLOBAL
 from reprocheck.diagnosis.rules.candidate_lines import find
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.seeds import seed_drawn
-from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, also_unseeded, left_to_chance, seeds_of
+from reprocheck.diagnosis.rules.seeds.global_generators import (
+    SEED_EVERYTHING,
+    also_unseeded,
+    calls_that_seed,
+    left_to_chance,
+    seeds_of,
+)
 from reprocheck.model.explanation import Case
 
 PAGE = Page(
@@ -29,7 +37,11 @@ def match(case: Case) -> Match | None:
         return None
     chance = sorted(left_to_chance(case).values(), key=lambda entry: entry.order)
     others = also_unseeded(case, chance[0]) if chance else ()
-    return find(case, sources=("seeding",), entries=chance[:1], evidence=others, remedies=(SEED_EVERYTHING,))
+    found = find(case, sources=("seeding",), entries=chance[:1], evidence=others, remedies=(SEED_EVERYTHING,))
+    if found is None or found.help:
+        return found
+    calls = calls_that_seed(entry.generator for entry in chance)
+    return replace(found, help=f"call {calls} at the start, before anything is drawn")
 
 
 RULE = Rule(page=PAGE, rank=217, match=match, always=True)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reprocheck.diagnosis.generators import GLOBAL
 from reprocheck.diagnosis.rules.candidate_lines import changed_line, find, hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.seeds import seed_drawn
-from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, also_unseeded, left_to_chance, seeds_of
+from reprocheck.diagnosis.rules.seeds.global_generators import (
+    SEED_EVERYTHING,
+    also_unseeded,
+    calls_that_seed,
+    left_to_chance,
+    seeds_of,
+)
 from reprocheck.model import Seeding
 from reprocheck.model.explanation import Case
 
@@ -34,7 +42,10 @@ def match(case: Case) -> Match | None:
     name, entry = min(chance.items(), key=lambda item: item[1].order)
     evidence = (f"{name}'s global generator is first used here, and nothing seeds it", *also_unseeded(case, entry))
     repairs = tuple(changed_line(hit.edit) for hit in hits(case, f"seed-also-{name}")[:1] if hit.edit is not None)
-    return find(case, sources=("seeding",), entries=(entry,), evidence=evidence, remedies=(*repairs, SEED_EVERYTHING))
+    found = find(case, sources=("seeding",), entries=(entry,), evidence=evidence, remedies=(*repairs, SEED_EVERYTHING))
+    if found is None or found.help:
+        return found
+    return replace(found, help=f"also call {calls_that_seed(chance)} where the target seeds the others")
 
 
 RULE = Rule(page=PAGE, rank=216, match=match, always=True)
