@@ -89,7 +89,7 @@ def _layers(answer: DoctorReport) -> list[Block]:
             (
                 Span(clip(shown), Role.CODE),
                 clip(one.module),
-                _number(one.std),
+                "-" if one.std is None and one.finite else _number(one.std),
                 _number(gradient) if key in layers.gradients else "none" if key in weights else "-",
                 clip(after) or "-",
             )

@@ -26,7 +26,7 @@ class Activation:
     layer: str
     """The layer of torch.nn that it is or derives from; empty where it is none with weights."""
     std: float | None
-    """Of all values of its output; None where it is not finite."""
+    """Of all values of its output; None where it is not finite, or of a single value."""
     finite: bool
     nan: bool
 

@@ -40,6 +40,8 @@ def misfits(rows: Sequence[Row], layers: Layers) -> Iterator[Remark]:
         for row in rows:
             kind, slope = layers.followed.get((row.tensor.root, row.tensor.name), ("", None))
             answer = row.tensor.answer
+            if row.tensor.copied:  # PyTorch's own transformers draw so by themselves
+                continue
             if kind in kinds and answer is not None and _is_plain(answer, scheme):
                 gain = gain_of(kind, slope)
                 bad.setdefault(f"{kind} (its gain: {gain:.3g})", []).append(row.name)

@@ -55,7 +55,7 @@ class Listener:
         """Before its first step."""
 
     def parameters_change(self, stage: str, extra: Callable[[], Named]) -> None:
-        """What follows may change parameters: a step, or a backward pass of a target without any optimizer.
+        """What follows may change parameters: the first step of an optimizer, or a backward pass of a target without any.
 
         `extra`: those that belong to no model.
         """

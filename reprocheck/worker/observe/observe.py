@@ -25,7 +25,6 @@ from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe.listening import Listener, Listeners
 from reprocheck.worker.observe.loop_checks import LoopChecks
 from reprocheck.worker.observe.steps.graph import graph_leaves
-from reprocheck.worker.observe.steps.optimizer_state import names_in
 from reprocheck.worker.observe.steps.parameters import Named
 from reprocheck.worker.observe.steps.pending import Pending
 from reprocheck.worker.observe.steps.writer import StepWriter
@@ -314,10 +313,12 @@ class Observer:
                 self._trains_elsewhere()
                 return
             self._has_optimizer = True  # a copied or unpickled one was never initialised here
-            if not self.steps.has_met(optimizer):
+            is_new = not self.steps.has_met(optimizer)
+            if is_new:
                 with Unobserved():
                     self._guarded(self.steps.before, optimizer, of="an optimizer step")
-            self._leave_before_step("step", lambda: names_in(optimizer))
+            if is_new or self._ends_at_step:
+                self._leave_before_step("step", lambda: self.steps.names_in(optimizer))
             closure = args[1] if len(args) > 1 else kwargs.get("closure")
             self._tell(Listener.step_begins, optimizer, closure is not None)
 

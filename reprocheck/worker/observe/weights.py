@@ -104,10 +104,10 @@ class Weights(Listener):
         return self._left >= 0
 
     def parameters_change(self, stage: str, extra: Callable[[], Named]) -> None:
-        """The first time, write down what is known."""
-        if not self.is_written:
+        """The first time, write down what is known; later what a further optimizer is about to change."""
+        if not self.is_written or stage == "step":
             with Unobserved():
-                self.write(stage, extra())
+                self.write(stage, extra()) if not self.is_written else self._note(extra())
 
     def finish(self, was_stopped: bool = False) -> None:
         """Write down what is not written yet."""
@@ -126,17 +126,21 @@ class Weights(Listener):
             now = known if module is None else list(_lines(module, by_name, self._loads, self._seen))
             self._recorder.line(WEIGHTS_RECORD, stage=stage, root=self.label(root), tensors=now)
         self._met.clear()
-        others = [(name, tensor) for name, tensor in extra if id(tensor) not in self._seen]
-        others = others if self._is_affordable(tensor for _, tensor in others) else []
         self._stage = stage
+        self._note(extra)
+        if self.ends_here:
+            self.write_rest()
+
+    def _note(self, held: Iterable[tuple[str, torch.Tensor]]) -> None:
+        """What an optimizer holds besides: its model may be called, and so get its name, when it was trained already."""
+        others = [(name, tensor) for name, tensor in held if id(tensor) not in self._seen]
+        others = others if self._is_affordable(tensor for _, tensor in others) else []
         owners = self._tree.owners([tensor for _, tensor in others]) if self._tree is not None and others else {}
         for name, tensor in others:
             line = _owned(tensor, *owners[id(tensor)]) if id(tensor) in owners else None
             line = line or _describe(name, "parameter", tensor, Place(name=name), "", None)
             self._seen.add(id(tensor))
             self._informational[id(tensor)] = tensor, line
-        if self.ends_here:
-            self.write_rest()
 
     def write_rest(self) -> None:
         """Models that were called only after the first step, as they were at their first forward."""

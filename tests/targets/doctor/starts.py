@@ -50,6 +50,16 @@ class Tied(nn.Module):
         return (x @ self.weight).relu() + (x @ self.weight).exp()
 
 
+class Translator(nn.Transformer):
+    """PyTorch draws these weights itself."""
+
+    def __init__(self):
+        super().__init__(d_model=64, nhead=2, num_encoder_layers=2, num_decoder_layers=2, dim_feedforward=64)
+
+    def forward(self, x):
+        return super().forward(x[None], x[None])
+
+
 def fit(*models):
     x = torch.randn(32, 64)
     losses = [model(x).square().mean() for model in models]
@@ -85,6 +95,7 @@ def right():
         mlp("Gpt", nn.GELU, lambda w: nn.init.normal_(w, std=0.02), norm=True),
         zero_head,
         Tied(),
+        Translator(),
         nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten()),
     )
 

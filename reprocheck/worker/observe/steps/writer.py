@@ -22,7 +22,7 @@ from reprocheck.worker.observe.steps.optimizer_state import (
     names_in,
     state_digest,
 )
-from reprocheck.worker.observe.steps.parameters import Owned, Trained, form_of, shape_of
+from reprocheck.worker.observe.steps.parameters import Named, Owned, Trained, form_of, shape_of
 from reprocheck.worker.observe.steps.pending import Pending
 from reprocheck.worker.observe.steps.records import Digests, StepRecords
 from reprocheck.worker.observe.top_models import TopModel, TopModels, is_main_thread, is_uninitialized
@@ -104,6 +104,11 @@ class StepWriter:
     def has_met(self, optimizer: torch.optim.Optimizer) -> bool:
         """Whether it took a step before."""
         return optimizer in self._plans
+
+    def names_in(self, optimizer: torch.optim.Optimizer) -> Named:
+        """Names of its parameters by their place in it, for those that belong to no model."""
+        plan = self._plans.get(optimizer)
+        return names_in(optimizer, 0 if plan is None else plan.index)
 
     def before(self, optimizer: torch.optim.Optimizer) -> None:
         """Before a step: the first time, take down the parameters as they are still untouched."""
