@@ -167,7 +167,7 @@ def test_the_help_names_the_generator_that_is_not_seeded_yet() -> None:
     draws = entry("draw", "normal", 10, generator="numpy", order=2)
     (finding,) = diagnose(case(divergence=None, settings=UNSEEDED, entries=(seeds, draws)))
     assert finding.cause == "partial-seed"
-    assert finding.help == "also call `np.random.seed(seed)` where the target seeds the others"
+    assert finding.help == "also call `np.random.seed(seed)` where the target seeds the others, at train.py:5"
 
 
 def test_a_file_that_one_run_alone_has_is_not_left_over_to_the_other() -> None:

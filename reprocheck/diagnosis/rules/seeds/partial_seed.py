@@ -17,6 +17,7 @@ from reprocheck.diagnosis.rules.seeds.global_generators import (
 )
 from reprocheck.model import Seeding
 from reprocheck.model.explanation import Case
+from reprocheck.model.places import short_place
 
 PAGE = Page(
     code="RC502",
@@ -45,7 +46,13 @@ def match(case: Case) -> Match | None:
     found = find(case, sources=("seeding",), entries=(entry,), evidence=evidence, remedies=(*repairs, SEED_EVERYTHING))
     if found is None or found.help:
         return found
-    return replace(found, help=f"also call {calls_that_seed(chance)} where the target seeds the others")
+    return replace(found, help=f"also call {calls_that_seed(chance)} where the target seeds the others{_place(case)}")
+
+
+def _place(case: Case) -> str:
+    seeds = sorted((entry for name in GLOBAL for entry in seeds_of(case, name)), key=lambda entry: entry.order)
+    places = [entry.location for entry in seeds if entry.location is not None and not entry.library]
+    return f", at {short_place(places[0].path, places[0].line)}" if places else ""
 
 
 RULE = Rule(page=PAGE, rank=216, match=match, always=True)
