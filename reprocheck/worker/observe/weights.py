@@ -132,7 +132,7 @@ class Weights(Listener):
             self.write_rest()
 
     def _note(self, held: Iterable[tuple[str, torch.Tensor]]) -> None:
-        """What an optimizer holds besides: its model may be called, and so get its name, when it was trained already."""
+        """What an optimizer holds besides: its model may be called, and get its name, when it was trained already."""
         others = [(name, tensor) for name, tensor in held if id(tensor) not in self._seen]
         others = others if self._is_affordable(tensor for _, tensor in others) else []
         owners = self._tree.owners([tensor for _, tensor in others]) if self._tree is not None and others else {}
