@@ -55,7 +55,7 @@ class Listener:
         """Before its first step."""
 
     def parameters_change(self, stage: str, extra: Callable[[], Named]) -> None:
-        """What follows may change parameters: the first step of an optimizer, or a backward pass of a target without any.
+        """What follows may change parameters: the first step of an optimizer, or a backward pass where there is none.
 
         `extra`: those that belong to no model.
         """

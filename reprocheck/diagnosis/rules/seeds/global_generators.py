@@ -30,7 +30,7 @@ _CALLS = (
 
 
 def calls_that_seed(generators: Iterable[str]) -> str:
-    """The calls that seed these generators, as a sentence names them; all where it is not known which are drawn from."""
+    """The calls that seed these generators, as a sentence names them; none given: all."""
     wanted = set(generators) or set(GLOBAL)
     *rest, last = dict.fromkeys(f"`{call}`" for name, call in _CALLS if name in wanted)
     return f"{', '.join(rest)} and {last}" if rest else last
