@@ -163,15 +163,7 @@ def _nothing_more(order: ResumeOrder, through: History, cut: History) -> Answer:
         causes=(cause("epoch-counter", "medium", "the resumed run believes that it is at its end", detail),),
         compared=("number of steps",),
     )
-    return Answer(
-        order=order,
-        verdict=Verdict.DIFFERENT,
-        exit_code=CODES[Verdict.DIFFERENT],
-        summary=f"{where}; {result}",
-        headline=result,
-        where=where,
-        found=found,
-    )
+    return _different(order, where, result, found)
 
 
 def _unknown_state(order: ResumeOrder, at: int) -> Answer:
@@ -182,6 +174,10 @@ def _unknown_state(order: ResumeOrder, at: int) -> Answer:
         causes=(cause("parameters", "high", "the parameters are not restored as they were", shown),),
         compared=("parameters right after the resumption",),
     )
+    return _different(order, where, result, found)
+
+
+def _different(order: ResumeOrder, where: str, result: str, found: Compared) -> Answer:
     return Answer(
         order=order,
         verdict=Verdict.DIFFERENT,
