@@ -6,7 +6,8 @@ import shutil
 import signal
 
 from reprocheck.evidence.out_of_memory import reason as why_out_of_memory
-from reprocheck.evidence.run import out_of_memory, read_end, read_tail
+from reprocheck.evidence.records import out_of_memory
+from reprocheck.evidence.run import read_end, read_tail
 from reprocheck.evidence.silent import told_of_failure
 from reprocheck.model import Outcome, RunSpec, Status
 from reprocheck.protocol import STDERR_FILE, STDOUT_FILE

@@ -11,21 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.errors import NoVerdictError
+from reprocheck.evidence import records
 from reprocheck.evidence.children import children_of
 from reprocheck.evidence.ranks import RankRestarted, load_ranks, with_ranks
 from reprocheck.model import (
-    CheckpointRecord,
     Evidence,
-    Fact,
-    FileRecord,
-    LiveTensor,
-    Location,
     NotCompared,
     Outcome,
-    OutOfMemory,
-    PartRecord,
     Status,
-    TensorRecord,
 )
 from reprocheck.protocol import (
     EVIDENCE_FILE,
@@ -35,14 +28,12 @@ from reprocheck.protocol import (
     STDERR_FILE,
     STDOUT_FILE,
     STEPS_FILE,
-    THREAD_MARK,
     UNOBSERVED_RECORD,
     VALUES_FILE,
     reading,
     seal,
 )
 from reprocheck.protocol.chain import check_chain
-from reprocheck.protocol.names import PART_RECORD, PART_VALUES_RECORD
 from reprocheck.protocol.rank_folders import all_over
 
 TAIL_BYTES = 8192
@@ -72,36 +63,6 @@ def read_end(folder: Path) -> Mapping[str, Any] | None:
         return None
     is_end = isinstance(last, dict) and last.get("record") == "end" and isinstance(last.get("status"), str)
     return last if is_end else None
-
-
-def out_of_memory(end: Mapping[str, Any]) -> OutOfMemory | None:
-    """What a closing record says of a failed allocation; None where it says nothing, or nonsense."""
-    if "out_of_memory" not in end:
-        return None
-    try:
-        plain = reading.table(end["out_of_memory"])
-        place = plain["location"]
-        names = ("requested", "allocated", "reserved", "allowed", "total")
-        sizes = {name: reading.whole_or_none(plain[name]) for name in names}
-        return OutOfMemory(
-            **sizes,
-            device=reading.text(plain["device"]),
-            step=reading.whole(plain["step"]),
-            during=reading.text(plain["during"]),
-            module=reading.text(plain["module"]),
-            location=None if place is None else _location(reading.table(place)),
-            tensors=tuple(
-                LiveTensor(
-                    name=reading.text(tensor["name"]),
-                    shape=_shape(tensor["shape"]),
-                    dtype=reading.text(tensor["dtype"]),
-                    bytes=reading.whole(tensor["bytes"]),
-                )
-                for tensor in map(reading.table, reading.items(plain["tensors"]))
-            ),
-        )
-    except (KeyError, ValueError):
-        return None
 
 
 def read_tail(path: Path) -> str:
@@ -191,37 +152,36 @@ def _load(outcome: Outcome, ranks: Collection[int] = ()) -> Evidence:
         spec=outcome.spec,
         seconds=outcome.seconds,
         stepping=reading.number(end.get("stepping", 0.0)),
-        manifest=_manifest(reading.table(one["manifest"]["manifest"])),
-        rng=_states(one["rng at end"]),
-        rng_at_start=_states(one.get("rng after seeding", {})),
-        initial=tuple(_initial([line for line in lines if line["record"] == "initial"])),
+        manifest=records.manifest(reading.table(one["manifest"]["manifest"])),
+        rng=records.generator_states(one["rng at end"]),
+        rng_at_start=records.generator_states(one.get("rng after seeding", {})),
+        initial=tuple(records.initial_tensors([line for line in lines if line["record"] == "initial"])),
         steps=steps,
-        optimizers=_optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
-        outputs=tuple(tensor_record(leaf) for leaf in reading.items(one.get("output", {}).get("leaves", []))),
+        optimizers=records.optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
+        outputs=records.leaves(one.get("output", {})),
         has_output=end["returned"] is True,
-        files=tuple(_file(file) for file in files),
+        files=tuple(records.file_record(file) for file in files),
         stdout=folder / STDOUT_FILE,
         stderr=folder / STDERR_FILE,
         stdout_is_own=seal.fits(folder, outcome.digests, STDOUT_FILE),
         stderr_is_own=seal.fits(folder, outcome.digests, STDERR_FILE),
         pid=reading.whole(lines[0].get("pid", 0)),
-        variables=tuple(tensor_record(leaf) for leaf in reading.items(one.get("variables", {}).get("leaves", []))),
-        settings_at_end=_plain(reading.table(one["settings"]["settings"])),
-        memory=_memory(reading.table(one["memory"]["memory"])),
+        variables=records.leaves(one.get("variables", {})),
+        settings_at_end=records.plain_value(reading.table(one["settings"]["settings"])),
+        memory=records.memory(reading.table(one["memory"]["memory"])),
         stopped_at=reading.whole_or_none(end["stopped_at"]),
         notes=(*(reading.text(line["text"]) for line in lines if line["record"] == "note"), *_unread(skipped)),
         values=folder / VALUES_FILE,
-        checkpoints=tuple(_checkpoint(line) for line in lines if line["record"] == "checkpoint"),
+        checkpoints=tuple(records.checkpoint(line) for line in lines if line["record"] == "checkpoint"),
         sources=tuple(map(reading.text, reading.items(one.get("sources", {}).get("paths", [])))),
-        facts=tuple(_fact(fact) for fact in reading.items(one.get(FACT_RECORD, {}).get("facts", []))),
-        parts=tuple(_parts(lines)),
-        unobserved=(*(_unobserved(line) for line in (*unobserved, *not_compared)), *children_of(folder, ranks)),
-        reads=_reads(one.get("inputs", {})),
+        facts=tuple(records.fact(fact) for fact in reading.items(one.get(FACT_RECORD, {}).get("facts", []))),
+        parts=tuple(records.parts(lines)),
+        unobserved=(
+            *(records.not_compared(line) for line in (*unobserved, *not_compared)),
+            *children_of(folder, ranks),
+        ),
+        reads=records.paths_read(one.get("inputs", {})),
     )
-
-
-def _states(record: Mapping[str, Any]) -> dict[str, str]:
-    return reading.texts({name: state for name, state in record.items() if name != "record"})
 
 
 def _files(folder: Path, record: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
@@ -232,11 +192,6 @@ def _files(folder: Path, record: Mapping[str, Any]) -> tuple[list[Any], list[Any
     found = reading.table(reading.parse_json(reading.read_whole(folder / FILES_FILE, reading.MOST_LINES)))
     outside = [file for file in files if os.path.isabs(reading.text(reading.table(file)["path"]))]
     return [*reading.items(found["files"]), *outside], [*reading.items(found["not_compared"]), *missing]
-
-
-def _reads(inputs: Mapping[str, Any]) -> tuple[str, ...]:
-    paths = [path for kind in ("files", "probes", "folders") for path in reading.table(inputs.get(kind, {}))]
-    return tuple(dict.fromkeys(os.path.realpath(path) for path in paths))
 
 
 def whole_lines(outcome: Outcome) -> list[dict[str, Any]]:
@@ -279,9 +234,9 @@ def _load_stopped(outcome: Outcome) -> Evidence:
         stepping=0.0,
         manifest={},
         rng={},
-        initial=tuple(_initial([line for line in lines if line["record"] == "initial"])),
+        initial=tuple(records.initial_tensors([line for line in lines if line["record"] == "initial"])),
         steps=steps[: len(steps) // RECORD_SIZE * RECORD_SIZE],
-        optimizers=_optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
+        optimizers=records.optimizer_keys([line for line in lines if line["record"] == "optimizer"]),
         outputs=(),
         has_output=False,
         files=(),
@@ -300,147 +255,3 @@ def _load_stopped(outcome: Outcome) -> Evidence:
 def _unread(count: int) -> tuple[str, ...]:
     """Tensors of steps without readable data stand in the digests by a mark only: the report says so."""
     return (f"{count} tensors of steps could not be read and were not compared",) if count else ()
-
-
-def _optimizer_keys(lines: list[dict[str, Any]]) -> tuple[str, ...]:
-    """By index: threads may have written them in another order."""
-    return tuple(reading.text(line["key"]) for line in sorted(lines, key=lambda line: reading.whole(line["index"])))
-
-
-def _initial(lines: list[dict[str, Any]]) -> Iterator[TensorRecord]:
-    """Names carry the model's name, but for those of a model that was the only one when the training began.
-
-    What is seen later changes no name: a run compares with one that was ended earlier.
-    """
-    bare = _only_model_at_first(lines)
-    for line in lines:
-        root = reading.text(line["root"])
-        prefix = f"{root}." if root and root != bare else ""
-        for tensor in map(reading.table, reading.items(line["tensors"])):
-            name = prefix + reading.text(tensor["name"])
-            yield replace(tensor_record({**tensor, "name": name}, reading.whole(line["step"])), model=root)
-
-
-def _only_model_at_first(lines: list[dict[str, Any]]) -> str | None:
-    """Of the models met at the earliest step, if it is one. Which thread comes first means nothing."""
-    models = [line for line in lines if line["root"] and THREAD_MARK not in reading.text(line["root"])]
-    earliest = min((reading.whole(line["step"]) for line in models), default=0)
-    first = {str(line["root"]) for line in models if line["step"] == earliest}
-    return first.pop() if len(first) == 1 else None
-
-
-def _fact(plain: Any) -> Fact:
-    line = reading.table(plain)
-    return Fact(
-        kind=reading.text(line["kind"]),
-        location=None if line.get("path") is None else _location(line),
-        names=tuple(map(reading.text, reading.items(line["names"]))),
-        named=reading.whole(line["named"]),
-        count=reading.whole(line["count"]),
-        step=reading.whole(line["step"]),
-    )
-
-
-def _parts(lines: list[dict[str, Any]]) -> list[PartRecord]:
-    found: list[PartRecord] = []
-    for line in lines:
-        if line["record"] == PART_RECORD:
-            found.append(PartRecord(name=reading.text(line["name"]), step=reading.whole(line["step"])))
-        elif line["record"] == PART_VALUES_RECORD and found:
-            values = tuple(tensor_record(leaf) for leaf in reading.items(line["leaves"]))
-            found[-1] = replace(found[-1], values=values)
-    return found
-
-
-def _location(line: Mapping[str, Any]) -> Location:
-    return Location(path=reading.text(line["path"]), line=reading.whole(line["line"]))
-
-
-def _unobserved(plain: Any) -> NotCompared:
-    line = reading.table(plain)
-    return NotCompared(
-        what=reading.text(line["what"]),
-        reason=reading.text(line["reason"]),
-        is_result=line["is_result"] is True,
-        help=reading.text(line["help"]),
-    )
-
-
-def _file(plain: Any) -> FileRecord:
-    file = reading.table(plain)
-    return FileRecord(
-        path=reading.text(file["path"]),
-        size=reading.whole(file["size"]),
-        digest=reading.text(file["digest"]),
-        contents=tuple(map(reading.text, reading.items(file.get("contents", [])))),
-        kind=reading.text(file.get("kind", "")),
-    )
-
-
-def _checkpoint(line: Mapping[str, Any]) -> CheckpointRecord:
-    return CheckpointRecord(
-        name=reading.text(line["name"]),
-        call=reading.whole(line["call"]),
-        calls=reading.whole(line["calls"]),
-        step=reading.whole_or_none(line["step"]),
-        digest=reading.text(line["digest"]),
-        before=reading.text(line["before"]),
-        tensors=tuple(tensor_record(leaf) for leaf in reading.items(line["leaves"])),
-        unread=reading.whole(line["unread"]),
-    )
-
-
-def _plain(value: Any, depth: int = 6) -> Any:
-    """A value that a report may show: nothing in it without bounds."""
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, int):
-        return reading.whole(value, -(2**63))
-    if isinstance(value, float):
-        return reading.number(value)
-    if depth and isinstance(value, list):
-        return [_plain(item, depth - 1) for item in value]
-    if depth and isinstance(value, dict):
-        return {name: _plain(item, depth - 1) for name, item in value.items()}
-    raise ValueError("it is nested too deeply")
-
-
-def _manifest(plain: dict[str, Any]) -> dict[str, Any]:
-    for name in ("imported", "gpus"):
-        for item in reading.items(plain.get(name, [])):
-            reading.text(item)
-    reading.texts(plain.get("switches", {}))
-    for threads in reading.table(plain.get("thread_pools", {})).values():
-        reading.whole(threads)
-    found: dict[str, Any] = _plain(plain)
-    return found
-
-
-def _memory(plain: dict[str, Any]) -> dict[str, Any]:
-    for one in (plain, *map(reading.table, reading.items(plain.get("cuda", [])))):
-        for name, amount in one.items():
-            if name.endswith("_peak") or name == "device":
-                reading.whole_or_none(amount)
-    found: dict[str, Any] = _plain(plain)
-    return found
-
-
-def _shape(value: Any) -> tuple[int, ...]:
-    return tuple(map(reading.whole, reading.items(value)))
-
-
-def tensor_record(plain: Any, step: int = 0) -> TensorRecord:
-    """One line of evidence as a record. Raises ValueError or KeyError."""
-    line = reading.table(plain)
-    return TensorRecord(
-        name=reading.text(line["name"]),
-        kind=reading.text(line["kind"]),
-        dtype=reading.text(line.get("dtype", "")),
-        shape=_shape(line.get("shape", [])),
-        digest=reading.text(line.get("digest", "")),
-        text=reading.text(line.get("text", "")),
-        offset=reading.whole_or_none(line.get("offset")),
-        size=reading.whole(line.get("size", 0)),
-        reason=reading.text(line.get("reason", "")),
-        step=step,
-    )

@@ -42,7 +42,8 @@ from reprocheck.engine.folders import files_seen
 from reprocheck.engine.progress import SilentProgress
 from reprocheck.engine.store import AUDITS, REPORT_FILE
 from reprocheck.engine.templates import Template
-from reprocheck.evidence.run import load_evidence, out_of_memory, read_end
+from reprocheck.evidence.records import out_of_memory
+from reprocheck.evidence.run import load_evidence, read_end
 from reprocheck.evidence.silent import standings, told, told_of_failure
 from reprocheck.evidence.sketch_file import load_sketch
 from reprocheck.evidence.trace_file import load_trace

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reprocheck.compare.baseline.compare import INIT, compare_snapshots
 from reprocheck.compare.checkpoints import ended_before
-from reprocheck.evidence.run import _initial
+from reprocheck.evidence.records import initial_tensors
 from reprocheck.model import CheckpointRecord, TensorRecord
 from reprocheck.model.baseline import Snapshot, State, Steps
 from reprocheck.model.tolerance import Tolerance
@@ -22,7 +22,7 @@ def line(root: str, step: int = 0, name: str = "weight") -> dict[str, Any]:
 
 
 def names(*lines: dict[str, Any]) -> list[str]:
-    return [record.name for record in _initial(list(lines))]
+    return [record.name for record in initial_tensors(list(lines))]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_names(lines: list[dict[str, Any]], expected: list[str]) -> None:
 )
 def test_a_shorter_run_has_the_same_names(models: list[tuple[str, int]], steps: int) -> None:
     lines = [line(root, step) for root, step in models]
-    shown = [record.name for record in _initial(lines) if record.step < steps]
+    shown = [record.name for record in initial_tensors(lines) if record.step < steps]
     assert shown == names(*(one for one in lines if one["step"] < steps))
 
 

@@ -15,7 +15,7 @@ from reprocheck.commands.resume.history import read_history
 from reprocheck.commands.resume.model import Cause, Difference, History, ModelState, Pass, Save, Start, StepState
 from reprocheck.commands.resume.runs import _was_there
 from reprocheck.diagnosis.rules.explain import explain as page_of
-from reprocheck.evidence.run import tensor_record
+from reprocheck.evidence.records import tensor_record
 from reprocheck.protocol import STATES_FILE
 
 STEPS, AT = 12, 4

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.commands.resume.model import History, ModelState, Pass, Save, Start, StepState
-from reprocheck.evidence.run import readable, tensor_record
+from reprocheck.evidence.records import tensor_record
+from reprocheck.evidence.run import readable
 from reprocheck.protocol import STATES_FILE
 from reprocheck.protocol.reading import items, number, read_lines, table, text, texts, whole
 
