@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Every install goes through the constraints, so that none of them pulls another torch.
 INSTALL := $(BIN)/python -m pip install -c constraints.txt
 
-.PHONY: release-check demo test test-slow hostile pairs fuzz bench bench-quick lint typecheck docs site venv clean
+.PHONY: release-check demo test test-slow browser hostile pairs fuzz bench bench-quick lint typecheck docs site venv clean
 
 venv: $(VENV)/.test
 
@@ -19,6 +19,10 @@ $(VENV)/.test: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.lint: $(VENV)/.test pyproject.toml constraints.txt
 	$(INSTALL) -e '.[test,lint]'
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.test pyproject.toml constraints.txt
+	$(INSTALL) -e '.[test,browser]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.test pyproject.toml constraints.txt
@@ -41,6 +45,10 @@ test: $(VENV)/.test
 
 test-slow: $(VENV)/.test
 	$(PYTEST) -m slow
+
+# Pages in a real browser: Chromium has to be at hand. Without playwright the second tier leaves these tests out.
+browser: $(VENV)/.browser
+	$(BIN)/python -m pytest -n 2 -m slow tests/functional/test_browser.py
 
 # All hostile targets, one by one; the second tier has a sample of them.
 hostile: $(VENV)/.test

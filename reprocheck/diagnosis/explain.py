@@ -26,7 +26,7 @@ from reprocheck.engine.progress import Progress
 from reprocheck.engine.templates import MOST_IDLE, Templates
 from reprocheck.model import Divergence, Edit, Evidence, Finding, NotCompared, Workdir, as_rank
 from reprocheck.model.drift import DriftAnswer
-from reprocheck.model.explanation import Attribution, Case, Explanation, Hold, SourceHit, Trial
+from reprocheck.model.explanation import TRIED_AND_AGREED, Attribution, Case, Explanation, Hold, SourceHit, Trial
 from reprocheck.model.kinds import AttributionKind, Confidence, OriginKind, Severity
 from reprocheck.model.places import place_text
 
@@ -514,7 +514,7 @@ def _settled(found: Sequence[Finding], trials: Sequence[Trial]) -> tuple[Finding
         if one.edit is not None and one.edit in proved:
             others = ", together with those of the other causes," if proved[one.edit] > 1 else ""
             shown = f"with the changed line{others} tried in memory, the runs agree"
-            shown = shown if others else "with the changed line, tried in memory, the runs agree"
+            shown = shown if others else TRIED_AND_AGREED
             one = replace(one, confidence=Confidence.HIGH, evidence=(*one.evidence, shown))
         settled.append(one)
     if any(one.edit is not None and proved.get(one.edit, 1) > 1 for one in settled):

@@ -90,11 +90,12 @@ def _entry(line: Mapping[str, Any], order: int) -> LedgerEntry | None:
     if name == "numpy.random.SeedSequence" and (made := _MADE.search(code)) is not None:
         name = generator = f"numpy.random.{made[1]}"
     stack = read_stack(line.get("stack"))
+    frames = frames_of(stack)
     return LedgerEntry(
         kind=SourceKind(kind),
         name=name,
         generator=generator,
-        location=location,
+        location=next((frame.location for frame in frames if frame.location == location), location),
         code=code,
         library=_text(line, "library"),
         value=_text(line, "value"),
@@ -104,7 +105,7 @@ def _entry(line: Mapping[str, Any], order: int) -> LedgerEntry | None:
         threads=max(1, _number(line, "threads")),
         in_import=line.get("in_import") is True,
         in_child=line.get("in_child") is True,
-        frames=frames_of(stack),
+        frames=frames,
         seed_place=seed_place(stack, name, is_draw=kind == "draw") if stack and kind != "order" else None,
         hit=_walked(stack, generator, _text(line, "value")) if stack and kind == "order" else None,
     )

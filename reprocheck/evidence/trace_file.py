@@ -57,6 +57,8 @@ class Event:
     module: str = ""
     frames: tuple[tuple[str, int, str], ...] = ()
     """Path, line and function, innermost first."""
+    columns: tuple[tuple[int, ...], ...] = field(default=(), compare=False)
+    """Of each frame: where in its line the expression is, in bytes; empty where that is not known."""
     arguments: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
@@ -234,6 +236,9 @@ def _event(plain: Mapping[str, Any]) -> Event:
         frames=tuple(
             (text(frame["path"]), whole(frame["line"]), text(frame["function"]))
             for frame in map(table, items(plain["frames"]))
+        ),
+        columns=tuple(
+            tuple(map(whole, items(frame.get("columns", [])))) for frame in map(table, items(plain["frames"]))
         ),
         arguments=tuple(map(text, items(plain["arguments"]))),
         tags=tuple(map(text, items(plain["tags"]))),

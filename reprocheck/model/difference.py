@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reprocheck.model.kinds import Stage
 from reprocheck.model.places import place_text
@@ -16,6 +16,8 @@ class Location:
     path: str
     line: int
     """Of a notebook: over all cells (model.places)."""
+    columns: tuple[int, int] | None = field(default=None, compare=False)
+    """The expression: its first character, and the one after its last, in the line without its indentation."""
 
     def __str__(self) -> str:
         return place_text(self.path, self.line)

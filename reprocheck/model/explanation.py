@@ -228,6 +228,8 @@ WITH_AND_WITHOUT_EARLIER_FILES = "with and without earlier files"
 """The experiment that shows files of earlier runs next to other causes."""
 WITH_AND_WITHOUT_SEEDS = "with and without reprocheck's seeds"
 """The experiment that shows an unseeded generator next to other causes."""
+TRIED_AND_AGREED = "with the changed line, tried in memory, the runs agree"
+"""The evidence of a cause whose changed line works."""
 WITH_AND_WITHOUT_CLOCK = "with and without a constant clock"
 """The experiment that shows a clock next to other causes."""
 

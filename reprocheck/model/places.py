@@ -36,6 +36,16 @@ def line_in_notebook(cell: int, line: int) -> int:
     return cell * CELL_LINES + line
 
 
+def columns_in(line: str, start: int, end: int) -> tuple[int, int] | None:
+    """Where an expression is in a line without its indentation, from the bytes at which it is in the whole line, as
+    Python counts them. None where it is not in it, or is all of it."""
+    data = line.encode("utf-8", "surrogatepass")
+    indentation = len(line) - len(line.lstrip())
+    found = tuple(len(data[:at].decode("utf-8", "replace")) - indentation for at in (start, end))
+    first, last = max(0, found[0]), min(found[1], len(line.strip()))
+    return (first, last) if 0 <= start < end and first < last and last - first < len(line.strip()) else None
+
+
 def line_text(path: str | os.PathLike[str], line: int) -> str:
     """`line 41`, `cell 7, line 3`."""
     cell = cell_of(path, line)

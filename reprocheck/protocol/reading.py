@@ -182,6 +182,10 @@ def parse_json(data: bytes | str) -> Any:
     """JSON as data, in UTF-8. Raises ValueError, and nothing else, whatever the text is."""
     try:
         return json.loads(data if isinstance(data, str) else data.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError("it is not JSON: it is not in UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON: line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except MemoryError:

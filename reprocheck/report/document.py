@@ -79,6 +79,8 @@ class Source:
 
     line: int
     code: str
+    mark: tuple[int, int] | None = None
+    """Which of its characters are meant: the first, and the one after the last."""
 
 
 @dataclass(frozen=True, slots=True)

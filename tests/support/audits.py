@@ -141,7 +141,7 @@ def divergence(**changes: Any) -> Divergence:
     return Divergence(**{**given, **changes})
 
 
-LINE = Location(path="gcn.py", line=41)
+LINE = Location(path="gcn.py", line=41, columns=(4, 13))
 CODE = "h = x[source]"
 
 

@@ -104,6 +104,7 @@ def everything(texts: list[str]) -> Document:
             *(next(turns), line(), line(), Heading(line()), Note("note", line()), Place(line(), 7), Gap(), table()),
             *(
                 Source(7, next(turns)),
+                Source(7, next(turns), (0, 3)),
                 Change(12345, next(turns), next(turns)),
                 Change(1, next(turns), next(turns), works=True),
                 Patch((f"-{next(turns)}", f"+{next(turns)}", next(turns))),

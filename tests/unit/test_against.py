@@ -253,7 +253,7 @@ class TestText:
             "  --> gcn.py:41, first at step 3 in gradients\n"
             "   |\n"
             "41 | h = x[source]\n"
-            "   |\n"
+            "   |     ^^^^^^^^^\n"
             "  ::: HEAD~1:gcn.py:40\n"
             "   |\n"
             "40 | h = x[target]\n"
@@ -330,7 +330,7 @@ def test_json() -> None:
     }
     assert plain["verdict"] == "different"
     assert plain["base"] == {"location": {"path": "HEAD~1:gcn.py", "line": 40}, "code": "h = x[target]"}
-    assert plain["divergence"]["location"] == {"path": "gcn.py", "line": 41}
+    assert plain["divergence"]["location"] == {"path": "gcn.py", "line": 41, "columns": [4, 13]}
     assert plain["shifts"][0]["in_std"] == pytest.approx(0.02)
     assert plain["seeds"][0]["runs"][0]["id"] == "base-s0r0"
     assert json.loads(render_json(audit(), PLAIN))["against"] is None

@@ -185,10 +185,23 @@ def test_an_envelope_is_opened_and_its_signature_left_to_others(plan: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "content",
-    ["", "[]", "{}", '{"payload": "x"}', '{"_type": "https://in-toto.io/Statement/v1", "predicateType": "p"}'],
+    ("content", "why"),
+    [
+        (b"", "it is not JSON: line 1, column 1"),
+        (b"hello", "it is not JSON: line 1, column 1"),
+        (b'{"a": 1,\n  "b"}', "it is not JSON: line 2, column 6"),
+        (b"\x80\x04\x95", "it is not JSON: it is not in UTF-8"),
+        (b"[]", "s.json: .*"),
+        (b"{}", "it is no in-toto Statement"),
+        (b'{"payload": "x"}', "its payload is not in base64"),
+        (b'{"payload": "aGVsbG8="}', "it is not JSON"),
+        (
+            b'{"_type": "https://in-toto.io/Statement/v1", "predicateType": "p"}',
+            "its predicate is none of",
+        ),
+    ],
 )
-def test_what_is_no_statement_is_refused(plan: Path, content: str) -> None:
-    Path("s.json").write_text(content)
-    with pytest.raises(UsageError):
+def test_what_is_no_statement_is_refused(plan: Path, content: bytes, why: str) -> None:
+    Path("s.json").write_bytes(content)
+    with pytest.raises(UsageError, match=why):
         verify(Path("s.json"), SilentProgress())

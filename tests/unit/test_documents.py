@@ -154,6 +154,18 @@ def test_a_diagnostic_has_a_gutter_as_wide_as_its_longest_number(style: Style) -
     assert ("\x1b[31merror[RC1]\x1b[0m: it" in text) is style.colour
 
 
+def test_carets_stand_under_the_expression() -> None:
+    code = 'y = "\u6570\t" + x[i]  # more'
+    source = Source(41, code, (code.index("x[i]"), code.index("  #")))
+    shown = document("x", [Diagnostic(("error", source))])
+    text = write_text(shown, Style())
+    assert text.splitlines()[2:] == ['41 | y = "\u6570\\t" + x[i]  # more', "   |              ^^^^"]
+    assert "\x1b[31m^^^^\x1b[0m" in write_text(shown, Style(colour=True))
+    assert "<mark>x[i]</mark>" in write_html(shown, Style())
+    narrow = write_text(document("x", [Source(41, f"{'x ' * 40}", (0, 1))]), Style(wraps=True, width=44))
+    assert "^" not in narrow  # the line is broken: under which part?
+
+
 def test_columns_are_aligned_without_cutting() -> None:
     rows = (("a", "1"), Across("= note: between", 2), ("long name", "22"), ("w" * 300, "3"))
     table = Table(rows, ("name", ""), right=(1,))

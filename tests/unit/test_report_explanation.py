@@ -472,13 +472,25 @@ class TestSuggestion:
         assert "   = help: suggestion for data.py:12, not tried\n" in self.text()
 
     def test_a_trial_of_it_is_reported(self) -> None:
-        assert "data.py:12, tried in memory: 2 of 2 runs agreed\n" in self.text(trial("x", edits=(edit(),)))
+        works = self.text(trial("x", edits=(edit(),)))
+        assert "data.py:12, tried in memory: 2 of 2 runs agreed; `reprocheck fix` writes it\n" in works
         assert "tried in memory: 1 of 2 runs agreed\n" in self.text(trial("x", agreed=1, edits=(edit(),)))
         assert "tried in memory together with others: 2 of 2 runs" in self.text(trial("x", "y", edits=(edit(),)))
         worse, better = trial("x", agreed=1, edits=(edit(),)), trial("x", "y", edits=(edit(),))
         assert "tried in memory together with others: 2 of 2 runs agreed" in self.text(worse, better)
         failed = trial("x", agreed=0, runs=0, failed="it raised", edits=(edit(),))
         assert "tried in memory without an answer (it raised)" in self.text(failed)
+
+    def test_a_change_that_works_stands_first_and_once(self) -> None:
+        text = self.text(trial("x", edits=(edit(),)))
+        lines = text.splitlines()
+        assert lines.index("12 + for name in sorted(set(names)):") < 10
+        assert text.index("writes it") < text.index("confidence")
+        assert "fixes tried" not in text
+        hides = replace(trial("x", edits=(edit(),)).remedies[0], hides="it only hides it")
+        hidden = self.text(replace(trial("x", edits=(edit(),)), remedies=(hides,)))
+        assert "writes it" not in hidden
+        assert "masks the cause" in hidden
 
     def test_a_changed_line_that_no_finding_has_follows_the_trials(self) -> None:
         text = text_of(explained(explanation=explanation(trials=(trial("x", edits=(edit(),)),))))

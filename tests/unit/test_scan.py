@@ -10,6 +10,7 @@ import pytest
 
 from reprocheck.diagnosis.source.scan import MOST_BYTES, MOST_FILES, MOST_HITS, scan
 from reprocheck.model.explanation import SourceHit
+from reprocheck.model.places import columns_in
 
 TARGETS = Path(__file__).parent.parent / "targets"
 
@@ -18,6 +19,18 @@ def scanned(tmp_path: Path, source: str) -> tuple[SourceHit, ...]:
     path = tmp_path / "train.py"
     path.write_text(textwrap.dedent(source).strip("\n") + "\n", encoding="utf-8")
     return scan([path])
+
+
+def test_a_place_has_the_columns_of_its_expression(tmp_path: Path) -> None:
+    line = 'vocab = sorted_by_length("\u6570", list(set(words)))  # not sorted'
+    (hit,) = scanned(tmp_path, f"def f(words):\n    {line}\n    return vocab")
+    assert hit.code == line
+    assert hit.location.columns is not None
+    assert line[slice(*hit.location.columns)] in ("list(set(words))", "set(words)")
+    assert columns_in("    y = f(x)", 4, 12) is None  # all of it says nothing
+    assert columns_in("y = f(x)", 4, 80) == (4, 8)
+    assert columns_in("y", 3, 2) is None
+    assert columns_in("", 0, 1) is None
 
 
 FOUND = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from reprocheck.evidence import trace_file
 from reprocheck.evidence.trace_file import Trace, load_trace
+from reprocheck.worker.inputs.sites import columns_of
 from reprocheck.worker.trace import writer as trace_writer
 from reprocheck.worker.trace.ops import draws, plan_of, scalar_bytes, scalar_text, scalars_of
 from reprocheck.worker.trace.tensors import Tensors
@@ -34,6 +36,14 @@ def tensors(writer: TraceWriter) -> Tensors:
 def read(writer: TraceWriter, folder: Path) -> Trace:
     writer.close()
     return load_trace(folder)
+
+
+def test_a_site_knows_the_columns_of_its_expression() -> None:
+    code = compile("x = 1\ny = print('\u6570') or here()\n", "/home/me/train.py", "exec")
+    found: list[list[int]] = []
+    exec(code, {"here": lambda: found.append(columns_of(sys._getframe(1).f_code, sys._getframe(1).f_lasti))})
+    assert found == [[20, 26] if sys.version_info >= (3, 11) else []]
+    assert columns_of(code, -1) == []
 
 
 def many_kinds() -> Iterator[torch.Tensor]:

@@ -58,7 +58,7 @@ def _read(path: Path) -> tuple[dict[str, Any], bool]:
         wrapped = "dsseEnvelope" in content or "payload" in content
         if wrapped:
             envelope = table(content.get("dsseEnvelope", content))
-            content = table(parse_json(base64.b64decode(text(envelope["payload"]), validate=True)))
+            content = table(parse_json(_decoded(text(envelope.get("payload")))))
         content = table(_whole_numbers(content))
         if content.get("_type") != STATEMENT_TYPE:
             raise ValueError("it is no in-toto Statement")
@@ -84,8 +84,15 @@ def _read(path: Path) -> tuple[dict[str, Any], bool]:
         return content, wrapped
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}", _HINT) from error
-    except (ValueError, KeyError, binascii.Error) as error:
+    except (ValueError, KeyError) as error:
         raise UsageError(f"{path}: {error}", _HINT) from error
+
+
+def _decoded(payload: str) -> bytes:
+    try:
+        return base64.b64decode(payload, validate=True)
+    except binascii.Error:
+        raise ValueError("its payload is not in base64") from None
 
 
 def _whole_numbers(value: Any) -> Any:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from reprocheck.diagnosis.localization.candidates import TAKES_MEMORY, Candidate, is_collective
 from reprocheck.diagnosis.localization.notes import deterministic_note
 from reprocheck.diagnosis.localization.pairs import Entry, Op, operations_before, step_at
-from reprocheck.diagnosis.localization.source_lines import source_line
+from reprocheck.diagnosis.localization.source_lines import place_in, source_line
 from reprocheck.evidence.trace_file import Event, Form, Trace
-from reprocheck.model import Location
 from reprocheck.model.explanation import Frame, OpCall, Origin
 from reprocheck.model.kinds import OriginKind
 from reprocheck.model.places import short_place
@@ -267,8 +266,8 @@ class OriginDescriber:
         event = trace.events[number]
         several = len(self._models) > 1 and event.model
         frames = tuple(
-            Frame(location=Location(path=path, line=line), function=function, code=source_line(path, line))
-            for path, line, function in event.frames
+            Frame(location=place_in(path, line, columns), function=function, code=source_line(path, line))
+            for (path, line, function), columns in zip(event.frames, event.columns, strict=True)
         )
         return OpCall(
             op=event.op,

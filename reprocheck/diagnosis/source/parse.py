@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from reprocheck.model import Edit, Location
 from reprocheck.model.explanation import SourceHit
+from reprocheck.model.places import columns_in
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.Module)
@@ -109,11 +110,18 @@ class Source:
     def hit(self, pattern: str, node: ast.expr | ast.stmt | ast.excepthandler, edit: Edit | None = None) -> SourceHit:
         return SourceHit(
             pattern=pattern,
-            location=Location(path=self.path, line=node.lineno),
+            location=self.place(node),
             code=self.line(node.lineno).strip(),
             function=self.qualified(node),
             edit=edit,
         )
+
+    def place(self, node: ast.expr | ast.stmt | ast.excepthandler) -> Location:
+        """The line, and of an expression that is on one line its columns."""
+        columns = None
+        if isinstance(node, ast.expr) and node.end_lineno == node.lineno and node.end_col_offset is not None:
+            columns = columns_in(self.line(node.lineno), node.col_offset, node.end_col_offset)
+        return Location(path=self.path, line=node.lineno, columns=columns)
 
     def _scope(self, node: ast.AST) -> ast.AST:
         kinds: tuple[type[ast.AST], ...] = (ast.ClassDef,) if isinstance(node, ast.Attribute) else _SCOPES

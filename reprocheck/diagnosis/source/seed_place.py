@@ -18,7 +18,7 @@ from reprocheck.diagnosis.source.edit import add_argument, replace, seed_in_scop
 from reprocheck.diagnosis.source.parse import Source, is_none, keyword, last_name, parse
 from reprocheck.model import Edit, Location
 from reprocheck.model.explanation import Frame, SeedPlace
-from reprocheck.model.places import NOTEBOOK, is_notebook, short_place
+from reprocheck.model.places import NOTEBOOK, columns_in, is_notebook, short_place
 from reprocheck.protocol.reading import read_source
 
 MOST_FRAMES = 24
@@ -119,10 +119,16 @@ def seed_place(stack: Sequence[Call], name: str, *, is_draw: bool = False) -> Se
 def frames_of(stack: Sequence[Call]) -> tuple[Frame, ...]:
     """The user's frames, innermost first."""
     return tuple(
-        Frame(location=Location(path=call.path, line=call.line), function=call.function, code=_line(call))
-        for call in stack
-        if not call.library
+        Frame(location=_location(call), function=call.function, code=_line(call)) for call in stack if not call.library
     )
+
+
+def _location(call: Call) -> Location:
+    columns, source = None, source_at(call.path)
+    if source is not None and len(call.position) == 4:
+        first, last, start, end = call.position
+        columns = columns_in(source.line(first), start, end) if first == last == call.line else None
+    return Location(path=call.path, line=call.line, columns=columns)
 
 
 def _line(call: Call) -> str:
@@ -338,7 +344,7 @@ def _where(source: Source, node: ast.AST) -> str:
 
 def _place(source: Source, node: ast.expr, edit: Edit | None, message: str) -> SeedPlace:
     return SeedPlace(
-        location=Location(path=source.path, line=node.lineno),
+        location=source.place(node),
         code=source.line(node.lineno).strip(),
         message=message,
         edit=edit,

@@ -57,7 +57,10 @@ def plain_values(values: ValueDifference | None) -> Plain | None:
 
 
 def plain_location(location: Location | None) -> Plain | None:
-    return None if location is None else {"path": shown_path(location.path), **plain_line(location.path, location.line)}
+    if location is None:
+        return None
+    columns = {} if location.columns is None else {"columns": list(location.columns)}
+    return {"path": shown_path(location.path), **plain_line(location.path, location.line), **columns}
 
 
 def plain_line(path: str, line: int) -> Plain:

@@ -95,7 +95,7 @@ def _source(frame: Frame, nothing: Collection[Location]) -> list[Block]:
     """The line, or that there is none: it was added, or it is gone."""
     if not frame.code and frame.location in nothing:
         return [Evidence(("", "(nothing there)", ""))]
-    return source(gutter(frame.location), frame.code)
+    return source(frame.location, frame.code)
 
 
 def _difference(audit: Audit, divergence: Divergence) -> list[Block]:

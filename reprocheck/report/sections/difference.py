@@ -49,7 +49,7 @@ def difference_blocks(
     first, origin, finding = located
     location, code = _line(audit, first, origin)
     blocks = _head(first, location, origin)
-    blocks += [] if location is None or location in shown else source(gutter(location), code)
+    blocks += [] if location is None or location in shown else source(location, code)
     names = first_of([f"`{clip(name)}`" for name in first.names], MOST_TENSORS) if not first.tensors else ""
     seen: list[Block] = [names] if names and origin is None else []
     if origin is not None:

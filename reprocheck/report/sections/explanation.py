@@ -16,7 +16,7 @@ from reprocheck.model.explanation import (
 )
 from reprocheck.model.kinds import AttributionKind
 from reprocheck.report.document import Across, Block, Diagnostic, Heading, Role, Span, Table, Text, indented
-from reprocheck.report.sections.diagnostics import place, suggestion
+from reprocheck.report.sections.diagnostics import is_shown, place, suggestion
 from reprocheck.report.sections.spread import spread_text
 from reprocheck.report.wording import count
 
@@ -57,7 +57,7 @@ def why_notes(explanation: Explanation) -> list[str]:
 def trial_blocks(explanation: Explanation, shown: tuple[Edit, ...]) -> list[Block]:
     """What was tried, what works first. `shown` are the changed lines that stand in a finding already."""
     trials = sorted(explanation.trials, key=_rank)
-    if not trials:
+    if all(is_shown(trial, shown) for trial in trials):
         return []
     ranks = {_rank(trial) for trial in trials}
     none = "" if 0 in ranks else ": none removes the cause" if 2 in ranks else ": none works"

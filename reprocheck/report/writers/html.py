@@ -205,8 +205,8 @@ class _Writer:
             case Place(text, _, mark):
                 where = "in the other revision at " if mark == ":::" else "at "
                 yield element("p", element("span", where, class_="dim"), _inline(text), class_="place")
-            case Source(line, code):
-                yield element("pre", _number(line), element("code", code), class_="source")
+            case Source(line, code, mark):
+                yield element("pre", _number(line), element("code", *_marked(code, mark)), class_="source")
             case Change(line, before, after):
                 lines = (_changed("del", "-", line, before), _NEWLINE, _changed("ins", "+", line, after))
                 yield element("pre", *lines, class_="change", data_copy=after)
@@ -318,6 +318,12 @@ def _of(cell: Text) -> str | None:
 
 def _number(line: int) -> Markup:
     return element("span", f"{line}", class_="line")
+
+
+def _marked(code: str, mark: tuple[int, int] | None) -> list[str]:
+    if mark is None:
+        return [code]
+    return [code[: mark[0]], element("mark", code[slice(*mark)]), code[mark[1] :]]
 
 
 def _of_patch(line: str) -> Markup:

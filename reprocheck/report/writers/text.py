@@ -86,10 +86,11 @@ class _Writer:
                 yield from self._wrapped(start, self._text(text), used)
             case Place(text, _, mark):
                 yield from self._wrapped(f"{gutter}{mark} ", self._text(text), used)
-            case Source(line, code):
+            case Source(line, code, mark):
                 yield f"{gutter} |"
-                yield from self._wrapped(f"{line:>{margin}} | ", self._text(code), used, f"{gutter} |   ")
-                yield f"{gutter} |"
+                written = list(self._wrapped(f"{line:>{margin}} | ", self._text(code), used, f"{gutter} |   "))
+                yield from written
+                yield f"{gutter} | {self._carets(code, mark) if len(written) == 1 else ''}".rstrip()
             case Change(line, before, after):
                 yield f"{gutter} |"
                 yield self._text(Span(f"{line:>{margin}} - {before}", Role.ERROR))
@@ -133,6 +134,13 @@ class _Writer:
         lines = _broken(text, room)
         yield (start + lines[0]).rstrip()
         yield from ((" " * before if under is None else under) + line for line in lines[1:])
+
+    def _carets(self, code: str, mark: tuple[int, int] | None) -> str:
+        """What stands under a line of source."""
+        if mark is None:
+            return ""
+        before, under = (_width(f"{self._plain._text(part)}|") - 1 for part in (code[: mark[0]], code[slice(*mark)]))
+        return " " * before + self._text(Span("^" * under, Role.ERROR))
 
     def _text(self, text: Text) -> str:
         """One line, harmless. The one place where text from outside gets into a terminal."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from itertools import islice
 from types import CodeType, FrameType
 from typing import Any
 
@@ -91,12 +92,13 @@ class Sites:
         return sorted(found)
 
     def frames(self, site: int) -> list[dict[str, Any]]:
-        """The frames of a site, innermost first: path, line, function."""
+        """The frames of a site, innermost first: path, line, function, and the columns of the expression."""
         return [
             {
                 "path": os.path.abspath(code.co_filename),
                 "line": line_of(code, lasti),
                 "function": code.co_qualname if hasattr(code, "co_qualname") else code.co_name,
+                "columns": columns_of(code, lasti),
             }
             for code, lasti in self._keys[site]
         ]
@@ -108,6 +110,18 @@ def line_of(code: CodeType, lasti: int) -> int:
         if start <= lasti < end and line is not None:
             return line
     return code.co_firstlineno
+
+
+def columns_of(code: CodeType, lasti: int) -> list[int]:
+    """The bytes of its line at which the expression of an instruction begins and ends; empty where Python does not
+    say, or where it is on several lines."""
+    positions = getattr(code, "co_positions", None)
+    if positions is None or lasti < 0:
+        return []
+    first, last, start, end = next(islice(positions(), lasti // 2, None), (None,) * 4)
+    if start is None or end is None or not first == last == line_of(code, lasti):
+        return []
+    return [start, end]
 
 
 def target_folder(spec: RunSpec) -> str:
