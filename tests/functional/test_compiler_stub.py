@@ -87,3 +87,36 @@ def test_what_is_compiled_later_is_compiled_alike() -> None:
 )
 def test_whatever_else_is_asked_of_it_loads_it(arguments: str) -> None:
     assert run(stub=True, more=arguments)["weights"]
+
+
+DISABLED = """
+import torch._dynamo as dynamo
+def told(value):
+    "Adds one."
+    return value + 1
+class Double(torch.nn.Module):
+    def forward(self, x):
+        return 2 * x
+named = torch.compiler.disable(told)
+answer["named"] = [named.__name__, named.__doc__, named.__wrapped__ is told, named(1)]
+{way}
+answer["given"] = given
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("way", "given"),
+    [
+        ("given = dynamo.disable()(told)(1)", 2),
+        ("given = dynamo.disable(recursive=False)(told)(1)", 2),
+        ("given = dynamo.disable(fn=told, reason='slow')(1)", 2),
+        ("given = isinstance(dynamo.disable(Double), type)", True),
+        ("given = isinstance(torch.compiler.disable(Double()), torch.nn.Module)", True),
+    ],
+)
+def test_every_way_to_disable_it_works(way: str, given: object) -> None:
+    """As Keras does on import: `@torch._dynamo.disable()`."""
+    answer = run(stub=True, more=DISABLED.format(way=way))
+    assert answer["given"] == given
+    assert answer["named"] == ["told", "Adds one.", True, 2]

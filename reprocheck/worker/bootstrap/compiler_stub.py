@@ -7,11 +7,12 @@ and becomes the real module as soon as anything else of it is asked for.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
-from types import ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 NAME = "torch._dynamo"
@@ -23,10 +24,13 @@ class _StandIn(ModuleType):
     def __getattr__(self, name: str) -> Any:
         return getattr(load(), name)
 
-    def disable(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
-        """What `torch._dynamo.disable` gives, made when the compiler is there."""
-        if is_loaded() or not callable(fn):
-            return load().disable(fn, *args, **kwargs)  # type: ignore[no-any-return]
+    def disable(self, fn: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """What `torch._dynamo.disable` gives, made when the compiler is there.
+
+        Of a function, that is. Of a class or a module, and as a decorator (without `fn`), it is the work of the compiler.
+        """
+        if is_loaded() or not isinstance(fn, FunctionType | MethodType):
+            return load().disable(fn, *args, **kwargs)
         _asked.add("disable")
         real: list[Callable[..., Any]] = []
 
@@ -37,6 +41,8 @@ class _StandIn(ModuleType):
                 real.append(load().disable(fn, *args, **kwargs))
             return real[0](*given, **named)
 
+        if kwargs.get("wrapping", True):
+            functools.update_wrapper(call, fn)
         _waiting.append((fn, call))
         return call
 
