@@ -27,7 +27,7 @@ class _StandIn(ModuleType):
     def disable(self, fn: Any = None, *args: Any, **kwargs: Any) -> Any:
         """What `torch._dynamo.disable` gives, made when the compiler is there.
 
-        Of a function, that is. Of a class or a module, and as a decorator (without `fn`), it is the work of the compiler.
+        Of a function, that is. Classes, modules and decorators (no `fn`) are left to the compiler itself.
         """
         if is_loaded() or not isinstance(fn, FunctionType | MethodType):
             return load().disable(fn, *args, **kwargs)
