@@ -108,3 +108,12 @@ def test_many_share_one_leaf(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_LEAVES", 10)
     put(**{f"v{n}": n for n in range(50)})
     assert variables()[-1].name == module.REST
+
+
+def test_whole_numbers_of_a_class_are_variables_of_its_objects(put: Put) -> None:
+    def args(seed: int) -> Any:
+        return type("Args", (), {"__module__": "a_target", "seed": seed})()
+
+    assert [name for name, *_ in put(args=args(1))] == ["args.__class__.seed"]
+    assert put(args=args(1)) == put(args=args(1)) != put(args=args(2))
+    assert not put(args=args(1 << 40))  # an address or a hash

@@ -107,6 +107,7 @@ def variable_leaves(name: str, value: Any, skip: Callable[[Any], bool], most: in
     """The leaves of a variable; after so many values one that says that there are more."""
     walk = _Walk("", False, skip)
     walk.most = most
+    walk.keeps_texts = True
     try:
         yield from walk.members("", {name: value}, 0)
     except _TooLarge:
@@ -129,6 +130,8 @@ def _bounded(leaves: Iterator[Leaf]) -> Iterator[Leaf]:
 class _Walk:
     def __init__(self, hide: str, state_only: bool, skip: Callable[[Any], bool] | None = None) -> None:
         self.most = MAX_VALUES
+        self.keeps_texts = False
+        """Texts of numbers that are no metrics, too."""
         self._hide = hide
         self._state_only = state_only
         self._skip = skip
@@ -428,7 +431,8 @@ class _Walk:
     def _quiet(self, leaves: Iterator[Leaf]) -> Iterator[Leaf]:
         """An attribute of a module is no metric."""
         for leaf in leaves:
-            yield dataclasses.replace(leaf, text="") if leaf.kind in ("number", "tensor", "array") else leaf
+            hidden = not self.keeps_texts and leaf.kind in ("number", "tensor", "array")
+            yield dataclasses.replace(leaf, text="") if hidden else leaf
 
     def _optimizer(self, path: str, value: Any, depth: int) -> Iterator[Leaf]:
         self._known[id(value)] = path, value
