@@ -286,6 +286,15 @@ def test_a_library_that_draws_from_the_generator_of_pytorch_takes_no_random_stat
         assert "third-party-rng" not in found
 
 
+def test_a_library_that_draws_from_the_generator_of_numpy_takes_no_random_state() -> None:
+    draws = entry("draw", "numpy.random.permutation", 10, generator="numpy", library="stable_baselines3")
+    found = {f.cause: f for f in diagnose(case(settings=UNSEEDED, attribution=seeding("numpy"), entries=(draws,)))}
+    assert found["third-party-rng"].help.startswith("call `np.random.seed(seed)` at the start")
+    made = entry("unseeded", "sklearn random_state=None", 10, generator="numpy", library="sklearn")
+    found = {f.cause: f for f in diagnose(case(settings=UNSEEDED, attribution=seeding("numpy"), entries=(made, draws)))}
+    assert "random_state=seed" in found["third-party-rng"].help
+
+
 def test_a_generator_that_a_library_makes_is_the_library_s() -> None:
     made = entry("unseeded", "numpy.random.default_rng", library="scipy")
     (finding,) = diagnose(case(attribution=frozen("unseeded"), entries=(made,)))

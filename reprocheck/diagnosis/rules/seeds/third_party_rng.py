@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reprocheck.diagnosis.rules.candidate_lines import entries, find, on_lines, with_hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
-from reprocheck.diagnosis.rules.seeds.global_generators import SEED_EVERYTHING, left_to_chance, seeds_of
+from reprocheck.diagnosis.rules.seeds.global_generators import (
+    SEED_EVERYTHING,
+    calls_that_seed,
+    left_to_chance,
+    seeds_of,
+)
 from reprocheck.diagnosis.rules.support import Support, support_of
 from reprocheck.model.explanation import Case, LedgerEntry
 from reprocheck.model.kinds import SourceKind
@@ -36,7 +43,14 @@ def match(case: Case) -> Match | None:
         foreign += tuple(e for e in chance.values() if e.library not in _OWN and e.generator not in ("torch", "cuda"))
     remedies = (SEED_EVERYTHING,) if chance else ()
     marks = with_hits(case, foreign, "random-state-none")
-    return find(case, sources=("unseeded", "seeding"), entries=foreign, hits=marks, remedies=remedies)
+    found = find(case, sources=("unseeded", "seeding"), entries=foreign, hits=marks, remedies=remedies)
+    if found is None or found.help:
+        return found
+    at_work = [entry for entry in foreign if entry.location == found.location]
+    if not at_work or any(entry.kind != SourceKind.DRAW for entry in at_work):
+        return found
+    calls = calls_that_seed(entry.generator for entry in at_work)
+    return replace(found, help=f"call {calls} at the start: the library draws from the generator that all share")
 
 
 def _is_seeded(entry: LedgerEntry, case: Case) -> bool:
