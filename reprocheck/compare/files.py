@@ -16,12 +16,14 @@ MOST_NAMED = 5
 VOLATILE_IN_NAMES = re.compile(
     r"tfevents\.\d+\.[^/]*"
     r"|(?<!\d)(?:19|20)\d\d([-_.]?)[01]\d\1[0-3]\d"
-    r"(?:[-_T. @/]{0,2}[0-2]\d[-_:.h]?[0-5]\d(?:[-_:.m]?[0-5]\d(?:[.,]?\d+)?)?)?(?!\d)"
+    r"(?:[-_T. @/]{0,2}[0-2]\d[-_:.h]?[0-5]\d(?:[-_:.m]?[0-5]\d(?:[.,]?\d+|[-_]\d{6})?)?)?(?!\d)"
     r"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[0-3]\d[-_][0-2]\d-[0-5]\d-[0-5]\d"
     r"|(?<![\d.])1[4-9]\d{8}(?:\d{3}|\d{6}|\d{9})?(?:\.\d+)?(?!\d)"
     r"|(?<![0-9a-f])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-f])|(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"
+    r"|(?<![A-Za-z0-9])tmp[a-z0-9_]{8}(?![A-Za-z0-9_])"
 )
-"""Dates, times, seconds since 1970 and random identifiers, as loggers put them into names of files and folders."""
+"""Dates, times, seconds since 1970 and random identifiers, as loggers and `tempfile` put them into names of files and
+folders."""
 _HOST = platform.node()
 
 

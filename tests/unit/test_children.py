@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reprocheck.compare.verdict import unique
 from reprocheck.evidence.children import children_of
 from reprocheck.protocol.child_marks import AGAIN, CHILDREN_FILE, LATE, MAPPED, STARTED, TRAINED, WROTE, mark, rank_in
-from reprocheck.worker.inputs.files import runs_python
+from reprocheck.worker.inputs.files import WrittenFiles
+from reprocheck.worker.inputs.programs import files_at, paths_named, runs_python
 from reprocheck.worker.observe.children import Children
 
 
@@ -123,3 +126,55 @@ def test_programs_of_libraries_and_those_that_only_ask_something(event: str, arg
 def test_a_file_has_the_mode_of_a_private_one(tmp_path: Path) -> None:
     mark(str(tmp_path / CHILDREN_FILE), os.getpid(), TRAINED)
     assert (tmp_path / CHILDREN_FILE).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("event", "args", "named"),
+    [
+        ("os.system", ("echo 1 > /var/out/acc.txt",), ["/var/out/acc.txt"]),
+        ("os.system", (b"./evaluate --out=/var/out/a.txt 2>/var/out/err;date",), ["/var/out/a.txt", "/var/out/err"]),
+        ("os.system", ("tar -C '/var/my' -xf a.tar",), ["/var/my"]),
+        ("os.system", ("curl https://host/path file:///x s3://b/c ./a/b a/b",), []),
+        ("subprocess.Popen", (None, ["sh", "-c", "date > /var/out/x"], None, None), ["/var/out/x"]),
+        ("subprocess.Popen", (None, ["/usr/bin/tool", "/var/a,/var/b"], None, None), ["/var/a", "/var/b"]),
+        ("subprocess.Popen", ("/usr/bin/tool", ["tool", "--dir=/var/d"], "/srv/w", None), ["/srv/w", "/var/d"]),
+        ("subprocess.Popen", (None, ["tool", "~/out"], None, None), ["/home/me/out"]),
+        ("os.posix_spawn", ("/usr/bin/tool", ["tool", b"/var/a"], {}), ["/var/a"]),
+        ("os.exec", ("/bin/sh", ["sh", "-c", "exit"], {}), []),
+    ],
+)
+def test_whole_paths_in_a_command_line(
+    event: str, args: tuple[Any, ...], named: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert list(paths_named(event, args)) == named
+
+
+def test_what_a_program_wrote_elsewhere_is_a_file_of_the_run(tmp_path: Path) -> None:
+    """Whole paths and folders on its command line; what is older is not, nor what nobody named."""
+    cwd, out, other = (tmp_path / name for name in ("cwd", "out", "other"))
+    for folder in (cwd, out, other):
+        folder.mkdir()
+    (out / "old").write_text("old")
+    os.utime(out / "old")
+    time.sleep(0.05)
+    written = WrittenFiles((), cwd, Children(tmp_path))
+    written._on_event("os.system", (f"evaluate --to={out} > {other}/acc.txt",))
+    for path in (out / "a.txt", out / "deep" / "b.txt", other / "acc.txt", other / "unnamed.txt"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("1")
+    found = written.found(cwd, read_checkpoints=False)["files"]
+    assert [str(Path(file["path"]).relative_to(tmp_path)) for file in found] == [
+        "other/acc.txt",
+        "out/a.txt",
+        "out/deep/b.txt",
+    ]
+
+
+def test_a_folder_above_all_is_not_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / "sub").mkdir(parents=True)
+    (tmp_path / "home" / "sub" / "f").write_text("")
+    for folder in ("/", "/usr", str(tmp_path), str(tmp_path / "home"), "/var/tmp"):
+        assert list(files_at(folder, f"{tmp_path}/cwd/")) == []
+    assert [Path(path).name for path in files_at(str(tmp_path / "home" / "sub"), f"{tmp_path}/cwd/")] == ["f"]

@@ -297,6 +297,8 @@ EPOCHS = ("1795867735", "1795867743")
         ["out/20261128_160201/m", "out/20261128_160311/m"],
         ["2026-11-28/16-02-01/m", "2026-11-28/16-02-09/m"],
         ["model-4000.pt", "model-4001.pt"],
+        ["20261128-160201-123456/m", "20261128-160311-000012/m"],
+        ["tmpab1_2c3d/m", "tmpq0q0q0q0/m"],
         ["9f2c1b1e-3b0a-4d7e-9d55-0c6a3c6b8a01.pt", "0f2c1b1e-3b0a-4d7e-9d55-0c6a3c6b8a02.pt"],
     ],
 )
@@ -321,8 +323,10 @@ def test_files_whose_names_differ_in_a_time_or_a_process_number_belong_together(
 
 
 @pytest.mark.parametrize(
-    "names", [("epoch=1.pt", "epoch=2.pt"), ("v1.0", "v1.1"), ("step-100000.pt", "step-200000.pt"), ("a8", "a9")]
-)
+    "names",
+    [("epoch=1.pt", "epoch=2.pt"), ("v1.0", "v1.1"), ("step-100000.pt", "step-200000.pt"), ("a8", "a9"),
+        ("tmp_best", "tmp_last"), ("tmpweights1a", "tmpweights1b")],
+)  # fmt: skip
 def test_other_numbers_in_names_count(tmp_path: Path, names: tuple[str, str]) -> None:
     world = World(tmp_path)
     a, b = (

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import os
-import re
 import stat
 import sys
 import time
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from reprocheck.protocol import file_digest
 from reprocheck.worker.bootstrap.importing import after_import
 from reprocheck.worker.fingerprint.leaves import leaves_of
 from reprocheck.worker.inputs.inputs import database_path
+from reprocheck.worker.inputs.programs import PROGRAMS, files_at, paths_named, runs_python
 
 if TYPE_CHECKING:
     from reprocheck.worker.inputs.inputs import Inputs
@@ -40,36 +40,8 @@ CLOCK_TICK = 20_000_000
 """Nanoseconds by which the times of files may lag behind the clock."""
 
 
-PROGRAMS = ("subprocess.Popen", "os.system", "os.posix_spawn", "os.exec")
-"""Audit events of a program that is started."""
 _SYSTEM = ("/dev/", "/proc/", "/sys/")
 _CACHES = ("/.cache/", "/__pycache__/", "/torchinductor", "/.triton/")
-_WORD = re.compile(r"'[^']*'|\"[^\"]*\"|[^\s;&|()]+|[;&|()]+")
-_OF_LIBRARIES = re.compile(
-    r"-packages/|multiprocessing\.|-m\s+(?:pip|torch|venv|ensurepip|site|sysconfig|platform)\b|--version\b"
-)
-"""In the command lines of Python programs that libraries start to do their work: compilers, trackers, launchers."""
-_LEAVES_SOMETHING = re.compile(r"open\(|write|save|dump|to_\w+\(|run|exec|spawn|import\(|main\(|train|fit")
-"""In code that stands on the command line (`python -c`): it may make a result. Other such code only asks something."""
-
-
-def runs_python(event: str, args: tuple[Any, ...]) -> bool:
-    """Whether a program that is started is Python, and code of the target's rather than of a library."""
-    command = args[0] if event == "os.system" else args[1]
-    command_line = [command] if isinstance(command, (str, bytes, os.PathLike)) else list(command)
-    if event == "subprocess.Popen" and args[0] is not None:
-        command_line[:1] = [args[0], *command_line[1:]] if len(command_line) > 1 else [args[0], *command_line]
-    text = " ".join(os.fsdecode(word) for word in command_line)
-    plain = [word.strip("'\"") for word in _WORD.findall(text)]
-    for before, word in itertools.pairwise(plain):
-        program = before.rpartition("/")[2]
-        if (
-            program.rstrip("0123456789.") == "python"
-            and not before.startswith("-")
-            and word[:1] not in ";&|()<>0123456789"
-        ):
-            return not _OF_LIBRARIES.search(text) and (word != "-c" or bool(_LEAVES_SOMETHING.search(text)))
-    return False
 
 
 class WrittenFiles:
@@ -81,6 +53,8 @@ class WrittenFiles:
         self._pid = os.getpid()
         self._hidden = tuple(os.path.realpath(folder) + os.sep for folder in hidden if folder)
         self._paths: dict[str, None] = {}
+        self._named: dict[str, None] = {}
+        """What programs that the target started were given: they may have written there."""
         self._started = time.time_ns() - CLOCK_TICK
         self._listening = True
         self._inputs: Inputs | None = None
@@ -110,7 +84,7 @@ class WrittenFiles:
         files: dict[str, dict[str, Any]] = {}
         missing = []
         below = os.path.realpath(cwd) + os.sep
-        for path in self._paths:
+        for path in (*self._paths, *self._written_by_programs()):
             real = os.path.realpath(path)
             if real in files or real.startswith((*self._hidden, *NO_FILES)) or "__pycache__" in real:
                 continue
@@ -146,6 +120,8 @@ class WrittenFiles:
             with contextlib.suppress(Exception):
                 if runs_python(event, args) and (event != "os.exec" or os.getpid() != self._pid):
                     self._children.started()
+                if self._listening and len(self._named) < MAX_FILES:
+                    self._named.update(dict.fromkeys(paths_named(event, args)))
         elif event == "os.rename" and len(args) > 1:
             self._add(args[1])
         elif event == "sqlite3.connect" and args:
@@ -160,6 +136,11 @@ class WrittenFiles:
                 self._paths[whole] = None
                 if os.getpid() != self._pid and self._is_elsewhere(os.path.realpath(whole)):
                     self._children.wrote()
+
+    def _written_by_programs(self) -> Iterator[str]:
+        for named in self._named:
+            if self._is_elsewhere(os.path.realpath(named)):
+                yield from (path for path in files_at(named, self._folder) if self._is_elsewhere(path))
 
     def _is_elsewhere(self, path: str) -> bool:
         """Whether nobody else looks at a file: those in the folder are found by a scan."""
