@@ -37,6 +37,11 @@ SQLITE_COMPANIONS = ("-wal", "-shm", "-journal")
 """Endings of the files that belong to a database."""
 _VOLATILE = (".data/serialization_id",)
 """Members of PyTorch's archives that are no contents."""
+VOLATILE_NAME = re.compile(
+    r"(?i)(?:^|[/_ .-])(?:fps|sps|times?|seconds|secs?|duration|elapsed|throughput|speed|wall|walltime|memory"
+    r"|timestamp|runtime|eta|latency|date|datetime|pid|(?:per|/)[_ ]?(?:sec|second))(?:[/_ .()-]|$)"
+)
+"""Names of series, keys and columns that measure the run, not the training."""
 
 
 def contents(path: str) -> str:
@@ -125,7 +130,12 @@ def _json_lines(path: str, state: Any) -> None:
 
 
 def _plain(text: str) -> str:
-    return json.dumps(json.loads(text, parse_float=_finite), sort_keys=True)
+    return json.dumps(json.loads(text, parse_float=_finite, object_pairs_hook=_steady), sort_keys=True)
+
+
+def _steady(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object without what its names say measures the run: times and speeds, in numbers or as text."""
+    return {name: "*" if VOLATILE_NAME.search(name) and not isinstance(item, dict) else item for name, item in pairs}
 
 
 def _finite(text: str) -> float:
@@ -136,8 +146,12 @@ def _finite(text: str) -> float:
 
 
 def _csv(path: str, state: Any) -> None:
-    for row in csv.reader(io.StringIO(_text(path), newline="")):
-        _part(state, *row)
+    volatile: set[int] = set()
+    separator = "\t" if path.lower().endswith(".tsv") else ","
+    for number, row in enumerate(csv.reader(io.StringIO(_text(path), newline=""), delimiter=separator)):
+        if number == 0:
+            volatile = {column for column, name in enumerate(row) if VOLATILE_NAME.search(name)}
+        _part(state, *("*" if number and column in volatile else cell for column, cell in enumerate(row)))
 
 
 def _text(path: str) -> str:
@@ -205,12 +219,8 @@ def _rows(connection: sqlite3.Connection, table: str, state: Any) -> None:
         _part(state, *row)
 
 
-_VOLATILE_SERIES = re.compile(
-    r"(?i)(^|[/_ -])(fps|sps|time|times|seconds|duration|elapsed|throughput|speed|wall|memory)([/_ -]|$)"
-    r"|^_hparams_/session"
-)
-"""Names of series that measure the run, not the training."""
 LARGEST_EVENT = 64 * 2**20
+_SESSION = "_hparams_/session"
 
 
 def _tensorboard(path: str, state: Any) -> None:
@@ -226,7 +236,7 @@ def _tensorboard(path: str, state: Any) -> None:
             for number, raw, inner in _fields(event):
                 if number == _SUMMARY:
                     for _, value, message in _fields(inner):
-                        if not _VOLATILE_SERIES.search(_series(message)):
+                        if not (VOLATILE_NAME.search(series := _series(message)) or series.startswith(_SESSION)):
                             _part(state, value)
                 elif number != _WALL_TIME:
                     _part(state, raw)

@@ -113,6 +113,30 @@ Write = Callable[[Path], object]
             lambda p: p.write_bytes(b"a,b\n2,1\n"),
         ),
         (
+            "timed.jsonl",
+            lambda p: p.write_text('{"loss": 1, "_timestamp": 1.5, "time": {"loss": 2}}'),
+            lambda p: p.write_text('{"loss": 1, "_timestamp": 2.5, "time": {"loss": 2}}'),
+            lambda p: p.write_text('{"loss": 1, "_timestamp": 1.5, "time": {"loss": 3}}'),
+        ),
+        (
+            "timed.json",
+            lambda p: p.write_text('{"steps": [3], "epoch_times": [1, 2], "tokens_per_sec": 3}'),
+            lambda p: p.write_text('{"steps": [3], "epoch_times": [2, 3], "tokens_per_sec": 4}'),
+            lambda p: p.write_text('{"steps": [4], "epoch_times": [1, 2], "tokens_per_sec": 3}'),
+        ),
+        (
+            "timed.csv",
+            lambda p: p.write_text("step,time,loss\n1,0.5,2\n2,0.6,1\n"),
+            lambda p: p.write_text("step,time,loss\n1,0.7,2\n2,0.9,1\n"),
+            lambda p: p.write_text("step,time,loss\n1,0.5,2\n2,0.6,3\n"),
+        ),
+        (
+            "timed.tsv",
+            lambda p: p.write_text("step\ttime (s)\tloss\n1\t0.5\t2\n"),
+            lambda p: p.write_text("step\ttime (s)\tloss\n1\t0.6\t2\n"),
+            lambda p: p.write_text("step\ttime (s)\tloss\n1\t0.5\t3\n"),
+        ),
+        (
             "m.db",
             lambda p: _database(p, "x", "y"),
             lambda p: _database(p, "x", "y", size=8192),
