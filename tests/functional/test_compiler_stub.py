@@ -46,6 +46,17 @@ step()
 answer["graphs"] = [counter.frame_count, whole.frame_count]
 """
 
+RANK = """
+import os
+from torch.nn.parallel import DistributedDataParallel
+{before}
+store = torch.distributed.HashStore()
+torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+steps(DistributedDataParallel(model))
+answer["loaded"] = "torch._dynamo.eval_frame" in sys.modules
+torch.distributed.destroy_process_group()
+"""
+
 
 def run(*, stub: bool, more: str = "") -> dict[str, Any]:
     done = subprocess.run(
@@ -83,6 +94,7 @@ def test_what_is_compiled_later_is_compiled_alike() -> None:
         "from torch._dynamo import reset; reset()",
         "from importlib.util import find_spec; assert find_spec('torch._dynamo').origin",
         "import torch; torch._dynamo.config.verbose = True; assert torch._dynamo.config.verbose",
+        "assert torch._dynamo.utils.counters; assert torch._dynamo.utils is sys.modules['torch._dynamo.utils']",
     ],
 )
 def test_whatever_else_is_asked_of_it_loads_it(arguments: str) -> None:
@@ -120,3 +132,12 @@ def test_every_way_to_disable_it_works(way: str, given: object) -> None:
     answer = run(stub=True, more=DISABLED.format(way=way))
     assert answer["given"] == given
     assert answer["named"] == ["told", "Adds one.", True, 2]
+
+
+@pytest.mark.slow
+def test_a_rank_does_without_it_unless_ddp_is_set_up_for_it() -> None:
+    with_stub, without = run(stub=True, more=RANK.format(before="")), run(stub=False, more=RANK.format(before=""))
+    assert (with_stub["loaded"], without["loaded"]) == (False, True)
+    assert with_stub["weights"] == without["weights"]
+    set_up = RANK.format(before="torch._dynamo.config.optimize_ddp = 'python_reducer'")
+    assert run(stub=True, more=set_up)["loaded"] is True

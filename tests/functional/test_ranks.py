@@ -23,6 +23,7 @@ def audit(folder: Path, *arguments: str, code: int, env: dict[str, str] | None =
     return ran.json()
 
 
+@pytest.mark.slow
 def test_a_rank_of_torchrun_that_differs(tmp_path: Path) -> None:
     report = tmp_path / "report.txt"
     answer = audit(tmp_path, "--no-explain", "--output", f"text={report}", *TORCHRUN, "other", code=1)
@@ -67,28 +68,36 @@ def test_one_that_only_we_seed(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_runs_side_by_side_do_not_share_a_port(tmp_path: Path) -> None:
     words = [word for word in TORCHRUN if word != "--standalone"]
-    answer = audit(tmp_path, "--no-explain", "--jobs", "2", *words, code=0)
+    answer = audit(tmp_path, "--no-explain", "--seeding", "none", "--jobs", "2", *words, code=0)
     assert answer["verdict"] == "reproducible"
 
 
 @pytest.mark.slow
 def test_spawned_ranks_and_the_line_of_a_generator_without_a_seed(tmp_path: Path) -> None:
-    assert audit(tmp_path, "--no-explain", "spawned.py:train", code=0)["headline"] == "REPRODUCIBLE"
-    answer = audit(tmp_path, "--arg", "other=True", "spawned.py:train", code=1)
+    clean = audit(tmp_path, "--no-explain", "--seeding", "none", "spawned.py:train", code=0)
+    assert clean["headline"] == "REPRODUCIBLE"
+    answer = audit(tmp_path, "--no-drift", "--arg", "other=True", "spawned.py:train", code=1)
     assert (answer["divergence"]["rank"], answer["divergence"]["kind"]) == (1, "batch")
     cause = next(finding for finding in answer["findings"] if finding["code"] == "RC505")
     assert (cause["confidence"], "generator.seed()" in cause["source"]) == ("high", True)
     assert answer["explanation"]["trials"][0]["mends"] is True
 
 
+FORKED = ("--no-explain", "--arg", "method='fork'", "spawned.py:train")
+
+
 @pytest.mark.slow
 def test_forked_ranks(tmp_path: Path) -> None:
-    words = ("--no-explain", "--arg", "method='fork'", "spawned.py:train")
-    clean = audit(tmp_path, *words, code=0)
+    clean = audit(tmp_path, *FORKED, code=0)
     assert clean["headline"] == "REPRODUCIBLE"
     assert [one["rank"] for one in clean["ranks"]] == [0, 1]
-    answer = audit(tmp_path, "--arg", "other=True", *words, code=1)
+
+
+def test_a_forked_rank_that_differs(tmp_path: Path) -> None:
+    answer = audit(tmp_path, "--arg", "other=True", *FORKED, code=1)
     assert (answer["divergence"]["rank"], answer["divergence"]["kind"]) == (1, "batch")
+    assert [(one["rank"], one["same"]) for one in answer["ranks"]] == [(0, False), (1, False)]
+    assert answer["ranks"][0]["divergence"]["kind"] == "gradients"  # averaged over both
 
 
 @pytest.mark.slow
@@ -121,7 +130,7 @@ def test_ranks_that_average_by_hand_or_draw_alike(
     mode: str, code: str, line: str, evidence: str, tmp_path: Path
 ) -> None:
     (tmp_path / "hand.py").write_text(BY_HAND)
-    answer = audit(tmp_path, "--nproc", "2", "hand.py", "--", mode, code=0)
+    answer = audit(tmp_path, "--seeding", "none", "--nproc", "2", "hand.py", "--", mode, code=0)
     assert [finding["code"] for finding in answer["findings"]] == [code] * bool(code)
     for finding in answer["findings"]:
         assert line in finding["source"]

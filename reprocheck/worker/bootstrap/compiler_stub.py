@@ -2,13 +2,16 @@
 
 Every optimizer imports `torch._dynamo` at its first use, only to register what the compiler leaves alone. As long as
 nothing is compiled there is nothing to register. So a stand-in takes the module's place: it answers these two calls,
-and becomes the real module as soon as anything else of it is asked for.
+and becomes the real module as soon as anything else of it is asked for. So it is with the two questions that every rank
+asks: DistributedDataParallel, how it is compiled, and a process group, which rules are to be forgotten.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import os
+import re
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -16,12 +19,16 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 NAME = "torch._dynamo"
+_DDP_DEFAULT = re.compile(rb"^optimize_ddp(?:: *(?:\w+|\([^)]*\)))? = True$", re.MULTILINE)
+"""In config.py. What a target sets itself loads the real module."""
 
 
 class _StandIn(ModuleType):
     """Answers `disable` and `graph_break`; anything else loads the real module in its place."""
 
     def __getattr__(self, name: str) -> Any:
+        if name in _PARTS and not is_loaded():
+            return _PARTS[name]
         return getattr(load(), name)
 
     def disable(self, fn: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -54,6 +61,38 @@ class _StandIn(ModuleType):
             _asked.add("graph_break")
 
 
+class _Part(ModuleType):
+    """Of the module: answers one question of a rank; anything else loads the real one."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(load(), self.__name__), name)
+
+
+class _Rules(_Part):
+    def clear_lru_cache(self) -> None:
+        """Nothing is compiled, so no rule was looked up."""
+        if is_loaded():
+            load().trace_rules.clear_lru_cache()
+
+
+class _Utils(_Part):
+    def get_optimize_ddp_mode(self) -> Any:
+        """What follows from the default, which nobody has changed."""
+        if is_loaded() or not _ddp_is_default():
+            return load().utils.get_optimize_ddp_mode()
+        _asked.add("get_optimize_ddp_mode")
+        return "ddp_optimizer"
+
+
+def _ddp_is_default() -> bool:
+    try:
+        with open(os.path.join(os.path.dirname(sys.modules[NAME].__file__ or ""), "config.py"), "rb") as file:
+            return _DDP_DEFAULT.search(file.read()) is not None
+    except OSError:
+        return False
+
+
+_PARTS: dict[str, Any] = {"trace_rules": _Rules("trace_rules"), "utils": _Utils("utils")}
 _waiting: list[tuple[Callable[..., Any], Callable[..., Any]]] = []
 """Functions that torch was given a stand-in for."""
 _asked: set[str] = set()

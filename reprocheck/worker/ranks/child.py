@@ -14,6 +14,7 @@ from pathlib import Path
 
 from reprocheck.protocol.child_marks import CHILDREN_FILE, FOLLOWED, mark
 from reprocheck.protocol.rank_folders import FOLDER_VARIABLE, RANK_VARIABLE, rank_by_launcher
+from reprocheck.worker.bootstrap import compiler_stub
 from reprocheck.worker.bootstrap.importing import after_import, before_import
 from reprocheck.worker.ranks.groups import GROUPS, watch_groups
 from reprocheck.worker.ranks.hash_seeds import watch_agent
@@ -45,6 +46,7 @@ def _register(folder: Path) -> None:
 
     mark(str(folder / CHILDREN_FILE), os.getpid(), FOLLOWED)
     watcher = children.Children(folder, is_child=True)
+    after_import("torch", compiler_stub.install)
     after_import("torch", lambda: children.watch_torch(watcher))
 
 
