@@ -139,9 +139,18 @@ def diff(
     delivery.end(answer, chosen["color"])
 
 
+def _codes(incomplete: str) -> list[str]:
+    from reprocheck.diagnosis.rules.registry import pages
+
+    return [code for page in pages() if (code := page.code).startswith(incomplete)]
+
+
 @app.command(cls=Command)
 def explain(
-    rule: Annotated[str | None, typer.Argument(help="A code or a cause; without it all are listed.")] = None,
+    rule: Annotated[
+        str | None,
+        typer.Argument(help="A code or a cause; without it all are listed.", autocompletion=_codes),
+    ] = None,
 ) -> None:
     """Explain a finding: what it checks, why it matters, an example, how to fix it, its limits."""
     from reprocheck.diagnosis.rules.explain import explain as page_of

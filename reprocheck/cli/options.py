@@ -46,7 +46,11 @@ def _parameter(name: str) -> inspect.Parameter:
     one = OPTIONS[name]
     default = "" if one.default in (None, (), False, Tolerance()) else f" [default: {_shown(one.default)}]"
     declared = typer.Option(
-        *(one.flags or (f"--{name}",)), help=one.help + default, metavar=one.metavar, show_default=False
+        *(one.flags or (f"--{name}",)),
+        help=one.help + default,
+        metavar=one.metavar,
+        show_default=False,
+        autocompletion=completing(one.metavar or ""),
     )
     return inspect.Parameter(
         one.key,
@@ -54,6 +58,12 @@ def _parameter(name: str) -> inspect.Parameter:
         default=None,
         annotation=Annotated[one.type | None, declared],
     )
+
+
+def completing(choices: str) -> Callable[[str], list[str]] | None:
+    """What a shell offers for a value: one of `a|b|c`. None where it is no choice: then shells offer files."""
+    words = choices.split("|")
+    return (lambda incomplete: [word for word in words if word.startswith(incomplete)]) if len(words) > 1 else None
 
 
 def _shown(value: Any) -> str:
@@ -82,6 +92,7 @@ FORMAT = Annotated[
         "--format",
         help=f"The report on standard output: {any_of(DOCUMENT_FORMATS)}.",
         metavar="|".join(DOCUMENT_FORMATS),
+        autocompletion=completing("|".join(DOCUMENT_FORMATS)),
     ),
 ]
 OUTPUT = Annotated[

@@ -27,6 +27,7 @@ from reprocheck.report.document import (
 )
 from reprocheck.report.finding_text import FindingText, finding_texts
 from reprocheck.report.headline import headline
+from reprocheck.report.identity import has_first_difference
 from reprocheck.report.sections.audit import audit_document
 from reprocheck.report.sections.metrics import metrics_table, number
 from reprocheck.report.tried import tried_in
@@ -41,13 +42,13 @@ def comment_document(audit: Audit) -> Document:
     return document(
         f"reprocheck: {clip(headline(audit))}",
         [(_code(shown_target(audit.request.target)), f": {clip(audit.summary)}")],
-        _runs(audit),
         *_findings(audit),
-        _steps(audit),
-        _fixes(audit.explanation),
         *_suggestions(audit),
-        _metrics(audit),
+        _fixes(audit.explanation),
         _shifts(audit),
+        _runs(audit),
+        _metrics(audit),
+        _steps(audit),
         _coverage(audit),
         [Details(audit_document(audit))],
     )
@@ -89,7 +90,7 @@ def _digest(run: RunSummary, first: RunSummary | None, name: str, length: int) -
 
 
 def _findings(audit: Audit) -> Iterator[list[Block]]:
-    found = finding_texts(audit)
+    found = sorted(finding_texts(audit), key=lambda one: has_first_difference(one.finding.code))  # causes come first
     yield from (_finding(one) for one in found[:_MOST_FINDINGS])
     if len(found) > _MOST_FINDINGS:
         yield [f"and {count(len(found) - _MOST_FINDINGS, 'finding')} more"]
@@ -121,8 +122,13 @@ def _fixes(explanation: Explanation | None) -> list[Block]:
 
 
 def _steps(audit: Audit) -> list[Block]:
-    grids = tuple(grid for seed in audit.seeds for grid in seed.grids)
-    return [Heading("Steps, kind by kind"), Steps(grids)] if grids else []
+    grids = [grid for seed in audit.seeds for grid in seed.grids]
+    others = list({(grid.width, grid.rows): grid for grid in reversed(grids)}.values())[::-1]
+    if not grids:
+        return []
+    alike = len(grids) - len(others)
+    more = [f"and so it is in {count(alike, 'other run')}"] if alike else []
+    return [Heading("Steps, kind by kind"), Steps(tuple(others)), *more]
 
 
 def _suggestions(audit: Audit) -> Iterator[list[Block]]:

@@ -95,3 +95,31 @@ def test_there_is_completion(shell: str) -> None:
     )
     assert "--seeds" in ran.stdout
     assert "--threads" not in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("run --deterministic ", ["off", "warn", "error"]),
+        ("diff --format ma", ["markdown"]),
+        ("explain RC50", ["RC501", "RC502"]),
+        ("run tr", []),  # files, by the shell itself
+        ("run --baseline b", []),
+    ],
+)
+def test_values_are_completed(line: str, offered: list[str]) -> None:
+    words = f"reprocheck {line}"
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={
+            **os.environ,
+            "_REPROCHECK_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(line.split(" "))),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.stdout.split()[: len(offered)] == offered
+    assert offered or not ran.stdout.split()

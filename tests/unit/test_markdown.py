@@ -149,12 +149,26 @@ class TestSteps:
         answer = explained()
         cells = "=" * 60 + "?" + "=" * 30 + "!" * 29
         wide = grid(steps=360, width=3, rows=(("loss", cells),))
-        text = markdown(replace(answer, seeds=(replace(answer.seeds[0], grids=(wide,) * 5),)))
+        others = tuple(grid(steps=360, width=3, rows=((name, cells),)) for name in "abcd")
+        text = markdown(replace(answer, seeds=(replace(answer.seeds[0], grids=(wide, *others)),)))
         assert f"| loss | steps 273 to 275 | `{'=' * 20}?{'=' * 9}{'!' * 10}` |" in text
         assert "2 more pairs of runs are in the HTML report" in text
 
+    def test_steps_that_differ_alike_are_shown_once(self) -> None:
+        answer = explained()
+        one = grid(steps=4, width=1, rows=(("loss", "==!!"),))
+        text = markdown(replace(answer, seeds=(replace(answer.seeds[0], grids=(one, one, one)),)))
+        assert text.count("`==!!`") == 1
+        assert "and so it is in 2 other runs" in text
+
 
 class TestSuggestions:
+    def test_the_cause_and_its_change_come_before_the_runs(self) -> None:
+        one = edit(before="    h = x[source]", after="    h = x.index_select(0, source)")
+        text = markdown(explained(explanation=explanation(trials=(trial("the line", edits=(one,)),))))
+        order = ["**error RC541**", "**error RC303**", "```suggestion", "| seed | run |"]
+        assert sorted(order, key=text.index) == order
+
     def test_the_line_with_which_runs_agreed_is_a_suggestion_as_it_stands_in_the_file(self) -> None:
         one = edit(before="    h = x[source]", after="    h = x.index_select(0, source)")
         tried = (trial("--threads 1", "the line", edits=(one,)), trial("the line", edits=(one,)))

@@ -10,6 +10,7 @@ import pytest
 from reprocheck.commands.report.tracking import facts_of, log_audit
 from reprocheck.errors import UsageError
 from tests.support.audits import audit, explained
+from tests.support.formats import hostile
 
 
 class Calls:
@@ -53,6 +54,14 @@ def test_tensorboard_gets_scalars_and_a_text() -> None:
     assert ("add_scalar", "reprocheck/reproducible", 1) in calls.made
     [text] = [call[2] for call in calls.made if call[0] == "add_text"]
     assert "| reprocheck/verdict | `reproducible` |" in text
+
+
+def test_every_text_can_be_written() -> None:
+    written: list[str] = []
+    log_audit(hostile(), SimpleNamespace(add_scalar=lambda *_: None, add_text=lambda _, text: written.append(text)))
+    for text in (*written, *(value for value in facts_of(hostile()).values() if isinstance(value, str))):
+        text.encode()  # a name of a file may be none: trackers' databases refuse it
+    assert "\x1b" not in "".join(written)
 
 
 def test_a_dict_is_filled_and_anything_else_is_refused() -> None:

@@ -62,7 +62,7 @@ def tensor_table(tensors: Sequence[Row], seeds: Sequence[int]) -> list[Table]:
     if not tensors:
         return []
     digests = [f"seed {seed}" for seed in seeds[:2]] + ([f"{len(seeds) - 2} more"] if len(seeds) > 2 else [])
-    head = ("name", "shape", "dtype", "device", *digests, "mean", "std", "min", "max", "initialiser", "")
+    head = ("name", "shape", "dtype", "device", *digests, "mean", "std", "min", "max", "initializer", "")
     numbers = tuple(range(4 + len(digests), 8 + len(digests)))
     return [Table(tuple(_row(row, seeds) for row in tensors), head, right=numbers)]
 
@@ -121,7 +121,7 @@ def _legend(answer: Params) -> list[str]:
     if not answer.rows:
         return []
     return [
-        "initialiser: what draws such values, and how sure that is; = joins what is one distribution",
+        "initializer: what draws such values, and how sure that is; = joins what is one distribution",
         "mean, std, min, max: of the first seed that has the tensor",
     ]
 

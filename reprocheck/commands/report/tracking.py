@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from reprocheck.commands.report.record import record_of
-from reprocheck.engine.console import Style, clip
+from reprocheck.engine.console import Style, harmless
 from reprocheck.errors import UsageError
 from reprocheck.model import Audit, Verdict
 from reprocheck.report import render_markdown
@@ -47,7 +47,7 @@ def facts_of(audit: Audit) -> dict[str, Any]:
         for name, digest in (("init", run.init), ("steps", run.steps_digest), ("output", run.output)):
             if digest:
                 facts[f"reprocheck/seed_{seed.seed}/{name}"] = digest
-    return {name: clip(value) if isinstance(value, str) else value for name, value in facts.items()}
+    return {name: harmless(value) if isinstance(value, str) else value for name, value in facts.items()}
 
 
 def _has(*names: str) -> Callable[[Any], bool]:
@@ -71,7 +71,8 @@ def _to_tensorboard(to: Any, facts: Mapping[str, Any], audit: Audit) -> None:
             to.add_scalar(name, value)
     rows = [f"| {name} | `{value}` |" for name, value in facts.items() if isinstance(value, str) and value]
     table = "\n".join(["| | |", "| --- | --- |", *rows])
-    to.add_text("reprocheck", f"{table}\n\n{render_markdown(audit, Style())}")
+    report = render_markdown(audit, Style()).encode("utf-8", "backslashreplace").decode()
+    to.add_text("reprocheck", f"{table}\n\n{report}")
 
 
 def _to_mapping(to: Any, facts: Mapping[str, Any], audit: Audit) -> None:

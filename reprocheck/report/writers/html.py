@@ -255,6 +255,7 @@ class _Writer:
         return element("article", title, *self._blocks(rest, _under(level), True), class_=f"diagnostic {role}")
 
     def _title(self, text: Text, level: int) -> Markup:
+        text = text.removesuffix(":") if isinstance(text, str) else text  # a title stands by itself
         self._heading = bare(text)
         self._last = min(level, self._last + 1)
         return element(f"h{self._last}", _inline(text))
