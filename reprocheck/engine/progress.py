@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from reprocheck.engine.console import escape, is_terminal, print_message
 from reprocheck.model import Status
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 
-class Progress(Protocol):
-    """The listener of an audit."""
+class Progress:
+    """A listener of an audit, which heeds of all this what it needs."""
 
     def started(self, total_runs: int, then: str = "") -> None:
         """The audit begins. `then`: which further runs may follow, as a clause."""
@@ -49,35 +49,11 @@ class Progress(Protocol):
         """Nothing more will come."""
 
 
-class SilentProgress:
+class SilentProgress(Progress):
     """Nobody listens."""
 
-    def started(self, total_runs: int, then: str = "") -> None:
-        """Say nothing."""
 
-    def run_started(self, run_id: str, index: int) -> None:
-        """Say nothing."""
-
-    def run_step(self, run_id: str, step: int, seconds: float) -> None:
-        """Say nothing."""
-
-    def run_ended(self, run_id: str, status: Status, seconds: float, steps: int) -> None:
-        """Say nothing."""
-
-    def stage(self, message: str) -> None:
-        """Say nothing."""
-
-    def further(self, most: int) -> None:
-        """Say nothing."""
-
-    def found(self, message: str) -> None:
-        """Say nothing."""
-
-    def finished(self) -> None:
-        """Say nothing."""
-
-
-class PlainProgress:
+class PlainProgress(Progress):
     """One line for each finished run; with `verbose` also for starts and stages."""
 
     def __init__(self, verbose: bool = False) -> None:
@@ -99,9 +75,6 @@ class PlainProgress:
         """Print it when asked for."""
         if self._verbose:
             print_message(_line(f"run {run_id} started"))
-
-    def run_step(self, run_id: str, step: int, seconds: float) -> None:
-        """Say nothing: steps are for a live display."""
 
     def run_ended(self, run_id: str, status: Status, seconds: float, steps: int) -> None:
         """Print how it ended."""
@@ -126,11 +99,8 @@ class PlainProgress:
         """Print it at once."""
         print_message(_line(message))
 
-    def finished(self) -> None:
-        """Say nothing."""
 
-
-class LiveProgress:
+class LiveProgress(Progress):
     """A display that moves: the runs under way, their step, the time. Only for a real terminal."""
 
     def __init__(self, *, in_browser: bool = False) -> None:
