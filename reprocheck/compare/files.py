@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from reprocheck.model import Compare, Evidence, FileRecord, Informational, NotCompared, Request
@@ -65,7 +66,25 @@ def compare_files(a: Evidence, b: Evidence, request: Request) -> tuple[Informati
         detail += (
             f"; compared without the times and process numbers in their names: {_some([n for n, _, _ in matched])}"
         )
-    return Informational(what="files", same=same, detail=detail, decides=decides), _missing(paths, a, b, decides)
+    partly = [(path, left[path], right[path]) for path in left.keys() & right.keys()]
+    partly += [(name, left[one], right[other]) for name, one, other in matched]
+    missing = [*_missing(paths, a, b, decides), *(_not_counted(partly) if decides else ())]
+    return Informational(what="files", same=same, detail=detail, decides=decides), missing
+
+
+def _not_counted(files: list[tuple[str, FileRecord, FileRecord]]) -> Iterator[NotCompared]:
+    """Values of equal files that differ under names of times and speeds: a user may have given another meaning."""
+    groups: dict[str, list[str]] = {}
+    for name, one, other in sorted(files, key=lambda file: file[0]):
+        if is_same(one, other) and (left_out := _left_out(one, other)):
+            groups.setdefault(left_out, []).append(name)
+    for left_out, names in groups.items():
+        yield NotCompared(
+            what=f"{left_out} in {_named(names)}",
+            reason="it differs, and its name says that it measures the run",
+            is_result=False,
+            help="give results other names than those of times, speeds and memory",
+        )
 
 
 def _sorted_paths(a: Evidence, b: Evidence, left: dict[str, FileRecord], right: dict[str, FileRecord]) -> _Paths:
@@ -150,9 +169,28 @@ def _looked_at(run: Evidence, path: str) -> bool:
 
 def is_same(one: FileRecord, other: FileRecord) -> bool:
     """Equal bytes, or equal contents in a format that is read by value."""
-    if one.kind != other.kind:
-        return False
-    return one.digest == other.digest or bool(set(one.contents) & set(other.contents))
+    return one.kind == other.kind and (one.digest == other.digest or bool(_equal_contents(one, other)))
+
+
+def _equal_contents(one: FileRecord, other: FileRecord) -> set[str]:
+    return set(one.contents) & set(other.contents)
+
+
+def without(names: Collection[str]) -> str:
+    """What the format of a file's contents says of the names whose values are left out."""
+    listed = [name.replace('"', "'").replace(":", " ") for name in sorted(names)]
+    return f'{_WITHOUT}"{_some(listed)}"' if listed else ""
+
+
+_WITHOUT = " without "
+
+
+def _left_out(one: FileRecord, other: FileRecord) -> str:
+    """Names of values that do not count, where two files of other bytes are the same; empty where all of them do."""
+    equal = _equal_contents(one, other)
+    if one.digest == other.digest or not all(_WITHOUT in content for content in equal):
+        return ""
+    return min((content.rpartition(":")[0].partition(_WITHOUT)[2] for content in equal), default="")
 
 
 def _how(one: FileRecord, other: FileRecord) -> str:

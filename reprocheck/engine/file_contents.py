@@ -23,7 +23,7 @@ from typing import Any
 
 from xxhash import xxh3_128
 
-from reprocheck.compare.files import VOLATILE_IN_NAMES
+from reprocheck.compare.files import VOLATILE_IN_NAMES, without
 from reprocheck.compare.printed import steady_line
 from reprocheck.protocol.safetensors import METADATA, read_header
 
@@ -45,15 +45,16 @@ VOLATILE_NAME = re.compile(
 
 
 def contents(path: str) -> str:
-    """`format:digest` of what a file holds; empty where its bytes are all that can be compared."""
+    """`format:digest` of what a file holds; empty where its bytes are all that can be compared. With the format stands
+    what of the file the digest leaves out: `csv without "time":digest`."""
     try:
         with open(path, "rb") as file:
             start = file.read(16)
         for name, is_of, read in _FORMATS:
             if is_of(path, start):
                 state = xxh3_128()
-                read(path, state)
-                return f"{name}:{state.hexdigest()}"
+                left_out = read(path, state) or set()
+                return f"{name}{without(left_out)}:{state.hexdigest()}"
     except Exception:  # a file by that name that holds something else, or a damaged one
         return ""
     return ""
@@ -119,23 +120,29 @@ def _safetensors(path: str, state: Any) -> None:
             _part(state, name, tensor.dtype, tensor.shape, inner.hexdigest())
 
 
-def _json(path: str, state: Any) -> None:
-    _part(state, _plain(_text(path)))
+def _json(path: str, state: Any) -> set[str]:
+    left_out: set[str] = set()
+    _part(state, _plain(_text(path), left_out))
+    return left_out
 
 
-def _json_lines(path: str, state: Any) -> None:
+def _json_lines(path: str, state: Any) -> set[str]:
+    left_out: set[str] = set()
     for line in _text(path).split("\n"):
         if line.strip():
-            _part(state, _plain(line))
+            _part(state, _plain(line, left_out))
+    return left_out
 
 
-def _plain(text: str) -> str:
-    return json.dumps(json.loads(text, parse_float=_finite, object_pairs_hook=_steady), sort_keys=True)
-
-
-def _steady(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _plain(text: str, left_out: set[str]) -> str:
     """An object without what its names say measures the run: times and speeds, in numbers or as text."""
-    return {name: "*" if VOLATILE_NAME.search(name) and not isinstance(item, dict) else item for name, item in pairs}
+
+    def steady(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = {name for name, item in pairs if VOLATILE_NAME.search(name) and not isinstance(item, dict)}
+        left_out.update(names)
+        return {name: "*" if name in names else item for name, item in pairs}
+
+    return json.dumps(json.loads(text, parse_float=_finite, object_pairs_hook=steady), sort_keys=True)
 
 
 def _finite(text: str) -> float:
@@ -145,13 +152,14 @@ def _finite(text: str) -> float:
     return value
 
 
-def _csv(path: str, state: Any) -> None:
-    volatile: set[int] = set()
+def _csv(path: str, state: Any) -> set[str]:
+    volatile: dict[int, str] = {}
     separator = "\t" if path.lower().endswith(".tsv") else ","
     for number, row in enumerate(csv.reader(io.StringIO(_text(path), newline=""), delimiter=separator)):
         if number == 0:
-            volatile = {column for column, name in enumerate(row) if VOLATILE_NAME.search(name)}
+            volatile = {column: name for column, name in enumerate(row) if VOLATILE_NAME.search(name)}
         _part(state, *("*" if number and column in volatile else cell for column, cell in enumerate(row)))
+    return set(volatile.values())
 
 
 def _text(path: str) -> str:
@@ -223,8 +231,9 @@ LARGEST_EVENT = 64 * 2**20
 _SESSION = "_hparams_/session"
 
 
-def _tensorboard(path: str, state: Any) -> None:
+def _tensorboard(path: str, state: Any) -> set[str]:
     """Events of TensorBoard, without the times at which they were written and without series that measure time."""
+    left_out = set()
     with open(path, "rb") as file:
         while head := file.read(12):
             length = int.from_bytes(head[:8], "little")
@@ -236,10 +245,14 @@ def _tensorboard(path: str, state: Any) -> None:
             for number, raw, inner in _fields(event):
                 if number == _SUMMARY:
                     for _, value, message in _fields(inner):
-                        if not (VOLATILE_NAME.search(series := _series(message)) or series.startswith(_SESSION)):
+                        series = _series(message)
+                        if VOLATILE_NAME.search(series):
+                            left_out.add(series)
+                        elif not series.startswith(_SESSION):
                             _part(state, value)
                 elif number != _WALL_TIME:
                     _part(state, raw)
+    return left_out
 
 
 _WALL_TIME, _SUMMARY, _TAG = 1, 5, 1
@@ -290,7 +303,7 @@ def _starts(magic: bytes) -> Callable[[str, bytes], bool]:
     return lambda path, start: start.startswith(magic)
 
 
-_FORMATS: tuple[tuple[str, Callable[[str, bytes], bool], Callable[[str, Any], None]], ...] = (
+_FORMATS: tuple[tuple[str, Callable[[str, bytes], bool], Callable[[str, Any], set[str] | None]], ...] = (
     ("zip", _starts(b"PK\x03\x04"), _zip),
     ("sqlite", _starts(SQLITE_MAGIC), _sqlite),
     ("gzip", _starts(b"\x1f\x8b"), _gzip),

@@ -444,6 +444,29 @@ def test_small_files_are_read_by_value_also_where_they_do_not_decide(tmp_path: P
     assert compare_files(a, b, replace(REQUEST, compare=()))[0].same
 
 
+TIMED = {
+    "m.csv": ("step,time (s),loss\n1,{0},2\n", '"time (s)"'),
+    "m.json": ('{{"loss": 2, "epoch_times": [{0}], "eta": 1}}', '"epoch_times, eta"'),
+    "m.jsonl": ('{{"loss": 2}}\n{{"loss": 1, "elapsed": {0}}}\n', '"elapsed"'),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "left_out"), [(name, *rest) for name, rest in TIMED.items()])
+def test_what_does_not_count_for_its_name_is_said_where_it_differs(
+    tmp_path: Path, name: str, text: str, left_out: str
+) -> None:
+    world = World(tmp_path)
+    a, b, c = (
+        world.run(f"s0r{run}", lambda cwd, n=n: (cwd / name).write_text(text.format(n)))  # type: ignore[misc]
+        for run, n in enumerate((1, 2, 1))
+    )
+    result, missing = compare_files(a, b, REQUEST)
+    assert result.same
+    assert [(item.what, item.is_result) for item in missing] == [(f"{left_out} in file {name}", False)]
+    assert compare_files(a, c, REQUEST)[1] == []
+    assert compare_files(a, b, replace(REQUEST, compare=()))[1] == []
+
+
 def test_what_does_not_decide_names_no_result(tmp_path: Path) -> None:
     world = World(tmp_path, decides=False)
     os.mkfifo(world.cwd / "before")
