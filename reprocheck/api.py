@@ -39,6 +39,8 @@ class Options(TypedDict, total=False):
     seed: int | Sequence[int]
     repeats: int
     jobs: int
+    engine: str
+    engine_arg: Table
     nproc: int
     ambient: str
     seeding: str
@@ -89,6 +91,8 @@ class Order:
     request: Request
     options: Mapping[str, Any]
     switches: Switches
+    target: Target
+    """As it was named, before --nproc puts a launcher in its place."""
 
 
 def audit(
@@ -196,18 +200,22 @@ def order_target(target: Target, options: Mapping[str, Any]) -> Order:
     switches = read_switches(options, target)
     if options["history"] is not None:
         check_history(options["history"])
-    return Order(request=request, options=options, switches=switches)
+    return Order(request=request, options=options, switches=switches, target=target)
 
 
 def carry_out(order: Order, progress: Progress) -> Audit:
     """The audit, with the exit code that the switches give it, and its line in the history."""
+    from reprocheck.commands.elsewhere.audit import audit_on_engine
     from reprocheck.commands.report.ledger import remember
     from reprocheck.commands.run.audit import audit as run_audit
     from reprocheck.commands.run.gate import ruled
     from reprocheck.model import SummaryPart
     from reprocheck.model.kinds import SummaryKind
 
-    answer = run_audit(order.request, progress)
+    if order.options["engine"] == "none":
+        answer = run_audit(order.request, progress)
+    else:
+        answer = audit_on_engine(order.request, order.target, order.options, progress)
     why_not = "" if order.options["history"] is None else remember(order.options["history"], answer)
     answer = ruled(answer, order.switches)
     if why_not:

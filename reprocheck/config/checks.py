@@ -24,6 +24,8 @@ from reprocheck.model.tolerance import parse as parse_tolerance
 Check = Callable[[Any], Any]
 
 SEED_LIMIT = 2**32 - 1
+ENGINES = ("none", "local", "slurm", "ray")
+"""Of --engine; the first one is no engine."""
 DOCUMENT_FORMATS = ("html", "json", "markdown", "text")
 """Of the reports of every command."""
 FORMATS = tuple(sorted((*DOCUMENT_FORMATS, "github", "junit", "sarif")))

@@ -93,6 +93,24 @@ _TABLE = (
         help="Runs at the same time.",
     ),
     Option(
+        name="engine",
+        metavar="|".join(checks.ENGINES),
+        check=checks.choice(*checks.ENGINES),
+        default=checks.ENGINES[0],
+        group=Group.RUNS,
+        help="Where runs are made: by reprocheck itself (none), as jobs on this machine (local), in a Slurm array "
+        "(slurm, needs submitit), or as tasks of Ray (ray).",
+    ),
+    Option(
+        name="engine-arg",
+        type=list[str],
+        metavar="NAME=VALUE",
+        check=checks.arguments,
+        default=(),
+        group=Group.RUNS,
+        help="What the engine is told, NAME=VALUE, as in partition=gpu; repeatable.",
+    ),
+    Option(
         name="nproc",
         type=int,
         metavar="N",

@@ -31,7 +31,7 @@ else:
 
 COMMAND_LINE = "command line"
 
-_BY_NAME = ("env", "arg", "quarantine")
+_BY_NAME = ("env", "arg", "engine_arg", "quarantine")
 """Options that hold named values: what the user gives adds to the configuration, name by name."""
 
 

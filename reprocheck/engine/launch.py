@@ -311,8 +311,13 @@ def _stop(run: _Active, reason: str) -> Outcome:
 
 def steps_so_far(spec: RunSpec) -> int:
     """Optimizer steps written to disk by now."""
+    return steps_in(spec.directory)
+
+
+def steps_in(folder: Path) -> int:
+    """The same, of the run whose evidence is written to this folder."""
     try:
-        with open_regular(spec.directory / STEPS_FILE) as file:
+        with open_regular(folder / STEPS_FILE) as file:
             count = file.seek(0, os.SEEK_END) // RECORD_SIZE
             file.seek(max(0, count - 1) * RECORD_SIZE)
             return max(0, count - 1) + count_steps(file.read(RECORD_SIZE))

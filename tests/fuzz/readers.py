@@ -15,7 +15,7 @@ from typing import Any
 from reprocheck.commands.attest.json import render_verification
 from reprocheck.commands.attest.statement import make_statement, predicate_digest
 from reprocheck.commands.attest.verify import verify
-from reprocheck.commands.collect.judge import collect
+from reprocheck.commands.collect.command import collect
 from reprocheck.commands.cost.measure import step_seconds
 from reprocheck.commands.diff.command import FORMATS as DIFF
 from reprocheck.commands.diff.compare import diff_sides

@@ -14,7 +14,7 @@ from reprocheck.commands.attest.command import attest
 from reprocheck.commands.attest.model import Held, Verification
 from reprocheck.commands.attest.statement import make_statement, predicate_digest, subject_of
 from reprocheck.commands.attest.verify import verify
-from reprocheck.commands.collect.judge import collect
+from reprocheck.commands.collect.command import collect
 from reprocheck.engine.progress import SilentProgress
 from reprocheck.errors import NoVerdictError, UsageError
 from tests.support.plans import complete, make_result, plan_here

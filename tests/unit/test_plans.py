@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.commands.collect.judge import collect
+from reprocheck.commands.collect.command import collect
 from reprocheck.commands.plan.make import make_plan
 from reprocheck.commands.plan.worker import make_run as make_planned_run
 from reprocheck.config.options import OPTIONS, PLANNED

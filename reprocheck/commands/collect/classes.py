@@ -47,6 +47,10 @@ class Grouped:
             self._classes[key] = _Class(chr(ord("A") + len(self._classes)), facts)
         return self._classes[key].name
 
+    def facts(self, name: str) -> Mapping[str, Any]:
+        """Of the class with this name."""
+        return next(one.facts for one in self._classes.values() if one.name == name)
+
     def add(self, name: str, run: RunSummary, seed: int, host: str) -> None:
         """A run of this class that is complete."""
         one = next(one for one in self._classes.values() if one.name == name)

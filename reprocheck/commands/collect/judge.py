@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,17 +14,18 @@ from typing import Any
 
 from reprocheck.commands.collect.classes import MOST as MOST_CLASSES
 from reprocheck.commands.collect.classes import Grouped
+from reprocheck.commands.collect.explain import MOST_STEPS_HELD, Class, Explain, Judged
 from reprocheck.commands.collect.overlap import side_by_side, without_strangers
 from reprocheck.commands.collect.read import read_result
 from reprocheck.commands.params.audit_findings import weights_findings
-from reprocheck.commands.plan.worker import request_of
+from reprocheck.commands.run.explained import Explained
 from reprocheck.compare.baseline.numerical import class_differences
 from reprocheck.compare.runs import compare
 from reprocheck.compare.seed_statistics import summarize_metrics
 from reprocheck.compare.verdict import judge_summaries, overall, summarize, summary_of, unasked, unique
-from reprocheck.diagnosis.rules.difference import find_divergence, find_seed_without_effect
+from reprocheck.diagnosis.rules.difference import equal_seeds, find_divergence, find_seed_without_effect
 from reprocheck.engine.console import Style
-from reprocheck.engine.plan import FACTORS, START_GAP, Planner
+from reprocheck.engine.plan import FACTORS, START_GAP, Planner, plan_runs
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.store import keep_report
 from reprocheck.errors import UsageError
@@ -36,7 +37,6 @@ from reprocheck.model import (
     Evidence,
     NotCompared,
     Outcome,
-    Request,
     RunSummary,
     SeedAudit,
     Status,
@@ -51,13 +51,23 @@ from reprocheck.report.json.v1 import render_json
 from reprocheck.report.wording import first_of
 
 _MOST = 5
+NOTHING_LOST: Mapping[int, str] = {}
 
 
-def collect(folder: Path, progress: Progress) -> Audit:
-    """Judge what is there of the runs of a plan. Raises UsageError where there is no plan."""
-    plan = open_plan(folder)
-    request = replace(request_of(plan, Path.cwd()), explain=False)
-    return _Collector(plan, folder, request, progress).audit()
+def judge(
+    plan: Plan,
+    folder: Path,
+    planner: Planner,
+    progress: Progress,
+    *,
+    lost: Mapping[int, str] = NOTHING_LOST,
+    explain: Explain | None = None,
+    manifest: Callable[[], Mapping[str, Any]] = lambda: {"numerical_class": {}},
+) -> Audit:
+    """Judge the runs in the `folder` of a plan; the audit is kept in the planner's. `lost`: run → why nothing of it
+    will come any more. `explain`: finds out why, afterwards. `manifest`: where no run lived to say what it was made
+    with."""
+    return _Collector(plan, folder, planner, progress, lost, explain, manifest).audit()
 
 
 def open_plan(folder: Path) -> Plan:
@@ -77,22 +87,41 @@ def open_plan(folder: Path) -> Plan:
 class _Seen:
     """What is kept of all runs."""
 
-    comparisons: list[Comparison] = field(default_factory=list)
+    compared: dict[str, None] = field(default_factory=dict)
+    not_compared: dict[NotCompared, None] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     not_varied: dict[NotCompared, None] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     started: float | None = None
     first: Outcome | None = None
     """Of the run that took down what the weights look like."""
+    differing: Judged | None = None
+    """The first seed that differs."""
+    of_class: Class | None = None
+    """Of the first run that can be judged."""
+    ends: list[PlannedRun] = field(default_factory=list)
+    """First and last run of each seed."""
+    steps: int = 0
+    """That those took."""
 
 
 class _Collector:
-    def __init__(self, plan: Plan, folder: Path, request: Request, progress: Progress) -> None:
-        self._plan, self._folder, self._request, self._progress = plan, folder, request, progress
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        planner: Planner,
+        progress: Progress,
+        lost: Mapping[int, str],
+        explain: Explain | None,
+        manifest: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self._plan, self._folder, self._progress = plan, folder, progress
+        self._planner, self._request = planner, planner.request
+        self._lost_jobs, self._explain, self._manifest = lost, explain, manifest
         self._began = time.monotonic()
-        self._planner = Planner(request=request, environ={}, cwd=Path.cwd(), directory=folder, tmp=folder)
         self._seen = _Seen()
-        self._grouped = Grouped(request)
+        self._grouped = Grouped(planner.request)
         self._required: Mapping[str, Any] | None = None
         """With --same-class: the facts of the first run."""
 
@@ -106,14 +135,15 @@ class _Collector:
         for number, (seed, runs) in enumerate(by_seed.items()):
             self._progress.stage(f"judging seed {seed}, {number + 1} of {len(by_seed)}")
             seeds.append(self._seed(seed, runs))
-        self._progress.finished()
         verdict, code = overall(seeds)
+        why = self._why(seeds)
+        self._progress.finished()
         factors = (
             [*(NotCompared(what=f, reason="there is one run a seed") for f in FACTORS)] if _single(by_seed) else []
         )
         not_varied = tuple(factors or seen.not_varied)
         varied = tuple(factor for factor in FACTORS if factor not in {item.what for item in not_varied})
-        missing = unique(item for one in seen.comparisons for item in one.not_compared)
+        missing = unique([*seen.not_compared, *why.not_done])
         differs = next((seed.divergence for seed in seeds if seed.divergence is not None), None)
         classes = self._grouped.answer(verdict is Verdict.REPRODUCIBLE)
         started = seen.started or time.time()
@@ -123,26 +153,29 @@ class _Collector:
             exit_code=int(code),
             summary_parts=self._summary(verdict, seeds, varied, missing, None if classes is None else classes.summary),
             seeds=tuple(seeds),
-            divergence=differs,
+            divergence=why.divergence or differs,
+            explanation=why.explanation,
             findings=(
-                *([] if differs is None else [find_divergence(differs, request.settings)]),
+                *([] if differs is None else [find_divergence(differs, request.settings, why.causes)]),
+                *why.causes,
+                *why.findings,
                 *find_seed_without_effect(seeds),
                 *weights_findings([] if seen.first is None else [seen.first]),
             ),
             metrics=summarize_metrics(seeds),
-            compared=tuple(dict.fromkeys(what for one in seen.comparisons for what in one.compared)),
+            compared=tuple(seen.compared),
             not_compared=missing,
             varied=varied,
             not_varied=not_varied,
-            manifest=seen.manifest or {"numerical_class": {}},
+            manifest=seen.manifest or self._manifest(),
             started=datetime.datetime.fromtimestamp(started).astimezone().isoformat(timespec="seconds"),
             seconds=time.monotonic() - self._began,
-            directory=self._folder.absolute(),
-            self_seeding=unasked(request) if verdict is Verdict.REPRODUCIBLE else None,
+            directory=self._planner.directory.absolute(),
+            self_seeding=why.self_seeding if verdict is Verdict.REPRODUCIBLE else None,
             missing_runs=tuple(seen.missing),
             classes=classes,
         )
-        keep_report(self._folder, render_json(answer, Style()))
+        keep_report(self._planner.directory, render_json(answer, Style()))
         return answer
 
     def _summary(
@@ -170,12 +203,14 @@ class _Collector:
         firsts: dict[str, Evidence] = {}
         members: dict[str, list[str]] = {}
         starts: list[tuple[float, str]] = []
+        read: list[PlannedRun] = []
         for run in runs:
             result = read_result(self._plan, self._folder, run, self._planner)
             if isinstance(result, Left):
+                job = self._lost_jobs.get(run.number, "") if result.is_missing else ""
                 if result.is_missing:
                     seen.missing.append(run_folder(run.number))
-                summaries.append(summary_of(self._lost(run, result.reason), None))
+                summaries.append(summary_of(self._lost(run, job or result.reason), None))
                 continue
             outcome, evidence, name = self._load(result)
             summary = summary_of(outcome, evidence)
@@ -185,23 +220,61 @@ class _Collector:
             if evidence is None or name is None:
                 continue
             seen.manifest = seen.manifest or result.manifest
+            seen.of_class = seen.of_class or Class(name, self._grouped.facts(name))
             seen.started = result.started if seen.started is None else min(seen.started, result.started)
             seen.not_varied.update(dict.fromkeys(result.not_varied))
             if outcome.spec.ambient.start_gap:
                 starts.append((result.started, run.id))
             self._grouped.add(name, summary, seed, result.host)
             members.setdefault(name, []).append(run.id)
+            if not evidence.partial:
+                read.append(run)
             if name in firsts:
                 comparisons.append(compare(firsts[name], evidence, request))
             else:
                 firsts[name] = evidence
             del evidence
         self._grouped.across(firsts)
-        seen.comparisons += comparisons
+        for one in comparisons:
+            seen.compared.update(dict.fromkeys(one.compared))
+            seen.not_compared.update(dict.fromkeys(one.not_compared))
         seen.not_varied.update(dict.fromkeys(_together(starts)))
-        return judge_summaries(
+        judged = judge_summaries(
             seed, summaries, comparisons, request.repeats + request.in_process_repeat, _alone(members)
         )
+        if judged.divergence is not None and seen.differing is None:
+            pair = tuple(next(run for run in runs if run.id == name) for name in judged.divergence.runs)
+            letter = next(name for name, ids in members.items() if pair[0].id in ids)
+            of_class = Class(letter, self._grouped.facts(letter))
+            seen.differing = Judged(of_class=of_class, divergence=judged.divergence, runs=pair, equal=())
+        steps = sum(one.steps for one in summaries[:1])
+        if read and (not seen.ends or seen.steps + 2 * steps <= MOST_STEPS_HELD):
+            seen.ends += [read[0], read[-1]]
+            seen.steps += 2 * steps
+        return judged
+
+    def _why(self, seeds: Sequence[SeedAudit]) -> Explained:
+        seen = self._seen
+        judged = seen.differing
+        if judged is None and seen.of_class is not None and seen.ends:
+            judged = Judged(of_class=seen.of_class, divergence=None, runs=tuple(seen.ends), equal=equal_seeds(seeds))
+        if self._explain is None or judged is None:
+            return Explained(self_seeding=unasked(self._request))
+        return self._explain(judged, self._reload)
+
+    def _reload(self, runs: Sequence[PlannedRun]) -> list[Evidence]:
+        """The evidence of runs that were judged, as further runs can be compared with it."""
+        wanted = {run.id for run in runs}
+        planned = {spec.id: spec for spec in plan_runs(self._planner) if spec.id in wanted}
+        found = []
+        for run in runs:
+            result = read_result(self._plan, self._folder, run, self._planner)
+            if isinstance(result, Result):
+                was = result.outcome.spec
+                spec = replace(planned[run.id], directory=was.directory, ambient=was.ambient)
+                evidence = self._load(replace(result, outcome=replace(result.outcome, spec=spec)))[1]
+                found += [] if evidence is None else [evidence]
+        return found
 
     @cached_property
     def _side_by_side(self) -> frozenset[int]:

@@ -279,6 +279,14 @@ def _checked(plan: Plan, code: Path, other: Mapping[str, str], outcome: Outcome)
     return outcome
 
 
+def files_read(place: Path, name: str) -> list[str]:
+    """The files that a planned run has read, by their paths on its machine; nothing where that is not known."""
+    with suppress(OSError, ValueError, KeyError, StopIteration):
+        start = next(entry.path for entry in os.scandir(place) if START.fullmatch(entry.name))
+        return _read_files(Path(start) / name / EVIDENCE_FILE)
+    return []
+
+
 def _read_files(path: Path) -> list[str]:
     for line in read_lines(path):
         if line.get("record") == "inputs":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from reprocheck.commands.run.against import (
 )
 from reprocheck.commands.run.baseline import check_baseline, open_baseline, overall_baseline
 from reprocheck.commands.run.changes import why_not_own_code, with_changes
+from reprocheck.commands.run.explained import Explained, costs_no_verdict, why_different, why_equal
 from reprocheck.commands.run.manifest import make_manifest
 from reprocheck.commands.run.sides import Side, run_sides
 from reprocheck.compare.baseline.snapshot import snapshot_of
@@ -41,7 +41,6 @@ from reprocheck.engine.session import Session, session
 from reprocheck.engine.store import keep_report
 from reprocheck.engine.templates import Templates
 from reprocheck.engine.workspace import REVISION
-from reprocheck.errors import Interrupted
 from reprocheck.model import (
     Against,
     Audit,
@@ -55,11 +54,9 @@ from reprocheck.model import (
     Verdict,
 )
 from reprocheck.model.baseline import Baseline, BaselineAnswer
-from reprocheck.model.explanation import Explanation
 from reprocheck.model.kinds import SummaryKind
 from reprocheck.protocol import VALUES_FILE
 from reprocheck.report.json.v1 import render_json
-from reprocheck.report.sections.difference import where
 
 
 def audit(request: Request, progress: Progress) -> Audit:
@@ -114,7 +111,7 @@ def _audit(session: Session, known: Baseline | None) -> Audit:
     return answer
 
 
-def _run_and_explain(session: Session) -> tuple[Side, Against | None, _Explained, Reuse]:
+def _run_and_explain(session: Session) -> tuple[Side, Against | None, Explained, Reuse]:
     """All runs, of the other revision too, and why they differ or what they depend on."""
     request, planner, progress = session.request, session.planner, session.progress
     with Templates(request.isolation) as templates, _other_revision(planner) as (revision, base_planner):
@@ -129,7 +126,7 @@ def _run_and_explain(session: Session) -> tuple[Side, Against | None, _Explained
         why = (
             _explain(here, base, against, revision, progress, templates)
             if request.explain
-            else _Explained(self_seeding=unasked(request))
+            else Explained(self_seeding=unasked(request))
         )
         against = against and placed_against(against, why.explanation)
     return here, against, why, cached
@@ -172,21 +169,6 @@ def _first_divergence(seeds: Sequence[SeedAudit], against: Against | None) -> Di
     return own or (against.divergence if against is not None else None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Explained:
-    """The second half of an audit."""
-
-    explanation: Explanation | None = None
-    divergence: Divergence | None = None
-    """The first difference with its operation and line."""
-    causes: tuple[Finding, ...] = ()
-    """Of the first difference, in the order of their effects."""
-    findings: tuple[Finding, ...] = ()
-    """What else was found."""
-    not_done: tuple[NotCompared, ...] = ()
-    self_seeding: SelfSeeding | None = None
-
-
 def _explain(
     here: Side,
     base: Side | None,
@@ -194,52 +176,37 @@ def _explain(
     revision: Revision | None,
     progress: Progress,
     templates: Templates,
-) -> _Explained:
-    """Why the first seed that differs does; else where the revisions part; else what the seeds do.
-
-    A bug of ours here costs no verdict.
-    """
-    try:
-        from reprocheck.diagnosis.agreement import explain_agreement
-        from reprocheck.diagnosis.explain import explain_difference, placed
-        from reprocheck.diagnosis.revisions import explain_revisions
-
-        for one, seed in zip(here.runs, here.seeds, strict=True):
-            if seed.divergence is not None:
-                by_id = {evidence.spec.id: evidence for evidence in one.evidence}
-                first, other = (by_id[run] for run in seed.divergence.runs)
-                progress.found(f"runs {first.spec.id} and {other.spec.id} differ first {where(seed.divergence)}")
-                why = explain_difference(here.planner, progress, first, other, seed.divergence, templates)
-                return _Explained(
-                    explanation=why.explanation,
-                    divergence=placed(seed.divergence, why.explanation, why.causes),
-                    causes=why.causes,
-                    findings=why.others,
-                    not_done=why.explanation.not_done,
-                )
-        firsts = here.whole_firsts
-        if against is not None and against.divergence is not None and base is not None and revision is not None:
-            pair = evidence_pair(against, base.runs, here.runs)
-            assert pair is not None
-            explanation = explain_revisions(
-                here.planner, base.planner, progress, pair, against.divergence, revision, templates
-            )
-            unknown = SelfSeeding(seeds_itself=None, reason="the runs were needed for --against")
-            return _Explained(explanation=explanation, not_done=explanation.not_done, self_seeding=unknown)
-        if firsts:
-            lasts = [one.evidence[-1] for one in here.runs if one.evidence and not one.evidence[-1].partial]
-            found = explain_agreement(here.planner, progress, firsts, equal_seeds(here.seeds), templates, lasts)
-            return _Explained(findings=found.findings, not_done=found.not_done, self_seeding=found.self_seeding)
-    except Interrupted:
-        raise
-    except Exception as error:
-        reason = f"a bug in reprocheck, please report it: {type(error).__name__}: {error}"
-        unknown = SelfSeeding(seeds_itself=None, reason=reason)
-        return _Explained(not_done=(NotCompared(what="explanation", reason=reason),), self_seeding=unknown)
-    return _Explained()
+) -> Explained:
+    """Why the first seed that differs does; else where the revisions part; else what the seeds do."""
+    for one, seed in zip(here.runs, here.seeds, strict=True):
+        if seed.divergence is not None:
+            by_id = {evidence.spec.id: evidence for evidence in one.evidence}
+            first, other = (by_id[run] for run in seed.divergence.runs)
+            return why_different(here.planner, progress, templates, first, other, seed.divergence)
+    firsts = here.whole_firsts
+    if against is not None and against.divergence is not None and base is not None and revision is not None:
+        return _why_moved(here, base, against, revision, progress, templates)
+    if firsts:
+        lasts = [one.evidence[-1] for one in here.runs if one.evidence and not one.evidence[-1].partial]
+        return why_equal(here.planner, progress, templates, firsts, lasts, equal_seeds(here.seeds))
+    return Explained()
 
 
-def _findings(here: Side, against: Against | None, request: Request, why: _Explained) -> tuple[Finding, ...]:
+@costs_no_verdict
+def _why_moved(
+    here: Side, base: Side, against: Against, revision: Revision, progress: Progress, templates: Templates
+) -> Explained:
+    from reprocheck.diagnosis.revisions import explain_revisions
+
+    pair = evidence_pair(against, base.runs, here.runs)
+    assert pair is not None
+    assert against.divergence is not None
+    explanation = explain_revisions(here.planner, base.planner, progress, pair, against.divergence, revision, templates)
+    unknown = SelfSeeding(seeds_itself=None, reason="the runs were needed for --against")
+    return Explained(explanation=explanation, not_done=explanation.not_done, self_seeding=unknown)
+
+
+def _findings(here: Side, against: Against | None, request: Request, why: Explained) -> tuple[Finding, ...]:
     first = next((seed.divergence for seed in here.seeds if seed.divergence is not None), None)
     found = [] if first is None else [find_divergence(first, request.settings, why.causes)]
     if against is not None and not found:

@@ -1,0 +1,1 @@
+"""Commands of ours that are run by other people's schedulers."""
