@@ -8,10 +8,25 @@ from typing import Annotated, Any
 import typer
 
 from reprocheck.cli.deliver import Delivery
-from reprocheck.cli.options import ARGV, FORMAT, MODULE, NOTHING, OUTPUT, QUIET, SEED, TARGET, VERBOSE, order_of, takes
+from reprocheck.cli.options import (
+    ARGV,
+    FORMAT,
+    MODULE,
+    NOTHING,
+    OUTPUT,
+    QUIET,
+    SEED,
+    TARGET,
+    VERBOSE,
+    as_job,
+    order_of,
+    takes,
+)
 
 
 @takes(
+    "engine",
+    "engine-arg",
     "arg",
     "ambient",
     "threads",
@@ -47,5 +62,7 @@ def cost(
 
     delivery = Delivery.checked(FORMATS, format, output, quiet, verbose)
     order = order_of(target, module, argv, {**options, "seed": seed})
+    if order.options["engine"] != "none":
+        raise typer.Exit(as_job(order, quiet, verbose))
     costs = answer(order.request, rounds, only or (), choose_progress(quiet, verbose))
     delivery.end(costs, order.options["color"])

@@ -125,3 +125,15 @@ def order_of(target: str | None, module: str | None, argv: Sequence[str] | None,
     from reprocheck.config.settings import find_pyproject
 
     return make_order(target, module, argv or (), given, find_pyproject(Path.cwd()))
+
+
+def as_job(order: Order, quiet: int, verbose: bool) -> int:
+    """This command on the engine that it names; its exit code."""
+    import sys
+
+    from reprocheck.commands.elsewhere.whole import run_whole
+    from reprocheck.engine.progress import choose_progress
+
+    options = order.options
+    progress = choose_progress(quiet, verbose)
+    return run_whole(sys.argv[1:], order.request, options["engine"], dict(options["engine_arg"]), progress)

@@ -8,13 +8,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reprocheck.cli.deliver import Delivery
-from reprocheck.cli.options import ARGV, FORMAT, MODULE, NOTHING, OUTPUT, QUIET, TARGET, VERBOSE, order_of, takes
+from reprocheck.cli.options import (
+    ARGV,
+    FORMAT,
+    MODULE,
+    NOTHING,
+    OUTPUT,
+    QUIET,
+    TARGET,
+    VERBOSE,
+    as_job,
+    order_of,
+    takes,
+)
 
 if TYPE_CHECKING:
     from reprocheck.model import Request
 
 
 @takes(
+    "engine",
+    "engine-arg",
     "seed",
     "arg",
     "seeding",
@@ -71,6 +85,8 @@ def vary(
     delivery = Delivery.checked(FORMATS, format, output, quiet, verbose)
     given = {**options, "seeds": 3 if seeds is None and not options["seed"] else seeds}
     order = order_of(target, module, argv, given)
+    if order.options["engine"] != "none":
+        raise typer.Exit(as_job(order, quiet, verbose))
     found = answer(
         make_vary_order(order.request, only or (), skip or (), require or ()), choose_progress(quiet, verbose)
     )
