@@ -109,7 +109,8 @@ def start(project: Path, *engine: str) -> subprocess.Popen[str]:
     )
     until = time.monotonic() + 200
     while not list(project.glob(".reprocheck/audits/*/plan/run-*/start-*/s0r*/steps.bin")):
-        assert process.poll() is None and time.monotonic() < until, process.communicate()
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
         time.sleep(0.2)
     return process
 
@@ -151,4 +152,4 @@ def test_cost_is_one_job(project: Path) -> None:
     asked = ("train.py:train", "--rounds", "2", "--only", "seeded", "--threads", "1", "--format", "json")
     ran = reprocheck("cost", *asked, "--engine", "local", cwd=project)
     assert ran.code == 0, ran.err
-    assert [row["name"] for row in ran.json()["settings"]] == ["plain", "plain again", "seeded"]
+    assert list(ran.json()["prices"]) == ["plain", "plain again", "seeded"]

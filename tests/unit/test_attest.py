@@ -108,6 +108,40 @@ FORGED = [_subject, _class, _class_of_a_result, _evidence, _evidence_left_out, _
 FORGED += [_not_compared, _runs]
 
 
+def _leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The places of all that is no table and no list."""
+    if not isinstance(value, dict | list) or not value:
+        return [path]
+    entries = value.items() if isinstance(value, dict) else enumerate(value)
+    return [leaf for name, one in entries for leaf in _leaves(one, (*path, name))]
+
+
+def _changed(value: Any) -> Any:
+    if isinstance(value, bool) or value is None or isinstance(value, dict | list):
+        return "changed"
+    return value + 1 if isinstance(value, int | float) else f"{value}x"
+
+
+@pytest.mark.parametrize("removed", [False, True], ids=["changed", "removed"])
+def test_no_field_can_be_changed_or_removed(plan: Path, removed: bool) -> None:
+    statement = make_statement(str(plan), EVIDENCE)
+    leaves = _leaves(statement)
+    assert len(leaves) > 100
+    for leaf in leaves:
+        forged = json.loads(json.dumps(statement))
+        parent = forged
+        for name in leaf[:-1]:
+            parent = parent[name]
+        if removed:
+            del parent[leaf[-1]]
+        else:
+            parent[leaf[-1]] = _changed(parent[leaf[-1]])
+        try:
+            assert checked(forged).exit_code == 1, leaf
+        except UsageError:  # it is no statement any more
+            continue
+
+
 @pytest.mark.parametrize("forge", FORGED)
 def test_a_changed_field_fails(plan: Path, forge: Callable[[dict[str, Any]], None]) -> None:
     statement = make_statement(str(plan), EVIDENCE)

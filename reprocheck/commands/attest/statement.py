@@ -86,8 +86,7 @@ def make_statement(word: str, evidence: Path, checkpoints: Sequence[Path] = ()) 
     }
     predicate = plain(predicate)
     predicate["digest"] = predicate_digest(predicate)
-    subjects = [subject_of(one) for one in predicate["results"]]
-    subjects += [{"name": one["name"], "digest": {"sha256": one["sha256"]}} for one in predicate["checkpoints"]]
+    subjects = subjects_of(predicate)
     return {
         "_type": STATEMENT_TYPE,
         "subject": subjects,
@@ -99,6 +98,12 @@ def make_statement(word: str, evidence: Path, checkpoints: Sequence[Path] = ()) 
 def predicate_digest(predicate: Mapping[str, Any]) -> str:
     """Of all that a predicate says but this digest."""
     return _sha256_of_json({name: value for name, value in predicate.items() if name != "digest"})
+
+
+def subjects_of(predicate: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a statement is about: its results, then its checkpoints."""
+    found = [subject_of(one) for one in predicate["results"]]
+    return found + [{"name": one["name"], "digest": {"sha256": one["sha256"]}} for one in predicate["checkpoints"]]
 
 
 def subject_of(result: Mapping[str, Any]) -> dict[str, Any]:

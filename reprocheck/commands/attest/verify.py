@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.commands.attest.model import PREDICATE_TYPE, STATEMENT_TYPE, VERSION, Check, Held, Verification
-from reprocheck.commands.attest.statement import make_statement, predicate_digest, result_of, sha256_of, subject_of
+from reprocheck.commands.attest.statement import make_statement, predicate_digest, result_of, sha256_of, subjects_of
 from reprocheck.commands.run.audit import audit as make_audit
 from reprocheck.compare.baseline.numerical import class_name
 from reprocheck.config.settings import merge
@@ -39,7 +39,7 @@ def verify(
     """Raises UsageError for what is no statement."""
     statement, wrapped = _read(path)
     predicate = table(statement["predicate"])
-    checks = [*_signature(wrapped), *_own(statement, predicate), *_files(predicate)]
+    checks = [*_signature(wrapped), *_own(statement, predicate, wrapped), *_files(predicate)]
     if audit is not None:
         checks.append(_against_evidence(statement, predicate, audit, evidence))
     directory = ""
@@ -69,6 +69,7 @@ def _read(path: Path) -> tuple[dict[str, Any], bool]:
             raise ValueError("it was written by another version of reprocheck")
         for one in items(content.get("subject")):
             texts(table(table(one).get("digest")))
+            text(table(one).get("name"))
         results = items(predicate.get("results"))
         if len(results) > MOST_RESULTS:
             raise ValueError("it has too many results")
@@ -111,17 +112,22 @@ def _signature(wrapped: bool) -> list[Check]:
     return [Check(what="signature", held=Held.YES, detail=said)] if wrapped else []
 
 
-def _own(statement: Mapping[str, Any], predicate: Mapping[str, Any]) -> list[Check]:
-    """What a statement says of itself."""
+def _own(statement: Mapping[str, Any], predicate: Mapping[str, Any], wrapped: bool) -> list[Check]:
+    """What a statement says of itself. Who signs one may name some of its subjects alone, without their folders."""
     fits = predicate.get("digest") == predicate_digest(predicate)
     checks = [_check("predicate", fits, "" if fits else "its digest does not fit: something in it was changed")]
-    known = {str(subject_of(result)["digest"]["sha256"]) for result in predicate["results"]}
-    known |= {one["sha256"] for one in predicate["checkpoints"]}
-    subjects = [texts(one["digest"]).get("sha256", "") for one in statement["subject"]]
-    strange = [one for one in subjects if one not in known]
-    fits = bool(subjects) and not strange
-    detail = "" if fits else "a subject is none of the results and checkpoints of the predicate"
+    expected = subjects_of(predicate)
+    subjects = [{"name": text(one.get("name")), "digest": texts(one["digest"])} for one in statement["subject"]]
+    if wrapped:
+        fits = bool(subjects) and all(map(list(map(_in_short, expected)).__contains__, map(_in_short, subjects)))
+    else:
+        fits = bool(subjects) and subjects == expected
+    detail = "" if fits else "they are not the results and checkpoints of the predicate"
     return [*checks, _check(f"{len(subjects)} subject{'' if len(subjects) == 1 else 's'}", fits, detail)]
+
+
+def _in_short(subject: Mapping[str, Any]) -> tuple[str, Mapping[str, str]]:
+    return os.path.basename(subject["name"]), subject["digest"]
 
 
 def _check(what: str, fits: bool, detail: str = "") -> Check:
