@@ -118,10 +118,9 @@ def _own(statement: Mapping[str, Any], predicate: Mapping[str, Any], wrapped: bo
     checks = [_check("predicate", fits, "" if fits else "its digest does not fit: something in it was changed")]
     expected = subjects_of(predicate)
     subjects = [{"name": text(one.get("name")), "digest": texts(one["digest"])} for one in statement["subject"]]
-    if wrapped:
-        fits = bool(subjects) and all(map(list(map(_in_short, expected)).__contains__, map(_in_short, subjects)))
-    else:
-        fits = bool(subjects) and subjects == expected
+    known = [_in_short(one) for one in expected]
+    fits = all(_in_short(one) in known for one in subjects) if wrapped else subjects == expected
+    fits = fits and bool(subjects)
     detail = "" if fits else "they are not the results and checkpoints of the predicate"
     return [*checks, _check(f"{len(subjects)} subject{'' if len(subjects) == 1 else 's'}", fits, detail)]
 

@@ -61,13 +61,14 @@ def judge(
     progress: Progress,
     *,
     lost: Mapping[int, str] = NOTHING_LOST,
+    one_folder: bool = False,
     explain: Explain | None = None,
     manifest: Callable[[], Mapping[str, Any]] = lambda: {"numerical_class": {}},
 ) -> Audit:
-    """Judge the runs in the `folder` of a plan; the audit is kept in the planner's. `lost`: run → why nothing of it
-    will come any more. `explain`: finds out why, afterwards. `manifest`: where no run lived to say what it was made
-    with."""
-    return _Collector(plan, folder, planner, progress, lost, explain, manifest).audit()
+    """Judge the runs in the `folder` of a plan; the audit is kept in the planner's. `lost`: run → why nothing of it will
+    come any more. `one_folder`: all hosts saw the same one. `explain`: finds out why, afterwards. `manifest`: where no run
+    lived to say what it was made with."""
+    return _Collector(plan, folder, planner, progress, lost, one_folder, explain, manifest).audit()
 
 
 def open_plan(folder: Path) -> Plan:
@@ -113,11 +114,13 @@ class _Collector:
         planner: Planner,
         progress: Progress,
         lost: Mapping[int, str],
+        one_folder: bool,
         explain: Explain | None,
         manifest: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._plan, self._folder, self._progress = plan, folder, progress
         self._planner, self._request = planner, planner.request
+        self._one_folder = one_folder
         self._lost_jobs, self._explain, self._manifest = lost, explain, manifest
         self._began = time.monotonic()
         self._seen = _Seen()
@@ -280,7 +283,7 @@ class _Collector:
     def _side_by_side(self) -> frozenset[int]:
         """Of all runs: only where some wrote files they have to be looked at twice."""
         results = (read_result(self._plan, self._folder, run, self._planner) for run in self._plan.runs)
-        return side_by_side(one for one in results if isinstance(one, Result))
+        return side_by_side((one for one in results if isinstance(one, Result)), self._one_folder)
 
     def _lost(self, run: PlannedRun, reason: str) -> Outcome:
         spec = self._planner.spec(run.id, run.seed, run.repeat, EnvironmentFactors())

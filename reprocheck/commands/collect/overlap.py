@@ -1,4 +1,4 @@
-"""Runs of one machine that were at work at the same time, in one folder: what each of them wrote is known only as far
+"""Runs that were at work at the same time, in one folder: what each of them wrote is known only as far
 as its own worker heard of it."""
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from reprocheck.model import Compare, Evidence, NotCompared, Request, Workdir
 from reprocheck.model.plan import Result
 
 
-def side_by_side(results: Iterable[Result]) -> frozenset[int]:
-    """Numbers of the runs during which another one was made on the same host."""
+def side_by_side(results: Iterable[Result], one_folder: bool = False) -> frozenset[int]:
+    """Numbers of the runs during which another one was made on the same host; with `one_folder`, on any: all hosts see
+    the same."""
     by_host: dict[str, list[tuple[float, float, int]]] = {}
     for one in results:
         end = one.started + one.outcome.seconds
-        by_host.setdefault(one.host, []).append((one.started, end, one.run.number))
+        by_host.setdefault("" if one_folder else one.host, []).append((one.started, end, one.run.number))
     found: set[int] = set()
     for spans in by_host.values():
         last, last_number = float("-inf"), -1

@@ -66,6 +66,7 @@ def audit_on_engine(request: Request, target: Target, options: Mapping[str, Any]
             planner,
             progress,
             lost=found.lost,
+            one_folder=True,
             explain=explainer if request.explain else None,
             manifest=lambda: make_manifest(request.target, Path.cwd(), {}),
         )
