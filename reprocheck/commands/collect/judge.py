@@ -65,9 +65,9 @@ def judge(
     explain: Explain | None = None,
     manifest: Callable[[], Mapping[str, Any]] = lambda: {"numerical_class": {}},
 ) -> Audit:
-    """Judge the runs in the `folder` of a plan; the audit is kept in the planner's. `lost`: run → why nothing of it will
-    come any more. `one_folder`: all hosts saw the same one. `explain`: finds out why, afterwards. `manifest`: where no run
-    lived to say what it was made with."""
+    """Judge the runs in the `folder` of a plan; the audit is kept in the planner's. `lost`: run → why nothing of it
+    will come any more. `one_folder`: all hosts saw the same one. `explain`: finds out why, afterwards. `manifest`:
+    where no run lived to say what it was made with."""
     return _Collector(plan, folder, planner, progress, lost, one_folder, explain, manifest).audit()
 
 
