@@ -41,7 +41,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a fixture of their module stay in one process of xdist, which makes it once."""
+    """Tests that share a fixture of their module stay in one process of xdist, which makes it once. Long ones come
+    first."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     for item in items:
         definitions = item._fixtureinfo.name2fixturedefs.values()
         if any(one.scope == "module" for found in definitions for one in found):

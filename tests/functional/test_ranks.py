@@ -73,6 +73,7 @@ def test_runs_side_by_side_do_not_share_a_port(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_spawned_ranks_and_the_line_of_a_generator_without_a_seed(tmp_path: Path) -> None:
     clean = audit(tmp_path, "--no-explain", "--seeding", "none", "spawned.py:train", code=0)
     assert clean["headline"] == "REPRODUCIBLE"
@@ -163,6 +164,7 @@ def test_a_sitecustomize_of_the_user_runs_as_ever(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_line_in_a_script_of_torchrun_is_named_and_not_said_to_have_no_effect(tmp_path: Path) -> None:
     """The interpreter of a rank reads the script itself: nobody can change a line of it in memory."""
     source = DDP.replace('if MODE == "other" and SECOND and rank == 1:', "if rank == 1:").replace(

@@ -34,6 +34,7 @@ def seen(case: Case, verdict: Verdict, detail: str = "") -> Seen:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_fault_is_seen_and_no_clean_training_is_called_different(tmp_path: Path) -> None:
     check(tmp_path, "selftest", ("-q",))
     answer = json.loads((tmp_path / "answer.json").read_text())

@@ -76,6 +76,7 @@ def test_nothing_is_stated_where_equal_runs_differ_or_there_is_no_run(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_training_that_depends_on_nothing_has_no_false_entry(tmp_path: Path) -> None:
     ran, answer = vary(tmp_path, "trainings.py:independent", "--skip", "environment,onednn-isa,mkl")
     assert ran.code == 0, ran.out
@@ -115,6 +116,7 @@ print(hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in model.parame
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_layer_norm_network_depends_on_what_it_does_by_hand(tmp_path: Path) -> None:
     only = "threads,cpu-capability,mkl,onednn-isa"
     ran, answer = vary(tmp_path, "trainings.py:layer_norm", "--no-explain", "--threads", "2", "--only", only)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from reprocheck.protocol import RUN_VARIABLE
 from tests.hostile.table import Hostile
 from tests.support.cli import environment
 
@@ -69,7 +70,7 @@ def try_one(target: Hostile, folder: Path) -> Result:
         output, _ = tool.communicate()
     seconds = time.monotonic() - started
     faults += judge(target, tool.returncode, output) if not faults else []
-    faults += [f"leftover process {left}" for left in _left(folder)]
+    faults += [f"leftover process {left}" for left in _left(folder, tool.pid)]
     faults += [
         f"leftover {path.name} in the temporary folder" for path in tmp.iterdir() if path.name[:10] == "reprocheck"
     ]
@@ -98,20 +99,24 @@ def judge(target: Hostile, code: int, output: str) -> list[str]:
     return faults
 
 
-def _left(folder: Path) -> list[str]:
-    """Processes that carry our mark or work in the folder; one that was killed may take a moment to go."""
+def _left(folder: Path, tool: int) -> list[str]:
+    """Processes that carry our mark, are a run of the audit or work in the folder; one that was killed may take a
+    moment to go."""
     end = time.monotonic() + 5
-    while (left := list(_alive(folder))) and time.monotonic() < end:
+    while (left := list(_alive(folder, tool))) and time.monotonic() < end:
         time.sleep(0.1)
     for one in left:
         one.kill()
     return [str(one.pid) for one in left]
 
 
-def _alive(folder: Path) -> Iterator[psutil.Process]:
+def _alive(folder: Path, tool: int) -> Iterator[psutil.Process]:
     for one in psutil.process_iter():
         try:
-            is_ours = one.environ().get(MARK) == str(folder) or one.cwd().startswith(f"{folder}{os.sep}")
+            environ = one.environ()
+            audit = environ.get(RUN_VARIABLE, "").partition("/")[0]  # it ends with the number of the tool
+            is_ours = environ.get(MARK) == str(folder) or audit.endswith(f"-{tool}")
+            is_ours = is_ours or one.cwd().startswith(f"{folder}{os.sep}")
             if is_ours and one.status() != psutil.STATUS_ZOMBIE:
                 yield one
         except (psutil.Error, OSError):

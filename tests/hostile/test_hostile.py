@@ -10,6 +10,7 @@ from tests.hostile.harness import counts, judge, try_all
 from tests.hostile.table import TARGETS, Hostile
 
 SAMPLE = TARGETS[::13]
+_PARTS = 3
 
 
 def test_the_table_is_large_and_half_of_it_differs() -> None:
@@ -36,8 +37,11 @@ def test_a_true_difference_is_found_or_named(unseen: str, code: int, output: str
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.own_templates
-def test_nothing_that_a_target_does_breaks_an_audit(tmp_path: Path) -> None:
-    results = list(try_all(SAMPLE, tmp_path))
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_nothing_that_a_target_does_breaks_an_audit(part: int, tmp_path: Path) -> None:
+    sample = SAMPLE[part::_PARTS]
+    results = list(try_all(sample, tmp_path, jobs=1))
     assert [(one.name, one.faults) for one in results if one.faults] == []
-    assert counts(results)["tried"] == len(SAMPLE)
+    assert counts(results)["tried"] == len(sample) > 0

@@ -57,6 +57,7 @@ def test_claims_are_judged_by_cause_and_line() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("part", range(_PARTS))
 def test_no_cause_that_is_named_with_high_confidence_is_wrong(part: int, tmp_path: Path) -> None:
     results = list(try_all(SAMPLE[part::_PARTS], tmp_path, jobs=1))
