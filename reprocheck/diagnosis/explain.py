@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reprocheck.diagnosis.agree import equal_generators, first_difference, when
 from reprocheck.diagnosis.attribution.attribute import Attributor
-from reprocheck.diagnosis.attribution.log import CONTROLS
+from reprocheck.diagnosis.attribution.log import CONTROLS, is_race, place_of
 from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.follow import follow_drift
 from reprocheck.diagnosis.further_causes import FurtherCause, try_clock, try_without
@@ -48,6 +48,9 @@ class _Round:
 
     divergence: Divergence
     seen: Replay
+    """The traced pair that shows the cause."""
+    plain: Replay
+    """The one that repeats the difference."""
     attribution: Attribution
     cases: tuple[Case, ...]
     """One for each cause that was shown."""
@@ -136,14 +139,14 @@ def _explanation(
     return Explanation(
         seed=seed,
         attribution=first.attribution,
-        origin=first.seen.origin,
-        spread=first.seen.spread,
+        origin=first.plain.origin,
+        spread=first.plain.spread,
         trials=tuple(trials),
-        replays=(first.seen.diverged, first.seen.pairs),
+        replays=(first.plain.diverged, first.plain.pairs),
         runs=runner.spent,
         excluded=_excluded(first.attribution),
         further=tuple(one.attribution for one in others),
-        not_done=(*first.seen.not_done, *not_done(first.seen, runner), *not_shown),
+        not_done=(*first.plain.not_done, *not_done(first.plain, runner), *not_shown),
     )
 
 
@@ -196,10 +199,7 @@ def _is_known(one: _Round, rounds: Iterable[_Round]) -> bool:
 
 def _race_of(one: _Round) -> object:
     """The operation that gave other results of equal inputs."""
-    origin = one.seen.origin
-    if origin is None or origin.kind != OriginKind.OP or origin.unknown_inputs or not origin.call.frames:
-        return None
-    return origin.call.op, origin.call.frames[0].location
+    return place_of(one.seen.origin) if is_race(one.seen.origin) else None
 
 
 def _in_short(finding: Finding) -> str:
@@ -222,6 +222,7 @@ def _look(
     seen = replay(runner, a, b, divergence)
     attributor = Attributor(runner, a, b, divergence, seen, again=again)
     attribution = attributor.attribute()
+    plain, seen = seen, attributor.seen
     case = Case(
         request=runner.request,
         divergence=divergence,
@@ -246,7 +247,7 @@ def _look(
 
     def round_of(why: Attribution) -> _Round:
         cases = tuple(replace(case, attribution=one) for one in _each(why))
-        return _Round(divergence=divergence, seen=seen, attribution=why, cases=cases)
+        return _Round(divergence=divergence, seen=seen, plain=plain, attribution=why, cases=cases)
 
     others = tuple(round_of(other) for other in attributor.others)
     return replace(round_of(attribution), others=others), attributor.rest
@@ -446,7 +447,9 @@ def _further(first: _Round, found: FurtherCause) -> _Round:
     )
     if found.entries:
         case = replace(case, entries=found.entries, other_entries=())
-    return _Round(divergence=divergence, seen=first.seen, attribution=found.attribution, cases=(case,))
+    return _Round(
+        divergence=divergence, seen=first.seen, plain=first.plain, attribution=found.attribution, cases=(case,)
+    )
 
 
 def _may_remain(

@@ -22,6 +22,8 @@ from reprocheck.protocol.rank_folders import folder_of_rank
 
 MOST_PAIRS = 3
 """Traced pairs at most: a race may not come back at once."""
+MOST_TWINS = 2
+"""Further traced runs with equal factors, for the same reason."""
 KEPT_FOR_OTHERS = 6
 """Runs that a second look for a vanished difference must leave to the rest of the explanation."""
 
@@ -97,6 +99,37 @@ def replay(runner: ExperimentRunner, a: Evidence, b: Evidence, divergence: Diver
             elif window.first is None and not _has_threads(answer):
                 break  # a whole trace of one thread shows nothing of it, nor would another one
     return replace(answer, origin=answer.origin or shown)
+
+
+def replay_twin(runner: ExperimentRunner, a: Evidence, b: Evidence, seen: Replay) -> Replay | None:
+    """Where a traced run and its twin diverge, which has every environment factor equal; None where they agree, or
+    where that cannot be seen."""
+    first = seen.first
+    if first is None or first.spec.instruments.trace is None or runner.rank is not None:
+        return None
+    twins: list[Evidence] = [first]
+    for _ in range(MOST_TWINS):
+        if runner.left < KEPT_FOR_OTHERS:
+            break
+        spec = runner.spec(a, instruments=first.spec.instruments, against=(a, b, *twins))
+        twin = runner.run("tracing operations with every environment factor equal", [spec])[0]
+        if not isinstance(twin, Evidence):
+            break
+        for one in twins:
+            origin, _ = _origin(one, twin, across=False)
+            if origin is not None:
+                entries = load_entries(one.spec.directory), load_entries(twin.spec.directory)
+                return Replay(
+                    origin=origin,
+                    entries=entries[0],
+                    other_entries=entries[1],
+                    first=one,
+                    second=twin,
+                    diverged=1,
+                    pairs=len(twins),
+                )
+        twins.append(twin)
+    return None
 
 
 def window_of(divergence: Divergence, a: Evidence, b: Evidence) -> TraceWindow:

@@ -52,6 +52,11 @@ class Attributor:
         return self._log.rest
 
     @property
+    def seen(self) -> Replay:
+        """The traced pair that the answer is about: the one given, or one with equal factors that shows a race."""
+        return self._log.seen
+
+    @property
     def others(self) -> tuple[Attribution, ...]:
         """What is needed, too, where only several sources together are enough."""
         return self._several.others

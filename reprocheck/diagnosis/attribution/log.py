@@ -10,7 +10,7 @@ from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.replay import Replay
 from reprocheck.evidence.run import Ran
 from reprocheck.model import Divergence, Evidence
-from reprocheck.model.explanation import Arm, Attribution, LedgerEntry
+from reprocheck.model.explanation import Arm, Attribution, LedgerEntry, Origin
 from reprocheck.model.kinds import OriginKind, SourceKind
 
 FROZEN_KINDS = ("unseeded", "entropy", "pid", "clock")
@@ -74,8 +74,7 @@ class ExperimentLog:
     @property
     def is_settled(self) -> bool:
         """An operation of equal inputs gave another result: no file, seed or clock can be the reason."""
-        origin = self.seen.origin
-        return origin is not None and origin.kind == OriginKind.OP and not origin.unknown_inputs
+        return is_race(self.seen.origin)
 
     def rate(self) -> tuple[int, int]:
         """Plain pairs that differ, of all."""
@@ -111,6 +110,18 @@ class ExperimentLog:
             for entry in self.seen.entries
             if kind_of(entry) in kinds and (self.limit is None or entry.step < self.limit)
         ]
+
+
+def is_race(origin: Origin | None) -> bool:
+    """Whether an operation of equal inputs gave another result."""
+    return origin is not None and origin.kind == OriginKind.OP and not origin.unknown_inputs
+
+
+def place_of(origin: Origin | None) -> object:
+    """The operation and the line where two runs diverge; None where that is not known."""
+    if origin is None or not origin.call.frames:
+        return None
+    return origin.call.op, origin.call.frames[0].location
 
 
 def kind_of(entry: LedgerEntry) -> str:

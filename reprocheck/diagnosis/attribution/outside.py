@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from reprocheck.diagnosis.attribution.environment import varied_factors
 from reprocheck.diagnosis.attribution.frozen import narrow, question_about, used_kinds
 from reprocheck.diagnosis.attribution.held import FILLED, HoldExperiments
-from reprocheck.diagnosis.attribution.log import RESERVED
+from reprocheck.diagnosis.attribution.log import RESERVED, is_race, place_of
 from reprocheck.diagnosis.attribution.several import Several
 from reprocheck.diagnosis.generators import drawn_before_seeded
 from reprocheck.diagnosis.leftovers import leftovers
+from reprocheck.diagnosis.replay import replay_twin
 from reprocheck.model import Seeding
 from reprocheck.model.explanation import Attribution, Hold
 from reprocheck.model.kinds import AttributionKind, OriginKind
@@ -28,7 +30,7 @@ class OutsideExperiments:
     def attribute(self) -> Attribution | None:
         """The source that makes the runs agree when it is constant; None where none does."""
         together = self._several.together
-        outside = () if self._log.is_settled else (self._leftover, self._seeding, self._frozen, together)
+        outside = () if self._log.is_settled else (self._leftover, self._seeding, self._frozen, together, self._twin)
         questions: tuple[Callable[[], Attribution | None], ...] = (*outside, self._heap, together)
         for question in questions:
             if self._log.runner.left >= 2 + RESERVED // 2:
@@ -57,6 +59,19 @@ class OutsideExperiments:
         drawn = drawn_before_seeded(self._log.seen.entries, settings.seeding)
         question = "does it agree when reprocheck seeds every generator?"
         return self._attribute("seeding all", question, hold, AttributionKind.SEEDING, list(drawn))
+
+    def _twin(self) -> Attribution | None:
+        """Runs with equal factors may diverge in another place than runs with different ones: a race there does not
+        explain the first difference, which has a cause of its own."""
+        log = self._log
+        plain = place_of(log.seen.origin)
+        if plain is None or not varied_factors(log):
+            return None
+        twin = replay_twin(log.runner, log.a, log.b, log.seen)
+        if twin is None or not is_race(twin.origin) or place_of(twin.origin) in (None, plain):
+            return None
+        log.seen = twin
+        return log.answer(AttributionKind.INTRINSIC)
 
     def _heap(self) -> Attribution | None:
         """Fresh memory as the system gives it is never twice the same: fill it, and equally, in both runs."""
