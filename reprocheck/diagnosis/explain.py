@@ -509,7 +509,9 @@ def placed(divergence: Divergence, explanation: Explanation | None, causes: Sequ
 
 
 def _settled(found: Sequence[Finding], trials: Sequence[Trial]) -> tuple[Finding, ...]:
-    """A cause whose suggested line was tried and fixed the difference is proved."""
+    """A cause whose suggested line was tried and fixed the difference is proved; one whose line alone changed nothing
+    is at most a further one."""
+    found = _doubted(found, trials)
     working_fixes = [trial for trial in trials if trial.works]
     proved = {edit: len(trial.remedies) for trial in working_fixes for one in trial.remedies for edit in one.edits}
     settled = []
@@ -523,6 +525,20 @@ def _settled(found: Sequence[Finding], trials: Sequence[Trial]) -> tuple[Finding
     if any(one.edit is not None and proved.get(one.edit, 1) > 1 for one in settled):
         return tuple(settled)  # of several causes each is proved: they stay in the order of their first effects
     return tuple(sorted(settled, key=lambda one: one.edit is None or one.edit not in proved))
+
+
+def _doubted(found: Sequence[Finding], trials: Sequence[Trial]) -> Sequence[Finding]:
+    """A cause that fits, but with whose line changed runs differ as early as before, comes after all others."""
+    refuted = {trial.remedies[0].edits for trial in trials if len(trial.remedies) == 1 and trial.as_early}
+    doubted = [
+        one.confidence == Confidence.MEDIUM and one.edit is not None and (one.edit,) in refuted for one in found
+    ]
+    shown = "with the changed line, tried in memory, runs still differ as early as before"
+    settled = [
+        replace(one, confidence=Confidence.LOW, evidence=(*one.evidence, shown)) if doubt else one
+        for one, doubt in zip(found, doubted, strict=True)
+    ]
+    return [one for _, one in sorted(zip(doubted, settled, strict=True), key=lambda pair: pair[0])]
 
 
 def _excluded(attribution: Attribution) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from reprocheck.diagnosis.agree import first_difference, when
 from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
-from reprocheck.model import Edit, Evidence
+from reprocheck.evidence.run import Ran
+from reprocheck.model import Edit, Evidence, Outcome
 from reprocheck.model.explanation import Attribution, Hold, Remedy, Trial
 from reprocheck.model.kinds import AttributionKind
 from reprocheck.protocol import count_steps
@@ -128,11 +130,21 @@ def _try(
         runs=len(ran),
         failed=failed,
         time_ratio=_ratio([one for one in ran if isinstance(one, Evidence)], (a, b)),
+        # Of three the first two have equal factors: no other factor is to blame where they differ.
+        as_early=len(references) == 3 and len(ran) == 2 and _differs_as_early(runner, (ran[0], ran[1]), (a, b)),
     )
     first, last = ran[0], ran[-1]
     if len(ran) == 3 and agreed == 2 and isinstance(first, Evidence) and isinstance(last, Evidence):
         return trial, (first, last)
     return trial, None
+
+
+def _differs_as_early(runner: ExperimentRunner, tried: tuple[Ran, Ran], plain: tuple[Evidence, Evidence]) -> bool:
+    one, other = tried
+    if isinstance(one, Outcome) or isinstance(other, Outcome):
+        return False
+    difference = first_difference(one, other, runner.request, None)
+    return difference is not None and when(difference) <= when(first_difference(*plain, runner.request, None))
 
 
 def _is_of_a_launcher(edit: Edit, runner: ExperimentRunner, run: Evidence) -> bool:

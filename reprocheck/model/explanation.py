@@ -329,6 +329,8 @@ class Trial:
     """Median step time (else wall time) against the plain runs; None when it was not measured."""
     failed: str = ""
     """Why it gave no answer: the target raised under it, ..."""
+    as_early: bool = False
+    """With it, runs with equal environment factors still differ, and no later in the run than without it."""
 
     @property
     def works(self) -> bool:

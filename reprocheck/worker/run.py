@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,11 +43,17 @@ if TYPE_CHECKING:
     from reprocheck.worker.ledger.ledger import Ledger
     from reprocheck.worker.observe.observe import Observer
 
+_start_thread = _thread.start_new_thread
+_sleep = time.sleep
 THREADS_GRACE = 1.0
 """Seconds that threads of a target get that was stopped."""
 OTHERS_GRACE = 5.0
 """Seconds that a rank which was stopped waits for the others."""
 LOOK_SECONDS = 0.02
+STANDSTILL_SECONDS = 5.0
+"""After the last step in a thread, all others may wait for that thread: then the run is over."""
+IDLE_SHARE = 0.02
+"""Of a core: a process that uses less stands still."""
 
 
 def run(folder: str) -> None:
@@ -72,6 +80,7 @@ class _Run:
         self.recorder = Recorder(spec.directory, secrets_of(spec))
         hidden = str(folder.parent), spec.environment.get("TMPDIR", "")
         self.files = WrittenFiles(hidden, spec.cwd, self.recorder.children)
+        self._finishing = RLock()
         self.heap_fill = HeapFill(spec.ambient.heap_byte)
         self.observer: Observer | None = None
         self.sites = Sites(spec)
@@ -144,6 +153,7 @@ class _Run:
         limits = [limit for limit in (self.spec.settings.max_steps, last) if limit is not None]
         self.observer = Observer(self.recorder, self.heap_fill, min(limits, default=None), self._leave, self.sites)
         self.observer.leaves = self.is_rank
+        self.observer.stopped_in_thread = self._stopped_in_thread
         self.observer.install(tracer)
         follow_instruments(self.observer, self.spec, self.recorder, self._steps)
         if tracer is not None:
@@ -232,6 +242,21 @@ class _Run:
         stopped = self.observer is not None and self.observer.stopped_at is not None
         return stopped and type(error).__name__ == "TargetStopped"
 
+    def _stopped_in_thread(self) -> None:
+        _start_thread(self._leave_at_standstill, ())
+
+    def _leave_at_standstill(self) -> None:
+        """A thread of the target has ended with its last step. Others may wait for it at a barrier, for ever."""
+        since, used = time.monotonic(), time.process_time()
+        while self.recorder.is_open:
+            _sleep(STANDSTILL_SECONDS / 20)
+            seconds = time.monotonic() - since
+            if time.process_time() - used > IDLE_SHARE * STANDSTILL_SECONDS:
+                since, used = time.monotonic(), time.process_time()
+            elif seconds >= STANDSTILL_SECONDS and self.recorder.is_open:
+                self.recorder.line("note", text="after its last step the threads of the target waited for one another")
+                self._leave()
+
     def _leave(self) -> None:
         """The target swallowed the end that --max-steps asked for: take down what there is, and leave."""
         self._finish("stopped")
@@ -249,9 +274,14 @@ class _Run:
         error: str = "",
         memory: dict[str, Any] | None = None,
     ) -> None:
-        recorder = self.recorder
-        if not recorder.is_open:  # a forked child of the target came here by itself
+        if not self.recorder.is_open:  # a forked child of the target came here by itself
             return
+        with self._finishing:  # several threads may come here, and the process ends with the first that leaves
+            if self.recorder.is_open:
+                self._write_end(status, returned, value, error, memory)
+
+    def _write_end(self, status: str, returned: bool, value: Any, error: str, memory: dict[str, Any] | None) -> None:
+        recorder = self.recorder
         self._part("the ledger", self._close_ledger)
         if self.observer is not None:
             self._part("the training at its end", self.observer.finish, is_result=True)

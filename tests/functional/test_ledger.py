@@ -14,7 +14,8 @@ from reprocheck.model.run_spec import PLAIN as NOTHING_RECORDED
 from tests.support.probed import LEDGER, entries_of, probed, result_of
 
 PLAIN = """\
-import datetime, glob, os, pathlib, platform, random, secrets, socket, sqlite3, subprocess, threading, time, uuid
+import datetime, glob, os, pathlib, platform, random, secrets, socket, sqlite3, subprocess, tempfile
+import threading, time, uuid
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from random import shuffle
 
@@ -38,6 +39,7 @@ def train():
     os.urandom(4)
     uuid.uuid4()
     secrets.token_hex(4)
+    tempfile.mkdtemp()
     os.getpid(); platform.node(); socket.gethostname()
     os.makedirs("d", exist_ok=True)
     with open("d/a.txt", "w") as file:
@@ -102,6 +104,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[LedgerEntry]:
         ("entropy", "os.urandom", "os.urandom", "", ""),
         ("entropy", "uuid4", "uuid.uuid4", "", ""),
         ("entropy", "token_hex", "secrets.token_hex", "", ""),
+        ("entropy", "mkdtemp", "tempfile", "", ""),
         ("listing", "os.listdir", "os.listdir", "d", ""),
         ("listing", "glob.glob", "glob.glob", "d/*", ""),
         ("listing", "iterdir", "pathlib.Path.iterdir", "d", ""),
@@ -213,6 +216,7 @@ def train():
         model(x).sum().backward()
         opt.step()
     torch.randint(0, 9, (1,))
+    torch.randperm(3, generator=torch.default_generator)
     torch.save(model.state_dict(), "m.pt")
     torch.load("m.pt")
     torch.load("old.pt")
@@ -234,6 +238,7 @@ def test_torch(tmp_path: Path) -> None:
     assert (linear.library, linear.step) == ("torch", 0)
     assert at(entries, "draw", "torch.randint").step == 2
     assert at(entries, "draw", "for x in loader").generator == "torch"
+    assert at(entries, "draw", "generator=torch.default_generator").generator == "torch"
     assert at(entries, "loader", "DataLoader(").value == "shuffle=True"
     assert at(entries, "share_memory", "share_memory()").count == 1
     assert at(entries, "write", "torch.save").value == "m.pt"

@@ -14,14 +14,17 @@ from reprocheck.diagnosis import experiments as experiments_module
 from reprocheck.diagnosis import replay as replay_module
 from reprocheck.diagnosis.attribution.held import HoldExperiments
 from reprocheck.diagnosis.attribution.log import ExperimentLog
+from reprocheck.diagnosis.attribution.outside import OutsideExperiments
+from reprocheck.diagnosis.attribution.several import Several
 from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.replay import Replay, replay
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import SilentProgress
 from reprocheck.engine.templates import Templates
-from reprocheck.model import Divergence, Evidence, Isolation, Request, RunSpec
-from reprocheck.model.explanation import Hold, LedgerEntry
+from reprocheck.model import Divergence, Evidence, Instruments, Isolation, Request, RunSpec, TraceWindow
+from reprocheck.model.explanation import Attribution, Hold, LedgerEntry, Origin
 from tests.support.baselines import TARGET, evidence, records
+from tests.support.cases import origin
 
 PLANNER = Planner(
     request=Request(target=TARGET), environ={}, cwd=Path("/w"), directory=Path("/w/e"), tmp=Path("/w/tmp")
@@ -111,3 +114,40 @@ def test_agreement_of_two_runs_from_one_template_is_none(bench: Bench) -> None:
     assert bench.runner.agree(a, a, None) is True
     bench.parts.add(a.spec.id)
     assert bench.runner.agree(bench.ran(a.spec), b, None) is False
+
+
+def twin_of(bench: Bench, monkeypatch: pytest.MonkeyPatch, place: Origin | None) -> tuple[ExperimentLog, object]:
+    """The runs differ at a listing in line 10; with equal factors, at `place`."""
+    monkeypatch.setattr(replay_module, "_origin", lambda *_, **__: (place, ()))
+    monkeypatch.setattr(replay_module, "load_entries", lambda _: ())
+    runs = holds(bench)
+    log = runs.log
+    traced = Instruments(ledger=True, trace=TraceWindow(first=None, last=0))
+    first = replace(log.seen.first, spec=replace(log.seen.first.spec, instruments=traced))  # type: ignore[union-attr, type-var]
+    log.seen = replace(log.seen, origin=origin("aten::lift_fresh", kind="outside"), first=first)
+    return log, OutsideExperiments(runs, Several(runs)).attribute()
+
+
+def test_a_race_beside_another_cause_is_seen_where_equal_factors_differ_elsewhere(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    race = origin("aten::index_put_", 20)
+    log, found = twin_of(bench, monkeypatch, race)
+    assert isinstance(found, Attribution)
+    assert found.kind == "intrinsic"
+    assert log.seen.origin is race
+    assert not {arm.name for arm in found.arms} & {"filled heap"}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [None, origin("aten::lift_fresh", kind="outside"), origin("aten::add", 20, kind="outside")],
+    ids=["agrees", "same place", "no race"],
+)
+def test_equal_factors_that_show_no_race_elsewhere_show_nothing_new(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, place: Origin | None
+) -> None:
+    log, _ = twin_of(bench, monkeypatch, place)
+    assert log.seen.origin is not None
+    assert log.seen.origin.call.op == "aten::lift_fresh"
+    assert "filled heap" in {arm.name for arm in log.arms}

@@ -20,7 +20,7 @@ SOURCES = {
     ],
     "entropy": [
         "os.urandom(8).hex()", "uuid.uuid4().hex", "uuid.uuid1().hex", "secrets.token_hex(8)", "secrets.randbits(64)",
-        "secrets.choice(range(10**9))", "random.SystemRandom().random()",
+        "secrets.choice(range(10**9))", "random.SystemRandom().random()", "os.path.basename(tempfile.mkdtemp())",
     ],
     "pid": ["os.getpid()", "os.getppid()"],
     "unseeded": [
@@ -30,7 +30,7 @@ SOURCES = {
         "[np.random.seed(None), np.random.rand()]",
     ],
 }  # fmt: skip
-HEAD = "import datetime, os, random, secrets, time, uuid\nimport numpy as np\n\ndef train():\n    return [\n"
+HEAD = "import datetime, os, random, secrets, tempfile, time, uuid\nimport numpy as np\n\ndef train():\n    return [\n"
 
 
 def source(kind: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from reprocheck.diagnosis import explain
 from reprocheck.diagnosis.experiments import held_interventions
 from reprocheck.diagnosis.remedy import hold_of, price
-from reprocheck.model import Interventions
-from reprocheck.model.explanation import Remedy
+from reprocheck.model import Edit, Finding, Interventions
+from reprocheck.model.explanation import Remedy, Trial
+from reprocheck.model.kinds import Confidence, Severity
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,20 @@ def test_constants_of_several_lines_are_in_force_together() -> None:
     together = held_interventions(Interventions(calls=1), hold_of(one) + hold_of(other))
     assert together.frozen == ("clock@a:1", "clock@a:2")
     assert together.loader_workers == 0
+
+
+def test_a_cause_whose_line_changes_nothing_comes_last_and_is_a_hint() -> None:
+    edits = {cause: Edit(path="t.py", line=n, before="a", after="b") for n, cause in enumerate(("pool", "draw", "both"))}
+
+    def finding(cause: str, confidence: Confidence) -> Finding:
+        return Finding(
+            code="RC571", severity=Severity.ERROR, message=cause, confidence=confidence, edit=edits[cause], cause=cause
+        )
+
+    found = [finding("pool", Confidence.MEDIUM), finding("draw", Confidence.MEDIUM), finding("both", Confidence.HIGH)]
+    trials = [
+        Trial(remedies=(Remedy(text=cause, edits=(edit,)),), agreed=1, runs=2, as_early=cause != "draw")
+        for cause, edit in edits.items()
+    ]
+    settled = explain._settled(found, trials)
+    assert [(one.cause, one.confidence) for one in settled] == [("draw", "medium"), ("both", "high"), ("pool", "low")]

@@ -22,6 +22,27 @@ def causes(of: Case) -> list[str]:
     return [finding.cause for finding in diagnose(of)]
 
 
+def test_lines_that_draw_from_one_generator_in_several_threads_share_a_cause() -> None:
+    """They are no rivals: the first of them is named, no less sure than one line would be."""
+    drawn = tuple(
+        entry("draw", f"torch.{name}", line, generator="torch", threads=3, value="thread")
+        for name, line in (("randperm", 11), ("Tensor.uniform_", 10))
+    )
+    pool = entry("pool", "concurrent.futures.as_completed", 21)
+    found = diagnose(case(attribution=INTRINSIC, entries=(*drawn, pool)))
+    assert (found[0].cause, found[0].location, found[0].confidence) == ("threads-share-rng", at(10), "medium")
+
+
+def test_random_names_of_temporary_files_are_named_where_an_experiment_shows_it() -> None:
+    names = entry("entropy", "tempfile")
+    [found] = diagnose(case(attribution=frozen("entropy"), entries=(names,)))
+    assert (found.cause, found.location) == ("entropy-seed", at(10))
+    assert "number the files" in found.help
+    one, other = (entry("seed", "torch.manual_seed", 12, value=value, generator="torch") for value in "12")
+    left_open = case(attribution=INTRINSIC, entries=(names, one), other_entries=(names, other))
+    assert "entropy-seed" not in causes(left_open)
+
+
 def test_every_rule_has_a_case_here() -> None:
     assert set(CASES) == {rule.page.slug for rule in RULES}
 

@@ -35,6 +35,7 @@ def install(replacer: Replacer) -> None:
     _watch_system_random(replacer)
     replacer.once_imported("uuid", lambda uuid: _watch_uuid(replacer, uuid))
     replacer.once_imported("secrets", lambda secrets: _watch_secrets(replacer, secrets))
+    replacer.once_imported("tempfile", lambda tempfile: _watch_names(replacer, tempfile))
 
 
 def _watch_process(replacer: Replacer, owner: Any, name: str, answer: Any) -> None:
@@ -152,3 +153,13 @@ def _watch_uuid(replacer: Replacer, uuid: Any) -> None:
 def _watch_secrets(replacer: Replacer, secrets: Any) -> None:
     for name in ("token_bytes", "token_hex", "token_urlsafe", "randbits", "randbelow", "choice"):
         replacer.watch(secrets, name, kind="entropy")
+
+
+def _watch_names(replacer: Replacer, tempfile: Any) -> None:
+    """Names of temporary files are drawn from a generator of the module's own."""
+    names = getattr(tempfile, "_RandomNameSequence", None)
+    if names is not None:
+        replacer.watch(
+            names, "__next__", kind="entropy", name="tempfile", reach=Reach.FAR,
+            constant=lambda entry, *_: freeze.constant_bytes(entry, 4).hex(),
+        )  # fmt: skip

@@ -7,6 +7,7 @@ they are not taken down.
 from __future__ import annotations
 
 import random
+import sys
 from typing import Any
 
 from reprocheck.worker.ledger.entries import Source
@@ -68,10 +69,11 @@ def _global_or_private(replacer: Replacer, name: str) -> Choice:
     cpu = replacer.ledger.source(kind="draw", name=name, generator="torch", value=_thread)
     cuda = replacer.ledger.source(kind="draw", name=name, generator="cuda", value=_thread)
     unseeded = unseeded_generator(replacer)
+    default: Any = sys.modules["torch"].default_generator
 
     def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Source | None:
         generator = kwargs.get("generator")
-        if generator is not None:
+        if generator is not None and generator is not default:
             return unseeded if generator.initial_seed() == DEFAULT_SEED else None
         device = kwargs.get("device")
         if device is None:

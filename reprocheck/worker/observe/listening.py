@@ -86,6 +86,8 @@ class Listener:
 
 
 _EVENTS = [name for name in vars(Listener) if not name.startswith("_") and name != "in_all_threads"]
+_OF_THE_RUN = (Listener.ends.__name__, Listener.finish.__name__)
+"""Events that every listener hears, whichever thread they come from."""
 Handler = Callable[..., None]
 
 
@@ -118,7 +120,8 @@ class Listeners:
         """Call those that hear this event."""
         handlers = self._all[event.__name__]
         if handlers:
-            for handler in handlers if self._is_main_thread() else self._elsewhere[event.__name__]:
+            everywhere = event.__name__ in _OF_THE_RUN or self._is_main_thread()
+            for handler in handlers if everywhere else self._elsewhere[event.__name__]:
                 self.guarded(handler, *args)
 
     def guarded(self, observe: Callable[..., Any], *args: Any, of: str = "") -> Any:

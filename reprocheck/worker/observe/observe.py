@@ -64,6 +64,8 @@ class Observer:
         self.follow(LoopChecks(recorder, self.top_models, sites))
         self.steps = StepWriter(recorder, self.top_models)
         self.stopped_at: int | None = None
+        self.stopped_in_thread: Callable[[], None] = lambda: None
+        """Told when the target is stopped in another thread than its main one."""
         self.leaves = False
         """Where the target is stopped, its process ends at once: a rank, for which nobody waits as for a function."""
         self.is_evaluating = False
@@ -362,6 +364,8 @@ class Observer:
         self.stopped_at = steps
         if self.leaves:
             self._leave()
+        if not is_main_thread():
+            self.stopped_in_thread()
         raise TargetStopped(text)
 
     def _leave_if_stopped(self) -> None:
