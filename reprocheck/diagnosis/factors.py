@@ -17,10 +17,14 @@ class Spent(Exception):
 class SmallestSets:
     """The search. `found` and `complete` hold as far as it came, even where the budget ends it."""
 
-    def __init__(self, factors: Sequence[str], differs: Differs, is_whole: Callable[[], bool]) -> None:
+    def __init__(
+        self, factors: Sequence[str], differs: Differs, is_whole: Callable[[], bool], suspects: int = 1
+    ) -> None:
         """`factors`, the likeliest first: all together are known to make the difference. `is_whole`: the last run that
-        differed had become the other run, so that no other factor matters."""
+        differed had become the other run, so that no other factor matters. `suspects`: so many of the first are asked
+        about alone."""
         self._factors = tuple(factors)
+        self._suspects = self._factors[: max(1, suspects)]
         self._ask = differs
         self._is_whole = is_whole
         self._known: dict[frozenset[str], bool] = {frozenset(factors): True}
@@ -50,8 +54,12 @@ class SmallestSets:
 
     def _smallest(self, candidates: tuple[str, ...]) -> tuple[str, ...]:
         """A smallest set among candidates that together differ: the likeliest alone, else by halves."""
-        if len(candidates) == 1 or self._differs(candidates[:1]):
-            return candidates[:1]
+        if len(candidates) == 1:
+            return candidates
+        suspects = tuple(factor for factor in candidates if factor in self._suspects) or candidates[:1]
+        for factor in suspects:
+            if self._differs((factor,)):
+                return (factor,)
         return self._halve(candidates, ())
 
     def _halve(self, candidates: tuple[str, ...], with_these: tuple[str, ...]) -> tuple[str, ...]:

@@ -33,6 +33,19 @@ def test_one_factor_is_found_and_no_other_is_named(factor: str) -> None:
     assert asked <= 6
 
 
+def test_suspects_are_asked_about_alone_before_any_halving() -> None:
+    asked = []
+
+    def differs(factors: tuple[str, ...]) -> bool:
+        asked.append(factors)
+        return "hash" in factors
+
+    search = SmallestSets(FACTORS, differs, lambda: True, suspects=2)
+    search.search()
+    assert (search.found, search.complete) == ([("hash",)], True)
+    assert asked == [("listing",), ("hash",)]
+
+
 def test_two_factors_each_enough_alone_are_both_found() -> None:
     search, _ = searched([{"listing"}, {"hash"}])
     assert (search.found, search.complete) == ([("listing",), ("hash",)], True)

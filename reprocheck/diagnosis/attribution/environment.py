@@ -12,7 +12,7 @@ from reprocheck.diagnosis.attribution.log import FROZEN_KINDS, RESERVED, Experim
 from reprocheck.diagnosis.experiments import tmpdir_of, why_failed
 from reprocheck.diagnosis.factors import SmallestSets, Spent
 from reprocheck.model import Divergence, EnvironmentFactors, Evidence
-from reprocheck.model.explanation import Attribution, Hold
+from reprocheck.model.explanation import Attribution, Hold, LedgerEntry
 from reprocheck.model.kinds import AttributionKind
 
 FIELD_OF_FACTOR = {
@@ -24,6 +24,8 @@ FIELD_OF_FACTOR = {
 }
 OUTSIDE = (*FROZEN_KINDS, "leftover", "seeding", "intrinsic")
 """What cannot be responsible where runs agree as soon as every environment factor is equal."""
+STRINGS = "string hashes"
+"""What the order of a set depends on, as a ledger says it."""
 SUSPICIOUS = 3
 """Factors of which each seems enough by itself."""
 
@@ -42,12 +44,31 @@ def varied_factors(log: ExperimentLog) -> list[str]:
     own = one.ambient.own_tmpdir and other.ambient.own_tmpdir
     if own and tmpdir_of(log.a) != tmpdir_of(log.b):
         varied.append("temporary directory")
-    has_listed = bool(log.entries("listing"))
-    if "directory order" in varied and log.seen.pairs and not has_listed:
+    if "directory order" in varied and log.seen.pairs and not log.entries("listing"):
         varied.remove("directory order")
-    if has_listed:
-        varied.sort(key=lambda factor: factor != "directory order")
+    likely = suspects(log)
+    varied.sort(key=lambda factor: likely.index(factor) if factor in likely else len(likely))
     return varied
+
+
+def suspects(log: ExperimentLog) -> list[str]:
+    """Factors that the ledgers of both runs speak against, the likeliest first."""
+    found = []
+    if any(entry.generator == STRINGS and _order_differs(log, entry) for entry in log.entries("order")):
+        found.append("hash seed")
+    if log.entries("listing"):
+        found.append("directory order")
+    return found
+
+
+def _order_differs(log: ExperimentLog, entry: LedgerEntry) -> bool:
+    """A set was walked through in another order in the other run."""
+    twins = {other.value for other in log.seen.other_entries if other.kind == entry.kind and _same_line(other, entry)}
+    return bool(twins) and entry.value not in twins
+
+
+def _same_line(one: LedgerEntry, other: LedgerEntry) -> bool:
+    return (one.name, one.location) == (other.name, other.location)
 
 
 class _FactorExperiments:
@@ -60,7 +81,9 @@ class _FactorExperiments:
 
     def attribute(self) -> Attribution | None:
         log = self._log
-        search = SmallestSets(varied_factors(log), self._differs_with, lambda: self._turned is True)
+        varied, likely = varied_factors(log), suspects(log)
+        count = sum(factor in likely for factor in varied)
+        search = SmallestSets(varied, self._differs_with, lambda: self._turned is True, suspects=count)
         search.search()
         if not search.found or (len(search.found) >= SUSPICIOUS and not repeats(log)):
             return None
