@@ -530,9 +530,7 @@ def _settled(found: Sequence[Finding], trials: Sequence[Trial]) -> tuple[Finding
 def _doubted(found: Sequence[Finding], trials: Sequence[Trial]) -> Sequence[Finding]:
     """A cause that fits, but with whose line changed runs differ as early as before, comes after all others."""
     refuted = {trial.remedies[0].edits for trial in trials if len(trial.remedies) == 1 and trial.as_early}
-    doubted = [
-        one.confidence == Confidence.MEDIUM and one.edit is not None and (one.edit,) in refuted for one in found
-    ]
+    doubted = [one.confidence == Confidence.MEDIUM and one.edit is not None and (one.edit,) in refuted for one in found]
     shown = "with the changed line, tried in memory, runs still differ as early as before"
     settled = [
         replace(one, confidence=Confidence.LOW, evidence=(*one.evidence, shown)) if doubt else one

@@ -17,6 +17,8 @@ CLOCK = entry("clock", "time.time", 10)
 LOADER = entry("loader", "torch.utils.data.DataLoader", 3, value="num_workers=2")
 CHILD_SEED = entry("seed", "numpy.random.seed", 10, generator="numpy", value="5", in_child=True)
 OTHER_CHILD_SEED = entry("seed", "numpy.random.seed", 10, generator="numpy", value="6", in_child=True)
+CHILD_DRAW = entry("draw", "numpy.random.normal", 10, generator="numpy", in_child=True)
+POOL = entry("pool", "multiprocessing.pool.Pool", 3)
 READ = entry("read", "torch.load", 10, value="last.pt")
 WRITE = entry("write", "torch.save", 20, value="last.pt")
 APPEND = entry("write", "open", 10, value="data.csv", generator="append")
@@ -198,6 +200,10 @@ CASES: dict[str, tuple[Make, Make]] = {
     "spawn-worker-entropy": (
         lambda: case(attribution=INTRINSIC, hits=(hit("spawn-draw"),)),
         lambda: case(attribution=HEAP, hits=(hit("spawn-draw"),)),
+    ),
+    "pool-workers-draw": (
+        lambda: case(attribution=INTRINSIC, entries=(POOL, CHILD_DRAW)),
+        lambda: case(attribution=INTRINSIC, entries=(POOL, CHILD_DRAW, LOADER)),
     ),
     "worker-epoch-repeat": (
         lambda: case(

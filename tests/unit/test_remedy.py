@@ -41,7 +41,9 @@ def test_constants_of_several_lines_are_in_force_together() -> None:
 
 
 def test_a_cause_whose_line_changes_nothing_comes_last_and_is_a_hint() -> None:
-    edits = {cause: Edit(path="t.py", line=n, before="a", after="b") for n, cause in enumerate(("pool", "draw", "both"))}
+    edits = {
+        cause: Edit(path="t.py", line=n, before="a", after="b") for n, cause in enumerate(("pool", "draw", "both"))
+    }
 
     def finding(cause: str, confidence: Confidence) -> Finding:
         return Finding(

@@ -59,7 +59,7 @@ FOUND = {
         "for p in {p for p in model.parameters()}:\n    f(p)",
     ],
     "hash-call": ["bucket = hash(token) % 128"],
-    "pool-workers": ["pool = ThreadPoolExecutor(4)", "pool = cf.ThreadPoolExecutor(max_workers=n)"],
+    "pool-workers": ["pool = ThreadPoolExecutor(4)", "pool = cf.ThreadPoolExecutor(max_workers=n)", "mp.Pool(4)"],
     "constant-stream": [
         "import torch\ng = torch.Generator().manual_seed(0)",
         "import numpy as np\nrng = np.random.default_rng(3)",

@@ -18,6 +18,7 @@ from reprocheck.model.explanation import Case, Remedy
 from reprocheck.model.kinds import AttributionKind, OriginKind, SourceKind
 from reprocheck.model.places import short_place
 
+_POOLS = ("ThreadPoolExecutor", "ProcessPoolExecutor", "Pool")
 _BY_SOURCE = {
     "hash seed": (FIXED_HASHES,),
     "heap contents": (DETERMINISTIC, FILLED),
@@ -65,14 +66,16 @@ _CONSTANT = {
 
 def _against_races(case: Case) -> list[Remedy]:
     found: list[Remedy] = []
-    is_on_device = on_cuda(case) and case.origin is not None and case.origin.kind == OriginKind.OP
+    is_op = case.origin is not None and case.origin.kind == OriginKind.OP
+    is_on_device = on_cuda(case) and is_op
     # The order in which a kernel adds hangs neither on the host's threads nor, unless it is cuDNN's, on cuDNN.
     if not is_on_device and case.manifest.get("threads") != 1 and case.request.settings.threads != 1:
         found.append(ONE_THREAD)
-    if case.origin is None or case.origin.kind == OriginKind.OP or on_cuda(case):
+    if case.origin is None or is_op or on_cuda(case):
         found.append(DETERMINISTIC)
-    pools = with_hits(case, entries(case, SourceKind.POOL, names=("ThreadPoolExecutor", "Pool")), "pool-workers")
-    found += [replace(changed_line(hit.edit), cost=2) for hit in pools if hit.edit is not None]
+    pools = with_hits(case, entries(case, SourceKind.POOL, names=_POOLS), "pool-workers")
+    one_worker = [replace(changed_line(hit.edit), cost=2) for hit in pools if hit.edit is not None]
+    found = [*found, *one_worker] if is_op else [*one_worker, *found]
     if any("num_workers=0" not in entry.value for entry in entries(case, SourceKind.LOADER)):
         found.append(NO_WORKERS)
     if on_cuda(case) and (not is_on_device or op_name(case) in CONVOLUTIONS | RNNS):

@@ -14,6 +14,7 @@ from reprocheck.model.explanation import SourceHit
 _UPDATES = {"sub_", "add_", "mul_", "copy_", "addcdiv_", "addcmul_", "lerp_", "index_add_"}
 _ADDS = {"add_", "sub_", "index_add_", "lerp_"}
 _TORCH_DRAWS = {"rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial", "rand_like", "randn_like"}
+_POOLS = {"ThreadPoolExecutor", "ThreadPool", "ProcessPoolExecutor", "Pool"}
 _SPREADS = {"map", "imap", "imap_unordered", "starmap", "map_async", "starmap_async", "apply", "apply_async", "submit"}
 
 
@@ -36,7 +37,7 @@ def find_parallel(source: Source) -> Iterator[SourceHit]:
             yield from _queue_get(source, call)
         elif last == "Thread":
             yield from _thread(source, call)
-        elif last in ("ThreadPoolExecutor", "ThreadPool"):
+        elif last in _POOLS:
             yield source.hit("pool-workers", call, _one_worker(source, call, last))
         elif last == "DistributedSampler" and not is_false(keyword(call, "shuffle")):
             yield source.hit("sampler-without-epoch", call)
@@ -48,7 +49,7 @@ def find_parallel(source: Source) -> Iterator[SourceHit]:
 
 
 def _one_worker(source: Source, call: ast.Call, last: str) -> Edit | None:
-    name = "max_workers" if last == "ThreadPoolExecutor" else "processes"
+    name = "max_workers" if last.endswith("Executor") else "processes"
     given = call.args[0] if call.args else keyword(call, name)
     if isinstance(given, ast.Starred) or (isinstance(given, ast.Constant) and given.value == 1):
         return None
