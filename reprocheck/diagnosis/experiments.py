@@ -50,6 +50,9 @@ class ExperimentRunner:
         """The rank from which runs are looked at; None: the process of the run."""
         self.hold = Hold()
         """Causes that are known are held constant in every run, unless it says otherwise."""
+        self.not_needed: dict[str, int | None] = {}
+        """Experiments that hold constant what runs agree without, as far as that was looked at (steps; None: to the
+        end): to ask that again in a later round shows nothing."""
         self.spent = 0
         self._progress = progress
         self._budget = budget

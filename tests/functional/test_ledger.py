@@ -15,7 +15,7 @@ from tests.support.probed import LEDGER, entries_of, probed, result_of
 
 PLAIN = """\
 import datetime, glob, os, pathlib, platform, random, secrets, socket, sqlite3, subprocess, tempfile
-import threading, time, uuid
+import multiprocessing, threading, time, uuid
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from random import shuffle
 
@@ -40,6 +40,7 @@ def train():
     uuid.uuid4()
     secrets.token_hex(4)
     tempfile.mkdtemp()
+    fixed = multiprocessing.Lock()
     os.getpid(); platform.node(); socket.gethostname()
     os.makedirs("d", exist_ok=True)
     with open("d/a.txt", "w") as file:

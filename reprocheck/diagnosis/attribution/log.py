@@ -76,6 +76,14 @@ class ExperimentLog:
         """An operation of equal inputs gave another result: no file, seed or clock can be the reason."""
         return is_race(self.seen.origin)
 
+    def is_known(self, experiment: str) -> bool:
+        """Whether an earlier round showed that what this experiment holds constant is not needed so far."""
+        known = self.runner.not_needed
+        if experiment not in known:
+            return False
+        upto = known[experiment]
+        return upto is None or (self.limit is not None and self.limit <= upto)
+
     def rate(self) -> tuple[int, int]:
         """Plain pairs that differ, of all."""
         return self.outcomes.count(False), len(self.outcomes)

@@ -16,6 +16,7 @@ from reprocheck.model import Seeding
 from reprocheck.model.explanation import Attribution, Hold
 from reprocheck.model.kinds import AttributionKind, OriginKind
 
+_FRESH = "fresh folder"
 _CACHE = "glibc.malloc.tcache_count"
 
 
@@ -43,11 +44,11 @@ class OutsideExperiments:
         """Files that an earlier run wrote: equal ones for both runs, in folders of their own."""
         log = self._log
         found = leftovers((*log.seen.entries, *log.seen.other_entries), log.a, log.b)
-        if not found:
+        if not found or log.is_known(_FRESH):
             return None
         hold = Hold(fresh=True, home_without=tuple(one.path for one in found if one.is_outside))
         question = "does it agree where every run has a copy of the folder?"
-        return self._attribute("fresh folder", question, hold, AttributionKind.LEFTOVER, ["files of earlier runs"])
+        return self._attribute(_FRESH, question, hold, AttributionKind.LEFTOVER, ["files of earlier runs"])
 
     def _seeding(self) -> Attribution | None:
         """A target that leaves a generator unseeded agrees when reprocheck seeds it."""

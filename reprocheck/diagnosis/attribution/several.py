@@ -96,6 +96,7 @@ class Several:
             fewer = self._hold(others, race)
             if fewer.same:
                 held, parts = fewer, others
+                self._log.runner.not_needed[one.name] = self._log.limit
         return held, parts
 
     def _hold(self, parts: Sequence[NotEnough], race: Hold) -> Held:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from reprocheck.worker.ledger import freeze
-from reprocheck.worker.ledger.callers import OURS, STANDARD
+from reprocheck.worker.ledger.callers import OURS, STANDARD, USER
 from reprocheck.worker.ledger.entries import Reach, Source
 from reprocheck.worker.ledger.replacer import Replacer
 
@@ -156,10 +156,20 @@ def _watch_secrets(replacer: Replacer, secrets: Any) -> None:
 
 
 def _watch_names(replacer: Replacer, tempfile: Any) -> None:
-    """Names of temporary files are drawn from a generator of the module's own."""
+    """Names of temporary files are drawn from a generator of the module's own. Libraries (multiprocessing for its
+    semaphores) ask it for names that nobody sees."""
+    ledger = replacer.ledger
+    source = ledger.source(
+        kind="entropy", name="tempfile", reach=Reach.FAR,
+        constant=lambda entry, *_: freeze.constant_bytes(entry, 4).hex(),
+    )  # fmt: skip
+
+    def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Source | None:
+        inside = frame = sys._getframe(2)
+        while frame.f_back is not None and frame.f_globals is vars(tempfile):
+            frame = frame.f_back
+        return source if frame is not inside and ledger.callers.owner(frame.f_code) == USER else None
+
     names = getattr(tempfile, "_RandomNameSequence", None)
     if names is not None:
-        replacer.watch(
-            names, "__next__", kind="entropy", name="tempfile", reach=Reach.FAR,
-            constant=lambda entry, *_: freeze.constant_bytes(entry, 4).hex(),
-        )  # fmt: skip
+        replacer.watch_by_choice(names, "__next__", choose)
