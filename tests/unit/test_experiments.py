@@ -151,3 +151,16 @@ def test_equal_factors_that_show_no_race_elsewhere_show_nothing_new(
     assert log.seen.origin is not None
     assert log.seen.origin.call.op == "aten::lift_fresh"
     assert "filled heap" in {arm.name for arm in log.arms}
+
+
+@pytest.mark.parametrize(
+    ("shown_upto", "limit", "known"), [(2, 1, True), (2, 2, True), (2, 3, False), (2, None, False), (None, None, True)]
+)
+def test_what_was_not_needed_is_known_as_far_as_it_was_looked_at(
+    bench: Bench, shown_upto: int | None, limit: int | None, known: bool
+) -> None:
+    log = holds(bench).log
+    log.limit = limit
+    assert not log.is_known("fresh folder")
+    bench.runner.not_needed["fresh folder"] = shown_upto
+    assert log.is_known("fresh folder") is known
