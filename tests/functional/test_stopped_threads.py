@@ -45,7 +45,7 @@ def records(outcome: Outcome) -> list[dict[str, object]]:
 @pytest.mark.slow
 def test_threads_that_wait_for_the_one_that_was_stopped_end_with_it(tmp_path: Path) -> None:
     source = THREADS.replace("WAIT", "threading.Barrier(2).wait")
-    outcome = probed(tmp_path, source, max_steps=3)
+    outcome = probed(tmp_path, source, max_steps=4)  # the second one of its turn: the other waits already
     assert outcome.status is Status.COMPLETED, outcome.reason
     notes = [record["text"] for record in records(outcome) if record["record"] == "note"]
     assert notes == ["after its last step the threads of the target waited for one another"]

@@ -20,7 +20,7 @@ SOURCES = {
     ],
     "entropy": [
         "os.urandom(8).hex()", "uuid.uuid4().hex", "uuid.uuid1().hex", "secrets.token_hex(8)", "secrets.randbits(64)",
-        "secrets.choice(range(10**9))", "random.SystemRandom().random()", "os.path.basename(tempfile.mkdtemp())",
+        "secrets.choice(range(10**9))", "random.SystemRandom().random()", "os.path.basename(tempfile.mktemp(dir='.'))",
     ],
     "pid": ["os.getpid()", "os.getppid()"],
     "unseeded": [
