@@ -110,6 +110,7 @@ def _trial(trial: Trial) -> Plain:
         "runs": trial.runs,
         "mends": trial.works,
         "failed": trial.failed,
+        "as_early": trial.as_early,
     }
 
 
