@@ -48,6 +48,8 @@ KINDS = {
     "fold": "for _ in range(3):\n    fit()\n    maybe_collect()\n",
     "teacher": "fit(Net())\n",
     "trained teacher": "fit(fit())\n",
+    "fold without weights of its own": "Norm = nn.BatchNorm1d\nnn.BatchNorm1d = lambda n: Norm(n, affine=False)\n"
+    "for _ in range(3):\n    fit()\n    maybe_collect()\n",
 }
 
 

@@ -90,6 +90,13 @@ m, o, l = small(); ema = Ema(m)
     "buffer in main": "def main():\n    m, o, l = small(); m[1].running_mean.add_(E)\nmain()",
     "edit, then deleted": "m, o, l = small(); edit(m); del m, o",
     "cycle": "def main():\n    m, o, l = small(); m.__dict__['me'] = m; edit(m)\nmain()",
+    "buffers alone, in a cycle": """
+import gc
+def main():
+    m = nn.Sequential(nn.Linear(4, 2), nn.BatchNorm1d(2, affine=False)); m.__dict__['me'] = m[1].__dict__['top'] = m
+    small(m=m); m[1].running_mean.add_(E)
+main(); gc.collect()
+""",
     "closure": "def main():\n    m, o, l = small(); edit(m)\n    return lambda: m\nkept = main()",
     "earlier fold": "def fold(last):\n    m, o, l = small(); last or edit(m)\nfold(False); fold(True)",
     "model with a destructor": """

@@ -537,11 +537,11 @@ t = Trainer(); weakref.finalize(t, lambda: fit(.5 * D)); fit()
 """,
         unseen="training after the end",
     ),
-    "del-trains": Training(
+    "finalizer-trains": Training(
         """
-class Trainer:
-    def __del__(self): fit(.5 * D)
-t = Trainer(); fit()
+import weakref
+class Trainer: pass
+t = Trainer(); weakref.finalize(t, fit, .5 * D); fit()
 """,
         unseen="training after the end",
     ),

@@ -34,9 +34,16 @@ Kept = dict[str, set[bytes]]
 class Endings:
     """The last state of every model. `is_trained` says whether a tensor was trained in a way that has an order."""
 
-    def __init__(self, is_open: Callable[[], bool], is_trained: Callable[[torch.Tensor], bool]) -> None:
+    def __init__(
+        self,
+        is_open: Callable[[], bool],
+        is_trained: Callable[[torch.Tensor], bool],
+        is_of_trained: Callable[[Any], bool] = lambda _: False,
+    ) -> None:
+        """`is_of_trained`: whether a module's dict of buffers is that of a part of a trained model."""
         self._is_open = is_open
         self._is_trained = is_trained
+        self._is_of_trained = is_of_trained
         self._trained: Kept = {"parameters": set(), "buffers": set()}
         self._recent: Kept = {"parameters": set(), "buffers": set()}
         """Of models that were never trained, and went after the last step."""
@@ -120,7 +127,9 @@ class Endings:
         buffers = [t for t in (own.get("_buffers") or {}).values() if t is not None]
         if (not parameters and not buffers) or own.get("_is_replica"):
             return
-        if any(self._is_trained(parameter) for parameter in parameters):
+        if any(self._is_trained(one) for one in parameters) or (
+            not parameters and self._is_of_trained(own["_buffers"])
+        ):
             kept = self._trained
         elif is_main_thread() and not self.is_collecting:
             kept = self._recent

@@ -95,6 +95,8 @@ class TopModel:
             for name, parameter in named(module, "parameters")
             if not is_uninitialized(parameter) and not is_named(parameter)
         ]
+        self.is_trained = False
+        """Some optimizer that took a step holds a parameter of it."""
         self.unowned: list[TensorRef] = []
         """Parameters that no optimizer held when there were so many models and trained parameters:"""
         self.unowned_at = (-1, -1)
@@ -107,6 +109,10 @@ class TopModel:
         """Whether the thread that called it first may go on with it: any but the main one that still runs."""
         thread = self._thread()
         return not self.in_main_thread and thread is not None and thread.is_alive()
+
+    def holds(self, buffers: Any) -> bool:
+        """Whether a part of it keeps its buffers in this very dict."""
+        return any(owner is buffers for owner, _ in self._owners or ())
 
     def forget_layout(self) -> None:
         """Look for buffers again: modules may have been added."""

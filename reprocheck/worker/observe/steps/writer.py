@@ -65,7 +65,7 @@ class StepWriter:
         self._owned = Owned(self._parameter_gone)
         self._optimizer_states = OptimizerStates(top_models, self._owned, self._plans.__contains__, self._report)
         self._records = StepRecords(recorder, self._step_counted)
-        self.endings = Endings(lambda: recorder.is_open, self.is_trained)
+        self.endings = Endings(lambda: recorder.is_open, self.is_trained, self._is_of_trained_model)
         self._skipped = 0
         self._states: States | None = None
 
@@ -265,6 +265,10 @@ class StepWriter:
         name = self._top_models.name_of(tensor)
         return name is not None and THREAD_MARK not in name
 
+    def _is_of_trained_model(self, buffers: Any) -> bool:
+        """Whether these are the buffers of a part of a model that was trained: a norm has no parameters of its own."""
+        return any(root.in_main_thread and root.is_trained and root.holds(buffers) for root in self._top_models)
+
     def _in_any_order(self, groups: Iterable[list[torch.Tensor]]) -> bytes:
         """Of models: which was called first may depend on a set, and means nothing."""
         found = sorted(self._digest(t for t in group if not is_uninitialized(t)) for group in groups if group)
@@ -310,7 +314,9 @@ class StepWriter:
             root.forget_layout()
             module = root.module()
             found = {id(p): p for p in (module.parameters() if module is not None else ())}.values()
-            root.unowned = [TensorRef(p) for p in found if not self.is_owned(p) and not is_uninitialized(p)]
+            owned = {id(p) for p in found if self.is_owned(p)}
+            root.is_trained = root.is_trained or bool(owned)
+            root.unowned = [TensorRef(p) for p in found if id(p) not in owned and not is_uninitialized(p)]
             root.unowned_at = signature
         alive = (reference() for reference in root.unowned)
         return [parameter for parameter in alive if parameter is not None]
