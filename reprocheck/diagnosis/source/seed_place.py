@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.diagnosis.source.edit import add_argument, replace, seed_in_scope, text_of
-from reprocheck.diagnosis.source.parse import Source, is_none, keyword, last_name, parse
+from reprocheck.diagnosis.source.parse import Source, has_spread, is_none, keyword, last_name, parse
 from reprocheck.model import Edit, Location
 from reprocheck.model.explanation import Frame, SeedPlace
 from reprocheck.model.places import NOTEBOOK, columns_in, is_notebook, short_place
@@ -33,6 +33,8 @@ _FIRST = {
     "numpy.random.Philox": "seed", "numpy.random.SFC64": "seed",
 }  # fmt: skip
 """What takes a seed as its first argument, and how that is called."""
+_SAMPLED_BY = {"optuna": ("create_study", "load_study")}
+"""Libraries that draw from a sampler object, and what makes one where it is given none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +154,32 @@ def _in_library(stack: Sequence[Call], inner: int) -> SeedPlace | None:
                 place = _constructor(user, call.type, call.unset)
                 if place is not None:
                     return place
+    return _sampler(stack, inner)
+
+
+def _sampler(stack: Sequence[Call], inner: int) -> SeedPlace | None:
+    """A study draws its parameters from the sampler that it was made with, or that it made for itself."""
+    samplers = [call.type for call in stack[:inner] if call.library in _SAMPLED_BY and call.type.endswith("Sampler")]
+    for user in (one for one in stack[inner:] if not one.library) if samplers else ():
+        source = source_at(user.path)
+        if source is None:
+            continue
+        library = next(call.library for call in stack[:inner] if call.library in _SAMPLED_BY)
+        calls = [call for call in source.calls if source.name(call.func).split(".")[0] == library]
+        for name in reversed(samplers):  # the one that the study has first, what that one uses after it
+            if any(last_name(call) == name for call in calls):
+                return _constructor(user, name, ("seed",))
+        made = [call for call in calls if last_name(call) in _SAMPLED_BY[library] and keyword(call, "sampler") is None]
+        if len(made) == 1:
+            return _study(source, made[0], samplers[-1])
     return None
+
+
+def _study(source: Source, call: ast.Call, sampler: str) -> SeedPlace:
+    module = text_of(source, call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    argument = f"sampler={module}.samplers.{sampler}(seed={seed_in_scope(source, call)})"
+    edit = add_argument(source, call, argument) if module and not has_spread(call) else None
+    return _place(source, call, edit, f"the study makes a `{sampler}` for itself, without a seed")
 
 
 def _is_called(user: Call, library: Call) -> bool:
