@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from reprocheck.diagnosis.agree import equal_generators, first_difference
 from reprocheck.diagnosis.experiments import ExperimentRunner
 from reprocheck.diagnosis.ledger_file import load_entries
-from reprocheck.diagnosis.leftovers import Leftover, first_writes
+from reprocheck.diagnosis.leftovers import Leftover, first_work
 from reprocheck.model import Divergence, Evidence, Instruments
 from reprocheck.model.explanation import (
     WITH_AND_WITHOUT_CLOCK,
@@ -81,7 +81,7 @@ def try_without(runner: ExperimentRunner, hold: Hold, a: Evidence, files: Sequen
         kind=AttributionKind.LEFTOVER,
         factors=("files of earlier runs",),
         arms=(arm,),
-        first_writes=first_writes(ran[1], a),
+        first_work=first_work(ran[1], a),
     )
     return FurtherCause(
         divergence=first_difference(ran[1], ran[0], runner.request, None),

@@ -79,9 +79,10 @@ def reads_what_was_written(entries: Iterable[LedgerEntry], *runs: Evidence) -> b
     return bool(leftovers(entries, *runs))
 
 
-def first_writes(ran: Ran, first: Evidence) -> tuple[LedgerEntry, ...]:
-    """What a run wrote that found no file of an earlier one, its places as in the first run."""
-    return tuple(entry for entry in entries_as_of(ran, first) if entry.kind == SourceKind.WRITE)
+def first_work(ran: Ran, first: Evidence) -> tuple[LedgerEntry, ...]:
+    """What a run wrote and drew that found no file of an earlier one, its places as in the first run."""
+    kinds = (SourceKind.WRITE, SourceKind.DRAW)
+    return tuple(entry for entry in entries_as_of(ran, first) if entry.kind in kinds)
 
 
 def written_by(*runs: Evidence) -> tuple[str, ...]:

@@ -257,8 +257,8 @@ class Attribution:
     """The experiment would hardly have come out so by chance: what it is compared with differed often enough."""
     hold: Hold | None = None
     """What holds this cause constant; None where nothing is known to."""
-    first_writes: tuple[LedgerEntry, ...] = ()
-    """leftover: writes of a run that found no file of an earlier one."""
+    first_work: tuple[LedgerEntry, ...] = ()
+    """leftover: writes and draws of a run that found no file of an earlier one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,8 @@ def train():
     pathlib.Path("before.txt").read_text()
     with open("log.txt", "a") as file:
         file.write("x")
+    os.close(os.open("a.lock", os.O_RDWR | os.O_CREAT))
+    os.close(os.open("before.txt", os.O_RDWR))
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE p (a)")
     db.execute("SELECT a FROM p ORDER BY a")
@@ -114,6 +116,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[LedgerEntry]:
         ("probe", "absent", "pathlib.Path.exists", "d/none", "absent"),
         ("write", 'open("d/a.txt"', "open", "d/a.txt", ""),
         ("write", "log.txt", "open", "log.txt", "append"),
+        ("write", "a.lock", "open", "a.lock", ""),
+        ("write", "before.txt", "open", "before.txt", "append"),
         ("read", 'Path("d/a.txt")', "pathlib.Path.read_text", "d/a.txt", "own"),
         ("read", "before.txt", "pathlib.Path.read_text", "before.txt", ""),
         ("read", "sqlite3.connect", "sqlite3.connect", ":memory:", ""),

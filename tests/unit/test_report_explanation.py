@@ -611,7 +611,7 @@ class TestJson:
             "time_ratio",
             "cost",
             "hold",
-            "first_writes",
+            "first_work",
             "together",
             "drift",
         }  # volatile, ours alone, or in a place of its own

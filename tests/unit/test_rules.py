@@ -376,9 +376,27 @@ def test_a_cache_is_named_at_the_line_that_ends_the_work_which_later_runs_skip()
     shown = CASES["cache-shift"][0]()
     assert shown.attribution is not None
     written = entry("write", "torch.save", 14, value="last.pt")
-    finding = diagnose(replace(shown, attribution=replace(shown.attribution, first_writes=(written,))))[0]
+    finding = diagnose(replace(shown, attribution=replace(shown.attribution, first_work=(written,))))[0]
     assert (finding.cause, finding.location) == ("cache-shift", at(14))
     assert any("later ones find it at train.py:10" in line for line in finding.evidence)
+
+
+def test_the_cache_of_a_library_is_named_at_the_draws_that_later_runs_skip() -> None:
+    """As `datasets.map` keeps what the function gave: no line of the target looks for a file."""
+    later = (entry("draw", "torch.Tensor.normal_", 30, generator="torch", order=5),)
+    first = (
+        entry("draw", "numpy.random.random", 8, generator="numpy", order=2),
+        entry("write", "datasets.Dataset.map", 12, value="/home/u/.cache/a.arrow", order=3),
+        entry("draw", "torch.Tensor.normal_", 30, generator="torch", order=5),
+        entry("draw", "torch.randperm", 40, generator="torch", order=9),  # later runs were stopped before it
+    )
+    shown = case(attribution=replace(LEFTOVER, first_work=first), entries=later, other_entries=later)
+    finding = diagnose(shown)[0]
+    assert (finding.cause, finding.confidence, finding.location) == ("cache-shift", "high", at(8))
+    assert any("writes `/home/u/.cache/a.arrow` at train.py:12" in line for line in finding.evidence)
+    again = (*later, replace(first[0], order=1))
+    assert "cache-shift" not in causes(replace(shown, entries=again))
+    assert "cache-shift" not in causes(replace(shown, entries=(), other_entries=()))
 
 
 def test_a_stored_file_is_no_cache_that_skips_draws_where_both_runs_drew_alike() -> None:

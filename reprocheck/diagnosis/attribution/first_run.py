@@ -10,7 +10,7 @@ from reprocheck.diagnosis.agree import first_difference
 from reprocheck.diagnosis.attribution.environment import FIELD_OF_FACTOR, responsible_factors
 from reprocheck.diagnosis.attribution.log import FROZEN_KINDS, ExperimentLog
 from reprocheck.diagnosis.experiments import why_failed
-from reprocheck.diagnosis.leftovers import Leftover, first_writes, leftovers
+from reprocheck.diagnosis.leftovers import Leftover, first_work, leftovers
 from reprocheck.evidence.run import Ran
 from reprocheck.model import Evidence, Instruments
 from reprocheck.model.explanation import Attribution, Hold
@@ -90,5 +90,5 @@ def _as_at_first(log: ExperimentLog, found: Sequence[Leftover], later: Evidence)
         ["files of earlier runs"],
         hold=Hold(),
         rate=log.rate(),
-        first_writes=first_writes(ran, log.a),
+        first_work=first_work(ran, log.a),
     )

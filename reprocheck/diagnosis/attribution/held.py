@@ -9,7 +9,7 @@ from reprocheck.diagnosis.attribution.environment import varied_factors
 from reprocheck.diagnosis.attribution.log import RESERVED, ExperimentLog
 from reprocheck.diagnosis.experiments import why_failed
 from reprocheck.evidence.run import Ran
-from reprocheck.model import Evidence, RunSpec
+from reprocheck.model import Evidence, Instruments, RunSpec
 from reprocheck.model.explanation import Arm, Hold
 from reprocheck.model.kinds import AttributionKind
 
@@ -62,15 +62,18 @@ class HoldExperiments:
         hold: Hold,
         kind: AttributionKind = AttributionKind.UNCLEAR,
         factors: Iterable[str] = (),
+        *,
+        ledger: bool = False,
     ) -> Held:
         """Those with equal environment factors come first; one with the factors of run b shows whether there is another
         cause. Each comes from a process that none of the others was forked from: a repeat that shares its addresses
-        would be none."""
+        would be none. `ledger`: write down what the runs take from outside."""
         log, runner = self.log, self.log.runner
         hold_all = runner.hold + hold
 
         def spec(reference: Evidence) -> RunSpec:
-            return runner.spec(reference, limit=log.limit, hold=hold_all, against=ran)
+            seen = Instruments(ledger=ledger)
+            return runner.spec(reference, limit=log.limit, hold=hold_all, against=ran, instruments=seen)
 
         ran: list[Ran] = []
         ran = runner.run(question, [spec(log.a), spec(log.a)])

@@ -10,7 +10,7 @@ from reprocheck.diagnosis.attribution.held import FILLED, HoldExperiments
 from reprocheck.diagnosis.attribution.log import RESERVED, is_race, place_of
 from reprocheck.diagnosis.attribution.several import Several
 from reprocheck.diagnosis.generators import drawn_before_seeded
-from reprocheck.diagnosis.leftovers import leftovers
+from reprocheck.diagnosis.leftovers import first_work, leftovers
 from reprocheck.diagnosis.replay import replay_twin
 from reprocheck.model import Seeding
 from reprocheck.model.explanation import Attribution, Hold
@@ -48,7 +48,12 @@ class OutsideExperiments:
             return None
         hold = Hold(fresh=True, home_without=tuple(one.path for one in found if one.is_outside))
         question = "does it agree where every run has a copy of the folder?"
-        return self._attribute(_FRESH, question, hold, AttributionKind.LEFTOVER, ["files of earlier runs"])
+        factors = ["files of earlier runs"]
+        held = self._holds.hold(_FRESH, question, hold, AttributionKind.LEFTOVER, factors, ledger=True)
+        if not held.same:
+            return None
+        first = first_work(held.run, log.a)
+        return log.answer(AttributionKind.LEFTOVER, factors, sure=held.sure, hold=hold, first_work=first)
 
     def _seeding(self) -> Attribution | None:
         """A target that leaves a generator unseeded agrees when reprocheck seeds it."""

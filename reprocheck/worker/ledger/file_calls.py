@@ -181,6 +181,8 @@ class _Files:
         mode = mode if isinstance(mode, str) else ""
         if any(letter in mode for letter in "wax+") or (not mode and flags & (os.O_WRONLY | os.O_RDWR)):
             from_empty = "w" in mode or "x" in mode or bool(flags & os.O_TRUNC)
+            if not from_empty and "a" not in mode and not flags & os.O_APPEND:
+                from_empty = _is_empty(path)
             self.wrote(path, frame, from_empty=from_empty)
             if from_empty or "a" in mode:
                 return
@@ -212,6 +214,14 @@ class _Files:
         path = database_path(args[0])
         name = os.fsdecode(args[0]) if path is None else shown(path, self._cwd)
         self._note("read", "sqlite3.connect", frame, name)
+
+
+def _is_empty(path: str) -> bool:
+    """Whether nothing is there that a write could keep: as in a file that is only a lock."""
+    try:
+        return not os.path.getsize(path)
+    except OSError:
+        return True
 
 
 def _entry_name(frame: FrameType) -> str:

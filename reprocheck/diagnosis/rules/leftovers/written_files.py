@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from reprocheck.diagnosis.leftovers import OWN, real_path
-from reprocheck.diagnosis.rules.candidate_lines import entries
+from reprocheck.diagnosis.rules.candidate_lines import entries, lines
 from reprocheck.model.explanation import Case, LedgerEntry
 from reprocheck.model.kinds import SourceKind
 from reprocheck.model.places import line_text
@@ -60,5 +60,26 @@ def first_write(found: tuple[LedgerEntry, ...], case: Case) -> LedgerEntry | Non
     if not found or case.attribution is None:
         return None
     path = _real(found[0], case)
-    writes = (entry for entry in case.attribution.first_writes if _real(entry, case) == path)
-    return next((entry for entry in writes if entry.location is not None), None)
+    return next((entry for entry in _first_writes(case) if _real(entry, case) == path), None)
+
+
+def _first_writes(case: Case) -> Iterator[LedgerEntry]:
+    done = () if case.attribution is None else case.attribution.first_work
+    return (entry for entry in done if entry.kind == SourceKind.WRITE and entry.location is not None)
+
+
+def skipped_draws(case: Case) -> tuple[LedgerEntry, ...]:
+    """Lines that draw in a run that found no file of an earlier one, and that runs which found some left out: they
+    came to a later one."""
+    first = () if case.attribution is None else case.attribution.first_work
+    drawn = sorted((entry for entry in first if entry.kind == SourceKind.DRAW), key=lambda entry: entry.order)
+    later = lines(entry for entry in (*case.entries, *case.other_entries) if entry.kind == SourceKind.DRAW)
+    reached = max((entry.order for entry in drawn if lines((entry,)) & later), default=-1)
+    return tuple(entry for entry in drawn if entry.order < reached and lines((entry,)) - later)
+
+
+def written_after(draw: LedgerEntry, case: Case) -> LedgerEntry | None:
+    """What that run wrote next, and no later one writes."""
+    again = {_real(entry, case) for entry in (*case.entries, *case.other_entries) if entry.kind == SourceKind.WRITE}
+    after = (entry for entry in _first_writes(case) if entry.order > draw.order and _real(entry, case) not in again)
+    return next(after, None)
