@@ -119,7 +119,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[LedgerEntry]:
         ("write", "a.lock", "open", "a.lock", ""),
         ("write", "before.txt", "open", "before.txt", "append"),
         ("read", 'Path("d/a.txt")', "pathlib.Path.read_text", "d/a.txt", "own"),
-        ("read", "before.txt", "pathlib.Path.read_text", "before.txt", ""),
+        ("read", 'Path("before.txt")', "pathlib.Path.read_text", "before.txt", ""),
         ("read", "sqlite3.connect", "sqlite3.connect", ":memory:", ""),
         ("query", 'FROM p")', "sqlite3.Connection.execute", "SELECT a FROM p", ""),
         ("query", "RANDOM()", "sqlite3.Cursor.execute", "SELECT a FROM p ORDER BY RANDOM()", ""),
