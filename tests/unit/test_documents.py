@@ -154,6 +154,14 @@ def test_a_diagnostic_has_a_gutter_as_wide_as_its_longest_number(style: Style) -
     assert ("\x1b[31merror[RC1]\x1b[0m: it" in text) is style.colour
 
 
+def test_code_is_not_broken_where_it_fits() -> None:
+    style = Style(wraps=True, width=44)
+    text = write_text(document("x", ["this is more than a line: `reprocheck explain RC531` says it"]), style)
+    assert text.splitlines() == ["this is more than a line:", "  `reprocheck explain RC531` says it"]
+    long = f"a `{'word ' * 20}` and a ` alone"
+    assert write_text(document("x", [long]), style).split() == long.split()
+
+
 def test_carets_stand_under_the_expression() -> None:
     code = 'y = "\u6570\t" + x[i]  # more'
     source = Source(41, code, (code.index("x[i]"), code.index("  #")))

@@ -498,6 +498,16 @@ class TestSuggestion:
         assert self.text(trial("x", edits=(edit(),))).count("12 + for name") == 1
 
 
+class TestExperiments:
+    def test_what_they_show_is_said_once(self) -> None:
+        shown = attribution(kind="intrinsic", rate=(3, 4), factors=(), arms=())
+        found = replace(cause(), evidence=("with everything equal 3 of 4 comparisons differ", "seen here"))
+        text = text_of(explained(explanation=explanation(attribution=shown), findings=(found,)))
+        assert "differs with everything equal in 3 of 4 comparisons" in text
+        assert "with everything equal 3 of 4 comparisons differ" not in text
+        assert "   | seen here\n" in text
+
+
 class TestClosing:
     def test_it_says_what_it_took_and_where_to_read_on(self) -> None:
         assert "\n9 further runs; 2 of 2 traced replays differed; more: `reprocheck explain RC541`\n" in text_of(
@@ -505,6 +515,15 @@ class TestClosing:
         )
         alone = explained(findings=(place_finding(),), explanation=explanation(replays=(0, 0), runs=1))
         assert "\n1 further run; more: `reprocheck explain RC303`\n" in text_of(alone)
+
+    def test_what_was_not_done_is_said_once(self) -> None:
+        undone = NotCompared(what="localization", reason="the difference did not come back")
+        made = explained(explanation=explanation(not_done=(undone,)))
+        text = text_of(replace(made, not_compared=(*made.not_compared, undone)))
+        assert text.count("the difference did not come back") == 1
+        helped = replace(undone, help="try again")
+        text = text_of(replace(made, not_compared=(*made.not_compared, helped)))
+        assert "= help: try again" in text
 
     def test_what_was_not_done_is_not_silent(self) -> None:
         undone = tuple(NotCompared(what=f"trial {number}", reason="no budget") for number in range(12))

@@ -226,7 +226,7 @@ class OriginDescriber:
         for number in numbers:
             other = self._a.events[int(self._a.records["event"][number])]
             if owner_of(other.thread) != owner_of(event.thread):
-                return f"another thread {does}, too{_place(other)}: which comes first may differ between runs"
+                return f"another thread also {does}{_place(other)}: which comes first may differ between runs"
         return ""
 
     def _with_tensor(self, origin: Origin, candidate: Candidate) -> Origin:

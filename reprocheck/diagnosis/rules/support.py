@@ -86,6 +86,11 @@ def experiment_notes(case: Case) -> tuple[str, ...]:
         return ()
     if is_by_luck(case):
         return ("equal inputs gave different results, in some pairs of runs only",)
+    return attribution_notes(attribution, differs=case.divergence is not None)
+
+
+def attribution_notes(attribution: Attribution, *, differs: bool = True) -> tuple[str, ...]:
+    """What the experiments alone say: evidence of a cause, which a report with its own words for them leaves out."""
     factors = " and ".join(attribution.factors)
     differed, of = attribution.rate
     if attribution.kind == AttributionKind.AMBIENT:
@@ -116,7 +121,7 @@ def experiment_notes(case: Case) -> tuple[str, ...]:
         arm.name == "seeding none" and arm.differed for arm in attribution.arms
     ):
         return (f"it repeats only because reprocheck seeds {factors}: a run with --seeding none differs",)
-    if attribution.kind == AttributionKind.SEEDING and case.divergence is not None:
+    if attribution.kind == AttributionKind.SEEDING and differs:
         return (f"the runs agree when reprocheck seeds {factors or 'every generator'}",)
     if attribution.kind == AttributionKind.INTRINSIC and of:
         return (f"with everything equal {differed} of {of} comparisons differ",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reprocheck.diagnosis.rules.difference_pages import MOVED
+from reprocheck.diagnosis.rules.support import attribution_notes
 from reprocheck.engine.console import clip
 from reprocheck.model import Audit, Finding, Verdict
 from reprocheck.model.kinds import Severity, SummaryKind
@@ -89,8 +90,10 @@ def _diagnoses(audit: Audit) -> Iterator[list[Block]]:
     causes = _causes(audit)
     trials = () if explanation is None else explanation.trials
     whys = [] if explanation is None else why_notes(explanation)
+    attribution = None if explanation is None else explanation.attribution
+    said = () if attribution is None else attribution_notes(attribution)
     for index, finding in enumerate(causes):
-        yield finding_blocks(finding, notes=() if index else whys, trials=trials)
+        yield finding_blocks(finding, notes=() if index else whys, trials=trials, said=() if index else said)
     shown = tuple(finding.location for finding in causes if finding.location is not None)
     edits = tuple(finding.edit for finding in causes if finding.edit is not None)
     tried = [] if explanation is None else trial_blocks(explanation, edits)

@@ -8,6 +8,7 @@ from typing import Any
 from reprocheck.engine.console import clip
 from reprocheck.model import Audit, Settings
 from reprocheck.report.document import Block, Fold, Heading, Note, Table, indented
+from reprocheck.report.sections.explanation import MOST_SHOWN
 from reprocheck.report.sections.runs import MOST_ITEMS
 from reprocheck.report.wording import count, first_of
 
@@ -58,7 +59,8 @@ def _value(value: Any) -> str:
 def coverage_blocks(audit: Audit) -> list[Block]:
     """What was compared and varied, what was not, and why."""
     lines: list[Block] = [f"compared: {clip(', '.join(audit.compared)) or 'nothing'}"]
-    lines += _reasons("not compared", audit.not_compared)
+    said = () if audit.explanation is None else audit.explanation.not_done[:MOST_SHOWN]
+    lines += _reasons("not compared", [item for item in audit.not_compared if item.help or item not in said])
     lines.append(clip(_varied(audit)))
     return lines + _reasons("not varied", audit.not_varied)
 

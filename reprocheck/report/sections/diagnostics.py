@@ -45,8 +45,11 @@ def helps(text: str) -> list[Block]:
     return [Note("help", clip(line)) for line in text.splitlines() if line.strip()]
 
 
-def finding_blocks(finding: Finding, *, notes: Iterable[str] = (), trials: Sequence[Trial] = ()) -> list[Block]:
-    """One finding; `notes` come from the experiments. A changed line that works comes before the evidence."""
+def finding_blocks(
+    finding: Finding, *, notes: Iterable[str] = (), trials: Sequence[Trial] = (), said: Collection[str] = ()
+) -> list[Block]:
+    """One finding; `notes` come from the experiments, and what they say in other words is `said`. A changed line that
+    works comes before the evidence."""
     edit, location = finding.edit, finding.location
     blocks: list[Block] = [(head(finding.severity, finding.code), f": {clip(finding.message)}")]
     if location is not None:
@@ -56,9 +59,10 @@ def finding_blocks(finding: Finding, *, notes: Iterable[str] = (), trials: Seque
     change = [] if edit is None else suggestion(edit, trials)
     works = edit is not None and _works(_best(edit, trials))
     blocks += change if works else []
-    said = [item for item in finding.evidence if not (works and item == TRIED_AND_AGREED)]
-    shown = [clip(item) for item in said[:MOST_EVIDENCE]]
-    left_out = len(said) - MOST_EVIDENCE
+    known = (*said, *([TRIED_AND_AGREED] if works else []))
+    left = [item for item in finding.evidence if item not in known]
+    shown = [clip(item) for item in left[:MOST_EVIDENCE]]
+    left_out = len(left) - MOST_EVIDENCE
     blocks += evidence([*shown, *([f"and {left_out} more"] if left_out > 0 else [])])
     cause = f"cause: {clip(finding.cause)}, " if finding.cause else ""
     blocks.append(Note("note", f"{cause}confidence: {clip(finding.confidence)}"))

@@ -20,7 +20,7 @@ from reprocheck.report.sections.diagnostics import is_shown, place, suggestion
 from reprocheck.report.sections.spread import spread_text
 from reprocheck.report.wording import count
 
-_MOST = 10
+MOST_SHOWN = 10
 _OUTSIDE = {
     "clock": "the clock",
     "entropy": "the system's entropy",
@@ -43,8 +43,8 @@ def why_notes(explanation: Explanation) -> list[str]:
     for one in explanation.further:
         still = "" if _is_additional(one) else "it still differs; "
         notes += [f"with that held constant, {still}{why}" for why in _shown(one)[-1:]]
-    left_out = len(explanation.excluded) - _MOST
-    excluded = [clip(item) for item in explanation.excluded[:_MOST]]
+    left_out = len(explanation.excluded) - MOST_SHOWN
+    excluded = [clip(item) for item in explanation.excluded[:MOST_SHOWN]]
     notes.append("; ".join([*excluded, *([f"and {left_out} more"] if left_out > 0 else [])]))
     for arm in () if attribution is None else attribution.arms:
         if arm.failed:
@@ -62,10 +62,10 @@ def trial_blocks(explanation: Explanation, shown: tuple[Edit, ...]) -> list[Bloc
     ranks = {_rank(trial) for trial in trials}
     none = "" if 0 in ranks else ": none removes the cause" if 2 in ranks else ": none works"
     rows: list[tuple[Text, ...] | Across] = []
-    for trial in trials[:_MOST]:
+    for trial in trials[:MOST_SHOWN]:
         rows.append((_VERDICTS[_rank(trial)], _remedies(trial), *_outcome(trial)))
         rows += [Across(f"= note: {clip(reason)}", indent=2) for reason in _reasons(trial)]
-    more = [f"and {len(trials) - _MOST} more"] if len(trials) > _MOST else []
+    more = [f"and {len(trials) - MOST_SHOWN} more"] if len(trials) > MOST_SHOWN else []
     edits = (edit for trial in trials for remedy in trial.remedies for edit in remedy.edits)
     return [
         Heading(f"fixes tried{none}"),
@@ -83,8 +83,8 @@ def closing_lines(explanation: Explanation, code: str) -> list[Block]:
     parts = [count(explanation.runs, "further run")]
     parts += [f"{diverged} of {count(pairs, 'traced replay')} differed"] if pairs else []
     parts += [f"more: `reprocheck explain {clip(code)}`"] if code else []
-    undone = [f"not done: {clip(item.what)}: {clip(item.reason)}" for item in explanation.not_done[:_MOST]]
-    left_out = len(explanation.not_done) - _MOST
+    undone = [f"not done: {clip(item.what)}: {clip(item.reason)}" for item in explanation.not_done[:MOST_SHOWN]]
+    left_out = len(explanation.not_done) - MOST_SHOWN
     return [*undone, *([f"not done: {left_out} more"] if left_out > 0 else []), "; ".join(parts)]
 
 

@@ -227,18 +227,27 @@ def _width(line: str) -> int:
 
 
 def _broken(text: str, room: int) -> list[str]:
-    """Between words, so that each line has room. Colours take none, and break nothing."""
+    """Between words, so that each line has room. Colours take none, and break nothing. Code stays on one line: it is
+    copied."""
     plain = _COLOUR.sub("", text)
     if _width(plain) <= room:
         return [text]
     lines: list[tuple[int, int]] = []
-    for word in re.finditer(r"\S+", plain):
+    for word in _words(plain, room):
         start = lines[-1][0] if lines else 0
         if lines and _width(plain[start : word.end()]) <= room:
             lines[-1] = start, word.end()
         else:
             lines.append((word.start() if lines else 0, word.end()))
     return _coloured(text, plain, lines or [(0, len(plain))])
+
+
+def _words(plain: str, room: int) -> Iterator[re.Match[str]]:
+    for word in re.finditer(r"(?:`[^`]*`|\S)+", plain):
+        if _width(word[0]) <= room:
+            yield word
+        else:
+            yield from re.compile(r"\S+").finditer(plain, *word.span())
 
 
 def _coloured(text: str, plain: str, lines: Sequence[tuple[int, int]]) -> list[str]:
