@@ -11,7 +11,14 @@ from reprocheck.compare.grid import step_grid
 from reprocheck.compare.informational import compare_informational, informational_divergence
 from reprocheck.compare.pairs import Parts, more
 from reprocheck.compare.ranks import compare_ranks, first_of, in_part
-from reprocheck.compare.steps import StepDifference, compare_steps, has_observations, hashed_elsewhere
+from reprocheck.compare.steps import (
+    StepDifference,
+    compare_cut_threads,
+    compare_steps,
+    has_observations,
+    hashed_elsewhere,
+    is_cut_in_threads,
+)
 from reprocheck.compare.tensors import compare_initial, compare_outputs
 from reprocheck.model import (
     Comparison,
@@ -29,6 +36,7 @@ UNMEASURED = "their digests differ, and a tolerance can only be measured on valu
 ELSEWHERE = "one run had its tensors read on a GPU, the other on the host: that makes other digests of equal values"
 
 
+CUT_THREADS = "the runs were ended while threads trained: which thread took how many of these steps is chance"
 CALLS = "model calls"
 """What there is to compare of a target that took no step."""
 _OF_TRAINING = ("initial parameters", "steps", "outputs")
@@ -82,6 +90,11 @@ class _Steps:
 
 def _compare_steps(a: Evidence, b: Evidence, request: Request, parts: Parts) -> _Steps:
     first, reordered = compare_steps(a.steps, b.steps, a.optimizers, b.optimizers)
+    if first is not None and a.stopped_at is not None and b.stopped_at is not None:
+        found, is_told = compare_cut_threads(a.steps, b.steps, a.optimizers, b.optimizers)
+        if is_told:
+            first = found
+            parts.missing.append(NotCompared(what="steps that one run took and the other did not", reason=CUT_THREADS))
     unmeasured = first is not None and not request.tolerance.is_exact
     elsewhere = hashed_elsewhere(a.steps, b.steps)
     if elsewhere:
@@ -113,8 +126,10 @@ def cut(evidence: Evidence, steps: int, *, is_own: bool = False) -> Evidence:
     """As if the run, and each of its ranks unless `is_own`, had been ended after so many steps. What came after the
     last step is a record of its own."""
     kept = memoryview(evidence.steps)[: steps * RECORD_SIZE]
+    in_threads = evidence.stopped_at is None and is_cut_in_threads(kept, evidence.optimizers)
     return replace(
         evidence,
+        stopped_at=min(steps, count_steps(evidence.steps)) if in_threads else evidence.stopped_at,
         initial=tuple(record for record in evidence.initial if record.step < steps),
         checkpoints=tuple(record for record in evidence.checkpoints if ended_before(record, steps)),
         steps=kept,

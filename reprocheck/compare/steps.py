@@ -88,6 +88,68 @@ def compare_steps(
     )
 
 
+def compare_cut_threads(
+    a: Records, b: Records, keys_a: Sequence[str], keys_b: Sequence[str]
+) -> tuple[StepDifference | None, bool]:
+    """The first difference of runs that were ended after so many steps while threads trained, and whether this could be
+    told: which thread took how many of these steps is chance, so each is compared as far as both runs went."""
+    threads = _streams(a, keys_a), _streams(b, keys_b)
+    others = [
+        [one for one in records(data) if not STEP_HEADER.unpack_from(one)[2] & (FLAG_THREAD | FLAG_TAIL)]
+        for data in (a, b)
+    ]
+    pairs = list(zip(*others, strict=False))
+    if threads[0].keys() - threads[1].keys() and threads[1].keys() - threads[0].keys():
+        return None, False  # each run trained something that the other did not begin with
+    for key in threads[0].keys() & threads[1].keys():
+        left, right = ([*streams[key]] for streams in threads)
+        for one in sorted(left, key=len, reverse=True):
+            if right:
+                twin = max(right, key=lambda other: (_equal_steps(one, other), -abs(len(other) - len(one))))
+                right.remove(twin)
+                pairs += zip(one, twin, strict=False)
+    several = max(sum(map(len, streams.values())) for streams in threads) > 1
+    if not pairs or not several:
+        return None, False
+    different = [pair for pair in pairs if _first_kind(*pair, also_absent=True) is not None]
+    if not different:
+        return None, True
+    first, second = min(different, key=lambda pair: max(STEP_HEADER.unpack_from(one)[0] for one in pair))
+    return StepDifference(
+        step=max(STEP_HEADER.unpack_from(one)[0] for one in (first, second)),
+        kind=_first_kind(first, second, also_absent=True) or "steps",
+        counts=(count_steps(a), count_steps(b)),
+        hyperparameters=_differs(first, second, "hyperparameters"),
+    ), True
+
+
+def _streams(data: Records, keys: Sequence[str]) -> dict[str, list[list[memoryview]]]:
+    """The steps that threads took, of each optimizer, by what it began with."""
+    found: dict[int, list[memoryview]] = defaultdict(list)
+    for record in records(data):
+        _, optimizer, flags, _ = STEP_HEADER.unpack_from(record)
+        if flags & FLAG_THREAD and not flags & (FLAG_BACKWARD | FLAG_TAIL):
+            found[optimizer].append(memoryview(record))
+    by_key: dict[str, list[list[memoryview]]] = defaultdict(list)
+    for optimizer, steps in found.items():
+        by_key[keys[optimizer] if optimizer < len(keys) else ""].append(steps)
+    return by_key
+
+
+def _equal_steps(one: Sequence[memoryview], other: Sequence[memoryview]) -> int:
+    equal = 0
+    for left, right in zip(one, other, strict=False):
+        if _first_kind(left, right, also_absent=True) is not None:
+            break
+        equal += 1
+    return equal
+
+
+def is_cut_in_threads(data: Records, keys: Sequence[str]) -> bool:
+    """Whether several optimizers were stepped by threads: where a run was ended, their steps are no fixed set."""
+    return len(keys) > 1 and sum(map(len, _streams(data, keys).values())) > 1
+
+
 def has_observations(data: Records) -> bool:
     """Whether any record holds a digest that decides."""
     deciding = [index for index, kind in enumerate(STEP_KINDS) if kind in DECIDING_KINDS]

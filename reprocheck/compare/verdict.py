@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from reprocheck.compare.ranks import first_of
 from reprocheck.compare.runs import UNMEASURED
-from reprocheck.compare.steps import history_digest
+from reprocheck.compare.steps import history_digest, is_cut_in_threads
 from reprocheck.errors import ExitCode
 from reprocheck.model import (
     Audit,
@@ -154,8 +154,11 @@ def summary_of(outcome: Outcome, evidence: Evidence | None) -> RunSummary:
 
 
 def _history(evidence: Evidence) -> str:
-    """Empty for a process that takes no step, and only launches ranks."""
+    """Empty for a process that takes no step, and only launches ranks; and where a run was ended while threads trained:
+    which of their steps it has is chance."""
     if evidence.ranks and not count_steps(evidence.steps):
+        return ""
+    if evidence.stopped_at is not None and is_cut_in_threads(evidence.steps, evidence.optimizers):
         return ""
     return history_digest(evidence.steps, evidence.optimizers)
 

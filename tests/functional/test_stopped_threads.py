@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.model import Instruments, Outcome, Status, TraceWindow
+from reprocheck.compare.runs import compare
+from reprocheck.evidence.run import load_evidence
+from reprocheck.model import Instruments, Outcome, Request, Status, TraceWindow
+from reprocheck.model.run_spec import PLAIN as NOTHING
 from reprocheck.protocol import EVIDENCE_FILE, TRACE_FILE
 from tests.support.probed import probed
 
@@ -61,3 +64,12 @@ def test_a_trace_that_ends_in_a_thread_is_kept_and_the_end_is_written_once(tmp_p
     assert {name: counts[name] for name in ("variables", "files", "settings", "memory", "manifest", "end")} == {
         "variables": 1, "files": 1, "settings": 1, "memory": 1, "manifest": 1, "end": 1
     }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_which_thread_took_how_many_of_the_steps_is_no_difference(tmp_path: Path) -> None:
+    source = THREADS.replace("WAIT", "lambda: None")
+    one, other = (load_evidence(probed(tmp_path, source, NOTHING, name=name, max_steps=3)) for name in ("one", "two"))
+    comparison = compare(one, other, Request(target=one.spec.target, compare=()))
+    assert comparison.divergence is None
+    assert "steps" in comparison.compared

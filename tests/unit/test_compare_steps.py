@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from reprocheck.compare.steps import compare_steps, has_observations, history_digest
+from reprocheck.compare.steps import (
+    compare_cut_threads,
+    compare_steps,
+    has_observations,
+    history_digest,
+    is_cut_in_threads,
+)
 from reprocheck.protocol import (
     DECIDING_KINDS,
     EMPTY_DIGEST,
@@ -275,3 +281,43 @@ def test_a_thread_that_stepped_otherwise_is_where_runs_differ() -> None:
     found, _ = compare_steps(a, b, ("kx", "ky", "kz"), ("ky", "kx", "kz"))
     assert found is not None
     assert (found.step, found.kind) == (1, "gradients")
+
+
+def turns(order: str, **other: str) -> bytes:
+    """Steps of the optimizers of threads, in this order; `other`: the batch of the steps of one of them."""
+    counts: dict[str, int] = {}
+    recs, first = [], sorted(set(order), key=order.index)
+    for name in order:
+        number = counts[name] = counts.get(name, -1) + 1
+        recs.append(of(name, number, first.index(name), flags=FLAG_THREAD, batch=other.get(name, "")))
+    return encode(recs)
+
+
+def keys(order: str) -> tuple[str, ...]:
+    return tuple(f"k{name}" for name in sorted(set(order), key=order.index))
+
+
+@pytest.mark.parametrize(("one", "other"), [("xyx", "xyy"), ("xyxy", "yyx"), ("xxx", "xxy"), ("xyz", "xyy")])
+def test_runs_that_were_ended_while_threads_trained_are_compared_as_far_as_both_went(one: str, other: str) -> None:
+    assert compare_cut_threads(turns(one), turns(other), keys(one), keys(other)) == (None, True)
+    assert is_cut_in_threads(turns(one + other), keys(one + other))
+
+
+def test_a_thread_that_trains_on_other_batches_differs_where_the_run_was_ended() -> None:
+    found, is_told = compare_cut_threads(turns("xyx"), turns("yxy", x="other"), keys("xy"), keys("yx"))
+    assert is_told
+    assert found is not None
+    assert (found.step, found.kind, found.counts) == (1, "batch", (3, 3))
+
+
+def test_what_the_main_thread_steps_still_has_its_order() -> None:
+    data = [encode([of("x", 0, 0, flags=FLAG_THREAD), of("y", 0, 1, flags=FLAG_THREAD), of(z, 0, 2)]) for z in "zw"]
+    found, is_told = compare_cut_threads(*data, ("kx", "ky", "kz"), ("kx", "ky", "kz"))
+    assert (found is not None, is_told) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("xy", "xz"), ("xx", "xxx"), ("xy", "zw")], ids=["other models", "one thread", "nothing alike"]
+)
+def test_what_cannot_be_told_is_not_called_equal(one: str, other: str) -> None:
+    assert compare_cut_threads(turns(one), turns(other), keys(one), keys(other)) == (None, False)
