@@ -401,3 +401,17 @@ def test_the_cache_of_a_library_is_named_at_the_draws_that_later_runs_skip() -> 
 
 def test_a_stored_file_is_no_cache_that_skips_draws_where_both_runs_drew_alike() -> None:
     assert causes(replace(CASES["cache-shift"][0](), equal_generators=True)) == ["auto-resume"]
+
+
+def test_draws_that_were_skipped_count_though_a_later_seed_makes_the_generators_equal_again() -> None:
+    """As a trainer that seeds when it starts, after the data was shuffled and the model made."""
+    shown = replace(CASES["cache-shift"][0](), equal_generators=True)
+    model = entry("draw", "torch.Tensor.normal_", 30, generator="torch")
+    first = (
+        entry("draw", "torch.randperm", 13, generator="torch"),
+        entry("write", "torch.save", 14, value="last.pt"),
+        model,
+    )
+    assert shown.attribution is not None
+    shown = replace(shown, entries=(*shown.entries, model), attribution=replace(shown.attribution, first_work=first))
+    assert causes(shown)[0] == "cache-shift"

@@ -32,8 +32,8 @@ PAGE = Page(
 
 
 def match(case: Case) -> Match | None:
-    if case.equal_generators:
-        return None  # nothing that was skipped draws
+    if case.equal_generators and not skipped_draws(case):
+        return None  # nothing that was skipped draws, or all was seeded again later
     reads = reads_of_written(case)
     marks = hits(case, "cache-guard")
     looks = on_lines(reads, marks)
