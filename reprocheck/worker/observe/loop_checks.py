@@ -43,6 +43,9 @@ class _Model:
 
     def __init__(self, module: torch.nn.Module) -> None:
         self.parts = [(name or type(part).__name__, weakref.ref(part)) for name, part in _changing(module)]
+        self._norm = next(
+            (weakref.ref(p) for _, p in _changing(module) if _is_norm(p) and p.momentum is not None), None
+        )
         self.trains = any(parameter.requires_grad for parameter in module.parameters())
         self.trained = False
         """A step was taken for it in train mode."""
@@ -50,6 +53,11 @@ class _Model:
         """Modes in which it was called with gradients since the last step."""
         self.unused: list[tuple[int, bool]] = []
         """Site and mode of calls with gradients that no backward has followed."""
+
+    def estimates(self) -> bool:
+        """Statistics of its norms are averaged anew, as after an average of weights: its momentum was taken away."""
+        norm: Any = None if self._norm is None else self._norm()
+        return norm is not None and norm.momentum is None and bool(norm.training)
 
     def in_train_mode(self) -> list[str]:
         """The parts that are in train mode now."""
@@ -108,9 +116,12 @@ class LoopChecks(Listener):
                 model = self._models[root] = _Model(module)
         if not with_gradients:
             matters = module.training and model.parts and model.trains
-            # swa_utils moves the statistics of norms on purpose.
-            if matters and (names := model.in_train_mode()) and not _is_called_from("swa_utils.py"):
+            # swa_utils moves the statistics of norms on purpose, those of a copy, too.
+            on_purpose = matters and (model.estimates() or _is_called_from("swa_utils.py"))
+            if matters and not on_purpose and (names := model.in_train_mode()):
                 self._add("train-mode-without-grad", names)
+            return
+        if model.estimates():
             return
         kind = type(module).__name__
         if root not in self._replicas and (kind == DATA_PARALLEL or (kind != SHARDED and _is_of_group())):

@@ -151,6 +151,24 @@ def averages():
     update_bn([batch()], average)
 
 
+def estimates_its_statistics(no_grad):
+    """As Lightning does after it has averaged weights: with gradients, and no backward pass."""
+    net = model()
+    KEPT.append(net)
+    optimizer = torch.optim.SGD(net.parameters(), 0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        net(batch()).square().mean().backward()
+        optimizer.step()
+    for part in net.modules():
+        if isinstance(part, nn.BatchNorm1d):
+            part.reset_running_stats()
+            part.momentum = None
+    with torch.set_grad_enabled(not no_grad):
+        for _ in range(3):
+            net(batch())
+
+
 def follows_with_momentum():
     net = model()
     slow = copy.deepcopy(net).requires_grad_(False)
@@ -219,6 +237,8 @@ def train():
     searches_a_line()
     warms_up()
     averages()
+    estimates_its_statistics(no_grad=False)
+    estimates_its_statistics(no_grad=True)
     is_wrapped()
     follows_with_momentum()
     recomputes()
