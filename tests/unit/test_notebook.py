@@ -165,8 +165,8 @@ def _with(**more: Any) -> Callable[[], bytes]:
     ("data", "message"),
     [
         (lambda: b"", "not JSON"),
-        (lambda: b"\x00\xff\xfe", "not UTF-8"),
-        (lambda: b"[" * 100_000, "not JSON"),
+        (lambda: b"\x00\xff\xfe", "not in UTF-8"),
+        (lambda: b"[" * 100_000, "nested too deeply"),
         (lambda: json.dumps(notebook(["x"])).encode()[:-20], "not JSON"),
         (lambda: b"[1]", "no notebook"),
         (lambda: b'{"cells": []}', "`nbformat` is missing"),

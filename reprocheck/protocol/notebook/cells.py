@@ -105,7 +105,7 @@ def _plain(data: bytes) -> Mapping[str, Any]:
     except UnicodeDecodeError:
         raise NotebookError("it is not UTF-8, as a notebook is") from None
     except ValueError as error:
-        raise NotebookError(f"it is not JSON, as a notebook is: {error}", "open it in Jupyter and save it") from None
+        raise NotebookError(f"no notebook: {error}", "open it in Jupyter and save it") from None
     if not isinstance(plain, dict) or "nbformat" not in plain:
         raise NotebookError("it is JSON, but no notebook: `nbformat` is missing")
     if not isinstance(plain["nbformat"], int) or plain["nbformat"] != 4:
