@@ -39,7 +39,7 @@ def train(seed=0, noise=False, wait=0.0):
         time.sleep(wait)
     return {"loss": loss.item(), "model": model}
 """
-LOCAL = ("--engine", "local", "--jobs", "2")
+LOCAL = ("--engine", "local")
 SLURM = ("--engine", "slurm", "--engine-arg", "cluster=local")
 
 
