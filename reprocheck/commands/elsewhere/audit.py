@@ -39,9 +39,9 @@ def audit_on_engine(request: Request, target: Target, options: Mapping[str, Any]
             seconds=request.settings.timeout,
             arguments=dict(options["engine_arg"]),
         )
-        engine = open_engine(name, setting)
         folder = planner.directory / PLAN
         plan = make_plan(target, options, folder).plan
+        engine = open_engine(name, setting)
         jobs = [
             Job(
                 name=run_folder(run.number),
