@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reprocheck.api import render
 from reprocheck.commands.collect.command import collect
 from reprocheck.commands.plan.make import make_plan
 from reprocheck.commands.plan.worker import make_run as make_planned_run
@@ -205,6 +206,9 @@ def test_classes_are_judged_one_by_one() -> None:
     assert audit.divergence is None
     assert "reproduces within each of 3 numerical classes; 2 of 3 agree bit for bit" in audit.summary
     assert "first difference between A and B at step 0 in" in audit.summary
+    rows = [line.split() for line in render(audit).splitlines() if line.strip().startswith("s0r")]
+    assert [(row[0], row[-1]) for row in rows] == [(f"s0r{number}", "AABBCC"[number]) for number in range(6)]
+    assert "*" not in "".join(word for row in rows for word in row)  # each is as the first of its class
     assert audit.classes is not None
     assert [(one.name, one.runs, one.alike) for one in audit.classes.classes] == [
         ("A", ("s0r0", "s0r1"), "A"),

@@ -13,10 +13,12 @@ from reprocheck.compare.runs import compare
 from reprocheck.model import Divergence, Evidence, Request, RunSummary
 from reprocheck.model.classes import ClassDifference, Classes, ClassOfRuns
 from reprocheck.report.sections.difference import where
+from reprocheck.report.wording import first_of
 
 MOST = 26
 """Classes that are told apart: they are named by letters."""
 MOST_FACTS = 6
+_MOST_NAMES = 3
 
 
 @dataclass
@@ -111,9 +113,15 @@ def _difference(first: _Class, one: _Class, alike: Mapping[str, str]) -> ClassDi
     return ClassDifference(
         classes=(first.name, one.name),
         facts=tuple(f"{name}: {a[:100]}, {b[:100]}" for name, a, b in facts[:MOST_FACTS]),
-        first="" if divergence is None else where(divergence),
+        first="" if divergence is None else _place(divergence),
         reason=reason,
     )
+
+
+def _place(divergence: Divergence) -> str:
+    """Where, and of which tensors, as far as they are known by name."""
+    names = first_of(divergence.names, _MOST_NAMES)
+    return where(divergence) + (f" ({names})" if names else "")
 
 
 def _summary(classes: Sequence[ClassOfRuns], differences: Iterable[ClassDifference], reproduces: bool) -> str:
