@@ -94,6 +94,7 @@ def test_what_is_compiled_later_is_compiled_alike() -> None:
         "from torch._dynamo import reset; reset()",
         "from importlib.util import find_spec; assert find_spec('torch._dynamo').origin",
         "import torch; torch._dynamo.config.verbose = True; assert torch._dynamo.config.verbose",
+        "torch._dynamo.utils.own = 1; import torch._dynamo.utils as real; assert real.own == 1",
         "torch._dynamo.utils.counters.clear(); assert torch._dynamo.utils is sys.modules['torch._dynamo.utils']",
     ],
 )

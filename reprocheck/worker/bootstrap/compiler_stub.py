@@ -67,6 +67,9 @@ class _Part(ModuleType):
     def __getattr__(self, name: str) -> Any:
         return getattr(getattr(load(), self.__name__), name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(getattr(load(), self.__name__), name, value)
+
 
 class _Rules(_Part):
     def clear_lru_cache(self) -> None:
