@@ -329,6 +329,34 @@ def test_torch_draws_of_threads_are_not_responsible_where_another_operation_is_t
     assert causes(case(attribution=INTRINSIC, entries=(drawn,))) == ["threads-share-rng"]
 
 
+def test_two_listings_in_one_line_are_sorted_together() -> None:
+    """One of them alone mends nothing."""
+    line = "files = [f for d in os.listdir(root) for f in os.listdir(f'{root}/{d}')]"
+    first = line.replace("os.listdir(root)", "sorted(os.listdir(root))")
+    second = line.replace("os.listdir(f'{root}/{d}')", "sorted(os.listdir(f'{root}/{d}'))")
+    marks = tuple(
+        replace(hit("listdir", 10), edit=Edit(path=FILE, line=10, before=line, after=after))
+        for after in (second, first)
+    )
+    listed = entry("listing", "os.listdir", 10)
+    [found] = diagnose(case(attribution=LISTING, entries=(listed,), hits=marks))
+    assert found.edit is not None
+    assert found.edit.after == first.replace("os.listdir(f'{root}/{d}')", "sorted(os.listdir(f'{root}/{d}'))")
+
+
+def test_changes_of_one_line_that_overlap_are_not_put_together() -> None:
+    line = "files = os.listdir(os.listdir(root)[0])"
+    outer = f"files = sorted({line[8:]})"
+    inner = line.replace("os.listdir(root)", "sorted(os.listdir(root))")
+    marks = tuple(
+        replace(hit("listdir", 10), edit=Edit(path=FILE, line=10, before=line, after=after)) for after in (outer, inner)
+    )
+    listed = entry("listing", "os.listdir", 10)
+    [found] = diagnose(case(attribution=LISTING, entries=(listed,), hits=marks))
+    assert found.edit is not None
+    assert found.edit.after == outer
+
+
 def test_a_help_never_repeats_the_line_as_it_stands() -> None:
     code = "self.rng = np.random.default_rng(seed)"
     made = entry("unseeded", "numpy.random.default_rng", generator="numpy.random.Generator", code=code)

@@ -7,6 +7,7 @@ import tokenize
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from reprocheck.diagnosis.generators import ENTROPY
 from reprocheck.diagnosis.rules.model import HIGH, LOW, MEDIUM, Match
@@ -274,7 +275,10 @@ def _merge(found: Iterable[LedgerEntry], seen: Iterable[SourceHit]) -> list[Spot
     """One spot a line."""
     spots: dict[tuple[str, int], Spot] = {}
     for hit in seen:
-        spots.setdefault((hit.location.path, hit.location.line), Spot(location=hit.location, code=hit.code, hit=hit))
+        key = hit.location.path, hit.location.line
+        there = spots.setdefault(key, Spot(location=hit.location, code=hit.code, hit=hit)).hit
+        if there is not None and there is not hit and there.pattern == hit.pattern:
+            spots[key] = replace(spots[key], hit=replace(there, edit=_both(there.edit, hit.edit)))
     for entry in found:
         if entry.location is not None:
             key = entry.location.path, entry.location.line
@@ -288,6 +292,29 @@ def _merge(found: Iterable[LedgerEntry], seen: Iterable[SourceHit]) -> list[Spot
                     hit=hit_there,
                 )
     return list(spots.values())
+
+
+def _both(one: Edit | None, other: Edit | None) -> Edit | None:
+    """Two changes of one line, made together where they do not overlap: a line may list two folders."""
+    if one is None or other is None or one.line != other.line or one.before != other.before:
+        return one or other
+    (start, end, text), (later, last, further) = sorted((_change(one), _change(other)))
+    if end > later:
+        return one
+    line = one.before
+    return replace(one, after=line[:start] + text + line[end:later] + further + line[last:])
+
+
+def _change(edit: Edit) -> tuple[int, int, str]:
+    """The part of the line that is replaced, and by what."""
+    start = _same(edit.before, edit.after)
+    same = _same(edit.before[start:][::-1], edit.after[start:][::-1])
+    return start, len(edit.before) - same, edit.after[start : len(edit.after) - same]
+
+
+def _same(one: str, other: str) -> int:
+    """Characters that both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _narrowed(case: Case, stand: Support, spots: list[Spot]) -> list[Spot]:
