@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reprocheck.config.hash_seeds import hash_seed
 from reprocheck.engine.workdir import in_world
 from reprocheck.model import (
     AmbientMode,
@@ -30,7 +31,6 @@ from reprocheck.model import (
 from reprocheck.model.run_spec import PLAIN, UNCHANGED
 from reprocheck.protocol import RUN_VARIABLE, SERVER_VARIABLE
 
-HASH_SEEDS_FROM = 101
 HEAP_BYTES = (None, 190, 192, 85)
 """glibc fills with the complement: 0x41 and 0x3f read as floats near 12 and 0.7, too large to be rounded away.
 The first repeat keeps the heap as the system gives it: mostly zeros."""
@@ -187,7 +187,7 @@ def factors_of(repeat: int, request: Request, environ: Mapping[str, str]) -> Env
         return EnvironmentFactors(hash_seed=None if _is_set("PYTHONHASHSEED", request, environ) else 0)
     free = set(FACTORS) - {item.what for item in pinned(request, environ)}
     return EnvironmentFactors(
-        hash_seed=HASH_SEEDS_FROM + repeat if "hash seed" in free else None,
+        hash_seed=hash_seed(repeat, request.target.path) if "hash seed" in free else None,
         heap_byte=HEAP_BYTES[repeat % len(HEAP_BYTES)] if "heap contents" in free else None,
         listing_key=repeat if "directory order" in free and repeat else None,
         switch_interval=SWITCH_INTERVALS[repeat % len(SWITCH_INTERVALS)] if "switch interval" in free else None,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reprocheck.commands.vary.model import Change, Facts, Variation
-from reprocheck.engine.plan import HASH_SEEDS_FROM, HEAP_BYTES, START_GAP, SWITCH_INTERVALS
+from reprocheck.config.hash_seeds import HASH_SEEDS_FROM
+from reprocheck.engine.plan import HEAP_BYTES, START_GAP, SWITCH_INTERVALS
 
 HOME = "{home}"
 """Stands for a folder that is made for the runs."""
