@@ -183,6 +183,14 @@ def test_the_help_names_the_generators_that_are_drawn_from(drawn: list[str], cal
         assert (finding.cause, finding.help) == ("no-seed", f"call {calls} at the start, before anything is drawn")
 
 
+def test_a_script_without_a_seed_that_accepts_one_is_told_so() -> None:
+    draws = (entry("draw", "normal", 10, generator="torch"),)
+    taken = (hit("seed-parameter-unused", 4),)
+    (finding,) = diagnose(case(divergence=None, settings=UNSEEDED, entries=draws, hits=taken))
+    assert finding.cause == "no-seed"
+    assert finding.evidence[-1] == "a seed is accepted at train.py:4, and never used"
+
+
 def test_the_help_names_the_generator_that_is_not_seeded_yet() -> None:
     seeds = entry("seed", "torch.manual_seed", 5, generator="torch", value="1", order=1)
     draws = entry("draw", "normal", 10, generator="numpy", order=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reprocheck.diagnosis.generators import GLOBAL
-from reprocheck.diagnosis.rules.candidate_lines import find
+from reprocheck.diagnosis.rules.candidate_lines import find, hits
 from reprocheck.diagnosis.rules.model import ERROR, Match, Page, Rule
 from reprocheck.diagnosis.rules.seeds import seed_drawn
 from reprocheck.diagnosis.rules.seeds.global_generators import (
@@ -16,6 +16,7 @@ from reprocheck.diagnosis.rules.seeds.global_generators import (
     seeds_of,
 )
 from reprocheck.model.explanation import Case
+from reprocheck.model.places import short_place
 
 PAGE = Page(
     code="RC501",
@@ -37,6 +38,8 @@ def match(case: Case) -> Match | None:
         return None
     chance = sorted(left_to_chance(case).values(), key=lambda entry: entry.order)
     others = also_unseeded(case, chance[0]) if chance else ()
+    taken = [hit.location for hit in hits(case, "seed-parameter-unused")]
+    others += tuple(f"a seed is accepted at {short_place(at.path, at.line)}, and never used" for at in taken[:1])
     found = find(case, sources=("seeding",), entries=chance[:1], evidence=others, remedies=(SEED_EVERYTHING,))
     if found is None or found.help:
         return found
