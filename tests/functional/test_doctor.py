@@ -307,3 +307,37 @@ def test_a_model_that_is_called_after_a_further_optimizer_trained_it_has_its_ini
     assert bounds == {n: pytest.approx(torch.nn.Linear(8, n).weight.max().item()) for n in (8, 1)}
     text = reprocheck("doctor", "train.py", cwd=tmp_path).out
     assert "not finite" not in text  # the last layer gives one number, which has no deviation
+
+
+TWO_NETWORKS = """\
+import torch
+
+class Q(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.network = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+
+torch.manual_seed(0)
+online, target = Q(), Q()
+target.load_state_dict(online.state_dict())
+optimizer = torch.optim.SGD(online.parameters(), 0.1)
+x = torch.ones(4, 3)
+for _ in range(2):
+    with torch.no_grad():
+        goal = target.network(x) + 1
+    loss = (online.network(x) - goal).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.slow
+def test_layers_have_the_names_of_their_weights(tmp_path: Path) -> None:
+    (tmp_path / "dqn.py").write_text(TWO_NETWORKS)
+    text = reprocheck("doctor", "dqn.py", cwd=tmp_path).out
+    named = set(re.findall(r"^  (\S+)\.weight ", text, re.MULTILINE))
+    layers = set(re.findall(r"^  (\S+) +Linear ", text, re.MULTILINE))
+    assert len(named) == 4
+    assert len(layers) == 2
+    assert layers < named

@@ -77,7 +77,8 @@ def _layers(answer: DoctorReport) -> list[Block]:
     """One row for each layer that was called, with the gradient of its weight."""
     layers = answer.layers
     weights = {(row.tensor.root, row.tensor.name): row for row in answer.rows if row.tensor.kind == "parameter"}
-    several = len({one.root for one in layers.activations}) > 1
+    roots = {one.root for one in layers.activations} | {row.tensor.root for row in answer.rows}
+    several = len(roots - {""}) > 1  # named as among the weights
     rows: list[tuple[Text, ...]] = []
     for one in layers.activations:
         own = f"{one.name}.weight" if one.name else "weight"

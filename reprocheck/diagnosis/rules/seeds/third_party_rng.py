@@ -38,7 +38,9 @@ def match(case: Case) -> Match | None:
     foreign = tuple(entry for entry in foreign if not _is_seeded(entry, case))
     chance = left_to_chance(case)
     if support_of(case, "seeding") is Support.SHOWN or chance:
-        foreign = on_lines(foreign, chance.values())
+        foreign = tuple(
+            entry for entry in foreign if on_lines((entry,), [e for e in chance.values() if e.library == entry.library])
+        )
         # Who draws from PyTorch's generator takes no `random_state`: what is missing is `torch.manual_seed`.
         foreign += tuple(e for e in chance.values() if e.library not in _OWN and e.generator not in ("torch", "cuda"))
     remedies = (SEED_EVERYTHING,) if chance else ()
