@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reprocheck.diagnosis.rules import diagnose, pages, remedies
+from reprocheck.diagnosis.rules import diagnose, examine, pages, remedies
 from reprocheck.diagnosis.rules.registry import RULES
 from reprocheck.model import Deterministic, Edit, Seeding, Settings
 from reprocheck.model.explanation import Arm, Attribution, Case, Frame, Remedy, SeedPlace
@@ -322,6 +322,16 @@ def test_a_library_that_draws_from_the_generator_of_numpy_takes_no_random_state(
     made = entry("unseeded", "sklearn random_state=None", 10, generator="numpy", library="sklearn")
     found = {f.cause: f for f in diagnose(case(settings=UNSEEDED, attribution=seeding("numpy"), entries=(made, draws)))}
     assert "random_state=seed" in found["third-party-rng"].help
+
+
+def test_the_generator_of_an_environment_is_not_that_of_the_library_that_draws_on_its_line() -> None:
+    place = SeedPlace(location=at(7), code="model = A2C(env)", message="`A2C` is made here without `seed`")
+    made = replace(entry("unseeded", "numpy.random.SeedSequence", 10, library="gymnasium"), seed_place=place)
+    draws = entry("draw", "numpy.random.permutation", 10, generator="numpy", library="stable_baselines3")
+    of = case(settings=UNSEEDED, divergence=None, attribution=seeding("numpy"), entries=(made, draws), alone=True)
+    found = {finding.cause: finding for finding in examine(of)}
+    assert found["third-party-rng"].location == at(10)
+    assert found["env-rng"].location == at(7)
 
 
 def test_a_generator_that_a_library_makes_is_the_library_s() -> None:
