@@ -307,6 +307,8 @@ DIFFERENT: dict[str, Make] = {
     "keyword default of a function": keyword,
     "attribute of a function": lambda e: with_attributes(closure(1), score=e),
     "bound method": lambda e: Plain(score=e).__init__,
+    "method of a list": lambda e: [1.0, e].append,
+    "method of a dict": lambda e: {"score": e}.__getitem__,
     "another function": lambda e: min if e else max,
     "another class": lambda e: Plain if e else Result,
     # generators

@@ -331,6 +331,9 @@ class _Walk:
         leaf = text_leaf(path, "constant", f"{getattr(value, '__module__', '')}.{name}")
         if type(value) is not types.FunctionType or is_of_library(value.__module__) or self._state_only:
             yield leaf
+            owner = getattr(value, "__self__", None)
+            if type(owner) in _HAS_METHODS_IN_C:
+                yield from self.visit(below(path, "__self__"), owner, depth + 1)
         else:
             yield dataclasses.replace(
                 leaf, digest=xxh3_128_hexdigest(f"{leaf.digest} {code_key(value.__code__)}".encode())
@@ -454,6 +457,10 @@ _FUNCTIONS = (
     types.MethodDescriptorType,
     types.ClassMethodDescriptorType,
 )
+_HAS_METHODS_IN_C = frozenset(
+    {list, dict, set, frozenset, tuple, bytearray, collections.deque, collections.OrderedDict}
+)
+"""Whose methods, as `scores.append`, carry them along."""
 _CACHING = type(functools.lru_cache(len))
 _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 _NOTHING = (types.ModuleType, staticmethod, classmethod, property)
