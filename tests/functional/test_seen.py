@@ -90,6 +90,13 @@ m, o, l = small(); ema = Ema(m)
     "buffer in main": "def main():\n    m, o, l = small(); m[1].running_mean.add_(E)\nmain()",
     "edit, then deleted": "m, o, l = small(); edit(m); del m, o",
     "cycle": "def main():\n    m, o, l = small(); m.__dict__['me'] = m; edit(m)\nmain()",
+    "an earlier state that is restored": """
+def main():
+    m = nn.Linear(4, 2); states = []
+    for _ in range(3): small(1, m=m); states.append(copy.deepcopy(m.state_dict()))
+    m.load_state_dict(states[int(E)])
+main()
+""",
     "buffers alone, in a cycle": """
 import gc
 def main():

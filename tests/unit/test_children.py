@@ -141,12 +141,14 @@ def test_a_file_has_the_mode_of_a_private_one(tmp_path: Path) -> None:
         ("subprocess.Popen", (None, ["tool", "~/out"], None, None), ["/home/me/out"]),
         ("os.posix_spawn", ("/usr/bin/tool", ["tool", b"/var/a"], {}), ["/var/a"]),
         ("os.exec", ("/bin/sh", ["sh", "-c", "exit"], {}), []),
+        ("os.system", ("date > $HOME/a; date > ${NOTHING}/b",), ["/home/me/a"]),
     ],
 )
 def test_whole_paths_in_a_command_line(
     event: str, args: tuple[Any, ...], named: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.delenv("NOTHING", raising=False)
     assert list(paths_named(event, args)) == named
 
 

@@ -46,7 +46,7 @@ def paths_named(event: str, args: tuple[Any, ...]) -> Iterator[str]:
     if event == "subprocess.Popen" and args[2] is not None:
         yield os.path.abspath(os.fsdecode(args[2]))
     for word in words[1:] if event != "os.system" else words:
-        found = [word] if word.startswith("/") and os.path.lexists(word) else _PATH.findall(word)
+        found = [word] if word.startswith("/") and os.path.lexists(word) else _PATH.findall(os.path.expandvars(word))
         yield from (os.path.expanduser(path) for path in found)
 
 

@@ -19,6 +19,7 @@ import torch
 from reprocheck.worker.fingerprint.digest import tensor_digest
 from reprocheck.worker.fingerprint.leaf_objects import attributes_of, is_library, is_of_library
 from reprocheck.worker.fingerprint.plain import UnsupportedTensor
+from reprocheck.worker.fingerprint.tensor_refs import TensorRef
 from reprocheck.worker.fingerprint.unobserved import Unobserved
 from reprocheck.worker.observe.top_models import is_main_thread, is_uninitialized
 from reprocheck.worker.observe.variables import globals_of_target
@@ -47,6 +48,8 @@ class Endings:
         self._trained: Kept = {"parameters": set(), "buffers": set()}
         self._recent: Kept = {"parameters": set(), "buffers": set()}
         """Of models that were never trained, and went after the last step."""
+        self._left: dict[int, tuple[TensorRef, bytes]] = {}
+        """Parameters of optimizers that went, by their numbers, as they were then: they may be trained on or edited."""
         self._collecting: int | None = None
         """The thread that collects garbage."""
         self.unreachable: set[int] = set()
@@ -106,6 +109,7 @@ class Endings:
                     tensors[kind].update((id(t), t) for t in held.values() if isinstance(t, torch.Tensor))
         tensors["parameters"].update((id(t), t) for t in parameters)
         tensors["buffers"].update((id(t), t) for t in buffers)
+        tensors["parameters"].update(self._what_is_left(with_alive["parameters"], passed))
         in_globals = list(_in_globals(shapes))
         self.in_globals = {tuple(t.shape) for t in in_globals}
         tensors["parameters"].update((id(t), t) for t in in_globals)
@@ -140,13 +144,39 @@ class Endings:
             return
         kept["parameters"].update(_digests(parameters))
         kept["buffers"].update(_digests(buffers))
+        for parameter in parameters:  # what it was when its optimizer went is no end
+            known = self._left.get(id(parameter))
+            if known is not None and (known[0]() is parameter or id(parameter) in self.unreachable):
+                del self._left[id(parameter)]
 
     def _optimizer_gone(self, optimizer: Any) -> None:
-        bare = [p for group in optimizer.param_groups for p in group["params"] if self._is_trained(p)]
-        if len(self._trained["parameters"]) > MOST_FINGERPRINTS:
+        trained = [p for group in optimizer.param_groups for p in group["params"] if self._is_trained(p)]
+        if len(self._trained["parameters"]) + len(self._left) > MOST_FINGERPRINTS:
             self.is_full = True
             return
-        self._trained["parameters"].update(_digests(bare))
+        for parameter in trained:
+            known = self._left.get(id(parameter))
+            if known is not None and known[0]() is not parameter:
+                self._trained["parameters"].add(known[1])
+            for digest in _digests([parameter]):
+                self._left[id(parameter)] = TensorRef(parameter), digest
+
+    def _what_is_left(self, gone: set[bytes], passed: set[int]) -> dict[int, torch.Tensor]:
+        """Parameters of optimizers that went, by number, if they are still there and nothing works on them; what is
+        known of the others is added to `gone`."""
+        alive: dict[int, torch.Tensor] = {}
+        for number, (reference, digest) in list(self._left.items()):
+            tensor = reference()
+            if tensor is None:
+                gone.add(digest)
+            else:
+                alive[number] = tensor
+        if passed and alive:
+            for module in _modules():
+                if id(module) in passed:
+                    for tensor in (attributes_of(module).get("_parameters") or {}).values():
+                        alive.pop(id(tensor), None)
+        return alive
 
     @property
     def is_collecting(self) -> bool:
