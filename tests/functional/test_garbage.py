@@ -48,6 +48,19 @@ KINDS = {
     "fold": "for _ in range(3):\n    fit()\n    maybe_collect()\n",
     "teacher": "fit(Net())\n",
     "trained teacher": "fit(fit())\n",
+    "bare tensor": """
+def bend(w):
+    optimizer = torch.optim.SGD([w], lr=0.1)
+    optimizer.own = [optimizer]
+    for _ in range(2):
+        optimizer.zero_grad()
+        w.square().sum().backward()
+        optimizer.step()
+def main():
+    w = torch.ones(3, requires_grad=True)
+    bend(w), maybe_collect(), bend(w), maybe_collect()
+main()
+""",
     "fold without weights of its own": "Norm = nn.BatchNorm1d\nnn.BatchNorm1d = lambda n: Norm(n, affine=False)\n"
     "for _ in range(3):\n    fit()\n    maybe_collect()\n",
 }

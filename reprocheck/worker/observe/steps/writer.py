@@ -45,6 +45,8 @@ class Plan:
         self.hyperparameters = Hyperparameters()
         self.parameters: list[torch.Tensor] = []
         self.signature: tuple[int, ...] = ()
+        self.is_of_main_thread = True
+        """Which took its last step."""
 
 
 class StepWriter:
@@ -140,6 +142,7 @@ class StepWriter:
             with self._lock:
                 self._top_models.record_initial("step", names_in(optimizer, plan.index))
                 self._arrange(plan, optimizer)
+        plan.is_of_main_thread = is_main_thread()
         called, top_models = pending.top_models, self._top_models_of_step(pending)
         kinds = self._take(pending)
         kinds["gradients"] = self._deferred([parameter.grad for parameter in plan.parameters])
@@ -241,6 +244,10 @@ class StepWriter:
                 self._shapes.update(shape_of(parameter) for parameter in parameters)
                 trained += parameters
         trained += self._by_hand.finish(self._digest)
+        for plan in list(
+            self._plans.values()
+        ):  # with a scheduler it is in a cycle, and there until garbage is collected
+            trained += plan.parameters if plan.is_of_main_thread else []
         self._shapes -= {(), (1,)}
         left = self.endings.finish(trained, buffers, self._shapes, passed)
         self.found_again(self.endings.in_globals)
