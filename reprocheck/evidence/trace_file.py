@@ -84,8 +84,8 @@ class Form:
 
     @property
     def text(self) -> str:
-        """Such as `float32 (2, 3)`."""
-        return f"{self.layout + ' ' if self.layout else ''}{self.dtype} {self.shape}"
+        """Such as `float32[2, 3]`."""
+        return f"{self.layout + ' ' if self.layout else ''}{self.dtype}[{', '.join(map(str, self.shape))}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -274,6 +274,7 @@ def test_a_draw_that_fills_a_tensor_of_another_form_fills_another_tensor(pair: P
     origin = pair.locate()
     assert origin is not None
     assert (origin.kind, origin.call.frames[0].location.line, origin.argument) == ("another", 6, "argument 0 (self)")
+    assert origin.other_form == "uint8[8]"
 
 
 def test_a_tensor_never_seen_before_comes_from_outside(pair: Pair) -> None:
