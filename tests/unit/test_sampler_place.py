@@ -61,6 +61,35 @@ def test_the_sampler_within_a_sampler_is_meant_where_it_is_the_one_that_was_made
     assert place.edit.after == "inner = optuna.samplers.RandomSampler(seed=0)"
 
 
+@pytest.mark.parametrize("comma", ["", ","])
+def test_a_call_over_several_lines_is_changed_at_its_last_argument(tmp_path: Path, comma: str) -> None:
+    file = tmp_path / "search.py"
+    made = f"study = optuna.create_study(\n    storage=None,\n    direction='minimize'{comma}  # of the loss\n)"
+    file.write_text(f"import optuna\n\n{OBJECTIVE}{made}\n")
+    place = seed_place(stack_of(str(file)), "numpy.random.SeedSequence")
+    assert place is not None
+    assert place.edit is not None
+    assert (place.location.line, place.edit.line) == (5, 7)
+    sampler = "sampler=optuna.samplers.TPESampler(seed=0)"
+    assert place.edit.after == f"    direction='minimize', {sampler}{comma}  # of the loss"
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        "optuna.create_study(\n)",
+        "optuna.create_study(\n    name for name in 'a'\n)",
+        "optuna.create_study(\n    ('minimize')\n)",
+    ],
+)
+def test_what_would_not_compile_is_no_changed_line(tmp_path: Path, study: str) -> None:
+    file = tmp_path / "search.py"
+    file.write_text(f"import optuna\n\n{OBJECTIVE}study = {study}\n")
+    place = seed_place(stack_of(str(file)), "numpy.random.SeedSequence")
+    assert place is not None
+    assert place.edit is None
+
+
 @pytest.mark.parametrize(
     "study",
     [

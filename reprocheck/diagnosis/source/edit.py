@@ -45,8 +45,12 @@ def add_argument(source: Source, call: ast.Call, argument: str) -> Edit | None:
     if call.end_lineno is None or call.end_col_offset is None:
         return None
     before = source.line(call.end_lineno).encode()[: call.end_col_offset - 1].decode(errors="replace").rstrip()
-    if not before:  # the closing bracket stands alone
-        return None
+    if not before:  # the closing bracket stands alone: after the last argument, on its line
+        given: list[ast.expr | ast.keyword] = [*call.args, *call.keywords]
+        last = max(given, key=lambda one: (one.end_lineno or 0, one.end_col_offset or 0), default=None)
+        if last is None or last.end_lineno is None or last.end_col_offset is None:
+            return None
+        return _splice(source, last.end_lineno, last.end_col_offset, last.end_col_offset, f", {argument}")
     comma = "" if before.endswith((",", "(")) else ", "
     comma = " " if before.endswith(",") else comma
     return _splice(source, call.end_lineno, call.end_col_offset - 1, call.end_col_offset, f"{comma}{argument})")
