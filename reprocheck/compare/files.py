@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from reprocheck.model import Compare, Evidence, FileRecord, Informational, NotCompared, Request
+from reprocheck.protocol.names import IN_TEMPORARY
 
 UNTOUCHED = ("found", "absent")
 SHARED = "shared"
@@ -91,6 +92,8 @@ def _sorted_paths(a: Evidence, b: Evidence, left: dict[str, FileRecord], right: 
     paths = _Paths()
     for path in sorted({*left, *right}):
         one, other = left.get(path), right.get(path)
+        if path.startswith(IN_TEMPORARY) and any(file is None or file.kind in UNTOUCHED for file in (one, other)):
+            continue  # most names there are made up
         if one is None or other is None:
             if (one or other).kind not in UNTOUCHED:  # type: ignore[union-attr]
                 paths.only.append(path)

@@ -78,8 +78,8 @@ class _Run:
         self.spec = spec
         self._folder = folder
         self.recorder = Recorder(spec.directory, secrets_of(spec))
-        hidden = str(folder.parent), spec.environment.get("TMPDIR", "")
-        self.files = WrittenFiles(hidden, spec.cwd, self.recorder.children)
+        temporary = spec.environment.get("TMPDIR", "")
+        self.files = WrittenFiles((str(folder.parent), temporary), spec.cwd, self.recorder.children, temporary)
         self._finishing = RLock()
         self.heap_fill = HeapFill(spec.ambient.heap_byte)
         self.observer: Observer | None = None

@@ -1,6 +1,7 @@
 """The targets: what a training does at its second step, once in two equal runs and once in two that truly differ.
 
-Runs that differ (the second one trains on other data) must never be called the same, whatever else the target does.
+Runs that differ (the second one trains on other data from its second step on, after the target has done its worst) must
+never be called the same, whatever else the target does.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ def small(seed=0, act=None, shift=0.0):
     model = nn.Linear(4, 2); optimizer = torch.optim.SGD(model.parameters(), lr=.1)
     for step in range(3):
         if step == 1: act()
-        optimizer.zero_grad(); loss = (model(torch.randn(8, 4) + shift) ** 2).mean(); loss.backward(); optimizer.step()
+        batch = torch.randn(8, 4) + (shift if step else 0.)
+        optimizer.zero_grad(); loss = (model(batch) ** 2).mean(); loss.backward(); optimizer.step()
     return model, loss.item()
 def evidence(name):
     run = os.environ["REPROCHECK_RUN"].split("/")[-1]

@@ -504,3 +504,26 @@ def test_logs_and_the_notes_of_hydra_count_without_their_times(tmp_path: Path) -
         found[name] = contents(str(tmp_path / name))
     assert found["a.log"] == found["b.log"] != found["c.log"]
     assert found[".hydra/a.yaml"] == found[".hydra/b.yaml"] != found[".hydra/c.yaml"]
+
+
+def test_what_is_left_in_the_temporary_folder_counts_where_both_runs_have_it(tmp_path: Path) -> None:
+    """It has another name in each run, as have most files in it."""
+    world = World(tmp_path)
+    runs = []
+    for n, names in enumerate((("acc.txt", "tmp1", "same.txt"), ("acc.txt", "tmp2", "same.txt"))):
+        folder, cwd = tmp_path / f"tmp{n}", tmp_path / f"cwd{n}"
+        folder.mkdir()
+        cwd.mkdir()
+        written = WrittenFiles((str(folder),), cwd, Children(tmp_path), str(folder))
+        for name in (*names, "large", "gone"):
+            written._on_event("open", (str(folder / name), "w", os.O_WRONLY))
+            (folder / name).write_text("1" if name == "same.txt" else str(n))
+        os.truncate(folder / "large", 2**25)
+        (folder / "gone").unlink()
+        found = written.found(cwd, read_checkpoints=False)["files"]
+        assert [file["path"] for file in found] == [f"/$TMPDIR/{name}" for name in sorted(names)]
+        run = world.run(f"s0r{n}", lambda cwd: None)
+        records = (FileRecord(path=file["path"], size=file["size"], digest=file["digest"]) for file in found)
+        runs.append(cast(Evidence, SimpleNamespace(spec=run.spec, files=tuple(records), reads=(), pid=run.pid)))
+    informational, missing = compare_files(runs[0], runs[1], REQUEST)
+    assert (informational.same, informational.detail, missing) == (False, "/$TMPDIR/acc.txt differs", [])

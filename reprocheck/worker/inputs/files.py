@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from xxhash import xxh3_128
 
 from reprocheck.protocol import file_digest
+from reprocheck.protocol.names import IN_TEMPORARY
 from reprocheck.worker.bootstrap.importing import after_import
 from reprocheck.worker.fingerprint.leaves import leaves_of
 from reprocheck.worker.inputs.inputs import database_path
@@ -40,6 +41,9 @@ CLOCK_TICK = 20_000_000
 """Nanoseconds by which the times of files may lag behind the clock."""
 
 
+MOST_TEMPORARY = 100
+LARGEST_TEMPORARY = 16 * 2**20
+"""Of files in the temporary folder so many are looked at, and bytes of one."""
 _SYSTEM = ("/dev/", "/proc/", "/sys/")
 _CACHES = ("/.cache/", "/__pycache__/", "/torchinductor", "/.triton/")
 
@@ -47,11 +51,13 @@ _CACHES = ("/.cache/", "/__pycache__/", "/torchinductor", "/.triton/")
 class WrittenFiles:
     """Collects paths through Python's audit events, and through torch's own file writer, which raises none."""
 
-    def __init__(self, hidden: tuple[str, ...], cwd: Path, children: Children) -> None:
+    def __init__(self, hidden: tuple[str, ...], cwd: Path, children: Children, temporary: str = "") -> None:
+        """`temporary`: the folder for temporary files, one of those that are hidden."""
         self._folder = os.path.realpath(cwd) + os.sep
         self._children = children
         self._pid = os.getpid()
         self._hidden = tuple(os.path.realpath(folder) + os.sep for folder in hidden if folder)
+        self._temporary = os.path.realpath(temporary) + os.sep if temporary else ""
         self._paths: dict[str, None] = {}
         self._named: dict[str, None] = {}
         """What programs that the target started were given: they may have written there."""
@@ -83,14 +89,23 @@ class WrittenFiles:
         self._listening = False
         files: dict[str, dict[str, Any]] = {}
         missing = []
+        temporary = 0
         below = os.path.realpath(cwd) + os.sep
         for path in (*self._paths, *self._written_by_programs()):
             real = os.path.realpath(path)
-            if real in files or real.startswith((*self._hidden, *NO_FILES)) or "__pycache__" in real:
+            is_temporary = bool(self._temporary) and real.startswith(self._temporary)
+            is_hidden = not is_temporary and real.startswith((*self._hidden, *NO_FILES))
+            if real in files or is_hidden or "__pycache__" in real:
                 continue
             shown = real[len(below) :] if real.startswith(below) else real
+            if is_temporary:
+                shown, temporary = IN_TEMPORARY + real[len(self._temporary) :], temporary + 1
             try:
                 seen = os.stat(real)
+                if is_temporary and (
+                    temporary > MOST_TEMPORARY or seen.st_size > LARGEST_TEMPORARY or any(w in real for w in _CACHES)
+                ):
+                    continue
                 if not stat.S_ISREG(seen.st_mode) or seen.st_ctime_ns < self._started:
                     continue  # opened, and not written
                 files[real] = {
