@@ -48,7 +48,12 @@ def compare_files(a: Evidence, b: Evidence, request: Request) -> tuple[Informati
     decides = Compare.FILES in request.compare
     left, right = ({file.path: file for file in run.files} for run in (a, b))
     paths = _sorted_paths(a, b, left, right)
-    only, matched = _matched(paths.only, a, b, left, right)
+    found = [path for (_, _, kind), names in paths.left_over.items() if kind == "found" for path in names]
+    matched = _matched([*paths.only, *found], a, b, left, right)
+    done = {path for _, one, other in matched for path in (one, other)}
+    only = [path for path in paths.only if path not in done]
+    for key, names in paths.left_over.items():
+        paths.left_over[key] = [path for path in names if path not in done]
     renamed = [name for name, one, other in matched if is_same(left[one], right[other])]
     other_names = [name for name, one, other in matched if not is_same(left[one], right[other])]
     detail = ", ".join(
@@ -121,6 +126,8 @@ def _missing(paths: _Paths, a: Evidence, b: Evidence, decides: bool) -> list[Not
     """What could not be compared because the runs used one folder."""
     missing = []
     for (writer_id, reader_id, kind), names in paths.left_over.items():
+        if not names:
+            continue
         reason = f"{writer_id} wrote it and {reader_id} found it there and left it"
         if kind == "absent":
             reason = f"{writer_id} removed it and {reader_id} did not find it"
@@ -139,21 +146,19 @@ Matched = list[tuple[str, str, str]]
 
 def _matched(
     only: list[str], a: Evidence, b: Evidence, left: dict[str, FileRecord], right: dict[str, FileRecord]
-) -> tuple[list[str], Matched]:
+) -> Matched:
     """Files in one run only whose names differ in a time, a host or a process number: those that belong together."""
     groups: dict[str, tuple[list[str], list[str]]] = {}
     for path in only:
         for side, (run, files) in enumerate(((a, left), (b, right))):
             if path in files and files[path].kind not in UNTOUCHED:
                 groups.setdefault(_steady_name(path, run.pid), ([], []))[side].append(path)
-    matched = [
+    return [
         (name, one, other)
         for name, (ones, others) in sorted(groups.items())
         if len(ones) == len(others)
         for one, other in zip(ones, others, strict=True)
     ]
-    done = {path for _, one, other in matched for path in (one, other)}
-    return [path for path in only if path not in done], matched
 
 
 def _steady_name(path: str, pid: int) -> str:

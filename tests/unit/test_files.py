@@ -295,6 +295,18 @@ def test_a_file_of_the_first_run_that_the_second_looks_at_and_leaves_is_not_comp
     assert missing.reason == "s0r0 wrote it and s0r1 found it there and left it"
 
 
+def test_a_log_of_each_run_in_a_folder_that_the_second_lists_belongs_to_that_of_the_first(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    one, other = (f"events.out.tfevents.{seconds}.vm.7.0" for seconds in EPOCHS)
+    (world.cwd / "out").mkdir()
+    a = world.run("s0r0", lambda cwd: (cwd / "out" / one).write_text("1"))
+    b = world.run("s0r1", lambda cwd: (cwd / "out" / other).write_text("1"), reads=("out",))
+    informational, missing = compare_files(a, b, REQUEST)
+    assert (informational.same, missing) == (True, [])
+    c = world.run("s0r1x1", lambda cwd: (cwd / "out" / other).write_text("2"), reads=("out",))
+    assert not compare_files(a, c, REQUEST)[0].same
+
+
 def test_a_file_under_another_name_in_each_run_is_in_one_run_only(tmp_path: Path) -> None:
     world = World(tmp_path)
     a, b = (world.run(name, lambda cwd, name=name: (cwd / name).write_text("1")) for name in ("s0r0", "s0r1"))  # type: ignore[misc]
