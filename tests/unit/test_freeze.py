@@ -11,6 +11,24 @@ from reprocheck.model import Interventions, Seeding
 from reprocheck.worker.ledger.freeze import Frozen
 from tests.support.probed import result_of
 
+POOL = """\
+import concurrent.futures as cf
+import multiprocessing as mp
+import os, time, uuid
+
+SLOW = 3 if os.environ["REPROCHECK_RUN"].endswith("r1") else 0
+
+def work(index):
+    answers = [time.time(), uuid.uuid4().hex]
+    time.sleep(0.5 if index == SLOW else 0.0)
+    return answers
+
+def train():
+    with mp.get_context("fork").Pool(2) as pool:
+        one = pool.map(work, range(6), chunksize=1)
+    with cf.ProcessPoolExecutor(2, mp_context=mp.get_context("fork")) as pool:
+        return [*one, *pool.map(work, range(6))]
+"""
 SOURCES = {
     "clock": [
         "time.time()", "time.time_ns()", "time.monotonic()", "time.perf_counter_ns()", "time.process_time_ns()",
@@ -121,3 +139,10 @@ def test_places() -> None:
     assert frozen.holds("clock", "/a/b.py", 3)
     assert not frozen.holds("clock", "/a/b.py", 4)
     assert not frozen.holds("entropy", "/a/b.py", 3)
+
+
+@pytest.mark.slow
+def test_which_process_of_a_pool_takes_a_task_does_not_matter(tmp_path: Path) -> None:
+    changes = Interventions(frozen=("clock", "entropy"))
+    one, two = (result_of(tmp_path, POOL, changes, seeding=Seeding.NONE, name=name) for name in ("r0", "r1"))
+    assert one == two

@@ -50,6 +50,8 @@ class Entry:
     """The count at which it is written again."""
     saved: int = 0
     """The count that was written."""
+    before: int = 0
+    """The count when the task of a pool began that this process is at."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -51,6 +51,11 @@ class Frozen:
         """A reading of the frozen clock that began at `start` seconds."""
         return start * 10**9 + next(self._ticks) * TICK + self._slept
 
+    def restart(self) -> None:
+        """The clock begins anew."""
+        self._ticks = count(1)
+        self._slept = 0
+
     def sleep(self, seconds: float) -> None:
         """The user's code waited: its clock must see it."""
         self._slept += int(seconds * 10**9)
@@ -60,13 +65,13 @@ def constant_bytes(entry: Entry, size: int) -> bytes:
     """As random as entropy, and the same in every run: a hash of the number of the call from its line."""
     blocks = []
     for block in range(size // 64 + 1):
-        blocks.append(blake2b(f"{entry.name} {entry.count} {block}".encode()).digest())
+        blocks.append(blake2b(f"{entry.name} {entry.count - entry.before} {block}".encode()).digest())
     return b"".join(blocks)[:size]
 
 
 def constant_seed(entry: Entry, *_: Any) -> int:
     """Of an unseeded generator: the next one made by the same line gets another."""
-    return SEED + entry.count
+    return SEED + entry.count - entry.before
 
 
 def _real(place: str) -> str:

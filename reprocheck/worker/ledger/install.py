@@ -8,7 +8,7 @@ from reprocheck.model import RunSpec
 from reprocheck.worker.bootstrap import edits, overrides
 from reprocheck.worker.bootstrap.importing import before_import
 from reprocheck.worker.inputs.sites import Sites
-from reprocheck.worker.ledger import clock_calls, draw_calls, file_calls, orders, seed_calls, thread_calls
+from reprocheck.worker.ledger import clock_calls, draw_calls, file_calls, orders, seed_calls, tasks, thread_calls
 from reprocheck.worker.ledger import spawn as ledger_spawn
 from reprocheck.worker.ledger.callers import Callers
 from reprocheck.worker.ledger.freeze import Frozen
@@ -45,6 +45,8 @@ def install(spec: RunSpec, sites: Sites, steps: Callable[[], int], trouble: Call
     draw_calls.install(replacer)
     file_calls.install(replacer, spec)
     thread_calls.install(replacer)
+    if spec.interventions.frozen:
+        tasks.install(replacer)
     if ledger.writes:
         orders.install(ledger)
         edits.rewrite_with(sites.is_user_file, orders.rewritten)

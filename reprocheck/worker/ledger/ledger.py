@@ -249,6 +249,14 @@ class Ledger:
         self.in_child = True
         self._pid = os.getpid()
 
+    def begin_task(self) -> None:
+        """This process of a pool has taken a task: which one takes which is chance, and constant answers must not
+        depend on it."""
+        if self.in_child:
+            self.frozen.restart()
+            for entry in self._entries.values():
+                entry.before = entry.count
+
     def become_own(self, folder: Path, steps: Callable[[], int]) -> None:
         """This child is a rank: what it has used by now and will use is written into a folder of its own."""
         self._file, self.steps = str(folder / LEDGER_FILE), steps
