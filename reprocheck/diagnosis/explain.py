@@ -240,8 +240,7 @@ def _look(
         cwd=str(a.spec.cwd),
     )
     if attribution.kind == AttributionKind.INTRINSIC:
-        races = [hold_of(one) for one in remedies(case) if not one.hides][:MOST_RACES]
-        attribution = attributor.beside_races(races) or attribution
+        attribution = attributor.beside_races(_against_races(case)) or attribution
     if attribution.hold is not None:
         runner.hold = runner.hold + attribution.hold
 
@@ -251,6 +250,13 @@ def _look(
 
     others = tuple(round_of(other) for other in attributor.others)
     return replace(round_of(attribution), others=others), attributor.rest
+
+
+def _against_races(case: Case) -> list[Hold]:
+    """What may mend a race, the likeliest first: a pool of one worker has no order of its own."""
+    one_worker = {hit.edit for hit in case.hits if hit.pattern == "pool-workers"}
+    tried = [one for one in remedies(case) if not one.hides]
+    return [hold_of(one) for one in sorted(tried, key=lambda one: one_worker.isdisjoint(one.edits))][:MOST_RACES]
 
 
 def _each(attribution: Attribution) -> tuple[Attribution, ...]:

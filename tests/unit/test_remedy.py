@@ -10,6 +10,7 @@ from reprocheck.diagnosis.remedy import hold_of, price
 from reprocheck.model import Edit, Finding, Interventions
 from reprocheck.model.explanation import Remedy, Trial
 from reprocheck.model.kinds import Confidence, Severity
+from tests.support.cases import INTRINSIC, case, entry, hit
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,11 @@ def test_a_cause_whose_line_changes_nothing_comes_last_and_is_a_hint() -> None:
     ]
     settled = explain._settled(found, trials)
     assert [(one.cause, one.confidence) for one in settled] == [("draw", "medium"), ("both", "high"), ("pool", "low")]
+
+
+def test_a_pool_of_one_worker_is_the_likeliest_to_mend_a_race_beside_another_cause() -> None:
+    pool = entry("pool", "multiprocessing.pool.Pool", 3)
+    unordered = entry("pool", "multiprocessing.pool.Pool.imap_unordered", 10)
+    marks = hit("imap-unordered", 10, edit=True), hit("pool-workers", 3, edit=True)
+    of = case(attribution=INTRINSIC, entries=(pool, unordered), hits=marks, manifest={"threads": 1})
+    assert [[edit.line for edit in hold.edits] for hold in explain._against_races(of)] == [[3], [10]]
