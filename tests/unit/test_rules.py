@@ -12,6 +12,7 @@ from reprocheck.diagnosis.rules import diagnose, examine, pages, remedies
 from reprocheck.diagnosis.rules.registry import RULES
 from reprocheck.model import Deterministic, Edit, Seeding, Settings
 from reprocheck.model.explanation import Arm, Attribution, Case, Frame, Remedy, SeedPlace
+from reprocheck.model.kinds import OriginKind
 from tests.support.cases import FILE, INTRINSIC, LEFTOVER, ambient, at, case, differs, entry, frozen, hit, origin
 from tests.support.rule_cases import CASES, HASH, HEAP, LISTING, LOADER, UNSEEDED, seeding
 
@@ -41,6 +42,14 @@ def test_random_names_of_temporary_files_are_named_where_an_experiment_shows_it(
     one, other = (entry("seed", "torch.manual_seed", 12, value=value, generator="torch") for value in "12")
     left_open = case(attribution=INTRINSIC, entries=(names, one), other_entries=(names, other))
     assert "entropy-seed" not in causes(left_open)
+
+
+def test_no_file_is_the_reason_where_an_operation_of_equal_inputs_gave_another_output() -> None:
+    wrote = entry("write", "open", 11, value="data/a.txt"), entry("read", "open", 10, value="data/a.txt")
+    race = origin("aten::index_put_", 26)
+    assert "auto-resume" not in causes(case(attribution=INTRINSIC, origin=race, entries=wrote, other_entries=wrote))
+    taken_in = replace(race, kind=OriginKind.OUTSIDE)
+    assert "auto-resume" in causes(case(attribution=INTRINSIC, origin=taken_in, entries=wrote, other_entries=wrote))
 
 
 def test_every_rule_has_a_case_here() -> None:

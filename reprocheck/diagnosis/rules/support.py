@@ -16,6 +16,7 @@ from reprocheck.model.kinds import AttributionKind, OriginKind
 INTRINSIC = "intrinsic"
 """The source of causes that no experiment can hold constant: races, addresses, operations."""
 RACE = (INTRINSIC, "switch interval")
+_IN_AN_OPERATION = frozenset({*RACE, "heap contents"})
 CLOCK = ("clock", "start time")
 UNSEEDED = ("unseeded",)
 _FROZEN = ("clock", "entropy", "pid", "unseeded")
@@ -50,21 +51,23 @@ def support_of(case: Case, *sources: str) -> Support:
         # Where nothing differs, that seeding is needed excludes nothing else.
         other = Support.OPEN if case.divergence is None else Support.AGAINST
         return Support.SHOWN if attribution.kind in sources else other
+    if attribution.kind == AttributionKind.INTRINSIC and _is_race(case) and not set(sources) & _IN_AN_OPERATION:
+        return Support.AGAINST  # equal inputs, another output: no file, seed or clock is the reason
     open_ = [source for source in sources if not _is_excluded(attribution, source)]
     return Support.OPEN if open_ else Support.AGAINST
 
 
 def is_by_luck(case: Case) -> bool:
     """A race got equal inputs, and happened to agree in the experiment with filled memory: that shows nothing."""
-    if (
-        case.attribution is None
-        or case.origin is None
-        or case.origin.kind != OriginKind.OP
-        or case.origin.unknown_inputs
-    ):
+    if case.attribution is None or case.origin is None or not _is_race(case):
         return False
     name = case.origin.call.op.partition("::")[2].partition(".")[0]
     return case.attribution.factors == ("heap contents",) and name in RACING
+
+
+def _is_race(case: Case) -> bool:
+    """Whether an operation of equal inputs gave another result."""
+    return case.origin is not None and case.origin.kind == OriginKind.OP and not case.origin.unknown_inputs
 
 
 def _is_excluded(attribution: Attribution, source: str) -> bool:
