@@ -101,6 +101,9 @@ def explain_difference(
         done = any(trial.works for trial in trials)
         if not done:
             pair, done = _what_remains(runner, one, tried, a, b)
+        if pair is None and _has_alternatives(rounds) and not any(trial.works for trial in trials):
+            tried = try_remedies(runner, remedies(one.cases[0]), a, b, one.attribution, known=trials)
+            trials = _with(trials, tried)
     unseen = () if done else _unseen(rounds)
     if unseen:
         rounds = [*(one for one in rounds if one is rounds[0] or _is_shown(one)), *unseen]
@@ -273,8 +276,17 @@ def _try_fixes(runner: ExperimentRunner, rounds: Sequence[_Round], a: Evidence, 
     if rounds[0].attribution.kind == AttributionKind.UNCLEAR and not rounds[0].attribution.sure:
         return Tried()  # runs agree as they are: a fix would seem to work
     if len(cases) == 1:
-        return try_remedies(runner, remedies(cases[0]), a, b, cases[0].attribution)
+        first = remedies(cases[0])[: 1 if _has_alternatives(rounds) else None]
+        return try_remedies(runner, first, a, b, cases[0].attribution)
     return try_for_all(runner, [remedies(case) for case in cases], a, b)
+
+
+def _has_alternatives(rounds: Sequence[_Round]) -> bool:
+    """Whether it is asked first if there is another cause, where the likeliest fix does not work: else each further one
+    is tried in vain."""
+    one = rounds[0]
+    is_shown = one.attribution.kind == AttributionKind.AMBIENT and one.attribution.hold is not None
+    return len(rounds) == 1 and len(one.cases) == 1 and is_shown
 
 
 def _what_remains(

@@ -37,15 +37,25 @@ class Tried:
 
 
 def try_remedies(
-    runner: ExperimentRunner, remedies: Sequence[Remedy], a: Evidence, b: Evidence, attribution: Attribution | None
+    runner: ExperimentRunner,
+    remedies: Sequence[Remedy],
+    a: Evidence,
+    b: Evidence,
+    attribution: Attribution | None,
+    known: Sequence[Trial] = (),
 ) -> Tried:
-    """Each alone until one works; if none does, all together, then without what is not needed; last what hides."""
+    """Each alone until one works; if none does, all together, then without what is not needed; last what hides.
+    `known`: trials that were made of them already, and did not work."""
     is_rare = attribution is not None and attribution.kind in (AttributionKind.INTRINSIC, AttributionKind.UNCLEAR)
     runs = RARE_RUNS if is_rare else 2
     trials: list[Trial] = []
     part: Tried = Tried()
-    hiding = [remedy for remedy in remedies if remedy.hides]
+    hiding = [remedy for remedy in remedies if remedy.hides and all(one.remedies != (remedy,) for one in known)]
     for remedy in [remedy for remedy in remedies if not remedy.hides][:MOST_TRIALS]:
+        before = next((trial for trial in known if trial.remedies == (remedy,)), None)
+        if before is not None:
+            trials.append(before)
+            continue
         if runner.left < 2:
             break
         trial, rest = _try(runner, (remedy,), a, b, min(runs, runner.left))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reprocheck.diagnosis import explain
+from reprocheck.diagnosis import explain, remedy
 from reprocheck.diagnosis.experiments import held_interventions
 from reprocheck.diagnosis.remedy import hold_of, price
 from reprocheck.model import Edit, Finding, Interventions
@@ -66,3 +66,23 @@ def test_a_pool_of_one_worker_is_the_likeliest_to_mend_a_race_beside_another_cau
     marks = hit("imap-unordered", 10, edit=True), hit("pool-workers", 3, edit=True)
     of = case(attribution=INTRINSIC, entries=(pool, unordered), hits=marks, manifest={"threads": 1})
     assert [[edit.line for edit in hold.edits] for hold in explain._against_races(of)] == [[3], [10]]
+
+
+def test_trials_that_were_made_are_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the likeliest fix alone, and a look for another cause, the others are tried, and all of them together."""
+    one, other = (Remedy(text=text) for text in ("one line", "another line"))
+    hiding = Remedy(text="PYTHONHASHSEED=0", hides="the order stays unstable")
+    made: list[tuple[str, ...]] = []
+
+    def tried(_: object, remedies: tuple[Remedy, ...], *__: object) -> tuple[Trial, None]:
+        made.append(tuple(remedy.text for remedy in remedies))
+        return Trial(remedies=remedies, agreed=2 if len(remedies) > 1 else 1, runs=2), None
+
+    class Runner:
+        left = 20
+
+    monkeypatch.setattr(remedy, "_try", tried)
+    known = (Trial(remedies=(one,), agreed=1, runs=2),)
+    answer = remedy.try_remedies(Runner(), [one, other, hiding], None, None, None, known)  # type: ignore[arg-type]
+    assert made == [("another line",), ("one line", "another line")]
+    assert [trial.works for trial in answer.trials] == [False, False, True]
