@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, pairwise
 
-from reprocheck.model import Evidence, Fact, RankEvidence, Seeding
+from reprocheck.model import Evidence, Fact, RankEvidence
 from reprocheck.protocol import (
     EMPTY_DIGEST,
     FLAG_TAIL,
@@ -19,7 +19,7 @@ from reprocheck.protocol import (
 
 CALLED, STEPPED, DROPS = "replica-called", "replica-stepped", "replica-drops"
 """Facts that a rank notes of itself: where it first called, and first stepped, a copy of a model, and that this one has
-dropout, with the seed of its generator."""
+dropout: where, the seed of its generator, who gave it (`own` line, `library` or `unknown`), and those given before."""
 CALLED_ALONE = "rank-called"
 """The same as CALLED of a model that `DistributedDataParallel` does not hold."""
 DIFFER, SAME_BATCHES, SAME_MASKS = "replicas-differ", "ranks-same-batches", "ranks-same-masks"
@@ -97,13 +97,17 @@ def _end(run: Evidence) -> bytes:
 
 
 def _same_masks(first: Sequence[RankEvidence]) -> Iterator[Fact]:
-    """Where models drop out, and the generators of all ranks are equal at every step, in which something was drawn."""
-    own = first[0].evidence
-    drops = next((fact for fact in own.facts if fact.kind == DROPS), None)
-    if drops is None or not all(any(fact.kind == DROPS for fact in one.evidence.facts) for one in first):
+    """Where models drop out, and the generators of all ranks are equal at every step, in which something was drawn.
+
+    A library that seeds all ranks alike does so by design (and has an option for the other); a line of the user's that
+    does may be changed. And who had given each rank a seed of its own did not want them to be equal."""
+    drops = [fact for one in first for fact in one.evidence.facts if fact.kind == DROPS][: len(first)]
+    known = [fact for fact in drops if fact.names[2:3] in (("own",), ("library",))]
+    if len(drops) < len(first) or not known:
         return
-    if drops.names[1:2] == (str(own.spec.seed),) and own.spec.settings.seeding is not Seeding.NONE:
-        return  # it may be the seed that reprocheck gave them
+    by_library = any(fact.names[2] == "library" for fact in known)
+    if by_library and len({fact.names[3:] for fact in drops}) == 1:
+        return
     states = [_digests(one.evidence, "rng torch") for one in first]
     batches = [_digests(one.evidence, "batch") for one in first]
     steps = min(map(len, states))
@@ -111,9 +115,8 @@ def _same_masks(first: Sequence[RankEvidence]) -> Iterator[Fact]:
     if steps < LEAST_STEPS or not drawn or any(one[:steps] != states[0][:steps] for one in states):
         return
     if any(one[:1] != batches[0][:1] for one in batches[1:]):  # of equal batches something else is said
-        yield replace(
-            drops, kind=SAME_MASKS, names=(drops.names[0], *(one.name for one in first)), named=1 + len(first), step=0
-        )
+        names = (known[0].names[0], *(one.name for one in first))
+        yield replace(known[0], kind=SAME_MASKS, names=names, named=len(names), step=0)
 
 
 def _forms_of(run: Evidence) -> tuple[object, ...]:

@@ -26,12 +26,20 @@ MOST_RANKS = 4096
 MOST_STARTS = 1000
 _MOST_END = 1 << 20
 _NAME = re.compile(r"(\d{1,7})-(\d{1,4})")
-_IDENTITY = ("RANK", "LOCAL_RANK", "WORLD_SIZE")
+_LAUNCHED = ("ACCELERATE_USE_CPU", "ACCELERATE_MIXED_PRECISION", "ACCELERATE_DYNAMO_BACKEND", "ACCELERATE_DYNAMO_MODE")
+"""What `accelerate launch` sets for the program that it starts. Without several GPUs that is one process, which gets no
+rank (whatever `--num_processes` says), or one of mpirun, which gives it one."""
+_BY_MPI = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "PMIX_RANK")
+_IDENTITY = ("RANK", "LOCAL_RANK", "WORLD_SIZE", *_LAUNCHED, *_BY_MPI)
 
 
 def rank_by_launcher(environment: Mapping[str, str]) -> int | None:
     """The rank that a launcher gave to a process that is to be one; None where it is none."""
     if "WORLD_SIZE" not in environment:
+        if not all(name in environment for name in _LAUNCHED):
+            return None
+        with suppress(ValueError):
+            return int(next((environment[name] for name in _BY_MPI if name in environment), "0"))
         return None
     with suppress(ValueError):
         if "RANK" in environment:

@@ -123,7 +123,7 @@ def test_what_ranks_must_and_must_not_share(mode: str, code: str, line: str, tmp
         ("averaged later", "", "", ""),
         ("other start", "RC718", "optimizer.step()", "from the start, in `rank 0`, `rank 1`"),
         ("clean", "", "", ""),
-        ("same masks", "RC719", "net(torch.randn", "`module.1` of rank 0, rank 1"),
+        ("same masks", "RC719", "torch.manual_seed(11", "`module.1` of rank 0, rank 1"),
         ("own masks", "", "", ""),
     ],
 )

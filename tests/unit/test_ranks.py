@@ -48,6 +48,13 @@ def test_a_rank_is_what_a_launcher_says() -> None:
     assert rank_by_launcher({"RANK": "3"}) is None
     assert rank_by_launcher({"RANK": "x", "WORLD_SIZE": "4"}) is None
     assert same_identity({"RANK": "0"}, {"RANK": "0", "X": "1"})
+    names = ("USE_CPU", "MIXED_PRECISION", "DYNAMO_BACKEND", "DYNAMO_MODE")
+    alone = {f"ACCELERATE_{name}": "no" for name in names}  # `accelerate launch --cpu --num_processes 2`: one process
+    assert rank_by_launcher(alone) == 0
+    assert rank_by_launcher({**alone, "OMPI_COMM_WORLD_RANK": "1"}) == 1
+    assert rank_by_launcher({"ACCELERATE_USE_CPU": "yes", "ACCELERATE_MIXED_PRECISION": "no"}) is None
+    assert not same_identity({}, alone)
+    assert same_identity(alone, alone)  # the whole run is such a process
     assert not same_identity({"RANK": "0"}, {"RANK": "1"})
 
 
@@ -280,14 +287,22 @@ def test_averaged_gradients_on_different_weights(tmp_path: Path) -> None:
 
 
 def test_equal_masks(tmp_path: Path) -> None:
-    def said(name: str, seed: str, **words: str) -> list[tuple[str, tuple[str, ...], int]]:
-        facts = {"replica-called": (), "replica-stepped": (), "replica-drops": ("drop", seed)}
-        one = {"batch": "other", "forward": "other", "loss": "other", **words}
-        return replicas(tmp_path / name, rank0={"facts": facts}, rank1={"facts": facts, "words": one})
+    def said(
+        name: str, *seeded: str, one: tuple[str, ...] = (), **words: str
+    ) -> list[tuple[str, tuple[str, ...], int]]:
+        facts = {"replica-called": (), "replica-stepped": (), "replica-drops": ("drop", "42", *seeded)}
+        theirs = {**facts, "replica-drops": ("drop", "42", *(one or seeded))}
+        other = {"batch": "other", "forward": "other", "loss": "other", **words}
+        return replicas(tmp_path / name, rank0={"facts": facts}, rank1={"facts": theirs, "words": other})
 
-    assert said("masks", "42") == [("ranks-same-masks", ("drop", "rank 0", "rank 1"), 0)]
-    assert said("ours", "0") == []  # it may be the seed that we gave
-    assert said("own generators", "42", **{"rng torch": "other"}) == []
+    same = [("ranks-same-masks", ("drop", "rank 0", "rank 1"), 0)]
+    assert said("masks", "own") == same
+    assert said("ours", "unknown") == []  # it may be the seed that we gave
+    assert said("rank 0 is the run", "unknown", one=("own",)) == same
+    assert said("by design", "library") == []  # accelerate's set_seed
+    assert said("the same before", "library", "earlier 7") == []
+    assert said("given up", "library", "earlier 7", one=("library", "earlier 8")) == same
+    assert said("own generators", "own", **{"rng torch": "other"}) == []
 
 
 def test_each_rank_has_a_hash_seed_of_its_own() -> None:

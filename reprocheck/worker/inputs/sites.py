@@ -69,6 +69,13 @@ class Sites:
             self._keys.append(tuple((known[code][0], lasti) for code, lasti in places))
         return number
 
+    def at(self, code: CodeType, lasti: int) -> int:
+        """The site of an instruction that was at work before."""
+        key = ((code, lasti),)
+        if key not in self._keys:
+            self._keys.append(key)
+        return self._keys.index(key)
+
     def is_user_file(self, name: str) -> bool:
         """Whether a file holds the user's code."""
         if name.startswith("<"):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from reprocheck.worker.bootstrap.importing import after_import
+from reprocheck.worker.bootstrap.torchscript import register_with_torchscript
 from reprocheck.worker.ledger.entries import Entry, Source
 from reprocheck.worker.ledger.ledger import Ledger
 
@@ -94,7 +95,7 @@ class Replacer:
         else:
             wrapper.__module__, wrapper.__name__, wrapper.__qualname__ = owner.__name__, name, name
         wrapper._torchdynamo_inline = original
-        _register_with_torchscript(original, wrapper)
+        register_with_torchscript(original, wrapper)
         for functions in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks):
             if original in functions:
                 functions.add(wrapper)
@@ -122,16 +123,6 @@ class Replacer:
         for owner, name, original, wrapper in self._replaced:
             if _module_name(owner) in modules and getattr(owner, name, None) is wrapper:
                 setattr(owner, name, original)
-
-
-def _register_with_torchscript(original: Any, wrapper: Any) -> None:
-    """torch.jit.script knows functions of torch by what they are."""
-    known: Any = sys.modules.get("torch.jit._builtins")
-    if known is not None:
-        with contextlib.suppress(AttributeError):  # a PyTorch that keeps them otherwise
-            operator = known._find_builtin(original)
-            if operator is not None:
-                known._register_builtin(wrapper, operator)
 
 
 def set_attribute(owner: Any, name: str, value: Any) -> None:

@@ -21,6 +21,7 @@ from reprocheck.worker.fingerprint.unobserved import Unobserved, quietly
 from reprocheck.worker.inputs.sites import Sites
 from reprocheck.worker.observe.listening import Listener
 from reprocheck.worker.observe.top_models import TopModel, TopModels
+from reprocheck.worker.ranks.seeders import seeds_given
 from reprocheck.worker.recorder import Recorder
 
 SAMPLES = 3
@@ -129,7 +130,8 @@ class LoopChecks(Listener):
             self._add("replica-called" if kind == DATA_PARALLEL else "rank-called", [root.label])
             dropping = next((name for name, part in _changing(module) if part.training and not _is_norm(part)), None)
             if dropping is not None:
-                self._add("replica-drops", [dropping, str(torch.initial_seed())])
+                site, names = self._who_seeded()
+                self._add_at("replica-drops", site or self._sites.here(), [dropping, *names])
         mode = module.training
         if mode and model.unused and not model.unused[-1][1] and model.trained:
             self._add_at("graph-in-evaluation", model.unused[-1][0], [root.label])
@@ -292,6 +294,19 @@ class LoopChecks(Listener):
             return
         if self._recorder.is_open:
             self._add("scheduler-before-optimizer", [type(scheduler).__name__])
+
+    def _who_seeded(self) -> tuple[int, list[str]]:
+        """The line of the user's that seeded PyTorch's generator last; the seed, `own` where the line did it itself or
+        `library` where what it called did, and every other seed that the user's own lines gave before."""
+        seed = torch.initial_seed()
+        given = seeds_given()
+        own = [one.seed for one in given if self._sites.is_user_file(one.callers[0][0].co_filename)]
+        earlier = [f"earlier {one}" for one in own if one != seed]
+        if not given or given[-1].seed != seed:
+            return 0, [str(seed), "unknown", *earlier]
+        callers = [one for one in given[-1].callers if self._sites.is_user_file(one[0].co_filename)]
+        by = "own" if callers[:1] == list(given[-1].callers[:1]) else "library"
+        return self._sites.at(*callers[0]) if callers else 0, [str(seed), by, *earlier]
 
     def _hold(self, optimizer: torch.optim.Optimizer) -> None:
         self._held.update((id(p), TensorRef(p)) for p in _held(optimizer) if not self._is_held(p))

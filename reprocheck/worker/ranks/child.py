@@ -2,7 +2,8 @@
 
 A process that multiprocessing started says so in the folder of the run, and again when it trains; what it gives back is
 seen where the run uses it. Whatever started it, a process is a rank when a launcher made it one (torchrun), or once it
-has joined a process group. An elastic agent, a worker of a DataLoader and a child of a rank are none.
+has joined a process group. So is the one process that `accelerate launch` starts. An elastic agent, a worker of a
+DataLoader and a child of a rank are none.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from reprocheck.worker.bootstrap import compiler_stub
 from reprocheck.worker.bootstrap.importing import after_import, before_import
 from reprocheck.worker.ranks.groups import GROUPS, watch_groups
 from reprocheck.worker.ranks.hash_seeds import watch_agent
+from reprocheck.worker.ranks.seeders import watch_seeds
 
 _STARTED = ("--multiprocessing-fork", "multiprocessing.forkserver", "loky.backend")
 """What stands in the command lines of what multiprocessing and its like start."""
@@ -38,6 +40,7 @@ def enter() -> None:
 
     before_import(LAUNCHER, give_port)
     watch_agent(folder)
+    after_import("torch", watch_seeds)
     after_import(GROUPS, functools.partial(watch_groups, folder))
 
 

@@ -12,13 +12,16 @@ PAGE = Page(
     title="all ranks draw the same dropout masks",
     severity=NOTE,
     checks="Every rank trains a copy of one model with dropout on batches of its own, and PyTorch's generator has the "
-    "same state on all of them at every step, in each of which something was drawn.",
-    why="The target gives all ranks one seed, so that unit 7 is dropped on all of them at once: masks are less various "
+    "same state on all of them at every step, in each of which something was drawn. A line of the target's own code "
+    "gave all of them that seed; or its lines gave each rank another seed, and a library then gave all of them one.",
+    why="With one seed on all ranks unit 7 is dropped on all of them at once: masks are less various "
     "than the size of the batch suggests, and the averaged gradient is noisier.",
     example="torch.manual_seed(42)  # on every rank, and never again",
     fix="seed with `seed + rank` once the model is made (accelerate: `set_seed(42, device_specific=True)`)",
-    limits="Seen with the seed of the target itself, at three steps or more. Tensor parallel ranks must draw equal "
-    "masks for what they do not share: such models are left out.",
+    limits="Seen at three steps or more, where `torch.manual_seed` is called in the rank itself. A library that seeds "
+    "all ranks alike does so by design, and is not reported: `accelerate.utils.set_seed(42)`, `transformers.set_seed`, "
+    "`lightning.seed_everything`. Tensor parallel ranks must draw equal masks for what they do not share: such models "
+    "are left out.",
 )
 
 

@@ -1,7 +1,8 @@
 """The way into every Python that a run starts: its folder comes first on PYTHONPATH, for the children of a run alone.
 
 It takes itself off the path, waits until the process imports torch, and then hands over to `reprocheck.worker.ranks`. A
-process that a launcher made a rank is one from its start. The `sitecustomize` that this one hides runs as ever.
+process that a launcher made a rank, or started alone, is one from its start. The `sitecustomize` that this one hides
+runs as ever.
 """
 
 import os
@@ -47,6 +48,17 @@ def _is_of_run() -> bool:
     return "REPROCHECK_RUN_FOLDER" in os.environ and not any(word == worker or "_inductor" in word for word in words)
 
 
+def _is_launched() -> bool:
+    """A program that a launcher started: torchrun and its like, or `accelerate launch`, which may give it no rank."""
+    words = getattr(sys, "orig_argv", [])[1:]
+    if "--multiprocessing-fork" in words:
+        return False
+    while words and words[0].startswith("-") and words[0] not in ("-c", "-m"):
+        words = words[2 if words[0] in ("-W", "-X") else 1 :]
+    helps = words[:1] == ["-c"]  # multiprocessing starts such for itself, with the environment of its process
+    return "WORLD_SIZE" in os.environ or ("ACCELERATE_DYNAMO_BACKEND" in os.environ and not helps)
+
+
 def _chain() -> None:
     """Run the one that is hidden."""
     own = sys.modules.pop("sitecustomize", None)
@@ -62,7 +74,7 @@ def _chain() -> None:
 
 sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != _OWN]
 if _is_of_run():
-    if "WORLD_SIZE" in os.environ and "--multiprocessing-fork" not in getattr(sys, "orig_argv", []):
+    if _is_launched():
         _enter()
     else:
         sys.meta_path.insert(0, _AtTorch)
