@@ -10,7 +10,7 @@ from reprocheck.diagnosis.agree import first_difference, has_step, limit_of
 from reprocheck.diagnosis.experiments import ExperimentRunner, why_failed
 from reprocheck.diagnosis.ledger_file import load_entries
 from reprocheck.diagnosis.leftovers import reads_what_was_written
-from reprocheck.diagnosis.localization.communication import find_spread
+from reprocheck.diagnosis.localization.communication import find_spread, folders_of_ranks, run_of
 from reprocheck.diagnosis.localization.localize import locate
 from reprocheck.diagnosis.localization.watch import TraceWatch
 from reprocheck.evidence.run import EvidenceUnreadable, Ran
@@ -18,7 +18,6 @@ from reprocheck.model import Divergence, Evidence, Instruments, NotCompared, Out
 from reprocheck.model.explanation import LedgerEntry, Origin, Spread
 from reprocheck.model.kinds import SourceKind, Stage
 from reprocheck.protocol import TRACE_FILE, count_steps
-from reprocheck.protocol.rank_folders import folder_of_rank
 
 MOST_PAIRS = 3
 """Traced pairs at most: a race may not come back at once."""
@@ -179,24 +178,27 @@ def _is_stopped(run: Ran) -> bool:
 
 
 def _spread(rank: int | None, first: Ran, second: Ran) -> Spread | None:
-    """Between the ranks of both runs, and the one of them to look at: that which differs first in its own compute."""
-    if rank is None:
-        return None
+    """Between the ranks of both runs, and the one of them to look at: that which differs first in its own compute.
+    `rank`: None is the process of the run, which may be one of them."""
+    one, other = (run_of(run.spec.directory) for run in (first, second))
     try:
-        found = find_spread(*(run.spec.directory.parent.parent for run in (first, second)))
+        found = find_spread(one, other)
     except EvidenceUnreadable:
         return None
     if found is None:
         return None
+    if rank is None:
+        rank = next((number for number, folder in folders_of_ranks(one).items() if folder == one), None)
     own = found.gave if len(found.gave) < len(found.ranks) else ()
     return replace(found, origin_in=rank if rank in own or not own else own[0])
 
 
 def _folder(run: Ran, spread: Spread | None) -> Path:
     """Of the rank to look at."""
+    folder = run.spec.directory
     if spread is None or spread.origin_in is None:
-        return run.spec.directory
-    return folder_of_rank(run.spec.directory.parent.parent, spread.origin_in)
+        return folder
+    return folders_of_ranks(run_of(folder)).get(spread.origin_in, folder)
 
 
 def _origin(

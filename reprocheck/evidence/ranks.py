@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reprocheck.errors import NoVerdictError
-from reprocheck.evidence.replicas import facts_between
+from reprocheck.evidence.replicas import CALLED, CALLED_ALONE, facts_between
 from reprocheck.model import Evidence, FileRecord, NotCompared, Outcome, RankEvidence, Status
 from reprocheck.protocol import STEPS_FILE, reading
 from reprocheck.protocol.rank_folders import RANK_RECORD, RANKS_FOLDER, is_closed, rank_folders
@@ -48,6 +48,22 @@ def load_ranks(
         if not closed:
             missing.append(_left_open(one.name))
     return tuple(found), tuple(missing)
+
+
+def outcomes_of_ranks(outcome: Outcome) -> dict[int, Outcome]:
+    """By rank, the first process of each that closed its evidence: as if it were a run of a script."""
+    closed = ((rank, at) for rank, start, at in rank_folders(outcome.spec.directory) if not start and is_closed(at))
+    return {rank: _outcome_of(outcome, folder, True) for rank, folder in closed}
+
+
+def rank_of_run(run: Evidence, ranks: Iterable[RankEvidence]) -> int | None:
+    """Which rank the process of the run itself is, where it trains a model in their group (Lightning): the one that is
+    missing."""
+    own = {(one.rank, one.world_size) for one in ranks if not one.start}
+    worlds = {world for _, world in own}
+    missing = set(range(len(own) + 1)) - {rank for rank, _ in own}
+    joined = any(fact.kind in (CALLED, CALLED_ALONE) for fact in run.facts)
+    return missing.pop() if joined and worlds == {len(own) + 1} and len(missing) == 1 else None
 
 
 def _left_open(name: str) -> NotCompared:
@@ -92,6 +108,8 @@ def with_ranks(run: Evidence, ranks: tuple[RankEvidence, ...], missing: Sequence
     if not ranks and not missing:
         return run
     own = [one.evidence for one in ranks]
+    number = rank_of_run(run, ranks)
+    group = ranks if number is None else (_as_rank(run, number, ranks[0]), *ranks)
     facts = {(fact.kind, fact.location): fact for one in reversed((run, *own)) for fact in one.facts}
     return replace(
         run,
@@ -99,9 +117,14 @@ def with_ranks(run: Evidence, ranks: tuple[RankEvidence, ...], missing: Sequence
         sources=_union(one.sources for one in (run, *own)),
         reads=_union(one.reads for one in (run, *own)),
         files=(*run.files, *_files_elsewhere(run, own)),
-        facts=(*facts.values(), *facts_between(ranks)),
+        facts=(*facts.values(), *facts_between(sorted(group, key=lambda one: one.rank))),
         unobserved=(*run.unobserved, *missing),
     )
+
+
+def _as_rank(run: Evidence, rank: int, other: RankEvidence) -> RankEvidence:
+    """The process of the run, beside another rank of its group."""
+    return replace(other, rank=rank, start=0, local_rank=rank, left_open=False, from_start=True, evidence=run)
 
 
 def _files_elsewhere(run: Evidence, ranks: Iterable[Evidence]) -> Iterable[FileRecord]:

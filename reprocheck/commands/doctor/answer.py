@@ -12,6 +12,7 @@ from reprocheck.commands.doctor.read import read_doctor_report, with_top_models
 from reprocheck.commands.doctor.seeds import generators_of
 from reprocheck.commands.params.findings import find
 from reprocheck.commands.params.model import ERROR, NOTE, WARNING
+from reprocheck.commands.params.ranks import compared
 from reprocheck.commands.params.read import read_start
 from reprocheck.commands.params.rows import rows_of
 from reprocheck.commands.params.to_findings import to_findings
@@ -23,11 +24,14 @@ from reprocheck.engine.plan import HEAP_BYTES
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.session import session
 from reprocheck.errors import ExitCode, UsageError
+from reprocheck.evidence.ranks import outcomes_of_ranks
 from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
-from reprocheck.model import AmbientMode, Evidence, Instruments, Outcome, Request, Seeding, Status
+from reprocheck.model import AmbientMode, Evidence, Instruments, NotCompared, Outcome, Request, Seeding, Status, as_rank
 from reprocheck.model.explanation import Attribution, Case, LedgerEntry
 from reprocheck.model.kinds import AttributionKind, Severity, SourceKind
 from reprocheck.protocol import count_steps
+from reprocheck.protocol.rank_folders import RANKS_FOLDER
+from reprocheck.report.sections.ranks import named
 from reprocheck.report.wording import count, ending_of
 
 DOCTOR = "doctor"
@@ -61,6 +65,7 @@ def _answer(request: Request, outcome: Outcome) -> DoctorReport:
         return _failed(request, outcome)
     try:
         evidence = load_evidence(outcome)
+        outcome, evidence, notes = _of_the_training(outcome, evidence)
         begun, _ = read_start(outcome)
         layers, memory = read_doctor_report(outcome)
     except EvidenceUnreadable as error:
@@ -68,7 +73,7 @@ def _answer(request: Request, outcome: Outcome) -> DoctorReport:
     entries = load_entries(outcome.spec.directory)
     rows = rows_of([begun])
     layers = with_top_models(layers, {row.tensor.root: None for row in rows})
-    trained_elsewhere = any(item.kind and item.is_result for item in evidence.elsewhere)
+    trained_elsewhere = any(item.kind and item.is_result for item in _not_looked_at(evidence))
     if not count_steps(evidence.steps) and (trained_elsewhere or not (rows or layers.activations)):
         return _nothing_seen(request, evidence, has_model=bool(rows))
     wrong = to_findings(
@@ -96,13 +101,40 @@ def _answer(request: Request, outcome: Outcome) -> DoctorReport:
         generators=generators_of(entries),
         memory=memory,
         steps=count_steps(evidence.steps),
-        notes=(*evidence.notes, *(f"not looked at: {item.what}: {item.reason}" for item in evidence.elsewhere)),
+        notes=(
+            *evidence.notes,
+            *notes,
+            *(f"not looked at: {item.what}: {item.reason}" for item in _not_looked_at(evidence)),
+        ),
     )
+
+
+def _of_the_training(outcome: Outcome, run: Evidence) -> tuple[Outcome, Evidence, tuple[str, ...]]:
+    """The run itself; where only its ranks took steps, the lowest of them, and what is to be said of the others.
+    Raises EvidenceUnreadable."""
+    ranks = outcomes_of_ranks(outcome)
+    stepped = [one.rank for one in run.ranks if one.rank in ranks and not one.start and count_steps(one.evidence.steps)]
+    if count_steps(run.steps) or not stepped:
+        return outcome, run, ()
+    rank = min(stepped)
+    starts = {one: read_start(ranks[one])[0] for one in stepped}
+    others = [one for one in stepped if one != rank]
+    notes = list(compared({one: start for one, start in starts.items() if start.tensors}))
+    if others:
+        text = f"layers, seeds and memory are those of rank {rank}; of {named(others)} the training loop alone"
+        notes.insert(0, text)
+    own = as_rank(run, rank)
+    return ranks[rank], replace(own, unobserved=(*own.unobserved, *run.unobserved)), tuple(notes)
+
+
+def _not_looked_at(evidence: Evidence) -> tuple[NotCompared, ...]:
+    """A rank that was not followed is said by `_of_the_training`."""
+    return evidence.unobserved if evidence.spec.directory.parent.name == RANKS_FOLDER else evidence.elsewhere
 
 
 def _nothing_seen(request: Request, evidence: Evidence, *, has_model: bool) -> DoctorReport:
     """Without a model and a step there is nothing that could be healthy, nor where other processes took the steps."""
-    elsewhere = [item for item in evidence.elsewhere if item.is_result]
+    elsewhere = [item for item in _not_looked_at(evidence) if item.is_result]
     why = "no optimizer step was seen" if has_model else "no model and no optimizer step was seen"
     if elsewhere:
         why += "; not looked at: " + "; ".join(f"{item.what} ({item.reason})" for item in elsewhere)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reprocheck.commands.params.findings import find
 from reprocheck.commands.params.model import ERROR, Params, Row, Start
-from reprocheck.commands.params.read import read_start
+from reprocheck.commands.params.ranks import read_starts
 from reprocheck.commands.params.rows import rows_of
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import Progress
@@ -43,17 +43,15 @@ def _answer(request: Request, outcomes: Sequence[Outcome]) -> Params:
         if outcome.status is not Status.COMPLETED:
             return _nothing(request, f"the run with seed {outcome.spec.seed} {ending_of(outcome)}", outcome.stderr_tail)
         try:
-            start, read_notes = read_start(outcome)
+            start, read_notes = read_starts(outcome)
         except EvidenceUnreadable as error:
             return _nothing(request, error.message)
         starts.append(start)
         notes |= dict.fromkeys(read_notes)
     rows = rows_of(starts)
     if not rows:
-        why = (
-            "no parameter was seen: no model was called here, and no optimizer made a step (processes that the target "
-        )
-        why += "starts are not looked into)"
+        why = "no parameter was seen: no model was called here, and no optimizer made a step (of processes that the "
+        why += "target starts, ranks alone are looked into)"
         return replace(_nothing(request, why), notes=tuple(notes))
     remarks = find(rows, request.seeds)
     errors = sum(remark.severity == ERROR for remark in remarks)

@@ -79,7 +79,9 @@ def _row(row: Row, seeds: Sequence[int]) -> tuple[Text, ...]:
         others = [row.digests.get(seed) for seed in seeds[2:]]
         same = sum(bool(own) and own == first for own in others)
         digests.append("same" if same == len(others) else "differ" if not same else f"{same} same")
-    shape = "x".join(str(size) for size in tensor.shape) or "scalar"
+    shape = _shape(tensor.shape)
+    if tensor.placements:
+        shape += f" {clip(tensor.placements)}: {_shape(tensor.local_shape)} here"
     figures = [_number(figure) for figure in (tensor.mean, tensor.std, tensor.low, tensor.high)]
     description, confidence = _initialiser(row)
     return (
@@ -92,6 +94,10 @@ def _row(row: Row, seeds: Sequence[int]) -> tuple[Text, ...]:
         description,
         confidence,
     )
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes)) or "scalar"
 
 
 def _initialiser(row: Row) -> tuple[str, str]:
@@ -120,9 +126,11 @@ def _recognised(row: Row) -> tuple[str, str]:
 def _legend(answer: Params) -> list[str]:
     if not answer.rows:
         return []
+    sharded = any(row.tensor.placements for row in answer.rows)
     return [
         "initializer: what draws such values, and how sure that is; = joins what is one distribution",
         "mean, std, min, max: of the first seed that has the tensor",
+        *(["sharded tensors: the shape is that of the whole, all else is of the part that this rank holds"] * sharded),
     ]
 
 

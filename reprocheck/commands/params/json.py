@@ -65,6 +65,8 @@ def plain_row(row: Row) -> dict[str, Any]:
         "initialiser": None if tensor.answer is None else _answer(tensor.answer),
         "loaded": tensor.loaded,
         "not_read": tensor.reason or None,
+        "placements": tensor.placements or None,
+        "local_shape": tensor.local_shape if tensor.placements else None,
     }
 
 

@@ -49,6 +49,10 @@ class Tensor:
     """load_state_dict gave it its values."""
     reason: str = ""
     """Why its values are not known."""
+    placements: str = ""
+    """How a sharded tensor (DTensor) is laid out over ranks; `shape` is that of the whole."""
+    local_shape: tuple[int, ...] = ()
+    """Of the part that this rank holds, from which all figures are."""
 
     @property
     def count(self) -> int:

@@ -54,6 +54,8 @@ def _tensor(root: str, plain: Mapping[str, Any]) -> Tensor:
         copied=bool(plain.get("copied", False)),
         loaded=bool(plain.get("loaded", False)),
         reason=str(plain.get("reason", "")),
+        placements=str(plain.get("placements", "")),
+        local_shape=tuple(int(size) for size in plain.get("local_shape", ())),
     )
 
 

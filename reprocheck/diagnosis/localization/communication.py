@@ -12,7 +12,8 @@ from pathlib import Path
 
 from reprocheck.evidence.collectives_file import Collective, load_collectives
 from reprocheck.model.explanation import Spread
-from reprocheck.protocol.rank_folders import rank_folders
+from reprocheck.protocol.collective_format import COLLECTIVES_FILE
+from reprocheck.protocol.rank_folders import RANKS_FOLDER, rank_folders
 
 Pair = tuple[Collective, Collective]
 
@@ -38,7 +39,21 @@ def find_spread(a: Path, b: Path) -> Spread | None:
 
 
 def _of_ranks(run: Path) -> dict[int, tuple[Collective, ...]]:
-    return {rank: load_collectives(folder) for rank, start, folder in rank_folders(run) if not start}
+    return {rank: load_collectives(folder) for rank, folder in folders_of_ranks(run).items()}
+
+
+def folders_of_ranks(run: Path) -> dict[int, Path]:
+    """By rank, the first process of each. That of the run may be one itself (Lightning): the one that is missing."""
+    found = {rank: folder for rank, start, folder in rank_folders(run) if not start}
+    missing = set(range(len(found) + 1)) - found.keys()
+    if found and len(missing) == 1 and (run / COLLECTIVES_FILE).exists():
+        found[missing.pop()] = run
+    return found
+
+
+def run_of(folder: Path) -> Path:
+    """The folder of the run that a rank, or the run itself, has its evidence in."""
+    return folder.parent.parent if folder.parent.name == RANKS_FOLDER else folder
 
 
 def _paired(a: Sequence[Collective], b: Sequence[Collective]) -> list[Pair]:
