@@ -131,6 +131,10 @@ class Interventions:
     """torch.set_float32_matmul_precision."""
     optimizer: str | None = None
     """Every optimizer that offers it gets this implementation: loop, foreach or fused."""
+    bucket_cap_mb: float | None = None
+    """Of every DistributedDataParallel, as the next two."""
+    gradient_as_bucket_view: bool | None = None
+    static_graph: bool | None = None
     umask: int | None = None
     """Permissions that new files do not get."""
     calls: int = 1

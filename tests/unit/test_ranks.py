@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from reprocheck.compare.runs import compare
 from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
 from reprocheck.model import Divergence, Evidence, Request, Target, TargetKind, as_rank
 from reprocheck.model.kinds import Stage
-from reprocheck.protocol import EVIDENCE_FILE, STEPS_FILE
+from reprocheck.protocol import EVIDENCE_FILE, SPEC_FILE, STEPS_FILE, encode_spec
 from reprocheck.protocol.child_marks import CHILDREN_FILE, MAPPED, TRAINED, mark
 from reprocheck.protocol.rank_folders import (
     all_stopped,
@@ -309,3 +311,32 @@ def test_each_rank_has_a_hash_seed_of_its_own() -> None:
     found = with_own_seeds({0: {"RANK": "2", "A": "b"}, 1: {"RANK": "3"}, 2: {}}, 2**32 - 7919)
     assert [env["PYTHONHASHSEED"] for env in found.values()] == ["7919", str(2 * 7919), "7919"]
     assert found[0]["A"] == "b"
+
+
+def test_a_spawned_process_has_a_hash_seed_of_its_own(tmp_path: Path) -> None:
+    outcome = make_run(tmp_path / "run")
+    ambient = replace(outcome.spec.ambient, hash_seed=7)
+    (tmp_path / "run" / SPEC_FILE).write_text(encode_spec(replace(outcome.spec, ambient=ambient)))
+    (tmp_path / "t.py").write_text(
+        "import multiprocessing as mp, os, sys\n"
+        "from pathlib import Path\n"
+        "from reprocheck.worker.ranks.hash_seeds import watch_starts\n\n"
+        "def say(queue):\n"
+        "    queue.put(os.environ['PYTHONHASHSEED'])\n\n"
+        "if __name__ == '__main__':\n"
+        "    watch_starts(Path('run'))\n"
+        "    context = mp.get_context('spawn')\n"
+        "    queue = context.Queue()\n"
+        "    for _ in range(2):\n"
+        "        child = context.Process(target=say, args=(queue,))\n"
+        "        child.start()\n"
+        "        child.join()\n"
+        "        print(queue.get())\n"
+        "    print(os.environ['PYTHONHASHSEED'])\n"
+    )
+    for seed, known in (("7", ["7", "7926", "7"]), ("5", ["5", "5", "5"])):  # the second one is the user's own
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        ran = subprocess.run(
+            [sys.executable, "t.py"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300
+        )
+        assert ran.stdout.split() == known, ran.stderr

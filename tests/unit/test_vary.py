@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from reprocheck.cli.app import app
+from reprocheck.commands.vary.experiment import in_force
 from reprocheck.commands.vary.flags import flags_of
 from reprocheck.commands.vary.model import Change, Facts, InForce
 from reprocheck.commands.vary.narrow import smallest_sets
 from reprocheck.commands.vary.runs import merge
 from reprocheck.commands.vary.variations import VARIATIONS, choose
+from reprocheck.commands.vary.variations.ranks import with_ranks
 from reprocheck.errors import UsageError
+from reprocheck.evidence.run import load_evidence
 from reprocheck.model import Request, Target, TargetKind
+from reprocheck.protocol import count_steps
+from reprocheck.protocol.seal import seal
 from reprocheck.worker.bootstrap.machine import numpy_features
+from tests.support.evidence import make_run
+from tests.support.ranks import make_rank
 
 
 class Asked:
@@ -134,3 +143,35 @@ def test_flags_of_a_function_are_read_from_its_source(tmp_path) -> None:
     assert flags_of(target) == (("compile", False), ("use", True))
     path.write_text("def train(:\n")
     assert flags_of(target) == ()
+
+
+def test_another_number_of_ranks_stands_in_the_words_of_the_launcher() -> None:
+    run = "torch.distributed.run"
+    assert with_ranks(run, ("--standalone", "--nproc_per_node", "2", "t.py", "--nproc_per_node", "8"), 1) == (
+        *("--standalone", "--nproc_per_node", "1", "t.py", "--nproc_per_node", "8"),
+    )
+    assert with_ranks(run, ("--nproc-per-node=2", "-m", "t"), 4) == ("--nproc-per-node=4", "-m", "t")
+    assert with_ranks("accelerate.commands.launch", ("--multi_gpu", "--num_processes", "2", "t.py"), 1) == (
+        *("--multi_gpu", "--num_processes", "1", "t.py"),
+    )
+    assert with_ranks(run, ("t.py", "--nproc_per_node", "8"), 1) is None  # a word of the script
+    assert with_ranks(None, ("--nproc_per_node", "8"), 1) is None
+
+
+def test_what_is_in_force_where_ranks_train_is_what_they_say(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    outcome = make_run(folder)
+    for rank in (0, 1):
+        make_rank(folder, rank)
+    run = load_evidence(replace(outcome, digests=seal(folder)))
+    assert in_force(run).ranks == 2 + bool(count_steps(run.steps))
+    applied = {"applied": ["ddp"]}
+    ranks = tuple(replace(one, evidence=replace(one.evidence, settings_at_end=applied)) for one in run.ranks)
+    only = replace(run, steps=b"", ranks=ranks)
+    seen = in_force(only)
+    assert (seen.ranks, seen.settings["applied"]) == (2, ["ddp"])
+    by_name = {one.name: one for one in VARIATIONS}
+    assert by_name["ddp-bucket-view"].not_in_force(seen) == ""
+    assert by_name["ranks-2"].not_in_force(seen) == ""
+    assert by_name["ranks-1"].not_in_force(seen) == "there were 2 ranks"
+    assert by_name["ddp-bucket-view"].not_in_force(InForce(manifest={}, settings={})) != ""

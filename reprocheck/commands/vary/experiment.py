@@ -15,8 +15,10 @@ from reprocheck.compare.verdict import metrics_of
 from reprocheck.diagnosis.localization.localize import locate
 from reprocheck.diagnosis.replay import window_of
 from reprocheck.evidence.run import EvidenceUnreadable, Ran
-from reprocheck.model import Comparison, Divergence, Evidence, NotCompared, Outcome, Request, TraceWindow
+from reprocheck.model import Comparison, Divergence, Evidence, NotCompared, Outcome, Request, TraceWindow, as_rank
 from reprocheck.model.explanation import Origin
+from reprocheck.protocol import count_steps
+from reprocheck.protocol.rank_folders import folder_of_rank
 
 NO_RUN = "it gave no evidence"
 
@@ -50,13 +52,15 @@ class Experiment:
         self.spread = self._make_spread()
         again = self._check_control()  # the last to work in the folder before `same-folder`
         self.seconds = min(self.control.seconds, again.seconds)
+        seen = in_force(self.control)
         self.facts = Facts(
             request=request,
-            manifest=self.control.manifest,
-            settings=self.control.settings_at_end,
+            manifest=seen.manifest,
+            settings=seen.settings,
             is_copied=runs.is_copied,
             flags=flags_of(request.target),
-            calls=frozenset(self.control.settings_at_end.get("applied", ())),
+            calls=frozenset(seen.settings.get("applied", ())),
+            ranks=seen.ranks,
         )
 
     def _check_control(self) -> Evidence:
@@ -157,7 +161,7 @@ class Experiment:
         )
         if isinstance(ran, Outcome):
             return replace(row, status=Status.FAILED, reason=_ended(ran)), ran
-        seen = InForce(manifest=ran.manifest, settings=ran.settings_at_end)
+        seen = in_force(ran)
         missing = [reason for one in variations if (reason := one.not_in_force(seen))]
         comparison = compare(self.control, ran, self._request)
         row = replace(row, memory=peak(ran), not_compared=_new(comparison, self.control))
@@ -178,13 +182,15 @@ class Experiment:
 
     def _located(self, divergence: Divergence, a: Evidence, b: Evidence, *changes: Change) -> Divergence:
         twice = any(change.again or dict(change.overrides).get("calls", 1) != 1 for change in changes)
+        rank = divergence.rank
+        a, b = as_rank(a, rank), as_rank(b, rank)
         if not self._explain or twice or not a.manifest.get("torch"):  # a trace would be of another run, or of none
             return divergence
         window = window_of(divergence, a, b)
         if window not in self._traced:
             self._traced[window] = self._runs.run(f"control-traced-{len(self._traced) + 1}", trace=window)
         other = self._runs.run(f"{b.spec.id}-traced", changes, trace=window)
-        origin = _origin(self._traced[window], other)
+        origin = _origin(self._traced[window], other, rank)
         if origin is None:
             return divergence
         frames = origin.call.frames
@@ -192,11 +198,19 @@ class Experiment:
         return replace(divergence, op=origin.call.op, location=place)
 
 
-def _origin(a: Ran, b: Ran) -> Origin | None:
+def in_force(run: Evidence) -> InForce:
+    """What a run says of itself at its end: where ranks alone train, what the lowest of them says."""
+    first = run.ranks[0].evidence if run.ranks and not count_steps(run.steps) else run
+    ranks = len({one.rank for one in run.ranks}) + (bool(run.ranks) and first is run)
+    return InForce(manifest=first.manifest, settings=first.settings_at_end, ranks=ranks)
+
+
+def _origin(a: Ran, b: Ran, rank: int | None) -> Origin | None:
     if isinstance(a, Outcome) or isinstance(b, Outcome):
         return None
+    one, other = (run.spec.directory if rank is None else folder_of_rank(run.spec.directory, rank) for run in (a, b))
     try:
-        return locate(a.spec.directory, b.spec.directory, (a.spec.id, b.spec.id))
+        return locate(one, other, (a.spec.id, b.spec.id))
     except EvidenceUnreadable:
         return None
 

@@ -25,6 +25,8 @@ class Change:
     """Fields of Ambient."""
     arguments: tuple[tuple[str, object], ...] = ()
     """Of the target function."""
+    ranks: int | None = None
+    """So many are started by the launcher."""
     elsewhere: bool = False
     """It works in a copy of the folder at another path."""
     again: bool = False
@@ -44,15 +46,18 @@ class Facts:
     flags: tuple[tuple[str, bool], ...] = ()
     """Arguments of the target function that are on or off, with their defaults."""
     calls: frozenset[str] = frozenset()
-    """What the control run made that an override could reach: `loader`, `optimizer`."""
+    """What the control run made that an override could reach: `loader`, `optimizer`, `ddp`."""
+    ranks: int = 0
+    """Of the control run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
-    """What a varied run says of itself at its end."""
+    """What a varied run says of itself at its end; where ranks train, its lowest rank."""
 
     manifest: Mapping[str, Any]
     settings: Mapping[str, Any]
+    ranks: int = 0
 
 
 def _always(facts: Facts) -> str:

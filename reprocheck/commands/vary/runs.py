@@ -13,6 +13,7 @@ from typing import Any
 
 from reprocheck.commands.vary.model import Change
 from reprocheck.commands.vary.variations.environment import HOME
+from reprocheck.commands.vary.variations.ranks import with_ranks
 from reprocheck.engine.session import Session
 from reprocheck.engine.workdir import too_much
 from reprocheck.evidence.run import Ran
@@ -81,7 +82,9 @@ class Runs:
             work=self._folders[merged.elsewhere],
         )
         given = dict(spec.target.arguments) | dict(merged.arguments)
-        spec = replace(spec, target=replace(spec.target, arguments=tuple(given.items())))
+        words = None if merged.ranks is None else with_ranks(spec.target.module, spec.target.argv, merged.ranks)
+        argv = spec.target.argv if words is None else words
+        spec = replace(spec, target=replace(spec.target, arguments=tuple(given.items()), argv=argv))
         if merged.again:
             spec = replace(spec, copy_of=None)
         if not ambient.own_tmpdir and "TMPDIR" not in dict(settings.env):
@@ -102,6 +105,7 @@ def merge(changes: Sequence[Change]) -> Change:
         overrides=of("overrides"),
         ambient=of("ambient"),
         arguments=of("arguments"),
+        ranks=next((change.ranks for change in reversed(changes) if change.ranks is not None), None),
         elsewhere=any(change.elsewhere for change in changes),
         again=any(change.again for change in changes),
     )

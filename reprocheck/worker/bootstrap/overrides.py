@@ -6,6 +6,7 @@ import functools
 import inspect
 import os
 import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reprocheck.model import Interventions
@@ -13,9 +14,11 @@ from reprocheck.worker.bootstrap.importing import after_import
 
 _FOR_WORKERS = ("prefetch_factor", "persistent_workers", "multiprocessing_context", "timeout")
 """What a loader without workers refuses."""
+_OF_PARALLEL = ("bucket_cap_mb", "gradient_as_bucket_view", "static_graph")
+"""Arguments of DistributedDataParallel, by the names of the interventions."""
 
 applied: set[str] = set()
-"""What an override could reach so far: `loader`, `optimizer`."""
+"""What an override could reach so far: `loader`, `optimizer`, `ddp`."""
 
 
 def apply(changes: Interventions, *, watch: bool) -> None:
@@ -33,6 +36,9 @@ def apply(changes: Interventions, *, watch: bool) -> None:
         after_import("torch.utils.data.dataloader", lambda: _give_workers(changes.loader_workers))
     if changes.optimizer is not None or watch:
         after_import("torch", lambda: _give_implementation(changes.optimizer))
+    parallel = {name: value for name in _OF_PARALLEL if (value := getattr(changes, name)) is not None}
+    if parallel or watch:
+        after_import("torch.nn.parallel.distributed", lambda: _give_to_parallel(parallel))
 
 
 def _torch() -> Any:
@@ -58,28 +64,48 @@ def _give_implementation(word: str | None) -> None:
 
 
 def _give_workers(count: int | None) -> None:
-    loader: Any = sys.modules["torch.utils.data.dataloader"].DataLoader
-    original = loader.__init__
+    def change(given: dict[str, Any]) -> None:
+        applied.add("loader")
+        if count is None:
+            return
+        if not count:
+            for name in _FOR_WORKERS:
+                given.pop(name, None)
+        given["num_workers"] = count
+
+    _change_arguments(sys.modules["torch.utils.data.dataloader"], "DataLoader", change)
+
+
+def _give_to_parallel(values: Mapping[str, Any]) -> None:
+    def change(given: dict[str, Any]) -> None:
+        applied.add("ddp")
+        given.update(values)
+
+    _change_arguments(sys.modules["torch.nn.parallel.distributed"], "DistributedDataParallel", change)
+
+
+def _change_arguments(module: Any, name: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Of the constructor of a class."""
+    kind: Any = getattr(module, name)
+    original = kind.__init__
     signature = inspect.signature(original)
 
     @functools.wraps(original)
     def __init__(*args: Any, **kwargs: Any) -> None:
         try:
-            given = signature.bind(*args, **kwargs).arguments
+            given = dict(signature.bind(*args, **kwargs).arguments)
         except TypeError:  # the original says why
             original(*args, **kwargs)
             return
-        loader_itself = given.pop("self")
-        applied.add("loader")
-        if count is None:
+        itself = given.pop("self")
+        before = dict(given)
+        change(given)
+        if given == before:
             original(*args, **kwargs)
-            return
-        if not count:
-            for name in _FOR_WORKERS:
-                given.pop(name, None)
-        original(loader_itself, **{**given, "num_workers": count})
+        else:
+            original(itself, **given)
 
-    loader.__init__ = __init__
+    kind.__init__ = __init__
 
 
 def _fill_memory(fill: bool) -> None:

@@ -21,7 +21,7 @@ from reprocheck.protocol.package import PACKAGE_FOLDER
 from reprocheck.protocol.rank_folders import FOLDER_VARIABLE
 from reprocheck.worker.bootstrap.importing import after_import, before_import
 from reprocheck.worker.ranks.groups import GROUPS, watch_groups
-from reprocheck.worker.ranks.hash_seeds import watch_agent
+from reprocheck.worker.ranks.hash_seeds import watch_starts
 from reprocheck.worker.ranks.seeders import watch_seeds
 
 _ENTRY = os.path.join(PACKAGE_FOLDER, "worker", "ranks", "entry")
@@ -90,7 +90,7 @@ def follow_children(folder: Path) -> None:
         os.environ["PYTHONPATH"] = _ENTRY if not path else _ENTRY + os.pathsep + path
     os.environ[FOLDER_VARIABLE] = os.path.abspath(folder)
     before_import(LAUNCHER, give_port)
-    watch_agent(folder)
+    watch_starts(folder)
     os.register_at_fork(after_in_child=lambda: after_import("torch", watch_seeds))
     own = os.getpid()
     after_import(GROUPS, lambda: watch_groups(folder, lambda: os.getpid() == own))

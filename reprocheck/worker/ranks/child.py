@@ -18,7 +18,7 @@ from reprocheck.protocol.rank_folders import FOLDER_VARIABLE, RANK_VARIABLE, ran
 from reprocheck.worker.bootstrap import compiler_stub
 from reprocheck.worker.bootstrap.importing import after_import, before_import
 from reprocheck.worker.ranks.groups import GROUPS, watch_groups
-from reprocheck.worker.ranks.hash_seeds import watch_agent
+from reprocheck.worker.ranks.hash_seeds import watch_starts
 from reprocheck.worker.ranks.seeders import watch_seeds
 
 _STARTED = ("--multiprocessing-fork", "multiprocessing.forkserver", "loky.backend")
@@ -39,7 +39,7 @@ def enter() -> None:
     from reprocheck.worker.observe.children import LAUNCHER, give_port
 
     before_import(LAUNCHER, give_port)
-    watch_agent(folder)
+    watch_starts(folder)
     after_import("torch", watch_seeds)
     after_import(GROUPS, functools.partial(watch_groups, folder))
 

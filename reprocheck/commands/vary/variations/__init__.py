@@ -16,6 +16,7 @@ from reprocheck.commands.vary.variations import (
     loader,
     optimizers,
     precision,
+    ranks,
     threads,
 )
 from reprocheck.config.checks import nearest, shown
@@ -35,6 +36,7 @@ VARIATIONS: tuple[Variation, ...] = (
     *optimizers.VARIATIONS,
     *compiler.VARIATIONS,
     *loader.VARIATIONS,
+    *ranks.VARIATIONS,
     *devices.VARIATIONS,
     *again.VARIATIONS,
 )
