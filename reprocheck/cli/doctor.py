@@ -15,6 +15,7 @@ STEPS = 5
 
 
 @takes(
+    "nproc",
     "arg",
     "seeding",
     "threads",

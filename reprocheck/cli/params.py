@@ -11,7 +11,21 @@ from reprocheck.cli.deliver import Delivery
 from reprocheck.cli.options import ARGV, FORMAT, MODULE, NOTHING, OUTPUT, QUIET, TARGET, VERBOSE, order_of, takes
 
 
-@takes("seed", "jobs", "arg", "seeding", "threads", "device", "env", "timeout", "workdir", "keep", "evidence", "color")
+@takes(
+    "seed",
+    "jobs",
+    "nproc",
+    "arg",
+    "seeding",
+    "threads",
+    "device",
+    "env",
+    "timeout",
+    "workdir",
+    "keep",
+    "evidence",
+    "color",
+)
 def params(
     target: TARGET = None,
     argv: ARGV = None,

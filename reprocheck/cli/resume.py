@@ -12,6 +12,7 @@ from reprocheck.cli.options import ARGV, FORMAT, MODULE, NOTHING, OUTPUT, QUIET,
 
 
 @takes(
+    "nproc",
     "arg",
     "seeding",
     "deterministic",

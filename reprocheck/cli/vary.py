@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     "engine",
     "engine-arg",
     "seed",
+    "nproc",
     "arg",
     "seeding",
     "deterministic",

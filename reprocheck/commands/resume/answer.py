@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from reprocheck.commands.resume.align import align
 from reprocheck.commands.resume.causes import cause
 from reprocheck.commands.resume.compare import Ran, compare_resumed, first_difference
-from reprocheck.commands.resume.history import read_history
+from reprocheck.commands.resume.history import main_history
 from reprocheck.commands.resume.judge import (
     CODES,
     NoAnswer,
@@ -21,7 +21,8 @@ from reprocheck.commands.resume.judge import (
     where_resumed,
 )
 from reprocheck.commands.resume.model import Answer, Compared, Difference, History, ResumeOrder, ResumeRun
-from reprocheck.commands.resume.runs import Runs, read_whole
+from reprocheck.commands.resume.ranks import with_other_ranks
+from reprocheck.commands.resume.runs import Runs, read_ranks, read_whole
 from reprocheck.engine.progress import Progress
 from reprocheck.engine.session import session
 from reprocheck.errors import UsageError
@@ -80,25 +81,27 @@ class _Seen:
 
 def _ask(order: ResumeOrder, runs: Runs, seen: _Seen) -> Answer:
     outcome = runs.through()
-    seen.add("through", outcome, read_history(outcome.spec.directory), 0)
+    seen.add("through", outcome, main_history(outcome.spec.directory), 0)
     refuse_failed(outcome, "run A, which was not stopped,")
-    a = read_whole(outcome)
+    through = read_ranks(outcome)
+    a = next(iter(through.values()))
     at = seen.at = _place_of_cut(order, a.history)
     outcome = runs.cut(at, len(a.history.steps) - at)
-    cut = read_history(outcome.spec.directory)
+    cut = main_history(outcome.spec.directory)
     seen.add("cut", outcome, cut, 0, _how_it_ended(outcome, cut))
     if outcome.status is Status.TIMED_OUT:
         refuse_failed(outcome, "run B")
     refuse_cut(a.history, cut, outcome, at)
     seen.files = runs.files()
     outcome = runs.resumed()
-    resumed = read_history(outcome.spec.directory)
+    resumed = main_history(outcome.spec.directory)
     seen.loads = resumed.loads
     seen.add("resumed", outcome, resumed, None)
     refuse_failed(outcome, "the resumed run")
     if not resumed.steps:
         return _nothing_more(order, a.history, cut)
-    c = read_whole(outcome)
+    again_ranks = read_ranks(outcome)
+    c = next(iter(again_ranks.values()))
     alignment = align(a.history, resumed, len(cut.steps))
     if alignment is None:
         return _unknown_state(order, at)
@@ -106,7 +109,7 @@ def _ask(order: ResumeOrder, runs: Runs, seen: _Seen) -> Answer:
         same = first_difference(a.history.steps, resumed.steps, 0) is None
         refuse_restart(resumed, seen.files, cut, same)
     seen.runs[-1] = replace(seen.runs[-1], first=alignment.step)
-    found = compare_resumed(a, c, alignment, order.request)
+    found = with_other_ranks(compare_resumed(a, c, alignment, order.request), through, again_ranks, alignment, order)
     if found.difference is not None and (found.difference.step is None or found.difference.step >= at):
         _check_control(runs, seen, a, found.difference)
     verdict = Verdict.REPRODUCIBLE if found.difference is None else Verdict.DIFFERENT
@@ -129,7 +132,7 @@ def _ask(order: ResumeOrder, runs: Runs, seen: _Seen) -> Answer:
 def _place_of_cut(order: ResumeOrder, through: History) -> int:
     steps = len(through.steps)
     if not steps:
-        hint = "only trainings that step an optimizer in their own process can be followed"
+        hint = "only trainings that step an optimizer in their own process, or in ranks, can be followed"
         raise NoAnswer("no-steps", "no optimizer step was seen", hint)
     at = order.at or steps // 2
     if not 0 < at < steps:
@@ -192,7 +195,7 @@ def _different(order: ResumeOrder, where: str, result: str, found: Compared) -> 
 def _check_control(runs: Runs, seen: _Seen, a: Ran, found: Difference) -> None:
     """A difference beyond the cut may be the target's own: one more run that nobody stops."""
     outcome = runs.through("control")
-    seen.add("control", outcome, read_history(outcome.spec.directory), 0)
+    seen.add("control", outcome, main_history(outcome.spec.directory), 0)
     refuse_failed(outcome, "the control run, which was not stopped,")
     has_diverged = control_difference(a, read_whole(outcome))
     if has_diverged is not None and is_earlier(has_diverged, found):

@@ -11,6 +11,7 @@ from reprocheck.commands.resume.model import History, ModelState, Pass, Save, St
 from reprocheck.evidence.records import tensor_record
 from reprocheck.evidence.run import readable
 from reprocheck.protocol import STATES_FILE
+from reprocheck.protocol.rank_folders import rank_folders
 from reprocheck.protocol.reading import items, number, read_lines, table, text, texts, whole
 
 
@@ -20,6 +21,20 @@ def read_history(folder: Path) -> History:
     with readable(folder, "states"):
         # The run may have ended before it imported torch.
         return _history(list(read_lines(path, cut=True)) if os.path.lexists(path) else [])
+
+
+def histories(run: Path) -> dict[int | None, History]:
+    """Of all that took steps: the process of the run (None) and its ranks; of the run alone where none did. Raises
+    EvidenceUnreadable."""
+    own = read_history(run)
+    found: dict[int | None, History] = {None: own}
+    found |= {rank: read_history(folder) for rank, start, folder in rank_folders(run) if not start}
+    return {rank: one for rank, one in found.items() if one.steps} or {None: own}
+
+
+def main_history(run: Path) -> History:
+    """Of the process that a resumption is judged by: that of the run, or its lowest rank. Raises EvidenceUnreadable."""
+    return next(iter(histories(run).values()))
 
 
 def _history(lines: list[Mapping[str, Any]]) -> History:

@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from reprocheck.commands.resume.compare import Ran
-from reprocheck.commands.resume.history import read_history
+from reprocheck.commands.resume.history import histories
 from reprocheck.commands.resume.model import ResumeOrder
 from reprocheck.engine.session import Session
 from reprocheck.engine.workdir import LEFT_OUT
 from reprocheck.evidence.run import load_evidence
-from reprocheck.model import Cut, EnvironmentFactors, Instruments, Interventions, Outcome, RunSpec, Status
+from reprocheck.model import Cut, EnvironmentFactors, Instruments, Interventions, Outcome, RunSpec, Status, as_rank
 from reprocheck.model.run_spec import UNCHANGED
 
 MORE_STEPS = 20
@@ -93,8 +93,16 @@ class Runs:
 
 
 def read_whole(outcome: Outcome) -> Ran:
-    """Evidence and states of a run that went to its end. Raises EvidenceUnreadable."""
-    return Ran(evidence=load_evidence(outcome), history=read_history(outcome.spec.directory))
+    """Evidence and states of a run that went to its end: of its process, or of its lowest rank. Raises
+    EvidenceUnreadable."""
+    return next(iter(read_ranks(outcome).values()))
+
+
+def read_ranks(outcome: Outcome) -> dict[int | None, Ran]:
+    """The same of the process of the run (None) and of every rank, where they took steps."""
+    evidence = load_evidence(outcome)
+    found = histories(outcome.spec.directory)
+    return {rank: Ran(evidence=as_rank(evidence, rank), history=history) for rank, history in found.items()}
 
 
 def is_whole(outcome: Outcome) -> bool:
