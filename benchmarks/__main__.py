@@ -18,13 +18,14 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import audits, collect, evidence, fingerprint, gpu, initialisers, steps, trace
+from benchmarks import audits, collect, evidence, fingerprint, gpu, initialisers, ranks, steps, trace
 from benchmarks.figures import Figure, Line, Skipped
 from reprocheck import __version__
 
 BENCHMARKS = {
     "fingerprint": fingerprint.lines,
     "steps": steps.lines,
+    "ranks": ranks.lines,
     "trace": trace.lines,
     "evidence": evidence.lines,
     "collect": collect.lines,

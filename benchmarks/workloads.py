@@ -48,8 +48,12 @@ class Recurrent(nn.Module):
         return self.head(self.lstm(self.embed(x))[0])
 
 
-def build(name: str) -> Step:
-    """One training step of a workload."""
+def _itself(model: nn.Module) -> nn.Module:
+    return model
+
+
+def build(name: str, wrap: Callable[[nn.Module], nn.Module] = _itself) -> Step:
+    """One training step of a workload. `wrap`: makes what is called of the model."""
     torch.manual_seed(0)
     if name == "mlp":
         model: nn.Module = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 10))
@@ -73,9 +77,11 @@ def build(name: str) -> Step:
         x, y = torch.randint(500, (32, 64)), torch.randint(500, (32, 64))
         optimizer = torch.optim.Adam(model.parameters(), 1e-3)
 
+    called = wrap(model)
+
     def step() -> None:
         optimizer.zero_grad()
-        functional.cross_entropy(model(x).flatten(0, y.dim() - 1), y.flatten()).backward()
+        functional.cross_entropy(called(x).flatten(0, y.dim() - 1), y.flatten()).backward()
         optimizer.step()
 
     return step

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import environment, reprocheck
-from tests.support.ranks import BY_HAND, DDP, SPAWN
+from tests.support.ranks import ACCELERATE, BY_HAND, DDP, SAVING, SPAWN
 
 TORCHRUN = ("-m", "torch.distributed.run", "--", "--standalone", "--nproc_per_node", "2", "ddp.py")
 
@@ -182,3 +182,65 @@ def test_a_line_in_a_script_of_torchrun_is_named_and_not_said_to_have_no_effect(
     [edited] = [trial for trial in answer["explanation"]["trials"] if trial["remedies"][0]["edits"]]
     assert (edited["runs"], edited["mends"]) == (0, False)
     assert "the script of a rank cannot be changed in memory" in edited["failed"]
+
+
+@pytest.mark.slow
+def test_the_process_that_accelerate_starts_alone(tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    (tmp_path / "alone.py").write_text(ACCELERATE)
+    words = ("-m", "accelerate.commands.launch", "--", "--cpu", "--num_processes", "2", "alone.py")
+    answer = audit(tmp_path, "--strict", "--threads", "1", *words, code=0)
+    assert (answer["headline"], answer["findings"]) == ("REPRODUCIBLE", [])
+    [one] = answer["seeds"][0]["runs"][0]["ranks"]
+    assert (one["rank"], one["steps"]["count"]) == (0, 4)
+    answer = audit(tmp_path, "--threads", "1", "--no-explain", *words, "other", code=1)
+    assert (answer["divergence"]["rank"], answer["divergence"]["step"]) == (0, 1)
+
+
+@pytest.mark.slow
+def test_a_library_that_seeds_all_ranks_alike_does_so_by_design(tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    (tmp_path / "both.py").write_text(ACCELERATE)
+    words = ("-m", "accelerate.commands.launch", "--", "--multi_gpu", "--num_processes", "2", "both.py")
+    answer = audit(tmp_path, "--threads", "1", "--no-explain", *words, code=0)
+    assert (answer["headline"], answer["findings"]) == ("REPRODUCIBLE", [])
+    assert [one["rank"] for one in answer["ranks"]] == [0, 1]
+
+
+@pytest.mark.slow
+def test_initial_weights_and_health_of_ranks(tmp_path: Path) -> None:
+    (tmp_path / "ddp.py").write_text(DDP)
+    words = ("--format", "json", "--threads", "1", "--nproc", "2", "ddp.py", "--", "clean")
+    ran = reprocheck("params", "--seed", "0", *words, cwd=tmp_path, timeout=900)
+    assert ran.code == 0, ran.out + ran.err
+    shown = ran.json()
+    assert [tensor["name"] for tensor in shown["tensors"]] == ["module.weight", "module.bias"]
+    assert any("rank 1 started from the same ones" in note for note in shown["notes"])
+    ran = reprocheck("doctor", *words, cwd=tmp_path, timeout=900)
+    assert ran.code == 0, ran.out + ran.err
+    shown = ran.json()
+    assert shown["steps"] == 5
+    assert any("are those of rank 0; of rank 1 the training loop alone" in note for note in shown["notes"])
+    assert not any("not looked at" in note for note in shown["notes"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "code"), [("all", 0), ("rank 0 alone", 1)])
+def test_ranks_that_go_on_where_they_were(mode: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / "saving.py").write_text(SAVING)
+    words = ("--format", "json", "--threads", "1", "--at", "3", "--kill", "--nproc", "2", "saving.py", "--", mode)
+    ran = reprocheck("resume", *words, cwd=tmp_path, timeout=900)
+    assert ran.code == code, ran.out + ran.err
+    assert ("in rank 1" in ran.out) == bool(code)
+
+
+@pytest.mark.slow
+def test_what_depends_on_the_number_of_ranks_and_not_on_the_view_of_buckets(tmp_path: Path) -> None:
+    (tmp_path / "ddp.py").write_text(DDP)
+    words = ("--only", "ranks,ddp-bucket-view", "--seed", "0", "--threads", "1", "--max-steps", "2", "--nproc", "2")
+    ran = reprocheck(
+        "vary", "--no-explain", "--format", "json", *words, "ddp.py", "--", "clean", cwd=tmp_path, timeout=900
+    )
+    assert ran.code == 0, ran.out + ran.err
+    rows = {row["names"][0]: row["status"] for row in ran.json()["rows"]}
+    assert rows == {"ranks-1": "differs", "ddp-bucket-view": "same"}

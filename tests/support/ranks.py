@@ -91,6 +91,67 @@ def main():
 if __name__ == "__main__":
     main()
 """
+ACCELERATE = """\
+import os, sys
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+OTHER = "other" in sys.argv and os.environ["REPROCHECK_RUN"].endswith("r1")
+
+
+def main():
+    accelerator = Accelerator(cpu=True)
+    set_seed(42)
+    x = torch.randn(32 * accelerator.num_processes, 8)
+    loader = DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=8, shuffle=True)
+    model = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.1), nn.Linear(8, 1))
+    model, optimizer, loader = accelerator.prepare(model, torch.optim.SGD(model.parameters(), lr=0.01), loader)
+    for step, (a, b) in enumerate(loader):
+        optimizer.zero_grad()
+        accelerator.backward((model(a + (OTHER and step == 1)) - b).pow(2).mean())
+        optimizer.step()
+    accelerator.end_training()
+
+
+main()
+"""
+SAVING = """\
+import os, sys
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+
+def main():
+    dist.init_process_group("gloo")
+    rank = dist.get_rank()
+    torch.manual_seed(3)
+    model = DistributedDataParallel(torch.nn.Linear(8, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    path, first = f"{rank}.pt", 0
+    if os.path.exists("0.pt"):
+        saved = torch.load("0.pt")
+        first = saved["step"]
+        model.load_state_dict(saved["model"])
+        if rank == 0 or sys.argv[1] == "all":
+            optimizer.load_state_dict(saved["optimizer"])
+    for step in range(first, 6):
+        x = torch.randn(4, 8, generator=torch.Generator().manual_seed(10 * step + rank))
+        optimizer.zero_grad()
+        model(x).pow(2).mean().backward()
+        optimizer.step()
+        if rank == 0:
+            state = {"step": step + 1, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save(state, "new.pt")
+            os.replace("new.pt", "0.pt")
+    dist.destroy_process_group()
+
+
+main()
+"""
 SPAWN = """\
 import os, socket
 import torch

@@ -88,7 +88,10 @@ def _begin(run: Path, spec: RunSpec, rank: int, *, is_early: bool) -> None:
         "left_open": left_open,
         "from_start": is_early,
     }
-    begin_rank(replace(spec, directory=Path(folder), looks_at_weights=False), run, identity, is_early=is_early)
+    # One rank is ended where a run is to be cut; its launcher ends the others, as after the loss of a machine.
+    changes = spec.interventions if rank == 0 else replace(spec.interventions, cut=None)
+    own_spec = replace(spec, directory=Path(folder), looks_at_weights=False, interventions=changes)
+    begin_rank(own_spec, run, identity, is_early=is_early)
 
 
 def _number(name: str) -> int | None:
