@@ -11,13 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from reprocheck.commands.params.model import Start, Tensor
+from reprocheck.commands.params.ranks import compared
 from reprocheck.compare.ranks import first_of
 from reprocheck.compare.runs import compare
+from reprocheck.diagnosis.localization.communication import folders_of_ranks, run_of
+from reprocheck.evidence.ranks import outcomes_of_ranks, rank_of_run
 from reprocheck.evidence.run import EvidenceUnreadable, load_evidence
-from reprocheck.model import Divergence, Evidence, Request, Target, TargetKind, as_rank
+from reprocheck.model import Divergence, Evidence, Fact, Request, Target, TargetKind, as_rank
 from reprocheck.model.kinds import Stage
 from reprocheck.protocol import EVIDENCE_FILE, SPEC_FILE, STEPS_FILE, encode_spec
 from reprocheck.protocol.child_marks import CHILDREN_FILE, MAPPED, TRAINED, mark
+from reprocheck.protocol.collective_format import COLLECTIVES_FILE
 from reprocheck.protocol.rank_folders import (
     all_stopped,
     claim,
@@ -340,3 +345,49 @@ def test_a_spawned_process_has_a_hash_seed_of_its_own(tmp_path: Path) -> None:
             [sys.executable, "t.py"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300
         )
         assert ran.stdout.split() == known, ran.stderr
+
+
+def test_the_process_of_the_run_is_the_rank_that_is_missing(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    outcome = make_run(folder)
+    for rank in (1, 2):
+        make_rank(folder, rank, world_size=3)
+    run = load_evidence(replace(outcome, digests=seal(folder)))
+    joined = replace(run, facts=(Fact(kind="replica-called"),))
+    assert rank_of_run(joined, run.ranks) == 0
+    assert rank_of_run(run, run.ranks) is None  # it called no model of the group
+    assert rank_of_run(joined, run.ranks[1:]) is None  # two are missing
+    assert folders_of_ranks(folder).keys() == {1, 2}
+    (folder / COLLECTIVES_FILE).touch()
+    assert folders_of_ranks(folder)[0] == folder
+    assert run_of(folder / "ranks" / "1-0") == run_of(folder) == folder
+    assert outcomes_of_ranks(outcome).keys() == {1, 2}
+
+
+def test_initial_weights_of_ranks_side_by_side() -> None:
+    def start(digest: str, placements: str = "") -> Start:
+        tensor = Tensor(
+            root="Net",
+            name="w",
+            kind="parameter",
+            module="Linear",
+            layer="Linear",
+            shape=(4, 2),
+            dtype="float32",
+            device="cpu",
+            trainable=True,
+            digest=digest,
+            placements=placements,
+            local_shape=(2, 2) if placements else (),
+        )
+        return Start(seed=0, stage="step", tensors=(tensor,))
+
+    assert list(compared({0: start("a")})) == []
+    assert list(compared({0: start("a"), 1: start("a"), 2: start("b")})) == [
+        "initial weights of rank 2 are not those of rank 0: w",
+        "these are the initial weights of rank 0; rank 1 started from the same ones",
+    ]
+    parts = {0: start("a", "Shard(dim=0)"), 1: start("b", "Shard(dim=0)")}
+    assert list(compared(parts)) == [
+        "these are the initial weights of rank 0; rank 1 started from the same ones; of sharded tensors each has a part"
+    ]
