@@ -7,6 +7,7 @@ Watched in the children of a run alone. What reprocheck seeds itself is not take
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,11 +40,12 @@ def watch_seeds() -> None:
     original: Callable[..., Any] = torch.manual_seed
     if hasattr(original, "_watched_by_reprocheck"):
         return
+    own = os.path.dirname(torch.__file__) + os.sep
 
     @functools.wraps(original)
     def manual_seed(*args: Any, **kwargs: Any) -> Any:
         generator = original(*args, **kwargs)
-        _take_down(int(torch.initial_seed()), sys._getframe(1))
+        _take_down(int(torch.initial_seed()), sys._getframe(1), own)
         return generator
 
     wrapper: Any = manual_seed
@@ -55,7 +57,9 @@ def watch_seeds() -> None:
             module.manual_seed = wrapper
 
 
-def _take_down(seed: int, frame: FrameType | None) -> None:
+def _take_down(seed: int, frame: FrameType | None, torch: str) -> None:
+    while frame is not None and frame.f_code.co_filename.startswith(torch):  # torch._dynamo wraps it once more
+        frame = frame.f_back
     if frame is None or frame.f_code.co_filename.startswith(PACKAGE_FOLDER):
         return
     callers: list[tuple[CodeType, int]] = []
