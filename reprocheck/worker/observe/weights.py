@@ -220,9 +220,9 @@ def _describe(name: str, kind: str, tensor: torch.Tensor, place: Place, module: 
     if before is not None and before.pop("first", False):
         return {**line, **{key: value for key, value in before.items() if key not in ("layer", "module", "root")}}
     try:
-        placements = getattr(tensor, "placements", None)
-        if placements is not None:
-            tensor = _local(tensor)
+        local, placements = getattr(tensor, "_local_tensor", None), getattr(tensor, "placements", None)
+        if local is not None and placements is not None:  # a DTensor: the whole would take a collective
+            tensor = local
             line |= {"placements": ", ".join(map(str, placements)), "local_shape": list(tensor.shape)}
         line["digest"] = tensor_digest(tensor).hex()
         if before is not None and before.get("digest") == line["digest"] and "answer" in before:
@@ -237,12 +237,6 @@ def _describe(name: str, kind: str, tensor: torch.Tensor, place: Place, module: 
     except (RuntimeError, TypeError, NotImplementedError) as error:  # a layout or a subclass that has no plain values
         line["reason"] = f"its values cannot be read: {type(error).__name__}"
     return line
-
-
-def _local(tensor: Any) -> torch.Tensor:
-    """The part of a DTensor that this rank holds: the whole would take a collective."""
-    part: torch.Tensor = tensor.detach().to_local()
-    return part
 
 
 def _figures(tensor: torch.Tensor) -> Line:
