@@ -1,5 +1,4 @@
-"""A resumption of several ranks: the lowest is judged as a run is, and every other one is held against itself from
-where that one resumed."""
+"""A resumption of several ranks: the lowest says where they resumed, and each is held against itself from there on."""
 
 from __future__ import annotations
 
@@ -18,25 +17,36 @@ def with_other_ranks(
     alignment: Alignment,
     order: ResumeOrder,
 ) -> Compared:
-    """The first difference of the lowest process that has one."""
+    """The difference of the earliest step; of two ranks that differ at one step it is that of the lower one."""
     lowest, *others = through
     if not others:
         return found
-    if found.difference is not None:
-        rest = ", ".join(map(_name, others))
-        return replace(found, notes=(*found.notes, f"this is {_name(lowest)}; not looked at: {rest}"))
-    missing, same = list(found.not_compared), [_name(lowest)]
+    missing, by_rank = list(found.not_compared), {lowest: found}
     for rank in others:
         ours, theirs = through[rank], resumed.get(rank)
         if theirs is None or len(ours.history.steps) <= alignment.step:
             missing.append(NotCompared(what=_name(rank), reason="it took no step after the resumption", is_result=True))
-            continue
-        one = compare_resumed(ours, theirs, alignment, order.request)
-        if one.difference is not None:
-            detail = ": ".join(filter(None, (f"in {_name(rank)}", one.difference.detail)))
-            return replace(one, difference=replace(one.difference, detail=detail), not_compared=tuple(missing))
-        same.append(_name(rank))
-    return replace(found, not_compared=tuple(missing), notes=(*found.notes, f"the same in {', '.join(same)}"))
+        else:
+            by_rank[rank] = compare_resumed(ours, theirs, alignment, order.request)
+    differing = {rank: one for rank, one in by_rank.items() if one.difference is not None}
+    same = ", ".join(_name(rank) for rank in by_rank if rank not in differing)
+    if not differing:
+        return replace(found, not_compared=tuple(missing), notes=(*found.notes, f"the same in {same}"))
+    rank, first = min(differing.items(), key=lambda item: _step(item[1]))
+    assert first.difference is not None
+    detail = ": ".join(filter(None, (f"in {_name(rank)}", first.difference.detail)))
+    note = (f"the same in {same}",) if same else ()
+    return replace(
+        first,
+        difference=replace(first.difference, detail=detail),
+        not_compared=tuple(missing),
+        notes=(*first.notes, *note),
+    )
+
+
+def _step(found: Compared) -> int:
+    """Where nobody knows the step it is before the first one."""
+    return -1 if found.difference is None or found.difference.step is None else found.difference.step
 
 
 def _name(rank: int | None) -> str:
