@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reprocheck.commands.doctor.memory import growth
-from reprocheck.commands.doctor.model import DoctorReport, Generator, Memory, Phase, Use
+from reprocheck.commands.doctor.model import DoctorReport, Generator, Memory, Phase, Use, weight_of
 from reprocheck.commands.params.document import tensor_table
 from reprocheck.commands.params.model import WARNING
 from reprocheck.engine.console import clip
@@ -81,8 +81,7 @@ def _layers(answer: DoctorReport) -> list[Block]:
     several = len(roots - {""}) > 1  # named as among the weights
     rows: list[tuple[Text, ...]] = []
     for one in layers.activations:
-        own = f"{one.name}.weight" if one.name else "weight"
-        key = (one.root, own)
+        key = weight_of(answer.rows, one.root, one.name)
         gradient = layers.gradients.get(key)
         after = layers.followed.get(key, ("", None))[0]
         shown = f"{one.root}.{one.name}".rstrip(".") if several else one.name or one.root

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from reprocheck.commands.doctor.memory import growth
-from reprocheck.commands.doctor.model import DoctorReport, Layers, Memory, Use
+from reprocheck.commands.doctor.model import DoctorReport, Memory, Use, weight_of
 from reprocheck.commands.params.json import plain_row
 from reprocheck.engine.console import Style
 from reprocheck.protocol.plain_json import Scrub, plain
@@ -29,7 +29,7 @@ def render_doctor_json(answer: DoctorReport, style: Style) -> str:
         "findings": [plain_finding(finding) for finding in answer.findings],
         "stage": answer.stage or None,
         "tensors": [plain_row(row) for row in answer.rows],
-        "layers": _layers(answer.layers),
+        "layers": _layers(answer),
         "generators": [
             {
                 "name": one.name,
@@ -52,10 +52,11 @@ def render_doctor_json(answer: DoctorReport, style: Style) -> str:
     return json.dumps({**clean, "volatile": plain(volatile)}, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
-def _layers(layers: Layers) -> list[dict[str, Any]]:
+def _layers(answer: DoctorReport) -> list[dict[str, Any]]:
+    layers = answer.layers
     rows = []
     for one in layers.activations:
-        key = (one.root, f"{one.name}.weight" if one.name else "weight")
+        key = weight_of(answer.rows, one.root, one.name)
         kind, slope = layers.followed.get(key, ("", None))
         rows.append(
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,3 +129,18 @@ class DoctorReport:
     out_of_memory: OutOfMemory | None = None
     seconds: float = 0.0
     directory: Path = field(default_factory=Path)
+
+
+def weight_of(rows: Sequence[Row], root: str, layer: str) -> Name:
+    """The weight of a layer: `weight`, or the only parameter of two dimensions or more that it holds itself."""
+    prefix = f"{layer}." if layer else ""
+    own = [
+        row.tensor.name
+        for row in rows
+        if (row.tensor.root, row.tensor.kind) == (root, "parameter")
+        and row.tensor.name.startswith(prefix)
+        and "." not in row.tensor.name[len(prefix) :]
+        and len(row.tensor.shape) >= 2
+    ]
+    usual = f"{prefix}weight"
+    return root, own[0] if len(own) == 1 and usual not in own else usual
