@@ -46,6 +46,11 @@ def test_a_site_knows_the_columns_of_its_expression() -> None:
     assert columns_of(code, -1) == []
 
 
+def test_a_form_is_written_as_everywhere() -> None:
+    assert trace_file.Form(dtype="float32", shape=(2, 3)).text == "float32[2, 3]"
+    assert trace_file.Form(dtype="int64", shape=(), layout="sparse_coo").text == "sparse_coo int64[]"
+
+
 def many_kinds() -> Iterator[torch.Tensor]:
     base = torch.arange(24.0).reshape(2, 3, 4)
     yield base
