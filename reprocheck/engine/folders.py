@@ -198,6 +198,10 @@ class _Found:
         if not (is_shared or is_cut):
             left = [path for path in touched if path not in done]
             self._files += [_without_contents(path, "found" if path in now.states else "absent") for path in left]
+        for path in [] if is_shared else self._outside:  # written on since the worker looked: a buffer, a handler
+            with suppress(OSError):
+                if list(state_of(os.stat(path))) != self._own[path].get("state"):
+                    self._add(path)
         left = [path for path in outside if path not in self._own]
         self._files += [_without_contents(path, "found" if os.path.lexists(path) else "absent") for path in left]
         touched.update(dict.fromkeys(done))

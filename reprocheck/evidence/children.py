@@ -14,6 +14,7 @@ from reprocheck.protocol.child_marks import (
     CHILDREN_FILE,
     FOLLOWED,
     LATE,
+    LATE_FILE,
     MAPPED,
     STARTED,
     TRAINED,
@@ -44,6 +45,11 @@ def children_of(folder: Path, observed: Collection[int] = ()) -> tuple[NotCompar
         )
         help = "train before the target ends"
         not_compared.append(NotCompared(what="training after the end", reason=reason, is_result=True, help=help))
+    if LATE_FILE in marks:
+        reason = "an exit handler or a finalizer wrote them, after the end of the target"
+        what = "files written outside of the folder after the end"
+        help = "write them before the target ends, or in its folder"
+        not_compared.append(NotCompared(what=what, reason=reason, is_result=True, help=help))
     if AGAIN in marks:
         reason = "only what comes after the last start is observed"
         help = "start the script again before it trains, or let it end"

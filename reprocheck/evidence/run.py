@@ -190,7 +190,9 @@ def _files(folder: Path, record: Mapping[str, Any]) -> tuple[list[Any], list[Any
     if not os.path.lexists(folder / FILES_FILE):
         return files, missing
     found = reading.table(reading.parse_json(reading.read_whole(folder / FILES_FILE, reading.MOST_LINES)))
-    outside = [file for file in files if os.path.isabs(reading.text(reading.table(file)["path"]))]
+    later = {reading.text(reading.table(file)["path"]) for file in reading.items(found["files"])}
+    paths = [reading.text(reading.table(file)["path"]) for file in files]
+    outside = [file for path, file in zip(paths, files, strict=True) if os.path.isabs(path) and path not in later]
     return [*reading.items(found["files"]), *outside], [*reading.items(found["not_compared"]), *missing]
 
 

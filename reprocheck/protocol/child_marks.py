@@ -14,8 +14,9 @@ RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 """Where a launcher says which rank a process is, the likeliest first."""
 STARTED, WROTE = "started", "wrote"
 """A Python program that the target started; a forked child that wrote a file outside of the folder."""
-LATE, AGAIN = "late", "again"
-"""The run itself trained after its end, in an exit handler; it trained, and then started itself again."""
+LATE, AGAIN, LATE_FILE = "late", "again", "late file"
+"""The run itself trained after its end, in an exit handler; it trained, and then started itself again; after its end it
+opened a file outside of the folder for writing."""
 
 
 def mark(path: str, pid: int, how: str, rank: int | None = None) -> None:

@@ -12,7 +12,18 @@ import pytest
 
 from reprocheck.compare.verdict import unique
 from reprocheck.evidence.children import children_of
-from reprocheck.protocol.child_marks import AGAIN, CHILDREN_FILE, LATE, MAPPED, STARTED, TRAINED, WROTE, mark, rank_in
+from reprocheck.protocol.child_marks import (
+    AGAIN,
+    CHILDREN_FILE,
+    LATE,
+    LATE_FILE,
+    MAPPED,
+    STARTED,
+    TRAINED,
+    WROTE,
+    mark,
+    rank_in,
+)
 from reprocheck.worker.inputs.files import WrittenFiles
 from reprocheck.worker.inputs.programs import files_at, paths_named, runs_python
 from reprocheck.worker.observe.children import Children
@@ -67,6 +78,8 @@ def test_files_of_forked_children(tmp_path: Path) -> None:
 
 
 def test_what_the_run_itself_does_before_a_new_start_and_after_its_end(tmp_path: Path) -> None:
+    assert results(tmp_path, (7, LATE_FILE)) == ["files written outside of the folder after the end"]
+    (tmp_path / CHILDREN_FILE).unlink()
     assert results(tmp_path, (7, LATE), (7, AGAIN)) == [
         "training after the end",
         "training before the script started itself again",
@@ -180,3 +193,19 @@ def test_a_folder_above_all_is_not_looked_through(tmp_path: Path, monkeypatch: p
     for folder in ("/", "/usr", str(tmp_path), str(tmp_path / "home"), "/var/tmp"):
         assert list(files_at(folder, f"{tmp_path}/cwd/")) == []
     assert [Path(path).name for path in files_at(str(tmp_path / "home" / "sub"), f"{tmp_path}/cwd/")] == ["f"]
+
+
+def test_a_file_elsewhere_that_is_opened_after_the_end(tmp_path: Path) -> None:
+    """Once the evidence is closed; in the folder a scan finds it."""
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+    children = Children(tmp_path)
+    written = WrittenFiles((), cwd, children)
+    written.found(cwd, read_checkpoints=False)
+    written._on_event("open", (str(tmp_path / "early"), "w", os.O_WRONLY))
+    children.is_over = True
+    written._on_event("open", (str(cwd / "here"), "w", os.O_WRONLY))
+    written._on_event("open", (str(tmp_path / "read"), "r", os.O_RDONLY))
+    assert children_of(tmp_path) == ()
+    written._on_event("open", (str(tmp_path / "late"), "w", os.O_WRONLY))
+    assert [item.what for item in children_of(tmp_path)] == ["files written outside of the folder after the end"]

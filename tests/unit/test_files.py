@@ -539,3 +539,22 @@ def test_what_is_left_in_the_temporary_folder_counts_where_both_runs_have_it(tmp
         runs.append(cast(Evidence, SimpleNamespace(spec=run.spec, files=tuple(records), reads=(), pid=run.pid)))
     informational, missing = compare_files(runs[0], runs[1], REQUEST)
     assert (informational.same, informational.detail, missing) == (False, "/$TMPDIR/acc.txt differs", [])
+
+
+def test_a_file_elsewhere_that_was_written_on_after_the_end_is_read_again(tmp_path: Path) -> None:
+    """What was in a buffer, or what a handler added: the worker saw it without."""
+    world = World(tmp_path)
+    path = tmp_path / "elsewhere.csv"
+    path.write_text("")
+    spec = world.begin("s0r0")
+    stream = path.open("w")
+    stream.write("acc,0.5")
+    written = WrittenFiles((), world.cwd, Children(tmp_path))
+    written._started = 0
+    written._on_event("open", (str(path), "w", os.O_WRONLY))
+    line = {"record": "files", "files": written.found(world.cwd, read_checkpoints=True)["files"]}
+    (spec.directory / EVIDENCE_FILE).write_text(json.dumps(line) + "\n")
+    stream.close()
+    world.folders.after(spec, True)
+    plain = json.loads((spec.directory / FILES_FILE).read_text())
+    assert [(file["path"], file["size"], len(file["contents"])) for file in plain["files"]] == [(str(path), 7, 1)]

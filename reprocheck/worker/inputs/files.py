@@ -145,6 +145,10 @@ class WrittenFiles:
                 self._add(path)
 
     def _add(self, path: Any) -> None:
+        if not self._listening and self._children.is_over:
+            with contextlib.suppress(OSError, TypeError, ValueError):
+                if self._is_elsewhere(os.path.realpath(os.fsdecode(path))):
+                    self._children.wrote_late()
         if self._listening and len(self._paths) < MAX_FILES:
             with contextlib.suppress(OSError, TypeError, ValueError):
                 whole = os.path.abspath(os.fsdecode(path))

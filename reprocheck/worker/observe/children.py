@@ -16,7 +16,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from reprocheck.protocol.child_marks import AGAIN, CHILDREN_FILE, LATE, STARTED, TRAINED, WROTE, mark, rank_in
+from reprocheck.protocol.child_marks import (
+    AGAIN,
+    CHILDREN_FILE,
+    LATE,
+    LATE_FILE,
+    STARTED,
+    TRAINED,
+    WROTE,
+    mark,
+    rank_in,
+)
 from reprocheck.protocol.package import PACKAGE_FOLDER
 from reprocheck.protocol.rank_folders import FOLDER_VARIABLE
 from reprocheck.worker.bootstrap.importing import after_import, before_import
@@ -61,6 +71,12 @@ class Children:
         """A file outside of the folder was opened for writing."""
         if os.getpid() != self._own:
             self.used(WROTE)
+
+    def wrote_late(self) -> None:
+        """The run itself opened one when its evidence was closed."""
+        if self.is_over and os.getpid() == self._own and (self._own, LATE_FILE) not in self._reported:
+            self._reported.add((self._own, LATE_FILE))
+            mark(self._path, self._own, LATE_FILE)
 
     def started(self) -> None:
         """The target starts a Python program."""
