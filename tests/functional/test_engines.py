@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -80,21 +79,20 @@ def test_ray_makes_each_run_in_a_process_with_the_threads_of_the_caller(project:
     assert (tasks.code, stable(tasks.out)) == (ran.code, stable(ran.out)), tasks.err
 
 
-def test_slurm_gets_one_array_and_a_node_that_fails_is_a_lost_run(project: Path, tmp_path: Path) -> None:
+def test_slurm_gets_one_array_and_a_node_that_fails_is_a_lost_run(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     pytest.importorskip("submitit")
     asked = ("train.py:train", "--no-explain", "--format", "json")
     engine = ("--engine", "slurm", "--engine-arg", "partition=gpu", "--engine-arg", "mem_gb=4")
     ran = reprocheck("run", *asked, cwd=project)
-    path = slurm.install(tmp_path)
-    array = reprocheck("run", *asked, *engine, cwd=project, env=environment(PATH=path))
+    first, second = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
+    array = reprocheck("run", *asked, *engine, cwd=project, env=environment(PATH=slurm.install(first)))
     assert (array.code, stable(array.out)) == (ran.code, stable(ran.out)), array.err
-    submitted = (tmp_path / "slurm" / "submitted.sh").read_text()
-    assert {"#SBATCH --array=0-1%2", "#SBATCH --partition=gpu", "#SBATCH --mem=4GB", "#SBATCH --time=1440"} <= set(
-        submitted.splitlines()
-    )
-    shutil.rmtree(tmp_path / "slurm")
-    slurm.install(tmp_path)
-    lost = environment(PATH=path, **{slurm.LOST: "1"})
+    submitted = (first / "slurm" / "submitted.sh").read_text().splitlines()
+    assert {"#SBATCH --partition=gpu", "#SBATCH --mem=4GB", "#SBATCH --time=1440"} <= set(submitted)
+    assert any(line.startswith("#SBATCH --array=0-1%") for line in submitted)
+    lost = environment(PATH=slurm.install(second), **{slurm.LOST: "1"})
     found = reprocheck("run", *asked, *engine, cwd=project, env=lost)
     assert found.code == 3, found.err
     assert "was lost: job 4000_1 ended as node_fail" in found.json()["seeds"][0]["runs"][1]["reason"]
@@ -150,10 +148,13 @@ def workers(project: Path) -> list[psutil.Process]:
 
 @pytest.mark.parametrize("engine", [LOCAL, SLURM, ("--engine", "slurm")], ids=["local", "submitit", "slurm"])
 def test_an_interrupt_cancels_what_was_submitted(
-    project: Path, engine: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path,
+    engine: tuple[str, ...],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("submitit")
-    monkeypatch.setenv("PATH", slurm.install(tmp_path))
+    monkeypatch.setenv("PATH", slurm.install(tmp_path_factory.mktemp("commands")))
     process = start(project, *engine)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
