@@ -178,4 +178,4 @@ def test_cost_is_one_job(project: Path) -> None:
     asked = ("train.py:train", "--rounds", "2", "--only", "seeded", "--threads", "1", "--format", "json")
     ran = reprocheck("cost", *asked, "--engine", "local", cwd=project)
     assert ran.code == 0, ran.err
-    assert list(ran.json()["prices"]) == ["plain", "plain again", "seeded"]
+    assert list(ran.json()["volatile"]["prices"]) == ["plain", "plain again", "seeded"]
