@@ -20,14 +20,14 @@ from reprocheck.commands.elsewhere import audit as on_engine
 from reprocheck.commands.elsewhere import follow as following
 from reprocheck.commands.elsewhere.audit import audit_on_engine
 from reprocheck.commands.elsewhere.follow import message_of
-from reprocheck.commands.elsewhere.whole import without_engine
+from reprocheck.commands.elsewhere.whole import run_whole, without_engine
 from reprocheck.engine.plan import Planner
 from reprocheck.engine.progress import SilentProgress
 from reprocheck.engine.remote.engines import THREADS, Ended, Job, Setting, open_engine
 from reprocheck.engine.remote.job import run_command
 from reprocheck.engine.remote.local import LocalEngine
 from reprocheck.engine.remote.slurm import LIMIT_MINUTES, parameters
-from reprocheck.errors import Interrupted, UsageError
+from reprocheck.errors import Interrupted, NoVerdictError, UsageError
 from reprocheck.model import Audit, Divergence, Status, Verdict
 from reprocheck.model.kinds import Stage
 from reprocheck.model.plan import PlannedRun
@@ -194,6 +194,19 @@ def test_a_job_has_the_threads_of_the_request(monkeypatch: pytest.MonkeyPatch) -
     variables = {"OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": None}
     assert run_command(["worker", "x"], os.getcwd(), variables, "out", "err") == (5, "")
     assert Path("out").read_text() == "['7', None] ['worker', 'x']\n"
+
+
+def test_a_whole_command_is_one_job(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    job_here(monkeypatch, "import sys\nprint(sys.argv[1:])\nprint('reprocheck: run 1', file=sys.stderr)\nexit(1)")
+    order = make_order("train.py:train", None, (), {}, None)
+    words = ["cost", "train.py:train", "--engine", "local"]
+    assert run_whole(words, order.request, "local", {}, SilentProgress()) == 1
+    out, err = capfdbinary.readouterr()
+    assert out.decode() == "['cost', 'train.py:train', '--engine', 'none']\n"
+    assert err.decode() == "reprocheck: run 1\n"
+    Path("reprocheck/__main__.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(NoVerdictError, match="the job was lost: signal 9 ended its job"):
+        run_whole(words, order.request, "local", {}, SilentProgress())
 
 
 WAITS = """\
