@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import environment, reprocheck
-from tests.support.ranks import ACCELERATE, BY_HAND, DDP, SAVING, SPAWN
+from tests.support.ranks import ACCELERATE, BY_HAND, DDP, LIGHTNING, SAVING, SPAWN
 
 TORCHRUN = ("-m", "torch.distributed.run", "--", "--standalone", "--nproc_per_node", "2", "ddp.py")
 
@@ -244,3 +244,12 @@ def test_what_depends_on_the_number_of_ranks_and_not_on_the_view_of_buckets(tmp_
     assert ran.code == 0, ran.out + ran.err
     rows = {row["names"][0]: row["status"] for row in ran.json()["rows"]}
     assert rows == {"ranks-1": "differs", "ddp-bucket-view": "same"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("own", "codes"), [("", []), ("use_distributed_sampler=False,", ["RC716"])])
+def test_the_process_of_the_run_is_a_rank_of_lightning(own: str, codes: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
+    (tmp_path / "fit.py").write_text(LIGHTNING.replace("# more", own))
+    answer = audit(tmp_path, "--no-explain", "--threads", "1", "fit.py", code=0)
+    assert [finding["code"] for finding in answer["findings"]] == codes

@@ -118,6 +118,37 @@ def main():
 
 main()
 """
+LIGHTNING = """\
+import lightning
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+
+class Net(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = torch.nn.Linear(8, 1)
+
+    def training_step(self, batch, index):
+        return (self.net(batch[0]) - batch[1]).pow(2).mean()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.01)
+
+
+def main():
+    lightning.seed_everything(1)
+    x = torch.randn(64, 8)
+    trainer = lightning.Trainer(
+        max_epochs=1, accelerator="cpu", devices=2, strategy="ddp", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False,  # more
+    )
+    trainer.fit(Net(), DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=8, shuffle=True))
+
+
+if __name__ == "__main__":
+    main()
+"""
 SAVING = """\
 import os, sys
 import torch

@@ -178,9 +178,6 @@ class LoopChecks(Listener):
             return
         if steps.count and steps.followed and not steps.backwards and all(map(_is_old, steps.followed)):
             self._add("step-on-old-gradients", [type(optimizer).__name__])
-        if self._replicas and not self._steps:
-            shards = any(hasattr(p, "placements") or type(p).__name__ == "FlatParameter" for p in _held(optimizer))
-            self._add("shards-stepped" if shards else "replica-stepped", [type(optimizer).__name__])
         if not steps.backwards and not any(p.grad is not None for p in _held(optimizer)):
             self._add("step-without-gradients", [type(optimizer).__name__])
 
@@ -199,6 +196,10 @@ class LoopChecks(Listener):
                     break
         steps.is_zeroed, steps.backwards = not steps.followed, 0
         steps.count += 1
+        # After it: a closure calls the model only within the step (Lightning).
+        if self._replicas and not self._steps:
+            shards = any(hasattr(p, "placements") or type(p).__name__ == "FlatParameter" for p in _held(optimizer))
+            self._add("shards-stepped" if shards else "replica-stepped", [type(optimizer).__name__])
         self._steps += 1
         self._look_at_models(optimizer)
         if self._steps & (self._steps - 1) == 0:  # at the 1st, 2nd, 4th, ...
