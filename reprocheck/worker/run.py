@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import _thread
-import atexit
 import contextlib
 import os
 import platform
-import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import RLock
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from reprocheck.model import RunSpec
 from reprocheck.protocol import SPEC_FILE, decode_spec
-from reprocheck.protocol.rank_folders import RANK_RECORD, all_stopped
 from reprocheck.protocol.secrets import secrets_of
-from reprocheck.worker.bootstrap import compiler_stub, flags, machine, memory_limit, seeding
+from reprocheck.worker.bootstrap import compiler_stub, flags, memory_limit, seeding
 from reprocheck.worker.bootstrap.execute import TargetUnusable, execute
 from reprocheck.worker.bootstrap.heap import HeapFill
 from reprocheck.worker.bootstrap.importing import after_import
-from reprocheck.worker.bootstrap.leaving import join_threads, watch_exit, watch_exits
+from reprocheck.worker.bootstrap.leaving import join_threads, watch_exits
 from reprocheck.worker.bootstrap.target_error import describe, print_traceback
-from reprocheck.worker.fingerprint.leaves import leaves_of, line_of
+from reprocheck.worker.closing import Closing, generator_states
 from reprocheck.worker.inputs import listing
 from reprocheck.worker.inputs.files import WrittenFiles
 from reprocheck.worker.inputs.inputs import Inputs
 from reprocheck.worker.inputs.sites import Sites
-from reprocheck.worker.observe import peaks
 from reprocheck.worker.observe.checkpoints import Checkpoints
 from reprocheck.worker.observe.children import follow_children
-from reprocheck.worker.parts.notebook import Listener
+from reprocheck.worker.parts.cells import Cells
 from reprocheck.worker.parts.parts import Parts
-from reprocheck.worker.private import error_text, text_of
+from reprocheck.worker.private import text_of
 from reprocheck.worker.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -47,9 +41,6 @@ _start_thread = _thread.start_new_thread
 _sleep = time.sleep
 THREADS_GRACE = 1.0
 """Seconds that threads of a target get that was stopped."""
-OTHERS_GRACE = 5.0
-"""Seconds that a rank which was stopped waits for the others."""
-LOOK_SECONDS = 0.02
 STANDSTILL_SECONDS = 5.0
 """After the last step in a thread, all others may wait for that thread: then the run is over."""
 IDLE_SHARE = 0.02
@@ -59,18 +50,12 @@ IDLE_SHARE = 0.02
 def run(folder: str) -> None:
     """Run the target of `folder`/spec.json and leave its evidence there. Exits as the target would."""
     spec = decode_spec((Path(folder) / SPEC_FILE).read_text(encoding="utf-8"))
-    _Run(spec, spec.directory).go()
+    Run(spec, spec.directory).go()
 
 
-def begin_rank(spec: RunSpec, run: Path, identity: Mapping[str, Any], *, is_early: bool) -> None:
-    """From now on this process of a run, whose folder is `run`, is observed into `spec.directory`.
+class Run:
+    """One process of a run, from its start to its closing record."""
 
-    `is_early`: nothing of the target has run here: it is seeded and arranged as the process of a run is.
-    """
-    _RankRun(spec, run).begin(identity, is_early=is_early)
-
-
-class _Run:
     is_rank = False
 
     def __init__(self, spec: RunSpec, folder: Path) -> None:
@@ -138,7 +123,7 @@ class _Run:
             self._unusable(error)
 
     def _record_generators(self) -> None:
-        self.recorder.line("rng after seeding", **_rng_states())
+        self.recorder.line("rng after seeding", **generator_states())
 
     def _observe(self) -> None:
         self.checkpoints.open()
@@ -195,7 +180,7 @@ class _Run:
 
     def _run_target(self) -> None:
         try:
-            returned, value = execute(self.spec, self._call_again, _Cells(self.parts, self.recorder))
+            returned, value = execute(self.spec, self._call_again, Cells(self.parts, self.recorder))
         except TargetUnusable as error:
             self._unusable(error)
         except SystemExit as stop:
@@ -278,156 +263,18 @@ class _Run:
             return
         with self._finishing:  # several threads may come here, and the process ends with the first that leaves
             if self.recorder.is_open:
-                self._write_end(status, returned, value, error, memory)
-
-    def _write_end(self, status: str, returned: bool, value: Any, error: str, memory: dict[str, Any] | None) -> None:
-        recorder = self.recorder
-        self._part("the ledger", self._close_ledger)
-        if self.observer is not None:
-            self._part("the training at its end", self.observer.finish, is_result=True)
-        self._part("checkpoints", self.checkpoints.close, is_result=True)
-        if returned:
-            self._part("the returned value", lambda: self._record_output(value), is_result=True)
-        self._part("variables", self._record_variables)
-        if self.observer is not None and status != "stopped":
-            self._part("what was trained by hand", self.observer.steps.report_updates)
-        files, read_checkpoints = self.files, self.spec.read_checkpoints
-        for record, made, otherwise in (
-            ("rng at end", _rng_states, {}),
-            ("files", lambda: files.found(self.spec.cwd, read_checkpoints), {"files": []}),
-            ("settings", lambda: {"settings": flags.read_settings()}, {"settings": {}}),
-            ("memory", lambda: {"memory": peaks.memory()}, {"memory": {}}),
-            ("sources", lambda: {"paths": self.sites.user_files()}, {"paths": []}),
-        ):
-            content = self._part(record, made, is_result=record == "files")
-            recorder.line(record, **(otherwise if content is None else content))
-        if self.inputs is not None:
-            inputs = self._part("what the run read", self.inputs.found)
-            if inputs is not None:
-                recorder.line("inputs", **inputs)
-        # Last: it loads libraries that the target did not ask for.
-        manifest = self._part("manifest", machine.manifest)
-        recorder.line("manifest", manifest={} if manifest is None else manifest)
-        stopped = None if self.observer is None else self.observer.stopped_at
-        skipped = 0 if self.observer is None else self.observer.steps.skipped
-        more = {} if memory is None else {"out_of_memory": memory}
-        recorder.end(status=status, returned=returned, error=error, stopped_at=stopped, skipped=skipped, **more)
-
-    def _close_ledger(self) -> None:
-        if self.ledger is not None:
-            self.ledger.close()
-
-    def _record_output(self, value: Any) -> None:
-        shapes, lines = set(), []
-        for leaf in leaves_of(value, self.own_tmpdir):
-            shapes.add(tuple(leaf.shape))
-            lines.append(line_of(leaf, self.recorder.values))
-        self.recorder.line("output", leaves=lines)
-        if self.observer is not None:
-            self.observer.steps.found_again(shapes)
-
-    def _record_variables(self) -> None:
-        from reprocheck.worker.observe.variables import variables
-
-        self.recorder.line("variables", leaves=[line_of(leaf, lambda data: None) for leaf in variables()])
-
-    def _part(self, what: str, make: Callable[[], Any], *, is_result: bool = False) -> Any:
-        """A part of the end. What the target left behind (limits, hooks, signals to itself, its own code that fails)
-        must not hide the rest; None where the part failed, which is said."""
-        try:
-            return make()
-        except BaseException as error:
-            self.recorder.unobserved(
-                what,
-                f"at the end of the run it could not be read: {error_text(error)}",
-                is_result=is_result,
-                help="see what the target leaves behind: limits, audit hooks, timers, patched modules",
-            )
-            return None
-
-
-class _Cells(Listener):
-    """Writes down how far a notebook is."""
-
-    def __init__(self, parts: Parts, recorder: Recorder) -> None:
-        self._parts = parts
-        self._recorder = recorder
-
-    def begin(self, name: str) -> None:
-        """A cell begins."""
-        self._parts.begin(name)
-
-    def values(self, names: frozenset[str]) -> None:
-        """A cell has ended. What it left may be anything, and must not end the run."""
-        with contextlib.suppress(Exception):
-            self._parts.values(names)
-
-    def note(self, text: str) -> None:
-        """Something of the notebook is not run."""
-        self._recorder.line("note", text=text)
-
-
-class _RankRun(_Run):
-    """A rank: the interpreter runs its target, and it is observed from some point on to its end."""
-
-    is_rank = True
-    _error = ""
-
-    def begin(self, identity: Mapping[str, Any], *, is_early: bool) -> None:
-        """Observe from now on."""
-        self._start()
-        self.recorder.line(RANK_RECORD, **identity)
-        if is_early:
-            self._arrange()
-            self._observe()
-            self._seed_and_watch()
-        else:
-            self.inputs = None
-            self._observe()
-            self._follow_on()
-            self._record_generators()
-        previous = sys.excepthook
-
-        def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-            self._error = self._error or describe(error)
-            previous(kind, error, trace)
-
-        sys.excepthook = hook
-        watch_exit(lambda: self.recorder.is_open, self._ended)
-        atexit.register(self._over)
-
-    def _follow_on(self) -> None:
-        """What an explaining run records is recorded in this process already, where multiprocessing started it."""
-        if self.spec.is_plain:
-            return
-        from reprocheck.worker.ledger.install import installed
-
-        if installed.ledger is None:
-            self._instrument()
-            self.files.watch(self.ledger)
-        else:
-            self.ledger = installed.ledger
-            self.ledger.become_own(self.spec.directory, self._steps)
-
-    def _over(self) -> None:
-        if self.recorder.is_open and "torch" not in sys.modules:  # a program beside the training
-            self.recorder.abandon("")
-            shutil.rmtree(self.spec.directory, ignore_errors=True)
-            return
-        self._finish("failed" if self._error else "finished", error=self._error)
-
-    def _leave(self) -> None:
-        """After its last step, and not before the others: they may still wait for what this one sends."""
-        self._finish("stopped")
-        until = time.monotonic() + OTHERS_GRACE
-        while time.monotonic() < until and not all_stopped(self._folder):
-            time.sleep(LOOK_SECONDS)
-        super()._leave()
-
-
-def _rng_states() -> dict[str, str]:
-    states = {name: seeding.state_digest(name) for name in seeding.GENERATORS}
-    return {name: state.hex() for name, state in states.items() if state is not None}
+                closing = Closing(
+                    self.spec,
+                    self.recorder,
+                    self.observer,
+                    self.ledger,
+                    self.checkpoints,
+                    self.files,
+                    self.inputs,
+                    self.sites,
+                    self.own_tmpdir,
+                )
+                closing.write(status, returned=returned, value=value, error=error, memory=memory)
 
 
 def _shown_status(code: object) -> str:

@@ -70,7 +70,7 @@ def _spec(run: Path) -> RunSpec:
 
 
 def _begin(run: Path, spec: RunSpec, rank: int, *, is_early: bool) -> None:
-    from reprocheck.worker.run import begin_rank
+    from reprocheck.worker.ranks.rank_run import begin_rank
 
     own, folder = os.environ.get(RANK_VARIABLE, "").partition(":")[::2]
     left_open = False
