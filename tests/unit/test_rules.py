@@ -450,7 +450,8 @@ def test_the_cache_of_a_library_is_named_at_the_draws_that_later_runs_skip() -> 
     assert (finding.cause, finding.confidence, finding.location) == ("cache-shift", "high", at(8))
     assert any("writes `/home/u/.cache/a.arrow` at train.py:12" in line for line in finding.evidence)
     again = (*later, replace(first[0], order=1))
-    assert "cache-shift" not in causes(replace(shown, entries=again))
+    assert causes(replace(shown, entries=again))[0] == "cache-shift"  # of two traced runs the first may be the first
+    assert "cache-shift" not in causes(replace(shown, entries=again, other_entries=again))
     assert "cache-shift" not in causes(replace(shown, entries=(), other_entries=()))
 
 

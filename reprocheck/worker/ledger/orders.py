@@ -73,6 +73,8 @@ def install(ledger: Ledger) -> None:
         return value
 
     walked._torchdynamo_inline = identity  # type: ignore[attr-defined]
+    # Who pickles the target's functions by what they use (dill, for a cache) finds it by its name, as any built-in.
+    walked.__module__, walked.__name__, walked.__qualname__ = builtins.__name__, NAME, NAME
     setattr(builtins, NAME, walked)
 
 

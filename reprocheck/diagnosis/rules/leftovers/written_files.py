@@ -69,17 +69,22 @@ def _first_writes(case: Case) -> Iterator[LedgerEntry]:
 
 
 def skipped_draws(case: Case) -> tuple[LedgerEntry, ...]:
-    """Lines that draw in a run that found no file of an earlier one, and that runs which found some left out: they
-    came to a later one."""
+    """Lines that draw in a run that found no file of an earlier one, and that a run which found some left out: it came
+    to a later one."""
     first = () if case.attribution is None else case.attribution.first_work
     drawn = sorted((entry for entry in first if entry.kind == SourceKind.DRAW), key=lambda entry: entry.order)
-    later = lines(entry for entry in (*case.entries, *case.other_entries) if entry.kind == SourceKind.DRAW)
+    later = lines(entry for entry in _of_last_run(case) if entry.kind == SourceKind.DRAW)
     reached = max((entry.order for entry in drawn if lines((entry,)) & later), default=-1)
     return tuple(entry for entry in drawn if entry.order < reached and lines((entry,)) - later)
 
 
+def _of_last_run(case: Case) -> tuple[LedgerEntry, ...]:
+    """It found what the one before it wrote."""
+    return case.other_entries or case.entries
+
+
 def written_after(draw: LedgerEntry, case: Case) -> LedgerEntry | None:
     """What that run wrote next, and no later one writes."""
-    again = {_real(entry, case) for entry in (*case.entries, *case.other_entries) if entry.kind == SourceKind.WRITE}
+    again = {_real(entry, case) for entry in _of_last_run(case) if entry.kind == SourceKind.WRITE}
     after = (entry for entry in _first_writes(case) if entry.order > draw.order and _real(entry, case) not in again)
     return next(after, None)
