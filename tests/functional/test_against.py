@@ -20,6 +20,11 @@ COUNT = "def train(seed: int = 0):\n    return {'loss': 0.5 + seed}\n"
 MOVED = COUNT.replace("0.5", "0.25")
 
 
+def place(location: dict[str, Any]) -> dict[str, Any]:
+    """Without the columns of the expression."""
+    return {"path": location["path"], "line": location["line"]}
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     project = Project(tmp_path / "project")
@@ -89,7 +94,7 @@ def test_gates_right_on_each_commit_with_the_true_line(
     if line is None:
         assert (found["verdict"], found["divergence"]) == ("reproducible", None)
         return
-    assert answer["divergence"]["location"] == found["here"]["location"] == line
+    assert place(answer["divergence"]["location"]) == place(found["here"]["location"]) == line
     assert found["here"]["code"] == after
     assert found["base"]["location"]["path"] == f"HEAD:{line['path']}"
     assert found["base"]["code"] == (before or found["base"]["code"])
@@ -117,8 +122,8 @@ def test_streams_are_aligned_though_every_line_moved(tmp_path: Path) -> None:
     answer = ran.json()
     origin = answer["explanation"]["origin"]
     assert origin["kind"] == "another"
-    assert origin["call"]["frames"][0]["location"] == {"path": "pipeline/model.py", "line": 17}
-    assert origin["other"]["frames"][0]["location"] == {"path": "HEAD:pipeline/model.py", "line": 14}
+    assert place(origin["call"]["frames"][0]["location"]) == {"path": "pipeline/model.py", "line": 17}
+    assert place(origin["other"]["frames"][0]["location"]) == {"path": "HEAD:pipeline/model.py", "line": 14}
     assert origin["compared_ops"] > 20
 
 

@@ -33,7 +33,8 @@ def forge(path: Path, **changes: Any) -> None:
     predicate = statement["predicate"]
     predicate["results"][0].update(changes)
     predicate["digest"] = predicate_digest(predicate)
-    statement["subject"] = [subject_of(one) for one in predicate["results"]]
+    results = predicate["results"]
+    statement["subject"] = [*map(subject_of, results), *statement["subject"][len(results) :]]
     path.write_text(json.dumps(statement))
 
 
