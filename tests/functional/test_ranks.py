@@ -253,3 +253,11 @@ def test_the_process_of_the_run_is_a_rank_of_lightning(own: str, codes: list[str
     (tmp_path / "fit.py").write_text(LIGHTNING.replace("# more", own))
     answer = audit(tmp_path, "--no-explain", "--threads", "1", "fit.py", code=0)
     assert [finding["code"] for finding in answer["findings"]] == codes
+
+
+@pytest.mark.slow
+def test_ranks_that_seed_themselves_are_said_to(tmp_path: Path) -> None:
+    (tmp_path / "ddp.py").write_text(DDP)
+    ran = reprocheck("doctor", "--nproc", "2", "--threads", "1", "--format", "json", "ddp.py", "clean", cwd=tmp_path)
+    assert ran.code == 0, ran.out + ran.err
+    assert ran.json()["findings"] == []

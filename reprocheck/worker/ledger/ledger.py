@@ -26,6 +26,7 @@ from reprocheck.worker.ledger.entries import Entry, Instruction, Source, instruc
 from reprocheck.worker.ledger.freeze import Frozen
 from reprocheck.worker.ledger.put_back import PutBack
 from reprocheck.worker.ledger.stack import stack_of
+from reprocheck.worker.ranks.seeders import WRAPPER
 
 MOST_ENTRIES = 10_000
 MOST_VALUES = 64
@@ -113,6 +114,8 @@ class Ledger:
 
     def note(self, source: Source, frame: FrameType, value: str = "", generator: str = "") -> Entry | None:
         """As `use`, with the value at hand."""
+        if frame.f_code is WRAPPER and frame.f_back is not None:
+            frame = frame.f_back
         owner = self.callers.owner(frame.f_code)
         called = instruction(frame)
         self._modules[id(frame.f_globals)] = frame.f_globals

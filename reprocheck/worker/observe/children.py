@@ -139,10 +139,11 @@ def _is_loader_worker() -> bool:
 def watch_torch(children: Children) -> None:
     """In a fresh interpreter: count backward passes and optimizer steps."""
     import torch
+    from torch.compiler import is_compiling
     from torch.optim.optimizer import register_optimizer_step_pre_hook
 
     def trains() -> None:
-        if not torch.compiler.is_compiling():
+        if not is_compiling():
             children.used(TRAINED)
 
     backward = torch.autograd.backward

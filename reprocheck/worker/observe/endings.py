@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from torch.compiler import is_compiling  # as it was: a target may replace it
 
 from reprocheck.worker.fingerprint.digest import tensor_digest
 from reprocheck.worker.fingerprint.leaf_objects import attributes_of, is_library, is_of_library
@@ -119,7 +120,7 @@ class Endings:
 
     def _gone(self, what: Any, look: Callable[[Any], None]) -> None:
         try:
-            if not self._is_over and self._is_open() and not torch.compiler.is_compiling():
+            if not self._is_over and self._is_open() and not is_compiling():
                 with Unobserved():
                     look(what)
         except Exception:  # it goes, whatever we think of it

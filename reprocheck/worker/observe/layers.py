@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
+from torch.compiler import is_compiling  # as it was: a target may replace it
 
 from reprocheck.protocol import LAYERS_RECORD
 from reprocheck.worker.fingerprint.tensor_refs import TensorRef
@@ -140,7 +141,7 @@ class Layers(Listener):
 
     def _listen(self, root: TopModel, name: str, met: set[str]) -> Callable[..., None]:
         def on_forward(module: torch.nn.Module, inputs: Any, output: Any) -> None:
-            if name in met or torch.compiler.is_compiling():
+            if name in met or is_compiling():
                 return
             met.add(name)
             first = output[0] if isinstance(output, (tuple, list)) and output else output

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
+from torch.compiler import is_compiling  # as it was: a target may replace it
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from reprocheck.protocol import THREAD_MARK
@@ -125,7 +126,7 @@ class Observer:
 
         @functools.wraps(call)
         def __call__(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if torch.compiler.is_compiling() or pending.depth:
+            if is_compiling() or pending.depth:
                 return call(module, *args, **kwargs)
             if not recorder.is_open:
                 recorder.children.used(CALLED)
@@ -201,13 +202,13 @@ class Observer:
 
     def _trains_elsewhere(self) -> None:
         """In a forked child nothing is recorded but that it trains."""
-        if not torch.compiler.is_compiling():
+        if not is_compiling():
             self._recorder.children.used(TRAINED)
 
     def _watch_backward(self, backward: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(backward)
         def observed(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            if torch.compiler.is_compiling() or not self._recorder.is_open:
+            if is_compiling() or not self._recorder.is_open:
                 self._trains_elsewhere()
                 return backward(tensors, *args, **kwargs)
             losses, by_hand = list(tensors_in(tensors)), self._by_hand
@@ -236,11 +237,11 @@ class Observer:
         def observed(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             with self._around_backward():
                 result = grad(outputs, inputs, *args, **kwargs)
-            if not torch.compiler.is_compiling():
+            if not is_compiling():
                 self._tell(Listener.gradients_taken)
             if not self._recorder.is_open:
                 self._trains_elsewhere()
-            if torch.compiler.is_compiling() or not self._recorder.is_open or is_transforming():
+            if is_compiling() or not self._recorder.is_open or is_transforming():
                 return result
             taken = list(tensors_in(inputs))
             with Unobserved():
@@ -307,11 +308,11 @@ class Observer:
         def __init__(optimizer: Any, *args: Any, **kwargs: Any) -> None:
             self._has_optimizer = True
             original(optimizer, *args, **kwargs)
-            if not torch.compiler.is_compiling():
+            if not is_compiling():
                 self._tell(Listener.optimizer_made, optimizer)
 
         def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-            if torch.compiler.is_compiling() or not self._recorder.is_open:
+            if is_compiling() or not self._recorder.is_open:
                 self._trains_elsewhere()
                 return
             self._has_optimizer = True  # a copied or unpickled one was never initialised here
@@ -325,7 +326,7 @@ class Observer:
             self._tell(Listener.step_begins, optimizer, closure is not None)
 
         def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-            if torch.compiler.is_compiling() or not self._recorder.is_open:
+            if is_compiling() or not self._recorder.is_open:
                 return
             self._leave_if_stopped()
             with Unobserved():

@@ -34,6 +34,20 @@ class SeedGiven:
 _given: list[SeedGiven] = []
 
 
+def _watched(original: Callable[..., Any], torch: Any, own: str) -> Callable[..., Any]:
+    def manual_seed(*args: Any, **kwargs: Any) -> Any:
+        generator = original(*args, **kwargs)
+        _take_down(int(torch.initial_seed()), sys._getframe(1), own)
+        return generator
+
+    return manual_seed
+
+
+WRAPPER = _watched(lambda: None, None, "").__code__
+"""Who looks for the caller of `torch.manual_seed` goes on from this code to its caller: it may lie around the function
+that an explaining run watches."""
+
+
 def watch_seeds() -> None:
     """After the import of torch."""
     torch: Any = sys.modules["torch"]
@@ -42,13 +56,7 @@ def watch_seeds() -> None:
         return
     own = os.path.dirname(torch.__file__) + os.sep
 
-    @functools.wraps(original)
-    def manual_seed(*args: Any, **kwargs: Any) -> Any:
-        generator = original(*args, **kwargs)
-        _take_down(int(torch.initial_seed()), sys._getframe(1), own)
-        return generator
-
-    wrapper: Any = manual_seed
+    wrapper: Any = functools.wraps(original)(_watched(original, torch, own))
     wrapper._watched_by_reprocheck = True
     wrapper._torchdynamo_inline = original
     register_with_torchscript(original, wrapper)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.compiler import is_compiling  # as it was: a target may replace it
 
 from reprocheck.protocol import THREAD_MARK
 from reprocheck.protocol.trace_format import COMPILED_CALL, INPUT, MODULE_CALL, OUTPUT, START
@@ -40,7 +41,7 @@ class Modules:
 
         @functools.wraps(call)
         def __call__(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if torch.compiler.is_compiling() or not tracer.is_on:
+            if is_compiling() or not tracer.is_on:
                 return call(module, *args, **kwargs)
             stream = tracer.stream
             depth = len(stream.modules)
