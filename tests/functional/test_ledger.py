@@ -201,7 +201,7 @@ TORCH = """\
 import os
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, random_split
 
 def train():
     torch.manual_seed(11)
@@ -222,6 +222,7 @@ def train():
         opt.step()
     torch.randint(0, 9, (1,))
     torch.randperm(3, generator=torch.default_generator)
+    random_split([1, 2, 3], [2, 1])
     torch.save(model.state_dict(), "m.pt")
     torch.load("m.pt")
     torch.load("old.pt")
@@ -244,6 +245,7 @@ def test_torch(tmp_path: Path) -> None:
     assert at(entries, "draw", "torch.randint").step == 2
     assert at(entries, "draw", "for x in loader").generator == "torch"
     assert at(entries, "draw", "generator=torch.default_generator").generator == "torch"
+    assert at(entries, "draw", "random_split(").generator == "torch"
     assert at(entries, "loader", "DataLoader(").value == "shuffle=True"
     assert at(entries, "share_memory", "share_memory()").count == 1
     assert at(entries, "write", "torch.save").value == "m.pt"

@@ -12,6 +12,7 @@ import pytest
 
 from reprocheck.diagnosis import experiments as experiments_module
 from reprocheck.diagnosis import replay as replay_module
+from reprocheck.diagnosis.attribution.first_run import one_run_alone
 from reprocheck.diagnosis.attribution.held import HoldExperiments
 from reprocheck.diagnosis.attribution.log import ExperimentLog
 from reprocheck.diagnosis.attribution.outside import OutsideExperiments
@@ -23,7 +24,7 @@ from reprocheck.engine.progress import SilentProgress
 from reprocheck.engine.templates import Templates
 from reprocheck.model import Divergence, Evidence, Instruments, Isolation, Request, RunSpec, TraceWindow
 from reprocheck.model.explanation import Attribution, Hold, LedgerEntry, Origin
-from tests.support.baselines import TARGET, evidence, records
+from tests.support.baselines import TARGET, evidence, records, tensor
 from tests.support.cases import origin
 
 PLANNER = Planner(
@@ -95,7 +96,7 @@ def holds(bench: Bench) -> HoldExperiments:
     bench.launch([one, other])
     seen = Replay(first=bench.ran(one), second=bench.ran(other), pairs=1, diverged=1)
     plain = [(bench.a, seen.first, False), (bench.b, seen.second, True)]
-    return HoldExperiments(ExperimentLog(bench.runner, bench.a, bench.b, DIVERGENCE, seen, plain))  # type: ignore[arg-type]
+    return HoldExperiments(ExperimentLog(bench.runner, bench.a, bench.b, DIVERGENCE, seen, plain=plain))  # type: ignore[arg-type]
 
 
 def test_no_repeat_of_an_experiment_shares_addresses_with_another(bench: Bench) -> None:
@@ -164,3 +165,30 @@ def test_what_was_not_needed_is_known_as_far_as_it_was_looked_at(
     assert not log.is_known("fresh folder")
     bench.runner.not_needed["fresh folder"] = shown_upto
     assert log.is_known("fresh folder") is known
+
+
+class LuckyRun(Bench):
+    """One race in the second run, which does not come back, beside a dependence on the hash seed."""
+
+    depends = True
+
+    def ran(self, spec: RunSpec) -> Evidence:
+        one = replace(evidence(steps=records(3, 0 if spec.id == "s0r1" else None)), spec=spec)
+        other_hashes = self.depends and spec.ambient.hash_seed != PLANNER.ambient(0).hash_seed
+        return replace(one, initial=(tensor("w", "other"),)) if other_hashes else one
+
+
+@pytest.mark.parametrize("depends", [True, False])
+def test_a_race_in_one_run_does_not_hide_what_all_others_depend_on(
+    monkeypatch: pytest.MonkeyPatch, depends: bool
+) -> None:
+    monkeypatch.setattr(LuckyRun, "depends", depends)
+    log = holds(LuckyRun(monkeypatch)).log
+    log.plain = [(log.a, log.seen.first, True), (log.b, log.seen.second, False)]  # type: ignore[list-item]
+    found = one_run_alone(log)
+    assert found.sure is False
+    if depends:
+        assert (found.kind, found.factors) == ("ambient", ("hash seed",))
+    else:
+        assert (found.kind, found.note) == ("unclear", "only run s0r1 differs: all further runs agree with one another")
+        assert "leftover" in found.excluded

@@ -24,13 +24,21 @@ def one_run_alone(log: ExperimentLog) -> Attribution:
 
 
 def _another_alone(log: ExperimentLog, one: Ran) -> Attribution:
-    """A run that is not the first differs from all others: its difference does not come back."""
-    name = one.spec.id
+    """A run that is not the first differs from its twin, which found the same files: what made it do so does not come
+    back. Where the twin differs from the first run, too, that has a cause of its own."""
+    name, twin = one.spec.id, next(twin for first, twin, outcome in log.plain if first is one and outcome is False)
+    parts = first_difference(log.a, twin, log.runner.request, log.limit) if isinstance(twin, Evidence) else None
+    if one is log.b and isinstance(twin, Evidence) and parts is not None:
+        log.b, log.divergence = twin, parts
+        ambient = responsible_factors(log)
+        if ambient is not None:
+            return replace(ambient, sure=False, rate=log.rate())
+    agree = "all further runs agree with one another" if parts is None else "further runs agree with their twins"
     return log.answer(
         AttributionKind.UNCLEAR,
         rate=log.rate(),
-        note=f"only run {name} differs: all further runs agree with one another",
-        excluded=FROZEN_KINDS,
+        note=f"only run {name} differs: {agree}",
+        excluded=(*FROZEN_KINDS, "leftover"),
         sure=False,
     )
 

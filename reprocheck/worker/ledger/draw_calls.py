@@ -52,10 +52,17 @@ def _watch_torch(replacer: Replacer) -> None:
 
     # NOTE: a table of the factories that torch.device as a context redirects; it must hold the originals.
     _device._device_constructors()
+    randperm = torch.randperm
+
+    def watch_splits(module: Any) -> None:
+        if module.randperm is randperm:  # imported by its name before
+            module.randperm = torch.randperm
+
     for name in _FACTORIES:
         replacer.watch_by_choice(torch, name, _global_or_private(replacer, f"torch.{name}"))
     for name in _METHODS:
         replacer.watch_by_choice(torch.Tensor, name, _global_or_private(replacer, f"torch.Tensor.{name}"))
+    replacer.once_imported("torch.utils.data.dataset", watch_splits)
 
 
 def _register_with_dynamo(replacer: Replacer, module: Any) -> None:
