@@ -21,7 +21,7 @@ from reprocheck.protocol import TRACE_FILE, count_steps
 
 MOST_PAIRS = 3
 """Traced pairs at most: a race may not come back at once."""
-MOST_TWINS = 2
+MOST_TWINS = 3
 """Further traced runs with equal factors, for the same reason."""
 KEPT_FOR_OTHERS = 6
 """Runs that a second look for a vanished difference must leave to the rest of the explanation."""

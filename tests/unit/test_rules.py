@@ -52,6 +52,18 @@ def test_no_file_is_the_reason_where_an_operation_of_equal_inputs_gave_another_o
     assert "auto-resume" in causes(case(attribution=INTRINSIC, origin=taken_in, entries=wrote, other_entries=wrote))
 
 
+def test_where_a_budget_began_is_no_feature() -> None:
+    """Both lines have to be constant; the comparison is named for each of them."""
+    marks = hit("clock-loop", 39), hit("clock-loop-reading", 38)
+    read = entry("clock", "time.perf_counter", 38), entry("clock", "time.perf_counter", 39)
+    for line in (38, 39):
+        why = replace(frozen("clock", lines=(line,)), together=True)
+        [found] = diagnose(case(attribution=why, entries=read, hits=marks))
+        assert (found.cause, found.location) == ("wall-clock-budget", at(39))
+    other = hit("clock-loop", 39), hit("clock-loop-reading", 38, function="elsewhere")
+    assert causes(case(attribution=frozen("clock", lines=(38,)), entries=read, hits=other)) == ["now-feature"]
+
+
 def test_every_rule_has_a_case_here() -> None:
     assert set(CASES) == {rule.page.slug for rule in RULES}
 

@@ -149,6 +149,10 @@ FOUND = {
         "import time\nfor x in y:\n    spent = time.time() - start\n    if spent > 60:\n        break",
         "import time\ndef over(self):\n    return time.time() > self.end\nfor x in y:\n    if s.over():\n        break",
     ],
+    "clock-loop-reading": [
+        "import time\nstart = time.time()\nwhile time.time() - start < 60:\n    step()",
+        "import time\nend = time.time() + 60\nfor x in y:\n    if time.time() > end:\n        break",
+    ],
     "seed-drawn": [
         "import random\nopt.manualSeed = random.randint(1, 10000)",
         "import numpy as np\nseed = np.random.randint(2**31)",

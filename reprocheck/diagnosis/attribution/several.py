@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from reprocheck.diagnosis.attribution.frozen import narrow
 from reprocheck.diagnosis.attribution.held import FILLED, Held, HoldExperiments, NotEnough
 from reprocheck.diagnosis.attribution.log import FROZEN_KINDS, RESERVED
+from reprocheck.diagnosis.generators import drawn_before_seeded
 from reprocheck.model import Location
 from reprocheck.model.explanation import Attribution, Hold
 from reprocheck.model.kinds import AttributionKind
@@ -41,7 +42,8 @@ class Several:
         """
         log, holds = self._log, self._holds
         parts = [one for one in holds.not_enough if one.name != FILLED]
-        is_settled = log.is_settled and bool(log.entries(*FROZEN_KINDS))
+        unseeded = drawn_before_seeded(log.seen.entries, log.runner.request.settings.seeding)
+        is_settled = log.is_settled and bool(log.entries(*FROZEN_KINDS) or unseeded)
         rest, before = log.rest, holds.not_enough[:]
         for race in races if parts or is_settled else ():
             if log.runner.left < 4 + RESERVED:

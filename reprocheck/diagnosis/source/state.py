@@ -83,6 +83,9 @@ def _budget(source: Source, node: ast.While | ast.If) -> Iterator[SourceHit]:
         isinstance(inner, leaves) for statement in node.body for inner in ast.walk(statement)
     ):
         yield source.hit("clock-loop", node)
+        for value in _readings(source, node.test):
+            if value.lineno != node.lineno:
+                yield source.hit("clock-loop-reading", value)
 
 
 def _decision(source: Source, node: ast.Compare | ast.Call) -> Iterator[SourceHit]:
