@@ -13,6 +13,7 @@ from reprocheck.evidence.run import Ran
 from reprocheck.model import Evidence, Known, Location
 from reprocheck.model.explanation import LedgerEntry
 from reprocheck.model.kinds import SourceKind
+from reprocheck.protocol.names import IN_TEMPORARY
 
 OWN = "own"
 """The generator of a read of what the same run had written again before."""
@@ -92,9 +93,14 @@ def written_by(*runs: Evidence) -> tuple[str, ...]:
 
 def _paths(runs: Iterable[Evidence]) -> Iterator[str]:
     for run in runs:
+        temporary = run.spec.environment.get("TMPDIR", "")
         for file in run.files:
-            if file.kind not in UNTOUCHED:
+            if file.kind in UNTOUCHED:
+                continue
+            if not file.path.startswith(IN_TEMPORARY):
                 yield real_path(file.path, str(run.spec.cwd))
+            elif not run.spec.ambient.own_tmpdir and temporary:  # what is the run's alone is left to nobody
+                yield real_path(os.path.join(temporary, file.path.removeprefix(IN_TEMPORARY)), str(run.spec.cwd))
 
 
 def known_of(run: Evidence) -> Known:

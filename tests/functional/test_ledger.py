@@ -175,6 +175,11 @@ def train(seed=None):
     sure = np.random.RandomState(4)
     for seed in (4, None, 5):
         mixed = np.random.RandomState(seed)
+    late = np.random.RandomState()
+    late.seed(6)
+    used = np.random.RandomState()
+    used.rand()
+    used.seed(7)
     return rng.random(), bits.random(), NEGATIVES.rand()
 """
 
@@ -195,6 +200,9 @@ def test_numpy(tmp_path: Path) -> None:
         1,
     )
     assert at(entries, "unseeded", "mixed = ").count == 1
+    assert at(entries, "seed", "late.seed(6)").value == "6"
+    assert not [entry for entry in entries if "late = " in entry.code]
+    assert at(entries, "unseeded", "used = ").count == 1
 
 
 TORCH = """\

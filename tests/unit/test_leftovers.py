@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from reprocheck.diagnosis.leftovers import leftovers, reads_what_was_written
+from reprocheck.diagnosis.leftovers import leftovers, reads_what_was_written, written_by
 from reprocheck.engine.plan import Planner, home_of, in_home
 from reprocheck.engine.workdir import make_home
 from reprocheck.model import Evidence, FileRecord, Home, Location, Request, Target, TargetKind
@@ -70,6 +70,15 @@ def test_nothing_in_the_temporary_directory_of_one_run_is_left_over(tmp_path: Pa
     written = str(tmp / "cache.pt")
     assert leftovers([entry("read", written)], run(folder, written, tmp=tmp)) == ()
     assert len(leftovers([entry("read", written)], run(folder, written))) == 1
+
+
+def test_a_file_named_by_the_temporary_directory_lies_there(tmp_path: Path) -> None:
+    """As torch_geometric writes a module for every layer: nothing that a further run could harm."""
+    folder, tmp = tmp_path / "w", tmp_path / "tmp"
+    assert written_by(run(folder, "/$TMPDIR/layer.py", "a.pt", tmp=tmp)) == (str(folder / "a.pt"),)
+    shared = run(folder, "/$TMPDIR/layer.py")
+    shared.spec.environment["TMPDIR"] = str(tmp)
+    assert written_by(shared) == (str(tmp / "layer.py"),)
 
 
 def test_plain_runs_tell_what_they_read_without_a_ledger(tmp_path: Path) -> None:

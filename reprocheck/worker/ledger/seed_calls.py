@@ -180,7 +180,7 @@ def _watch_environments(replacer: Replacer, module: Any, undrawn: Undrawn) -> No
 def _watch_numpy_entropy(replacer: Replacer, numpy_random: Any, undrawn: Undrawn) -> None:
     """Every numpy generator without a seed asks one function for its entropy: no class has to be replaced.
 
-    RandomState(seed) makes an unseeded one first and seeds that: then the use is taken back.
+    RandomState(seed) makes an unseeded one first and seeds that: then the use is taken back, as of a `seed(...)` later.
     """
     source = replacer.ledger.source(
         kind="unseeded",
@@ -209,7 +209,9 @@ def _watch_numpy_entropy(replacer: Replacer, numpy_random: Any, undrawn: Undrawn
 
     def _legacy_seeding(generator: Any, seed: Any) -> None:
         where, entry = last.pop(get_ident(), (None, None))
-        if entry is not None and seed is not None and where == instruction(sys._getframe(1)):
+        if seed is not None and (entry is None or where != instruction(sys._getframe(1))):
+            entry = undrawn.seeded(generator)
+        if entry is not None and seed is not None:
             replacer.ledger.take_back(entry)
             replacer.ledger.use(given, sys._getframe(1), (seed,), {})
         legacy_seeding(generator, seed)

@@ -44,6 +44,15 @@ class Undrawn:
         if len(self._held) < MOST:
             self._held.append(source)
 
+    def seeded(self, generator: Any) -> Entry | None:
+        """The entry of a bit generator that gets a seed only now, and gave nothing to anybody so far."""
+        sequence = _sequence(generator)
+        found = None if sequence is None else self._made.get(id(sequence.entropy))
+        if found is None or not _is_untouched(generator):
+            return None
+        del self._made[id(sequence.entropy)]
+        return found[0]
+
     def _forget(self) -> None:
         self._made.clear()
         self._held.clear()
