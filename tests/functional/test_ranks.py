@@ -203,7 +203,8 @@ def test_a_library_that_seeds_all_ranks_alike_does_so_by_design(tmp_path: Path) 
     (tmp_path / "both.py").write_text(ACCELERATE)
     words = ("-m", "accelerate.commands.launch", "--", "--multi_gpu", "--num_processes", "2", "both.py")
     answer = audit(tmp_path, "--threads", "1", "--no-explain", *words, code=0)
-    assert (answer["headline"], answer["findings"]) == ("REPRODUCIBLE", [])
+    assert answer["headline"] == "REPRODUCIBLE; not checked whether it seeds itself"  # as --no-explain asks
+    assert answer["findings"] == []
     assert [one["rank"] for one in answer["ranks"]] == [0, 1]
 
 

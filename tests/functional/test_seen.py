@@ -231,3 +231,24 @@ def test_what_a_training_function_returns_is_recorded(tmp_path: Path) -> None:
     answer = ran.json()
     assert "outputs" in answer["compared"]
     assert answer["divergence"]["names"] == ["second"]
+
+
+@pytest.mark.slow
+def test_steps_of_a_target_that_claims_to_be_compiling(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("""\
+import os, torch
+SHIFT = float(os.environ["REPROCHECK_RUN"].endswith("r1"))
+def train():
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for step in range(4):
+        if step == 1:
+            torch.compiler.is_compiling = lambda: True
+        optimizer.zero_grad()
+        (model(torch.randn(8, 4) + SHIFT * (step == 2)) ** 2).mean().backward()
+        optimizer.step()
+""")
+    ran = reprocheck("run", "train.py:train", "--no-explain", "--format", "json", cwd=tmp_path)
+    assert ran.code == 1, ran.out + ran.err
+    assert ran.json()["divergence"]["step"] == 2

@@ -21,6 +21,7 @@ WHILE_IT_TRAINS = {
     "tensor-detach-lies": "torch.Tensor.detach = lambda s: torch.zeros_like(s)",
     "tensor-contiguous-lies": "torch.Tensor.contiguous = torch.Tensor.cpu = lambda s, **k: torch.zeros_like(s)",
     "torch-functions": BOOM + "torch.is_tensor = torch.equal = torch.frombuffer = torch.get_rng_state = boom",
+    "compiling-for-ever": "torch.compiler.is_compiling = lambda: True",
     "module-hooks-cleared": "from torch.nn.modules import module as m; m._global_forward_hooks.clear()",
     "step-hooks-cleared": (
         "from torch.optim import optimizer as o; "
