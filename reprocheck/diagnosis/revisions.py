@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import islice
 
 from reprocheck.diagnosis.experiments import ExperimentRunner
-from reprocheck.diagnosis.explain import not_done
+from reprocheck.diagnosis.explanation.answer import not_done
 from reprocheck.diagnosis.follow import follow_drift
 from reprocheck.diagnosis.replay import replay
 from reprocheck.engine.plan import Planner

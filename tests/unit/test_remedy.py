@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reprocheck.diagnosis import explain, remedy
+from reprocheck.diagnosis import remedy
 from reprocheck.diagnosis.experiments import held_interventions
+from reprocheck.diagnosis.explanation import answer, rounds
 from reprocheck.diagnosis.remedy import hold_of, price
 from reprocheck.model import Edit, Finding, Interventions
 from reprocheck.model.explanation import Remedy, Trial
@@ -56,7 +57,7 @@ def test_a_cause_whose_line_changes_nothing_comes_last_and_is_a_hint() -> None:
         Trial(remedies=(Remedy(text=cause, edits=(edit,)),), agreed=1, runs=2, as_early=cause != "draw")
         for cause, edit in edits.items()
     ]
-    settled = explain._settled(found, trials)
+    settled = answer.settled_findings(found, trials)
     assert [(one.cause, one.confidence) for one in settled] == [("draw", "medium"), ("both", "high"), ("pool", "low")]
 
 
@@ -65,7 +66,7 @@ def test_a_pool_of_one_worker_is_the_likeliest_to_mend_a_race_beside_another_cau
     unordered = entry("pool", "multiprocessing.pool.Pool.imap_unordered", 10)
     marks = hit("imap-unordered", 10, edit=True), hit("pool-workers", 3, edit=True)
     of = case(attribution=INTRINSIC, entries=(pool, unordered), hits=marks, manifest={"threads": 1})
-    assert [[edit.line for edit in hold.edits] for hold in explain._against_races(of)] == [[3], [10]]
+    assert [[edit.line for edit in hold.edits] for hold in rounds._against_races(of)] == [[3], [10]]
 
 
 def test_trials_that_were_made_are_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:

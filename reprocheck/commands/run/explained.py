@@ -56,7 +56,8 @@ def why_different(
     planner: Planner, progress: Progress, templates: Templates, first: Evidence, other: Evidence, divergence: Divergence
 ) -> Explained:
     """Why two runs of one seed differ."""
-    from reprocheck.diagnosis.explain import explain_difference, placed
+    from reprocheck.diagnosis.explain import explain_difference
+    from reprocheck.diagnosis.explanation.answer import placed
 
     progress.found(f"runs {first.spec.id} and {other.spec.id} differ first {where(divergence)}")
     why = explain_difference(planner, progress, first, other, divergence, templates)

@@ -1,0 +1,1 @@
+"""The parts of an explanation: rounds, what remains, the answer."""
